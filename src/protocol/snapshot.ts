@@ -1,0 +1,34 @@
+/** The `task` object of an assignment and its `agent_config_snapshot`, read leniently. */
+import type { ConfigSnapshot, TaskRecord } from "./assignment.ts";
+import type { FieldReader } from "./fields.ts";
+
+/** `fallbackId` is the assignment's task_id, for a task that does not repeat it. */
+export function readTask(task: FieldReader, fallbackId: string): TaskRecord {
+  return {
+    id: task.text("id") || fallbackId,
+    title: task.text("title"),
+    ownedByTeam: task.inner("owner").text("Type") === "TEAM",
+    snapshot: task.has("agent_config_snapshot") ? readSnapshot(task.inner("agent_config_snapshot")) : null,
+  };
+}
+
+function readSnapshot(snapshot: FieldReader): ConfigSnapshot {
+  const aws = snapshot.inner("inference_providers").inner("aws");
+  const bedrock = aws.flag("disabled") !== true;
+  return {
+    environmentId: snapshot.text("environment_id"),
+    modelId: snapshot.text("model_id"),
+    profileId: snapshot.text("profile_id"),
+    skillSpec: snapshot.text("skill_spec"),
+    mcpServers: snapshot.record("mcp_servers"),
+    computerUseEnabled: snapshot.flag("computer_use_enabled"),
+    idleTimeoutMinutes: snapshot.whole("idle_timeout_minutes"),
+    harness: snapshot.inner("harness").text("type"),
+    bedrockRole: bedrock ? aws.text("role_arn") : "",
+    bedrockRegion: bedrock ? aws.text("region") : "",
+    publicAccess: snapshot.inner("session_sharing").text("public_access"),
+    snapshotDisabled: snapshot.flag("snapshot_disabled") === true,
+    snapshotUploadTimeoutSecs: snapshot.whole("snapshot_upload_timeout_secs"),
+    snapshotScriptTimeoutSecs: snapshot.whole("snapshot_script_timeout_secs"),
+  };
+}
