@@ -1,0 +1,45 @@
+/**
+ * Writes docs/config.schema.json and docs/configuration.md from the schema and the flags, so that
+ * each setting is declared once. `--check`: writes nothing, exit status 1 when they are out of date.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { toJsonSchema } from "@valibot/to-json-schema";
+import { configSchema } from "../src/config/schema.ts";
+import { configurationPage } from "./generate/configuration-page.ts";
+
+const DOCS = join(import.meta.dir, "..", "docs");
+
+/** What a setting says of itself to flags and docs, which no JSON Schema knows. */
+const NOT_JSON_SCHEMA = ["flag", "valueHint", "secret", "otherwise"];
+
+export function configJsonSchema(): string {
+  const schema = toJsonSchema(configSchema(), {
+    typeMode: "input",
+    // Checks in code have no JSON Schema; their patterns are given as metadata.
+    errorMode: "ignore",
+    overrideAction: ({ valibotAction, jsonSchema }) =>
+      valibotAction.type === "metadata"
+        ? Object.fromEntries(Object.entries(jsonSchema).filter(([key]) => !NOT_JSON_SCHEMA.includes(key)))
+        : null,
+  });
+  const named = { ...schema, title: "oz-agent-worker config file" };
+  return `${JSON.stringify(named, null, 2)}\n`;
+}
+
+async function main(check: boolean): Promise<number> {
+  const files = { "config.schema.json": configJsonSchema(), "configuration.md": configurationPage() };
+  let status = 0;
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(DOCS, name);
+    if (!check) {
+      await writeFile(path, text);
+    } else if ((await readFile(path, "utf8").catch(() => "")) !== text) {
+      process.stderr.write(`docs/${name} is out of date; run scripts/generate.ts\n`);
+      status = 1;
+    }
+  }
+  return status;
+}
+
+if (import.meta.main) process.exit(await main(process.argv.includes("--check")));

@@ -1,0 +1,78 @@
+/** The command line: which command, and its flags. Without a command it is `run`, which must work for ever. */
+import { ConfigError } from "../config/config-error.ts";
+import { type FlagValues, readFlagValues } from "../config/flag-values.ts";
+import { suggestion } from "../config/nearest.ts";
+import { COMMAND_NAMES, COMMANDS, type CommandName, commandNamed } from "./commands.ts";
+import { DEV_FLAGS, type DevFlags, readDevFlags } from "./dev-flags.ts";
+import { type Scanned, scanFlags } from "./scan.ts";
+
+export type CommandLine =
+  | { readonly command: "help"; readonly topic: CommandName | null }
+  | { readonly command: "version"; readonly json: boolean }
+  /** `flags.problems` holds what is wrong with the flags: it is reported with what is wrong in the file. */
+  | { readonly command: "run"; readonly flags: FlagValues }
+  | {
+      readonly command: "dev";
+      readonly flags: FlagValues;
+      readonly dev: DevFlags;
+      /** The flags of `run` as given, for a worker against the local control plane. */
+      readonly workerArgs: readonly string[];
+    };
+
+/** What the dev command decides itself. */
+const NOT_FOR_DEV_WORKER: readonly string[] = ["api-key", "api-key-file", "web-socket-url"];
+
+/**
+ * @param argv without the executable
+ * Throws a ConfigError for an unknown command, and for bad flags of a command that has no other checks.
+ */
+export function parseCommandLine(argv: readonly string[]): CommandLine {
+  const [first, ...rest] = argv;
+  if (first === "help") return { command: "help", topic: helpTopic(rest) };
+  if (first === undefined || first.startsWith("-")) return parseCommand("run", null, argv);
+  const command = commandNamed(first);
+  if (command === null) throw unknownCommand(first);
+  return parseCommand(command, command, rest);
+}
+
+function parseCommand(command: CommandName, named: CommandName | null, args: readonly string[]): CommandLine {
+  const defs = COMMANDS[command].flags();
+  const scanned = scanFlags(args, defs, command === "dev");
+  if (scanned.values.has("help")) return { command: "help", topic: named };
+  if (scanned.values.has("version")) return { command: "version", json: false };
+  switch (command) {
+    case "version":
+      if (scanned.problems.length > 0) throw new ConfigError(scanned.problems);
+      return { command, json: scanned.values.has("json") };
+    case "run":
+      return { command, flags: readFlagValues(scanned, defs) };
+    case "dev": {
+      const flags = readFlagValues(scanned, defs);
+      return { command, flags, dev: readDevFlags(scanned, flags.broken), workerArgs: workerArgs(scanned) };
+    }
+    default:
+      return command satisfies never;
+  }
+}
+
+/** In one word each, so that a value stays a value whatever it looks like. */
+function workerArgs({ given }: Scanned): readonly string[] {
+  const forWorker = given.filter(
+    ({ name }) => !Object.hasOwn(DEV_FLAGS, name) && !NOT_FOR_DEV_WORKER.includes(name),
+  );
+  return forWorker.map(({ name, value }) => (value === null ? `--${name}` : `--${name}=${value}`));
+}
+
+function helpTopic([topic, ...more]: readonly string[]): CommandName | null {
+  if (topic === undefined || topic.startsWith("-")) return null;
+  const command = commandNamed(topic);
+  if (command === null || more.length > 0) throw unknownCommand(more[0] ?? topic);
+  return command;
+}
+
+function unknownCommand(name: string): ConfigError {
+  const guess = suggestion(name, [...COMMAND_NAMES, "help"]);
+  return new ConfigError([
+    `Unknown command ${JSON.stringify(name)}${guess || `; there are ${COMMAND_NAMES.join(", ")} and help`}`,
+  ]);
+}

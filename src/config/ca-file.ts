@@ -1,0 +1,30 @@
+/** A private certificate authority, read and checked at start rather than at the first handshake. */
+import { readFile } from "node:fs/promises";
+import { ConfigError } from "./config-error.ts";
+import { whyUnreadable } from "./unreadable.ts";
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+
+/** The file's text. Throws a ConfigError unless it is readable and holds sound PEM certificates. */
+export async function readCaFile(path: string): Promise<string> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw new ConfigError([`Cannot read the CA file "${path}" (ca_file): ${whyUnreadable(error)}`]);
+  }
+  const certificates = text.match(CERTIFICATE) ?? [];
+  if (certificates.length === 0) {
+    throw new ConfigError([`The CA file "${path}" (ca_file) holds no certificate in PEM form`]);
+  }
+  // Loaded only when there is something to check.
+  const { X509Certificate } = await import("node:crypto");
+  for (const [index, certificate] of certificates.entries()) {
+    try {
+      new X509Certificate(certificate);
+    } catch {
+      throw new ConfigError([`Certificate ${index + 1} in the CA file "${path}" (ca_file) is damaged`]);
+    }
+  }
+  return text;
+}

@@ -1,0 +1,142 @@
+/**
+ * The kinds of value a config file holds. Messages are predicates ("must be ..."): the reader puts
+ * the key or the flag in front.
+ */
+import * as v from "valibot";
+import {
+  EITHER_DURATION,
+  GO_DURATION,
+  HUMANTIME,
+  LONGEST_TIMER_MS,
+  parseDuration,
+  parseGoDuration,
+  parseHumantime,
+} from "./duration.ts";
+import { VARIABLE_NAME, VARIABLE_NAME_RULE } from "./environment.ts";
+import { parseQuantity, QUANTITY } from "./quantity.ts";
+import { VOLUME, VOLUME_RULE } from "./volume.ts";
+
+/** What a setting says of itself beside its type; flags, help and docs are made from it. */
+export interface SettingInfo {
+  /** The flag of the same meaning, without its dashes. */
+  readonly flag?: string;
+  /** How the value is called in help and docs. */
+  readonly valueHint?: string;
+  /** True: nothing at or below this key is ever shown. */
+  readonly secret?: true;
+  /** What holds without the key where no plain default does. */
+  readonly otherwise?: string;
+  readonly maxProperties?: number;
+}
+
+export function setting<const S extends v.GenericSchema>(schema: S, text: string, info: SettingInfo = {}) {
+  return v.pipe(schema, v.description(text), v.metadata({ ...info }));
+}
+
+const EMPTY = "must not be empty";
+
+export function text() {
+  return v.pipe(
+    v.string("must be text"),
+    v.nonEmpty(EMPTY),
+    v.check((value) => !value.includes("\0"), "must not contain a NUL character"),
+  );
+}
+
+export function flagged() {
+  return v.boolean("must be true or false");
+}
+
+export function count(least: number) {
+  const rule = `must be a whole number of ${least} or more`;
+  return v.pipe(v.number(rule), v.integer(rule), v.minValue(least, rule));
+}
+
+export function image() {
+  const rule = "must be an image name without white space";
+  return v.pipe(v.string(rule), v.regex(/^\S+$/, rule));
+}
+
+export function goDuration() {
+  const rule = 'must be a duration such as "30s" or "1m30s"';
+  return v.pipe(
+    v.string(rule),
+    v.check((value) => parseGoDuration(value) !== null, rule),
+    v.metadata({ pattern: GO_DURATION }),
+  );
+}
+
+export function humantime() {
+  const rule = 'must be a duration such as "45m", "1h 30m" or "0s"';
+  return v.pipe(
+    v.string(rule),
+    v.check((value) => parseHumantime(value) !== null, rule),
+    v.metadata({ pattern: HUMANTIME }),
+  );
+}
+
+export function duration() {
+  const rule = 'must be a duration of at most 24 days such as "10s", "1m30s" or "2days"';
+  return v.pipe(
+    v.string(rule),
+    v.check((value) => (parseDuration(value) ?? Number.POSITIVE_INFINITY) <= LONGEST_TIMER_MS, rule),
+    v.metadata({ pattern: EITHER_DURATION }),
+  );
+}
+
+export function quantity() {
+  const rule = 'must be a quantity such as "10Gi", "500m" or "0.5"';
+  return v.pipe(
+    v.string(rule),
+    v.regex(new RegExp(QUANTITY), rule),
+    v.check((value) => parseQuantity(value) !== null, rule),
+  );
+}
+
+export function volume() {
+  return v.pipe(v.string(VOLUME_RULE), v.regex(new RegExp(VOLUME), VOLUME_RULE));
+}
+
+export function textMap() {
+  return v.record(v.pipe(v.string(), v.nonEmpty("must not have an empty key")), v.string("must be text"));
+}
+
+/** Whatever stands there is someone else's to check. */
+export function anyMap() {
+  return v.record(v.string(), v.unknown(), "must be a mapping");
+}
+
+export function environment() {
+  const entry = v.strictObject(
+    {
+      name: setting(
+        v.pipe(
+          v.string(VARIABLE_NAME_RULE),
+          v.regex(new RegExp(VARIABLE_NAME), VARIABLE_NAME_RULE),
+          v.check((name) => !name.includes("\0"), VARIABLE_NAME_RULE),
+        ),
+        "The variable's name",
+        { valueHint: "NAME" },
+      ),
+      value: v.optional(
+        setting(
+          v.pipe(
+            v.string("must be text"),
+            v.check((value) => !value.includes("\0"), "must not contain a NUL character"),
+          ),
+          "Its value; left out, the worker's own value is passed through (empty when it has none)",
+          { valueHint: "TEXT" },
+        ),
+      ),
+    },
+    "must be a mapping with name and value",
+  );
+  return v.optional(
+    setting(
+      v.array(entry, "must be a list of mappings with name and value"),
+      "Variables for every task, over the assignment's own; -e wins over them",
+      { secret: true },
+    ),
+    [],
+  );
+}

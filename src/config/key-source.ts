@@ -1,0 +1,85 @@
+/**
+ * Where the API key comes from. A key in a file is read at every connect, so that it can be rotated
+ * without a restart. Precedence: --api-key or --api-key-file (not both), then api_key_file in the
+ * config file, then WARP_API_KEY, then WARP_API_KEY_FILE.
+ */
+import { readFile } from "node:fs/promises";
+import type { HostEnvironment } from "./host-environment.ts";
+import { whyUnreadable } from "./unreadable.ts";
+
+export interface KeySource {
+  /** Names the place, never the key: `--api-key`, `WARP_API_KEY`, `file /path (--api-key-file)`. */
+  readonly label: string;
+  /** Rejects with a KeyError when there is no usable key at the place (any more). */
+  read(): Promise<string>;
+}
+
+/** Text for the operator, without the key. */
+export class KeyError extends Error {
+  override readonly name = "KeyError";
+}
+
+export interface KeyPlaces {
+  readonly flag: string | null;
+  readonly fileFlag: string | null;
+  /** `api_key_file` of the config file. */
+  readonly fileSetting: string | null;
+  readonly env: HostEnvironment;
+  /** The key when none of these is given (the dev command). */
+  readonly fallback: string | null;
+}
+
+export type KeyChoice =
+  | { readonly kind: "source"; readonly source: KeySource }
+  | { readonly kind: "problem"; readonly text: string };
+
+export function chooseKeySource(places: KeyPlaces): KeyChoice {
+  const { flag, fileFlag, fileSetting, env, fallback } = places;
+  if (flag !== null && fileFlag !== null) {
+    return { kind: "problem", text: "Both --api-key and --api-key-file are given; give one of them" };
+  }
+  if (flag !== null) return { kind: "source", source: fixedKey("--api-key", flag) };
+  if (fileFlag !== null) return { kind: "source", source: keyInFile("--api-key-file", fileFlag) };
+  if (fileSetting !== null) return { kind: "source", source: keyInFile("api_key_file", fileSetting) };
+  // An empty variable is how compose files and unit files write one that is not set.
+  const variable = env["WARP_API_KEY"];
+  if (variable) return { kind: "source", source: fixedKey("WARP_API_KEY", variable) };
+  const fileVariable = env["WARP_API_KEY_FILE"];
+  if (fileVariable) return { kind: "source", source: keyInFile("WARP_API_KEY_FILE", fileVariable) };
+  if (fallback !== null) return { kind: "source", source: fixedKey("the dev command", fallback) };
+  return {
+    kind: "problem",
+    text: "No API key is given; set WARP_API_KEY, or give --api-key-file PATH, api_key_file in the config file, WARP_API_KEY_FILE or --api-key",
+  };
+}
+
+function fixedKey(label: string, key: string): KeySource {
+  return { label, read: async () => checkedKey(key, `The API key of ${label}`) };
+}
+
+function keyInFile(via: string, path: string): KeySource {
+  return {
+    label: `file ${path} (${via})`,
+    async read() {
+      let text: string;
+      try {
+        text = await readFile(path, "utf8");
+      } catch (cause) {
+        throw new KeyError(`Cannot read the API key file "${path}" (${via}): ${whyUnreadable(cause)}`, {
+          cause,
+        });
+      }
+      return checkedKey(text, `The API key in the file "${path}" (${via})`);
+    },
+  };
+}
+
+/** An editor's or `echo`'s newline at the end is no part of the key; anything else that a header cannot carry is a mistake. */
+function checkedKey(text: string, what: string): string {
+  const key = text.replace(/[\r\n]+$/, "");
+  if (key === "") throw new KeyError(`${what} is empty`);
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    throw new KeyError(`${what} has white space, control or non-ASCII characters in it; it must be one word`);
+  }
+  return key;
+}

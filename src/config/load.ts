@@ -1,0 +1,47 @@
+/** Reads and checks the config file. */
+import { readFile } from "node:fs/promises";
+import type { FileConfig } from "./schema.ts";
+import { whyUnreadable } from "./unreadable.ts";
+
+export interface LoadedFile {
+  readonly config: FileConfig;
+  readonly problems: readonly string[];
+  /** True when the key stands in the file, or may stand there, with a value that is no use: so it is not missing. */
+  isBroken(key: string): boolean;
+}
+
+/** What there is when no file is given. */
+export const NO_FILE: LoadedFile = { config: {}, problems: [], isBroken: () => false };
+
+/** Never rejects: what is wrong is in `problems`. */
+export async function loadConfigFile(path: string): Promise<LoadedFile> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    return unusable(`Cannot read the config file "${path}": ${whyUnreadable(error)}`);
+  }
+  const text = decode(bytes);
+  if (text === null) return unusable(`Cannot read the config file "${path}": it is not text in UTF-8`);
+  const { checkYaml } = await import("./yaml-config.ts");
+  const { config, problems, broken } = checkYaml(text, path);
+  return {
+    config,
+    problems,
+    isBroken: (key) =>
+      broken === null || broken.has(key) || broken.has("") || broken.has(key.split(".")[0] ?? ""),
+  };
+}
+
+/** A byte order mark at the start is taken off by the decoder. */
+function decode(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+function unusable(problem: string): LoadedFile {
+  return { config: {}, problems: [problem], isBroken: () => true };
+}

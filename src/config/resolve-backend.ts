@@ -1,0 +1,144 @@
+/** The settings of the one backend that runs the tasks: flags over the file's block over the defaults. */
+import { resolve } from "node:path";
+import * as v from "valibot";
+import { LONGEST_TIMER_MS, parseGoDuration } from "./duration.ts";
+import { resolveEnvironment } from "./environment.ts";
+import type { FlagValues } from "./flag-values.ts";
+import { BACKEND_KINDS } from "./flags.ts";
+import type { LoadedFile } from "./load.ts";
+import type { FileConfig } from "./schema.ts";
+import { commandSchema } from "./schema-command.ts";
+import { directSchema } from "./schema-direct.ts";
+import { dockerSchema } from "./schema-docker.ts";
+import { kubernetesSchema } from "./schema-kubernetes.ts";
+import type {
+  BackendKind,
+  BackendSettings,
+  CommandSettings,
+  DirectSettings,
+  DockerSettings,
+  KubernetesSettings,
+} from "./settings.ts";
+import type { Host } from "./state-dir.ts";
+import { parseVolume } from "./volume.ts";
+
+export interface BackendInput {
+  readonly flags: FlagValues;
+  readonly file: LoadedFile;
+  readonly host: Host;
+  readonly cleanup: boolean;
+}
+
+type Block<K extends BackendKind> = NonNullable<NonNullable<FileConfig["backend"]>[K]>;
+
+/** Which backend, and what speaks against it. */
+export function chooseBackend({ flags, file }: Pick<BackendInput, "flags" | "file">) {
+  const inFile = BACKEND_KINDS.find((kind) => file.config.backend?.[kind] !== undefined);
+  const kind: BackendKind = flags.backend ?? inFile ?? "docker";
+  const problems: string[] = [];
+  // A backend that could not be read is no ground for blaming the flags that go with it.
+  if (flags.broken.has("backend") || file.isBroken("backend")) return { kind, problems };
+  if (inFile !== undefined && inFile !== kind) {
+    problems.push(`--backend ${kind} contradicts the config file, which configures backend.${inFile}`);
+    return { kind, problems };
+  }
+  if (flags.volumes.length > 0 && kind !== "docker") problems.push(onlyFor("--volumes", "docker", kind));
+  if (flags.settings.backend?.direct?.target_dir !== undefined && kind !== "direct") {
+    problems.push(onlyFor("--target-dir", "direct", kind));
+  }
+  if (kind === "command" && inFile === undefined) {
+    problems.push("The command backend needs backend.command.dispatch_command in the config file");
+  }
+  return { kind, problems };
+}
+
+function onlyFor(flag: string, kind: BackendKind, chosen: BackendKind): string {
+  return `${flag} works with the ${kind} backend only, and the backend is ${chosen}; leave it out or give --backend ${kind}`;
+}
+
+/** Only for a kind without problems. */
+export function resolveBackend(kind: BackendKind, input: BackendInput): BackendSettings {
+  const blocks = input.file.config.backend ?? {};
+  switch (kind) {
+    case "direct":
+      return direct({ ...blocks.direct, ...input.flags.settings.backend?.direct }, input);
+    case "docker":
+      return docker(blocks.docker ?? {}, input);
+    case "kubernetes":
+      return kubernetes(blocks.kubernetes ?? {}, input);
+    case "command":
+      return command(blocks.command, input);
+    default:
+      return kind satisfies never;
+  }
+}
+
+function direct(block: Block<"direct">, { flags, host }: BackendInput): DirectSettings {
+  const set = v.parse(directSchema(), block);
+  const ozPath = set.oz_path ?? null;
+  return {
+    kind: "direct",
+    workspaceRoot: resolve(host.cwd, set.workspace_root),
+    targetDir: absolute(set.target_dir, host),
+    // A bare name is looked up on PATH, as execvp does; a path is the operator's, not the task's.
+    ozPath: ozPath?.includes("/") ? resolve(host.cwd, ozPath) : ozPath,
+    setupCommand: set.setup_command ?? null,
+    teardownCommand: set.teardown_command ?? null,
+    environment: resolveEnvironment(set.environment, flags.environment, host.env),
+  };
+}
+
+function docker(block: Block<"docker">, { flags, host }: BackendInput): DockerSettings {
+  const set = v.parse(dockerSchema(), block);
+  return {
+    kind: "docker",
+    volumes: [...set.volumes, ...flags.volumes].map(parseVolume),
+    environment: resolveEnvironment(set.environment, flags.environment, host.env),
+  };
+}
+
+function kubernetes(block: Block<"kubernetes">, { flags, host, cleanup }: BackendInput): KubernetesSettings {
+  const set = v.parse(kubernetesSchema(), block);
+  return {
+    kind: "kubernetes",
+    namespace: set.namespace,
+    kubeconfig: absolute(set.kubeconfig, host),
+    defaultImage: set.default_image ?? null,
+    imagePullPolicy: set.image_pull_policy,
+    useImageVolumes: set.use_image_volumes,
+    preflightImage: set.preflight_image,
+    preflightResources: set.preflight_resources,
+    sidecarImage: set.sidecar_image ?? null,
+    codingCliSidecars: set.coding_cli_sidecars,
+    setupCommand: set.setup_command ?? null,
+    teardownCommand: set.teardown_command ?? null,
+    extraLabels: set.extra_labels,
+    extraAnnotations: set.extra_annotations,
+    activeDeadlineSeconds: set.active_deadline_seconds ?? null,
+    ttlSecondsAfterFinished: cleanup ? set.ttl_seconds_after_finished : null,
+    workspaceSizeLimit: set.workspace_size_limit ?? null,
+    unschedulableTimeoutMs: goMs(set.unschedulable_timeout) || null,
+    podTemplate: set.pod_template ?? null,
+    environment: resolveEnvironment([], flags.environment, host.env),
+  };
+}
+
+function command(block: Block<"command"> | undefined, { flags, host }: BackendInput): CommandSettings {
+  const set = v.parse(commandSchema(), block);
+  return {
+    kind: "command",
+    dispatchCommand: set.dispatch_command,
+    cancelCommand: set.cancel_command ?? null,
+    dispatchTimeoutMs: goMs(set.dispatch_timeout),
+    environment: resolveEnvironment(set.environment, flags.environment, host.env),
+  };
+}
+
+function absolute(path: string | undefined, host: Host): string | null {
+  return path === undefined ? null : resolve(host.cwd, path);
+}
+
+/** A longer one than a timer can wait for is as good as the longest: nobody waits 24 days for a node. */
+function goMs(checked: string): number {
+  return Math.min(Math.ceil(parseGoDuration(checked) ?? 0), LONGEST_TIMER_MS);
+}

@@ -1,0 +1,94 @@
+/**
+ * The top of the config file, `backend` excepted. Apart from schema.ts because a start without a file
+ * needs no more than this: schemas are built when asked for, and the whole costs 1 MB.
+ */
+import * as v from "valibot";
+import { LOG_FORMATS, LOG_LEVELS } from "../logging/logger.ts";
+import { count, duration, flagged, humantime, setting, text } from "./field.ts";
+
+const worker = () => ({
+  worker_id: v.optional(
+    setting(
+      v.pipe(
+        text(),
+        v.check((id) => !id.startsWith("warp"), 'must not start with "warp", which is reserved'),
+        v.metadata({ pattern: "^(?!warp)" }),
+        v.check((id) => id === id.trim(), "must not start or end with white space"),
+      ),
+      "Name of this worker, to which tasks are routed with --host; several may share one",
+      { flag: "worker-id", valueHint: "ID", otherwise: "required, here or as flag" },
+    ),
+  ),
+  api_key_file: v.optional(
+    setting(text(), "File that holds the API key, read again at every connect", {
+      flag: "api-key-file",
+      valueHint: "PATH",
+    }),
+  ),
+  max_concurrent_tasks: v.optional(
+    setting(count(0), "Most tasks at a time; 0: no limit", { flag: "max-concurrent-tasks", valueHint: "N" }),
+    0,
+  ),
+  idle_on_complete: v.optional(
+    setting(humantime(), "How long the agent stays for follow-ups when a task is done; 0s: not at all", {
+      flag: "idle-on-complete",
+      valueHint: "DURATION",
+      otherwise: "the agent's own (45m)",
+    }),
+  ),
+  cleanup: v.optional(
+    setting(flagged(), "Remove containers, Jobs and workspaces of ended tasks (false: --no-cleanup)"),
+    true,
+  ),
+});
+
+const daemon = () => ({
+  log_level: v.optional(
+    setting(v.picklist(LOG_LEVELS), "Least level that is logged", { flag: "log-level" }),
+    "info",
+  ),
+  log_format: v.optional(
+    setting(v.picklist(LOG_FORMATS), "Log lines for people or for machines", { flag: "log-format" }),
+    "text",
+  ),
+  state_dir: v.optional(
+    setting(text(), "Folder in which the worker remembers its tasks over a restart", {
+      flag: "state-dir",
+      valueHint: "DIR",
+      otherwise:
+        "`$STATE_DIRECTORY`, else `$XDG_STATE_HOME/oz-agent-worker`, else `/var/lib/oz/state` for root, else `~/.local/state/oz-agent-worker`",
+    }),
+  ),
+  cancel_grace_period: v.optional(
+    setting(duration(), "How long a task that is stopped has between SIGTERM and SIGKILL", {
+      valueHint: "DURATION",
+    }),
+    "10s",
+  ),
+  shutdown_timeout: v.optional(
+    setting(duration(), "How long the worker's own shutdown may take; not shorter than cancel_grace_period", {
+      valueHint: "DURATION",
+    }),
+    "20s",
+  ),
+  max_task_duration: v.optional(
+    setting(duration(), "A task that runs longer is stopped and fails with task_timeout; 0s: no limit", {
+      valueHint: "DURATION",
+      otherwise: "no limit",
+    }),
+  ),
+  ca_file: v.optional(
+    setting(text(), "PEM file of certificate authorities trusted beside the system's", { valueHint: "PATH" }),
+  ),
+});
+
+export function workerEntries() {
+  return { ...worker(), ...daemon() };
+}
+
+export function workerSchema() {
+  return v.strictObject(workerEntries(), "must be a mapping");
+}
+
+/** The same with the defaults filled in. */
+export type WorkerConfig = v.InferOutput<ReturnType<typeof workerSchema>>;

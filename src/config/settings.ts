@@ -1,0 +1,111 @@
+/**
+ * What the daemon was told to do, in one readonly value: flags over the file over the defaults.
+ */
+import type { LogFormat, LogLevel } from "../logging/logger.ts";
+import type { KeySource } from "./key-source.ts";
+
+/** A variable for the tasks, value resolved (a bare name took the worker's own value at start). */
+export interface EnvironmentVariable {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface Settings {
+  readonly workerId: string;
+  readonly key: KeySource;
+  readonly backend: BackendSettings;
+  /** False: containers, Jobs and workspaces stay. */
+  readonly cleanup: boolean;
+  /** 0: no limit. */
+  readonly maxConcurrentTasks: number;
+  /** As the operator wrote it, checked; null: the agent's own default holds. */
+  readonly idleOnComplete: string | null;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  /** The folder of all workers on this host; each worker id has its own below it. */
+  readonly stateDir: string;
+  readonly cancelGracePeriodMs: number;
+  readonly shutdownTimeoutMs: number;
+  /** Null: a task may take as long as it wants. */
+  readonly maxTaskDurationMs: number | null;
+  /** A private CA in PEM, trusted beside the system's. */
+  readonly caFile: string | null;
+  readonly webSocketUrl: string;
+  readonly serverRootUrl: string;
+  readonly sessionSharingServerUrl: string | null;
+}
+
+export type BackendSettings = DirectSettings | DockerSettings | KubernetesSettings | CommandSettings;
+export type BackendKind = BackendSettings["kind"];
+
+export interface DirectSettings {
+  readonly kind: "direct";
+  readonly workspaceRoot: string;
+  readonly targetDir: string | null;
+  /** Null: `oz` on PATH. */
+  readonly ozPath: string | null;
+  readonly setupCommand: string | null;
+  readonly teardownCommand: string | null;
+  /** The file's entries, then the flags'; a later name wins. */
+  readonly environment: readonly EnvironmentVariable[];
+}
+
+export interface VolumeMount {
+  readonly hostPath: string;
+  readonly containerPath: string;
+  readonly readOnly: boolean;
+}
+
+export interface DockerSettings {
+  readonly kind: "docker";
+  /** The file's entries, then the flags'. */
+  readonly volumes: readonly VolumeMount[];
+  readonly environment: readonly EnvironmentVariable[];
+}
+
+export const IMAGE_PULL_POLICIES = ["Always", "Never", "IfNotPresent"] as const;
+export type ImagePullPolicy = (typeof IMAGE_PULL_POLICIES)[number];
+
+export interface KubernetesSettings {
+  readonly kind: "kubernetes";
+  readonly namespace: string;
+  /** Null: in-cluster, then KUBECONFIG, then ~/.kube/config. */
+  readonly kubeconfig: string | null;
+  /** Null: ubuntu:22.04. */
+  readonly defaultImage: string | null;
+  readonly imagePullPolicy: ImagePullPolicy;
+  readonly useImageVolumes: boolean;
+  readonly preflightImage: string;
+  /** A ResourceRequirements object as the API server takes it. */
+  readonly preflightResources: JsonObject;
+  /** Replaces the server's agent sidecar. */
+  readonly sidecarImage: string | null;
+  /** Image by harness. */
+  readonly codingCliSidecars: Readonly<Record<string, string>>;
+  readonly setupCommand: string | null;
+  readonly teardownCommand: string | null;
+  readonly extraLabels: Readonly<Record<string, string>>;
+  readonly extraAnnotations: Readonly<Record<string, string>>;
+  /** Null: no limit. */
+  readonly activeDeadlineSeconds: number | null;
+  /** Null: finished Jobs stay. Always null when cleanup is off. */
+  readonly ttlSecondsAfterFinished: number | null;
+  /** A quantity; null: no limit. */
+  readonly workspaceSizeLimit: string | null;
+  /** Null: never give up. */
+  readonly unschedulableTimeoutMs: number | null;
+  /** A PodSpec, unchecked; null: an empty one. */
+  readonly podTemplate: JsonObject | null;
+  /** The flags' entries only: the file has its pod template for that. */
+  readonly environment: readonly EnvironmentVariable[];
+}
+
+export interface CommandSettings {
+  readonly kind: "command";
+  readonly dispatchCommand: string;
+  readonly cancelCommand: string | null;
+  readonly dispatchTimeoutMs: number;
+  readonly environment: readonly EnvironmentVariable[];
+}
+
+export type JsonObject = Readonly<Record<string, unknown>>;

@@ -1,0 +1,15 @@
+/** Why a file could not be read, in words for the operator. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  ENOTDIR: "part of the path is not a folder",
+  EISDIR: "it is a folder, not a file",
+  EACCES: "this user may not read it",
+  EPERM: "this user may not read it",
+  ELOOP: "its symbolic links run in a circle",
+  ENAMETOOLONG: "the path is too long",
+};
+
+export function whyUnreadable(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return REASONS[code] ?? (code || "it cannot be read");
+}

@@ -1,0 +1,135 @@
+/** The text of a config file made into checked settings. Imported only when there is a file: `yaml` costs memory. */
+import * as v from "valibot";
+import { type Document, LineCounter, parseDocument } from "yaml";
+import { issueText } from "./issue-text.ts";
+import { configSchema, type FileConfig } from "./schema.ts";
+import { isSecret, type Path, pathText } from "./schema-walk.ts";
+import { type Finding, fitToSchema } from "./yaml-fit.ts";
+import { offsetOf } from "./yaml-locate.ts";
+import { syntaxProblem } from "./yaml-syntax.ts";
+
+type Schema = ReturnType<typeof configSchema>;
+
+/** A stray bracket can make a thousand of them. */
+const MOST_SYNTAX_PROBLEMS = 20;
+
+export interface CheckedText {
+  /** What is right in the file. */
+  readonly config: FileConfig;
+  /** In the order of the lines, each with file, line and column. */
+  readonly problems: readonly string[];
+  /** Keys that are given and wrong; null: nobody can tell. */
+  readonly broken: ReadonlySet<string> | null;
+}
+
+export function checkYaml(text: string, file: string): CheckedText {
+  const lines = new LineCounter();
+  const place = ({ offset, text: sentence }: Pick<Finding, "offset" | "text">) => {
+    const { line, col } = lines.linePos(offset);
+    return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}: ${sentence}`;
+  };
+  const document = parse(text, lines);
+  if (typeof document === "string") return { config: {}, problems: [`${file}: ${document}`], broken: null };
+  const syntax = document.errors.map((error) => ({ offset: error.pos[0], text: syntaxProblem(error, text) }));
+  // After anything but a repeated key the parser guesses, and its guesses would be reported too.
+  if (document.errors.some((error) => error.code !== "DUPLICATE_KEY")) {
+    const shown = sorted(syntax).slice(0, MOST_SYNTAX_PROBLEMS).map(place);
+    const more = syntax.length - shown.length;
+    const problems = more > 0 ? [...shown, `${file}: ${more} more places are not well-formed`] : shown;
+    return { config: {}, problems, broken: null };
+  }
+  const schema = configSchema();
+  const unfit = document.contents === null ? [] : fitToSchema(document, schema);
+  const raw = plainValue(document);
+  if (typeof raw === "string") return { config: {}, problems: [`${file}: ${raw}`], broken: null };
+  const wrong = [...findIssues(document, schema, raw.value, unfit), ...twoBackends(document, raw.value)];
+  const { config, broken } = keepGood(schema, raw.value, wrong);
+  for (const { meant } of unfit) if (meant) markBroken(broken, meant);
+  return { config, problems: sorted([...syntax, ...unfit, ...wrong]).map(place), broken };
+}
+
+function parse(text: string, lineCounter: LineCounter): Document | string {
+  try {
+    return parseDocument(text, { lineCounter, prettyErrors: false, merge: true, logLevel: "error" });
+  } catch {
+    return "The YAML cannot be read; it may be nested too deeply";
+  }
+}
+
+/** The document as data, or why it is none: aliases in a circle, or too many of them. */
+function plainValue(document: Document): { readonly value: unknown } | string {
+  try {
+    const value: unknown = document.toJS() ?? {};
+    JSON.stringify(value);
+    return { value };
+  } catch {
+    return "Its aliases (*name) form a circle or expand to too much";
+  }
+}
+
+function findIssues(document: Document, schema: Schema, raw: unknown, unfit: readonly Finding[]) {
+  const told = new Set(unfit.map(({ path }) => pathText(path)));
+  const result = v.safeParse(schema, raw, { abortPipeEarly: true });
+  return (result.issues ?? []).flatMap((issue): readonly Finding[] => {
+    const path = pathOf(issue);
+    if (told.has(pathText(path))) return [];
+    const name = path.length === 0 ? "The config file" : pathText(path);
+    const text = `${name} ${issueText(issue, isSecret(schema, path))}`;
+    return [{ offset: offsetOf(document, path), text, path }];
+  });
+}
+
+function pathOf(issue: v.BaseIssue<unknown>): Path {
+  return (issue.path ?? []).map(({ key }) => (typeof key === "number" ? key : String(key)));
+}
+
+function twoBackends(document: Document, raw: unknown): readonly Finding[] {
+  const kinds = isMapping(raw) && isMapping(raw["backend"]) ? Object.keys(raw["backend"]) : [];
+  const [, second] = kinds;
+  if (second === undefined) return [];
+  const text = `backend holds ${kinds.join(" and ")}; only one backend may be configured`;
+  return [{ offset: offsetOf(document, ["backend", second]), text, path: ["backend"] }];
+}
+
+/**
+ * The file without its mistakes, so that what else is wrong (a missing key, a bad flag) can be
+ * found in the same go without blaming the operator for what the mistakes took away.
+ */
+function keepGood(schema: Schema, raw: unknown, wrong: readonly Finding[]) {
+  const broken = new Set<string>();
+  const config: unknown = isMapping(raw) ? structuredClone(raw) : {};
+  for (const { path } of wrong) {
+    markBroken(broken, path);
+    remove(config, settingAt(path));
+  }
+  if (v.is(schema, config)) return { config, broken };
+  remove(config, ["backend"]);
+  broken.add("backend");
+  return { config: v.is(schema, config) ? config : {}, broken };
+}
+
+/** The whole setting that a path lies in: `backend.direct.environment` of `backend.direct.environment[0].name`. */
+function settingAt(path: Path): readonly string[] {
+  return path.slice(0, path[0] === "backend" ? 3 : 1).map(String);
+}
+
+function markBroken(broken: Set<string>, path: Path): void {
+  const setting = settingAt(path);
+  broken.add(pathText(setting));
+  // With a block gone nobody knows which backend was meant.
+  if (setting[0] === "backend" && setting.length < 3) broken.add("backend");
+}
+
+function remove(root: unknown, [key, ...below]: readonly string[]): void {
+  if (key === undefined || !isMapping(root)) return;
+  if (below.length === 0) delete root[key];
+  else remove(root[key], below);
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function sorted<T extends { readonly offset: number }>(findings: readonly T[]): readonly T[] {
+  return [...findings].sort((a, b) => a.offset - b.offset);
+}

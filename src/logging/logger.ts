@@ -1,0 +1,91 @@
+/**
+ * The worker's log: one line per event on standard error, a constant message plus fields. Text for
+ * people, JSON for machines.
+ */
+import { writeSync } from "node:fs";
+import { type ConsolaInstance, createConsola, LogLevels, type LogObject } from "consola/core";
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export const LOG_FORMATS = ["text", "json"] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/** Never a payload, an environment or a token: names, ids, counts and other people's error words. */
+export type Fields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+export interface Logger {
+  debug(message: string, fields?: Fields): void;
+  info(message: string, fields?: Fields): void;
+  warn(message: string, fields?: Fields): void;
+  error(message: string, fields?: Fields): void;
+  /** The same log with these fields on every line. */
+  with(fields: Fields): Logger;
+}
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  /** Where a finished line goes, newline included; standard error unless told. */
+  readonly write?: (line: string) => void;
+}
+
+export function createLogger(options: LoggerOptions): Logger {
+  const write = options.write ?? writeToStderr;
+  const render = options.format === "json" ? renderJson : renderText;
+  const sink = createConsola({
+    level: LogLevels[options.level],
+    // The reporter below does all the formatting; consola would otherwise swallow repeated lines,
+    // and two tasks that end alike are two events.
+    throttle: 0,
+    reporters: [{ log: (entry) => write(`${render(entry)}\n`) }],
+  });
+  return bind(sink, {});
+}
+
+function bind(sink: ConsolaInstance, bound: Fields): Logger {
+  return {
+    debug: (message, fields) => sink.debug(message, { ...bound, ...fields }),
+    info: (message, fields) => sink.info(message, { ...bound, ...fields }),
+    warn: (message, fields) => sink.warn(message, { ...bound, ...fields }),
+    error: (message, fields) => sink.error(message, { ...bound, ...fields }),
+    with: (fields) => bind(sink, { ...bound, ...fields }),
+  };
+}
+
+function renderJson(entry: LogObject): string {
+  const [message, fields] = entry.args;
+  return JSON.stringify({
+    time: entry.date.toISOString(),
+    level: entry.type,
+    message,
+    ...(fields as Fields),
+  });
+}
+
+function renderText(entry: LogObject): string {
+  const [message, fields] = entry.args;
+  let line = `${entry.date.toISOString()} ${entry.type.toUpperCase().padEnd(5)} ${message}`;
+  for (const [name, value] of Object.entries(fields as Fields)) {
+    if (value !== undefined) line += ` ${name}=${quoteWhereNeeded(String(value))}`;
+  }
+  return line;
+}
+
+/** A value with white space, quotes or control characters is shown as a JSON string: one event, one line. */
+function quoteWhereNeeded(value: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return /^[^\s"=\u0000-\u001f\u007f]+$/.test(value) ? value : JSON.stringify(value);
+}
+
+/**
+ * Written at once: nothing is lost when the process dies in the next line, and a reader that went
+ * away (EPIPE) or that is stuck (EAGAIN) costs a line, never the daemon.
+ */
+function writeToStderr(line: string): void {
+  try {
+    writeSync(2, line);
+  } catch {
+    // There is no other place to complain.
+  }
+}
