@@ -1,0 +1,61 @@
+/** Opens a slot's database, whatever state a crash, a full disk or a newer version left it in. */
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import type { Logger } from "../logging/logger.ts";
+import { prepareSchema, readSchemaVersion, SCHEMA_VERSION } from "./schema.ts";
+
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
+
+/** The caller holds the slot. Throws when the file system refuses; a damaged file is set aside instead. */
+export function openDatabase(file: string, log: Logger): DatabaseSync {
+  try {
+    return openSound(file);
+  } catch (error) {
+    const why = damageOf(error);
+    if (why === null) throw error;
+    const aside = `${file}.damaged-${Date.now()}`;
+    renameSync(file, aside);
+    for (const suffix of ["-wal", "-shm"]) {
+      if (existsSync(file + suffix)) renameSync(file + suffix, aside + suffix);
+    }
+    log.warn("journal damaged: set aside, going on with an empty one", { file, aside, why });
+    return openSound(file);
+  }
+}
+
+export function openMemoryDatabase(): DatabaseSync {
+  const db = new DatabaseSync(":memory:");
+  prepareSchema(db);
+  return db;
+}
+
+export function removeDatabase(file: string): void {
+  for (const suffix of ["-wal", "-shm", ""]) rmSync(file + suffix, { force: true });
+}
+
+class Damaged extends Error {}
+
+function openSound(file: string): DatabaseSync {
+  const db = new DatabaseSync(file);
+  try {
+    // Exclusive before the first read: the index of the write-ahead log then lives in memory, not in
+    // a shared file, which is faster and leaves nothing behind.
+    db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL");
+    const verdict = Object.values(db.prepare("PRAGMA quick_check(1)").get() ?? {})[0];
+    if (verdict !== "ok") throw new Damaged(String(verdict));
+    const version = readSchemaVersion(db);
+    if (version > SCHEMA_VERSION) throw new Damaged(`made by a newer version (format ${version})`);
+    prepareSchema(db);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function damageOf(error: unknown): string | null {
+  if (error instanceof Damaged) return error.message;
+  if (!(error instanceof Error) || !("errcode" in error)) return null;
+  return error.errcode === SQLITE_CORRUPT || error.errcode === SQLITE_NOTADB ? error.message : null;
+}

@@ -1,0 +1,21 @@
+/** What the journal remembers: executions, and frames that are owed to the far side. */
+
+export interface ExecutionRef {
+  readonly taskId: string;
+  /** Empty when the server sent none. */
+  readonly executionId: string;
+}
+
+export interface Execution extends ExecutionRef {
+  /** Null until the backend saved one. */
+  readonly handle: Readonly<Record<string, string | number | boolean | null>> | null;
+  readonly ended: boolean;
+  /** The frame that reported its end; null while it runs and for a task handed off. */
+  readonly terminal: string | null;
+}
+
+/** A frame that is kept until the far side is proven to have read it. */
+export interface StoredFrame {
+  readonly seq: number;
+  readonly frame: string;
+}

@@ -1,0 +1,130 @@
+/**
+ * What this daemon runs and has not yet reported, on disk before it is acted upon, so that SIGKILL at
+ * any point leaves enough for the next daemon to end every claimed task in one true message.
+ *
+ * When the disk fails (full, read-only, gone) the same tables go on in memory and tasks run and are
+ * reported as before; only a crash in that time would lose them. The disk is tried again.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import type { Logger } from "../logging/logger.ts";
+import { openMemoryDatabase } from "./database.ts";
+import type { Execution, ExecutionRef, StoredFrame } from "./execution.ts";
+import { copyRows } from "./schema.ts";
+import { Statements } from "./statements.ts";
+
+/** How long an ended execution is remembered, so that a late redelivery does not run it again. */
+const REMEMBER_MS = 24 * 60 * 60 * 1000;
+const PRUNE_EVERY_MS = 10 * 60 * 1000;
+const RETRY_DISK_MS = 10_000;
+
+export class Journal implements Disposable {
+  private readonly log: Logger;
+  private readonly disk: DatabaseSync | null;
+  private statements: Statements;
+  private onDisk: boolean;
+  private retryTimer: ReturnType<typeof setInterval> | null = null;
+  private prunedAt = 0;
+
+  /** `disk` null: nothing survives this process; the caller has told the operator. */
+  constructor(disk: DatabaseSync | null, log: Logger) {
+    this.log = log;
+    this.disk = disk;
+    this.onDisk = disk !== null;
+    this.statements = new Statements(disk ?? openMemoryDatabase());
+  }
+
+  /** True while a crash of this process would lose nothing. */
+  get durable(): boolean {
+    return this.onDisk;
+  }
+
+  find(ref: ExecutionRef): Execution | null {
+    return this.attempt((statements) => statements.find(ref));
+  }
+
+  running(): Execution[] {
+    return this.attempt((statements) => statements.running());
+  }
+
+  /** Oldest first. */
+  undelivered(): StoredFrame[] {
+    return this.attempt((statements) => statements.undelivered());
+  }
+
+  /** The execution runs from now on, and `frame` (its claim) is owed to the far side. */
+  claim(ref: ExecutionRef, frame: string): StoredFrame {
+    this.prune();
+    return this.attempt((statements) => statements.claim(ref, frame));
+  }
+
+  saveHandle(ref: ExecutionRef, handle: Execution["handle"]): void {
+    this.attempt((statements) => statements.saveHandle(ref, JSON.stringify(handle)));
+  }
+
+  /** It ended; `frame` (null for a task handed off) is owed to the far side. */
+  end(ref: ExecutionRef, frame: string | null): StoredFrame | null {
+    return this.attempt((statements) => statements.end(ref, frame, Date.now()));
+  }
+
+  owe(frame: string): StoredFrame {
+    return this.attempt((statements) => statements.owe(frame));
+  }
+
+  /** Everything up to this one is proven to have been read. */
+  delivered(seq: number): void {
+    this.attempt((statements) => statements.delivered(seq));
+  }
+
+  [Symbol.dispose](): void {
+    if (this.retryTimer !== null) clearInterval(this.retryTimer);
+    if (!this.onDisk) this.returnToDisk();
+    this.disk?.close();
+  }
+
+  private prune(): void {
+    const now = Date.now();
+    if (now - this.prunedAt < PRUNE_EVERY_MS) return;
+    this.prunedAt = now;
+    this.attempt((statements) => statements.forgetEndedBefore(now - REMEMBER_MS));
+  }
+
+  private attempt<T>(work: (statements: Statements) => T): T {
+    try {
+      return work(this.statements);
+    } catch (error) {
+      if (!this.onDisk) throw error;
+      this.leaveDisk(error);
+      return work(this.statements);
+    }
+  }
+
+  private leaveDisk(error: unknown): void {
+    this.onDisk = false;
+    this.log.warn("journal cannot be written: going on in memory, a crash would now lose results", {
+      error: error instanceof Error ? error.message : String(error),
+    });
+    const memory = openMemoryDatabase();
+    try {
+      if (this.disk !== null) copyRows(this.disk, memory);
+    } catch {
+      // What cannot be read is lost to this process; the tasks it holds are in the scheduler all the same.
+    }
+    this.statements = new Statements(memory, this.statements.lastSeq);
+    this.retryTimer = setInterval(() => this.returnToDisk(), RETRY_DISK_MS);
+    this.retryTimer.unref();
+  }
+
+  private returnToDisk(): void {
+    if (this.disk === null) return;
+    try {
+      const disk = new Statements(this.disk, this.statements.lastSeq);
+      disk.replaceAll(this.statements);
+      this.statements = disk;
+    } catch {
+      return; // still full: the next turn tries again
+    }
+    this.onDisk = true;
+    if (this.retryTimer !== null) clearInterval(this.retryTimer);
+    this.log.info("journal is on disk again");
+  }
+}

@@ -1,0 +1,68 @@
+/** Opens the journal of a worker id: an own slot, and what dead daemons left in theirs. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import type { Logger } from "../logging/logger.ts";
+import { openDatabase, removeDatabase } from "./database.ts";
+import { Journal } from "./journal.ts";
+import { copyRows } from "./schema.ts";
+import { type Slot, takeAbandonedSlots, takeFreeSlot, workerStateDir } from "./slot.ts";
+
+export interface OpenJournal extends Disposable {
+  readonly journal: Journal;
+  /** Where exit statuses wait for a daemon that was not there to hear them; null without a state folder. */
+  readonly exitsDir: string | null;
+}
+
+/** Never throws: without a usable folder there is one warning, and the journal is in memory. */
+export function openJournal(stateDir: string, workerId: string, log: Logger): OpenJournal {
+  const dir = workerStateDir(stateDir, workerId);
+  try {
+    const slot = takeFreeSlot(dir);
+    const exitsDir = join(dir, "exits");
+    mkdirSync(exitsDir, { recursive: true, mode: 0o700 });
+    const database = openDatabase(slot.databaseFile, log);
+    takeOver(dir, slot, database, log);
+    log.debug("journal open", { file: slot.databaseFile });
+    return own(new Journal(database, log), exitsDir, slot);
+  } catch (error) {
+    log.warn("state folder cannot be used: going on in memory, a crash would lose running tasks' results", {
+      stateDir: dir,
+      error: error instanceof Error ? error.message : String(error),
+      hint: "set state_dir (--state-dir) to a folder that this user can write",
+    });
+    return own(new Journal(null, log), null, null);
+  }
+}
+
+function own(journal: Journal, exitsDir: string | null, slot: Slot | null): OpenJournal {
+  return {
+    journal,
+    exitsDir,
+    [Symbol.dispose]: () => {
+      journal[Symbol.dispose]();
+      slot?.[Symbol.dispose]();
+    },
+  };
+}
+
+function takeOver(dir: string, own: Slot, into: DatabaseSync, log: Logger): void {
+  for (const abandoned of takeAbandonedSlots(dir, own)) {
+    using slot = abandoned;
+    try {
+      const left = openDatabase(slot.databaseFile, log);
+      try {
+        copyRows(left, into);
+      } finally {
+        left.close();
+      }
+      removeDatabase(slot.databaseFile);
+      log.info("took over what a dead daemon of this worker id left", { slot: slot.number });
+    } catch (error) {
+      log.warn("cannot take over what a dead daemon of this worker id left", {
+        file: slot.databaseFile,
+        error: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Several daemons may serve one worker id on one host. Each holds a slot of the state folder by a
+ * lock that the kernel drops when the process dies, so that nothing has to be cleaned up for the
+ * next one to take it.
+ *
+ * The lock is SQLite's own on an empty database: the only lock that both Bun and Deno offer without
+ * native code. Lock files stay for ever; removing one would let two daemons hold "the same" lock.
+ */
+
+import { mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+/** More daemons of one id on one host than this is a fork bomb, not a fleet. */
+const MAX_SLOTS = 1000;
+const SQLITE_BUSY = 5;
+/** File systems take 255 bytes. */
+const MAX_NAME = 200;
+
+export interface Slot extends Disposable {
+  readonly number: number;
+  /** The journal's database file. */
+  readonly databaseFile: string;
+}
+
+/** One folder per worker id, named so that any id is one path component. */
+export function workerStateDir(stateDir: string, workerId: string): string {
+  const name = encodeURIComponent(workerId).replace(/^\./, "%2E");
+  if (name.length <= MAX_NAME) return join(stateDir, name);
+  // Loaded for such a name only: the module costs an idle daemon 3 MB.
+  const { createHash } = process.getBuiltinModule("node:crypto");
+  const digest = createHash("sha256").update(workerId).digest("hex").slice(0, 16);
+  return join(stateDir, `${name.slice(0, MAX_NAME - digest.length - 1)}-${digest}`);
+}
+
+/** The first slot that nobody holds. Throws what the file system says of a folder that cannot be used. */
+export function takeFreeSlot(dir: string): Slot {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  for (let number = 0; number < MAX_SLOTS; number++) {
+    const slot = trySlot(dir, number);
+    if (slot !== null) return slot;
+  }
+  throw new Error(`all ${MAX_SLOTS} slots of ${dir} are held by running daemons`);
+}
+
+/** Every other slot whose daemon is dead, held from now on by the caller. */
+export function takeAbandonedSlots(dir: string, own: Slot): Slot[] {
+  return readdirSync(dir)
+    .map((name) => /^slot-(\d+)\.db$/.exec(name)?.[1])
+    .filter((number) => number !== undefined && Number(number) !== own.number)
+    .map((number) => trySlot(dir, Number(number)))
+    .filter((slot) => slot !== null);
+}
+
+function trySlot(dir: string, number: number): Slot | null {
+  const lock = new DatabaseSync(join(dir, `slot-${number}.lock`));
+  try {
+    // No journal file beside an empty database, and no page cache to speak of.
+    lock.exec("PRAGMA journal_mode = OFF; PRAGMA cache_size = -8; BEGIN EXCLUSIVE");
+  } catch (error) {
+    lock.close();
+    if (error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY) return null;
+    throw error;
+  }
+  return {
+    number,
+    databaseFile: join(dir, `slot-${number}.db`),
+    [Symbol.dispose]: () => lock.close(),
+  };
+}

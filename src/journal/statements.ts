@@ -1,0 +1,133 @@
+/** The journal's queries over one database, on disk or in memory. */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Execution, ExecutionRef, StoredFrame } from "./execution.ts";
+import { EXECUTION_COLUMNS } from "./schema.ts";
+
+export class Statements {
+  /** Numbers are given here and not by the database, so that a change of database keeps their order. */
+  lastSeq: number;
+  private readonly db: DatabaseSync;
+  private readonly prepared = new Map<string, StatementSync>();
+
+  constructor(db: DatabaseSync, lastSeq = 0) {
+    this.db = db;
+    this.lastSeq = Math.max(
+      lastSeq,
+      Number(this.sql("SELECT max(seq) AS seq FROM outbox").get()?.["seq"] ?? 0),
+    );
+  }
+
+  find({ taskId, executionId }: ExecutionRef): Execution | null {
+    const row = this.sql(`${SELECT_EXECUTIONS} WHERE task_id = ? AND execution_id = ?`).get(
+      taskId,
+      executionId,
+    );
+    return row === undefined ? null : toExecution(row);
+  }
+
+  running(): Execution[] {
+    return this.sql(`${SELECT_EXECUTIONS} WHERE ended_at IS NULL`).all().map(toExecution);
+  }
+
+  undelivered(): StoredFrame[] {
+    return this.sql("SELECT seq, frame FROM outbox ORDER BY seq")
+      .all()
+      .map((row) => ({ seq: Number(row["seq"]), frame: String(row["frame"]) }));
+  }
+
+  claim(ref: ExecutionRef, frame: string): StoredFrame {
+    return this.together(() => {
+      this.sql("INSERT OR REPLACE INTO executions VALUES (?, ?, NULL, NULL, NULL)").run(
+        ref.taskId,
+        ref.executionId,
+      );
+      return this.owe(frame);
+    });
+  }
+
+  saveHandle({ taskId, executionId }: ExecutionRef, handle: string): void {
+    this.sql("UPDATE executions SET handle = ? WHERE task_id = ? AND execution_id = ?").run(
+      handle,
+      taskId,
+      executionId,
+    );
+  }
+
+  /** `now` in ms since 1970. */
+  end({ taskId, executionId }: ExecutionRef, frame: string | null, now: number): StoredFrame | null {
+    return this.together(() => {
+      this.sql("INSERT OR REPLACE INTO executions VALUES (?, ?, NULL, ?, ?)").run(
+        taskId,
+        executionId,
+        frame,
+        now,
+      );
+      return frame === null ? null : this.owe(frame);
+    });
+  }
+
+  owe(frame: string): StoredFrame {
+    const seq = this.lastSeq + 1;
+    this.sql("INSERT INTO outbox (seq, frame) VALUES (?, ?)").run(seq, frame);
+    this.lastSeq = seq;
+    return { seq, frame };
+  }
+
+  delivered(seq: number): void {
+    this.sql("DELETE FROM outbox WHERE seq <= ?").run(seq);
+  }
+
+  forgetEndedBefore(time: number): void {
+    this.sql("DELETE FROM executions WHERE ended_at < ?").run(time);
+  }
+
+  /** Makes this database say what the other says, whole or not at all. */
+  replaceAll(other: Statements): void {
+    this.together(() => {
+      this.db.exec("DELETE FROM executions; DELETE FROM outbox");
+      const execution = this.sql("INSERT INTO executions VALUES (?, ?, ?, ?, ?)");
+      for (const row of other.sql(`${SELECT_EXECUTIONS}`).all()) {
+        execution.run(...EXECUTION_COLUMNS.map((column) => row[column] ?? null));
+      }
+      const frame = this.sql("INSERT INTO outbox (seq, frame) VALUES (?, ?)");
+      for (const row of other.undelivered()) frame.run(row.seq, row.frame);
+    });
+    this.lastSeq = Math.max(this.lastSeq, other.lastSeq);
+  }
+
+  private together<T>(work: () => T): T {
+    this.sql("BEGIN IMMEDIATE").run();
+    try {
+      const result = work();
+      this.sql("COMMIT").run();
+      return result;
+    } catch (error) {
+      // A full disk makes SQLite roll back by itself.
+      if (this.db.isTransaction) this.sql("ROLLBACK").run();
+      throw error;
+    }
+  }
+
+  private sql(text: string): StatementSync {
+    let statement = this.prepared.get(text);
+    if (statement === undefined) {
+      statement = this.db.prepare(text);
+      this.prepared.set(text, statement);
+    }
+    return statement;
+  }
+}
+
+const SELECT_EXECUTIONS = `SELECT ${EXECUTION_COLUMNS.join(", ")} FROM executions`;
+
+type Row = Record<string, string | number | bigint | null | Uint8Array>;
+
+function toExecution(row: Row): Execution {
+  return {
+    taskId: String(row["task_id"]),
+    executionId: String(row["execution_id"]),
+    handle: row["handle"] === null ? null : JSON.parse(String(row["handle"])),
+    terminal: row["terminal"] === null ? null : String(row["terminal"]),
+    ended: row["ended_at"] !== null,
+  };
+}
