@@ -1,0 +1,183 @@
+/**
+ * One socket, one life: the handshake, the pings, the proof that what was sent was read, the end.
+ *
+ * The protocol has no acknowledgement of its own, but a peer reads frames in order: a pong that
+ * answers a ping proves that everything sent before that ping was read.
+ */
+import { openSocket, type Socket, type SocketOptions } from "../runtime/web-socket.ts";
+import type { Outbox } from "./outbox.ts";
+import { SendStall } from "./send-stall.ts";
+
+/** The wire's own figures: a ping every 30 s, and no frame for 60 s means that the peer is dead. */
+const PING_EVERY_MS = 30_000;
+const SILENCE_MS = 60_000;
+/** Left alone, Bun waits 124 s for an answer to the handshake. */
+const HANDSHAKE_MS = 30_000;
+/** A peer that does not answer a close would hold it for 36 s. */
+const CLOSE_MS = 2_000;
+/** What may wait inside the socket; the rest stays in the outbox. */
+const MAX_BACKLOG_BYTES = 1024 * 1024;
+
+export type ConnectionEnd =
+  /** The handshake was answered with an HTTP status instead. */
+  | { readonly kind: "refused"; readonly status: number; readonly why: string }
+  | { readonly kind: "unreachable"; readonly why: string }
+  | {
+      readonly kind: "ended";
+      readonly why: string;
+      readonly lastedMs: number;
+      /** At least one message was proven to have been read. */
+      readonly useful: boolean;
+    };
+
+export interface ConnectionHooks {
+  onOpen(): void;
+  onText(text: string): void;
+  /** Messages left the outbox, proven to have been read. */
+  onProven(): void;
+}
+
+export class Connection {
+  readonly ended: Promise<ConnectionEnd>;
+  private readonly end: (end: ConnectionEnd) => void;
+  private readonly outbox: Outbox;
+  private readonly hooks: ConnectionHooks;
+  private readonly socket: Socket;
+  private readonly stall: SendStall;
+  private readonly timers = new Set<ReturnType<typeof setTimeout>>();
+  /** Payload of each unanswered ping, and the last message sent before it. */
+  private readonly pings = new Map<number, number>();
+  private lastPing = 0;
+  private askedFor = 0;
+  private openedAt: number | null = null;
+  private lastFrameAt = 0;
+  private useful = false;
+  private over = false;
+
+  constructor(options: SocketOptions, outbox: Outbox, hooks: ConnectionHooks) {
+    const { promise, resolve } = Promise.withResolvers<ConnectionEnd>();
+    this.ended = promise;
+    this.end = resolve;
+    this.outbox = outbox;
+    this.hooks = hooks;
+    this.after(HANDSHAKE_MS, () => this.drop(`no answer to the handshake in ${HANDSHAKE_MS / 1000} s`));
+    this.socket = openSocket(options, {
+      onOpen: () => this.opened(),
+      onText: (text) => this.hooks.onText(text),
+      onPong: (payload) => this.answered(Number(payload)),
+      onFrame: () => {
+        this.lastFrameAt = performance.now();
+      },
+      onEnd: ({ why, status }) => this.finish(why, status),
+    });
+    this.stall = new SendStall(
+      () => this.socket.backlogBytes,
+      (why) => this.drop(why),
+    );
+  }
+
+  /** Says good-bye; a peer that does not answer is left. */
+  close(why: string): void {
+    if (this.openedAt === null) {
+      this.drop(why);
+      return;
+    }
+    this.socket.close();
+    this.after(CLOSE_MS, () => this.drop(why));
+  }
+
+  drop(why: string): void {
+    this.finish(why, null);
+    this.socket.drop();
+  }
+
+  private opened(): void {
+    this.clearTimers();
+    this.openedAt = performance.now();
+    this.lastFrameAt = this.openedAt;
+    this.outbox.rewind();
+    this.outbox.listen(() => this.flush());
+    this.pingAgain();
+    this.watchSilence(SILENCE_MS);
+    this.hooks.onOpen();
+    this.flush();
+  }
+
+  private flush(): void {
+    while (this.socket.backlogBytes < MAX_BACKLOG_BYTES) {
+      const message = this.outbox.takeUnsent();
+      if (message === null) break;
+      this.socket.send(message.frame);
+    }
+    this.askForProof();
+    this.stall.watch(() => this.flush());
+  }
+
+  /** One such ping at a time: the next covers everything that was sent meanwhile. */
+  private askForProof(): void {
+    if (this.outbox.lastSent > this.askedFor && this.pings.size === 0) this.ping();
+  }
+
+  private ping(): void {
+    this.lastPing += 1;
+    this.askedFor = this.outbox.lastSent;
+    this.pings.set(this.lastPing, this.askedFor);
+    this.socket.ping(String(this.lastPing));
+  }
+
+  private answered(ping: number): void {
+    const provenUpTo = this.pings.get(ping);
+    if (provenUpTo === undefined) return; // a pong that nobody asked for proves nothing
+    // A peer may answer the latest of several pings only (RFC 6455, 5.5.3).
+    for (const earlier of this.pings.keys()) {
+      if (earlier <= ping) this.pings.delete(earlier);
+    }
+    if (provenUpTo > 0) {
+      this.useful = true;
+      this.outbox.prove(provenUpTo);
+      this.hooks.onProven();
+    }
+    this.askForProof();
+  }
+
+  private pingAgain(): void {
+    this.after(PING_EVERY_MS, () => {
+      this.ping();
+      this.pingAgain();
+    });
+  }
+
+  private watchSilence(ms: number): void {
+    this.after(ms, () => {
+      const silentMs = performance.now() - this.lastFrameAt;
+      if (silentMs >= SILENCE_MS) this.drop(`no frame from the peer for ${SILENCE_MS / 1000} s`);
+      else this.watchSilence(SILENCE_MS - silentMs);
+    });
+  }
+
+  private finish(why: string, status: number | null): void {
+    // A dropped socket still tells of its end, and by then the outbox is the next connection's.
+    if (this.over) return;
+    this.over = true;
+    this.clearTimers();
+    this.stall.stop();
+    this.outbox.listen(() => {});
+    if (this.openedAt !== null) {
+      this.end({ kind: "ended", why, lastedMs: performance.now() - this.openedAt, useful: this.useful });
+    } else if (status !== null) this.end({ kind: "refused", status, why });
+    else this.end({ kind: "unreachable", why });
+  }
+
+  private after(ms: number, work: () => void): void {
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      work();
+    }, ms);
+    this.timers.add(timer);
+  }
+
+  private clearTimers(): void {
+    for (const timer of this.timers) clearTimeout(timer);
+    this.timers.clear();
+  }
+}

@@ -1,0 +1,31 @@
+/** What a connection to the control plane is opened with. */
+import type { SocketOptions } from "../runtime/web-socket.ts";
+import { type ProxyVariables, proxyFor } from "./proxy.ts";
+
+export interface HandshakeSettings {
+  /** Its query is kept; the worker id is added. */
+  readonly webSocketUrl: string;
+  readonly workerId: string;
+  /** Read at every handshake. Rejects with words for the operator. */
+  readonly readKey: () => Promise<string>;
+  readonly proxyVariables: ProxyVariables;
+  /** A private CA in PEM, trusted beside the system's; null: none. */
+  readonly privateCa: string | null;
+}
+
+export async function prepareHandshake(settings: HandshakeSettings): Promise<SocketOptions> {
+  const url = new URL(settings.webSocketUrl);
+  url.searchParams.set("worker_id", settings.workerId);
+  return {
+    url: url.href,
+    headers: { Authorization: `Bearer ${await settings.readKey()}` },
+    proxy: proxyFor(url, settings.proxyVariables),
+    certificateAuthorities: settings.privateCa === null ? null : await withDefaultTrust(settings.privateCa),
+  };
+}
+
+/** Loaded when there is a private CA only: the module costs an idle daemon 3 MB. */
+async function withDefaultTrust(privateCa: string): Promise<string[]> {
+  const { getCACertificates } = await import("node:tls");
+  return [...getCACertificates("default"), privateCa];
+}

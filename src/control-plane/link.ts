@@ -1,0 +1,160 @@
+/**
+ * The worker's link to the control plane: one loop, one connection at a time. Drain and shutdown are
+ * changes of its state that wake the loop; nothing else ever starts a connection.
+ */
+import { pause } from "../async/wait.ts";
+import type { Logger } from "../logging/logger.ts";
+import type { SocketOptions } from "../runtime/web-socket.ts";
+import { Backoff, FIRST_BOUND_MS } from "./backoff.ts";
+import { Connection, type ConnectionEnd } from "./connection.ts";
+import { OutageLog } from "./outage-log.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** A connection that lived this long was a good one, whatever ended it. */
+const LASTED_MS = 10_000;
+
+export interface LinkOptions {
+  readonly outbox: Outbox;
+  readonly log: Logger;
+  /** Asked at every connect, so that a rotated key is used without a restart. Rejects with words for the operator. */
+  readonly socketOptions: () => Promise<SocketOptions>;
+  readonly onText: (text: string) => void;
+  /** Names the source of the key, for whoever has to replace it. */
+  readonly keyLabel: string;
+  readonly backoff?: Backoff;
+}
+
+export type LinkEnd =
+  | { readonly kind: "finished" }
+  /** The very first handshake was refused: nothing is wrong with the network, the key is. */
+  | { readonly kind: "unauthorized"; readonly status: number };
+
+type State =
+  | { readonly mode: "serving" }
+  /** Ends when the outbox is empty, or at the deadline. */
+  | { readonly mode: "draining"; readonly deadline: AbortSignal };
+
+export class Link {
+  private readonly options: LinkOptions;
+  private readonly backoff: Backoff;
+  private readonly outages: OutageLog;
+  private state: State = { mode: "serving" };
+  private connection: Connection | null = null;
+  private everOpened = false;
+  private wake = new AbortController();
+
+  constructor(options: LinkOptions) {
+    this.options = options;
+    this.backoff = options.backoff ?? new Backoff();
+    this.outages = new OutageLog(options.log);
+  }
+
+  async run(): Promise<LinkEnd> {
+    while (!this.isOver()) {
+      const end = await this.connectOnce();
+      if (end.kind === "refused" && isUnauthorized(end.status) && !this.everOpened) {
+        return { kind: "unauthorized", status: end.status };
+      }
+      const delayMs = this.delayAfter(end);
+      if (this.isOver()) break;
+      this.report(end, delayMs);
+      await this.rest(delayMs);
+    }
+    return { kind: "finished" };
+  }
+
+  /** An attempt that is being waited for is made now: the worker stops, and what it owes should go out. */
+  hasten(): void {
+    this.backoff.reset();
+    this.wake.abort();
+  }
+
+  /** Delivers what is in the outbox and ends; at the deadline whatever is left stays in the journal. */
+  finish(deadline: AbortSignal): void {
+    this.state = { mode: "draining", deadline };
+    this.hasten();
+    this.closeWhenDrained();
+    deadline.addEventListener("abort", () => {
+      this.wake.abort();
+      this.connection?.drop("out of time");
+    });
+  }
+
+  private isOver(): boolean {
+    return this.state.mode === "draining" && (this.state.deadline.aborted || this.options.outbox.size === 0);
+  }
+
+  private async connectOnce(): Promise<ConnectionEnd> {
+    const { outbox, log, onText } = this.options;
+    try {
+      const socket = await this.options.socketOptions();
+      if (this.isOver()) return { kind: "unreachable", why: "stopped" };
+      this.connection = new Connection(socket, outbox, {
+        onText,
+        onOpen: () => {
+          this.everOpened = true;
+          log.info("connected to the control plane", this.outages.recovered());
+        },
+        onProven: () => this.closeWhenDrained(),
+      });
+    } catch (error) {
+      return { kind: "unreachable", why: error instanceof Error ? error.message : String(error) };
+    }
+    const end = await this.connection.ended;
+    this.connection = null;
+    return end;
+  }
+
+  private closeWhenDrained(): void {
+    if (this.state.mode === "draining" && this.options.outbox.size === 0) this.connection?.close("stopped");
+  }
+
+  private delayAfter(end: ConnectionEnd): number {
+    if (end.kind === "refused" && isUnauthorized(end.status)) return this.backoff.nextAfterRefusal();
+    // A server that takes connections and drops them must not be met at full speed for ever; one
+    // that read our messages did its work.
+    if (end.kind === "ended" && (end.useful || end.lastedMs >= LASTED_MS)) this.backoff.reset();
+    const delay = this.backoff.next();
+    return this.state.mode === "draining" ? Math.min(delay, FIRST_BOUND_MS) : delay;
+  }
+
+  private report(end: ConnectionEnd, delayMs: number): void {
+    const retryInSeconds = Math.round(delayMs / 100) / 10;
+    switch (end.kind) {
+      case "ended":
+        this.options.log.warn("connection to the control plane lost", { why: end.why, retryInSeconds });
+        return;
+      case "refused":
+        if (isUnauthorized(end.status)) this.reportRefusedKey(end.status, retryInSeconds);
+        else
+          this.outages.failed("control plane refused the connection", { status: end.status, retryInSeconds });
+        return;
+      case "unreachable":
+        this.outages.failed("cannot connect to the control plane", { why: end.why, retryInSeconds });
+        return;
+      default:
+        end satisfies never;
+    }
+  }
+
+  /** Every time: somebody has to act. */
+  private reportRefusedKey(status: number, retryInSeconds: number): void {
+    this.options.log.error("control plane refused the key", {
+      status,
+      key: this.options.keyLabel,
+      retryInSeconds,
+      hint: "replace the key; a key file is read again at every attempt, any other source needs a restart",
+    });
+  }
+
+  private async rest(ms: number): Promise<void> {
+    this.wake = new AbortController();
+    // Woken before it slept: a stop that came while the connection was ending.
+    if (this.isOver()) return;
+    await pause(ms, this.wake.signal);
+  }
+}
+
+function isUnauthorized(status: number): boolean {
+  return status === 401 || status === 403;
+}

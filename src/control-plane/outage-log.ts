@@ -1,0 +1,40 @@
+/** Connect errors in the log: the first of an outage, then one now and then with a count. */
+import type { Fields, Logger } from "../logging/logger.ts";
+
+const REMIND_EVERY_MS = 5 * 60_000;
+
+export class OutageLog {
+  private readonly log: Logger;
+  private failures = 0;
+  private since = 0;
+  private saidAt = 0;
+
+  constructor(log: Logger) {
+    this.log = log;
+  }
+
+  /** True when this failure is one that the operator is shown. */
+  failed(message: string, fields: Fields): boolean {
+    const now = Date.now();
+    this.failures += 1;
+    if (this.failures === 1) this.since = now;
+    const due = this.failures === 1 || now - this.saidAt >= REMIND_EVERY_MS;
+    if (due) {
+      this.saidAt = now;
+      this.log.warn(message, { ...fields, attempts: this.failures });
+    } else {
+      this.log.debug(message, { ...fields, attempts: this.failures });
+    }
+    return due;
+  }
+
+  recovered(): Fields {
+    if (this.failures === 0) return {};
+    const fields = {
+      afterAttempts: this.failures,
+      outageSeconds: Math.round((Date.now() - this.since) / 1000),
+    };
+    this.failures = 0;
+    return fields;
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Which proxy a URL goes through, by the usual variables. Bun's WebSocket reads none of them, so
+ * they are resolved here: lower or upper case, NO_PROXY with hosts, suffixes, ports, addresses and
+ * networks.
+ */
+export type ProxyVariables = Readonly<Record<string, string | undefined>>;
+
+const DEFAULT_PORTS: Readonly<Record<string, string>> = {
+  "ws:": "80",
+  "http:": "80",
+  "wss:": "443",
+  "https:": "443",
+};
+
+/** The proxy's URL, credentials included, or null for a direct connection. Throws on one that is no URL. */
+export function proxyFor(target: URL, variables: ProxyVariables): string | null {
+  const secure = target.protocol === "wss:" || target.protocol === "https:";
+  const name = secure ? "HTTPS_PROXY" : "HTTP_PROXY";
+  const proxy = read(variables, name);
+  if (proxy === "" || isExempt(target, read(variables, "NO_PROXY"))) return null;
+  const url = proxy.includes("://") ? proxy : `http://${proxy}`;
+  if (!URL.canParse(url)) throw new Error(`${name} is not a URL: set it to http://HOST:PORT, or unset it`);
+  return url;
+}
+
+function read(variables: ProxyVariables, name: string): string {
+  return (variables[name.toLowerCase()] || variables[name] || "").trim();
+}
+
+function isExempt(target: URL, exemptions: string): boolean {
+  if (exemptions === "") return false;
+  const host = target.hostname.replace(/^\[|\]$/g, "").toLowerCase();
+  const port = target.port || DEFAULT_PORTS[target.protocol] || "";
+  return exemptions
+    .split(/[\s,]+/)
+    .filter((entry) => entry !== "")
+    .some((entry) => matches(entry.toLowerCase(), host, port));
+}
+
+function matches(entry: string, host: string, port: string): boolean {
+  if (entry === "*") return true;
+  if (entry.includes("/")) return isInNetwork(entry, host);
+  const { name, port: wantedPort } = splitPort(entry);
+  if (wantedPort !== "" && wantedPort !== port) return false;
+  const { isIP } = net();
+  if (isIP(name) !== 0 || isIP(host) !== 0) return name === host;
+  // `.example.com` and `*.example.com` are the hosts below it; `example.com` is itself and those.
+  const suffix = name.replace(/^\*?\./, "");
+  return host.endsWith(`.${suffix}`) || (suffix === name && host === name);
+}
+
+function splitPort(entry: string): { name: string; port: string } {
+  const bracketed = /^\[([^\]]+)\](?::(\d+))?$/.exec(entry);
+  if (bracketed !== null) return { name: bracketed[1] ?? "", port: bracketed[2] ?? "" };
+  if (net().isIP(entry) === 6) return { name: entry, port: "" };
+  const match = /^(.*?)(?::(\d+))?$/.exec(entry);
+  return { name: match?.[1] ?? entry, port: match?.[2] ?? "" };
+}
+
+function isInNetwork(entry: string, host: string): boolean {
+  const { BlockList, isIP } = net();
+  const family = isIP(host);
+  const [network = "", bits = ""] = entry.split("/");
+  const networkFamily = isIP(network);
+  if (family === 0 || networkFamily !== family || !/^\d+$/.test(bits)) return false;
+  if (Number(bits) > (family === 4 ? 32 : 128)) return false;
+  const list = new BlockList();
+  const kind = family === 4 ? "ipv4" : "ipv6";
+  list.addSubnet(network, Number(bits), kind);
+  return list.check(host, kind);
+}
+
+/** Loaded when there is a proxy and an exemption from it only: the module costs an idle daemon 2 MB. */
+function net(): typeof import("node:net") {
+  return process.getBuiltinModule("node:net");
+}

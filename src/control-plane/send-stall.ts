@@ -1,0 +1,54 @@
+/**
+ * Watches what waits inside the socket. A peer that is frozen gives no event: the bytes just stay,
+ * so they are looked at while there are any.
+ */
+const WRITE_DEADLINE_MS = 10_000;
+const LOOK_EVERY_MS = 200;
+
+export class SendStall {
+  private readonly backlogBytes: () => number;
+  private readonly onStall: (why: string) => void;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private leastBytes = 0;
+  private progressAt = 0;
+
+  constructor(backlogBytes: () => number, onStall: (why: string) => void) {
+    this.backlogBytes = backlogBytes;
+    this.onStall = onStall;
+  }
+
+  /** Call after a send; `onProgress` when room was made, for whatever was held back. */
+  watch(onProgress: () => void): void {
+    const backlog = this.backlogBytes();
+    if (backlog === 0 || this.timer !== null) return;
+    this.leastBytes = backlog;
+    this.progressAt = performance.now();
+    this.lookLater(onProgress);
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+
+  private lookLater(onProgress: () => void): void {
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.look(onProgress);
+    }, LOOK_EVERY_MS);
+  }
+
+  private look(onProgress: () => void): void {
+    const backlog = this.backlogBytes();
+    const now = performance.now();
+    if (backlog < this.leastBytes) {
+      this.leastBytes = backlog;
+      this.progressAt = now;
+      onProgress();
+    } else if (now - this.progressAt >= WRITE_DEADLINE_MS) {
+      this.onStall(`the peer took nothing of what was sent for ${WRITE_DEADLINE_MS / 1000} s`);
+      return;
+    }
+    if (backlog > 0 && this.timer === null) this.lookLater(onProgress);
+  }
+}
