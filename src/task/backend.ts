@@ -1,0 +1,80 @@
+/** What runs a task. Everything that differs between engines is behind this interface. */
+import type { BackendKind } from "../config/settings.ts";
+import type { Logger } from "../logging/logger.ts";
+import type { FailureReason } from "../protocol/failure-reason.ts";
+import type { TaskSpec } from "./prepare.ts";
+
+/** Why a task's one AbortSignal fired; the first one wins. */
+export type StopReason = "cancelled" | "shutdown" | "timeout";
+
+/** The typed reason of a task's AbortSignal. */
+export class TaskStopped extends Error {
+  readonly why: StopReason;
+
+  constructor(why: StopReason) {
+    super(`Task stopped: ${why}`);
+    this.name = "TaskStopped";
+    this.why = why;
+  }
+}
+
+/** A task that failed for a reason that the control plane knows; anything else thrown is `unknown`. */
+export class TaskFailure extends Error {
+  readonly reason: FailureReason;
+  /** The agent's own exit status, 128+signal for a signal. */
+  readonly exitCode: number | undefined;
+
+  constructor(reason: FailureReason, message: string, options: { exitCode?: number; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = "TaskFailure";
+    this.reason = reason;
+    this.exitCode = options.exitCode;
+  }
+}
+
+/** A backend that cannot run anything here: the daemon does not start (exit 1). */
+export class BackendUnusable extends Error {
+  override readonly name = "BackendUnusable";
+}
+
+/** What a backend needs to find its task again after a restart: ids, pids, paths; plain JSON, no secrets. */
+export type Handle = Readonly<Record<string, string | number | boolean | null>>;
+
+export type Completion = "completed" | "handed-off";
+
+export interface RunContext {
+  /** Fires with a TaskStopped; the backend then ends the task gently, and rejects with that reason. */
+  readonly signal: AbortSignal;
+  /**
+   * Fires when a stopping worker has no more time: what is still being waited for (a grace period, a
+   * teardown) is ended now.
+   */
+  readonly hurry: AbortSignal;
+  readonly log: Logger;
+  /** Kept on disk before it returns; call it before the step that the handle undoes or finds again. */
+  saveHandle(handle: Handle): void;
+}
+
+/** Enough to name a task that this process no longer holds. */
+export interface TaskRef {
+  readonly taskId: string;
+  readonly executionId: string;
+}
+
+export interface Backend extends AsyncDisposable {
+  readonly kind: BackendKind;
+  /** Its tasks go on while the worker is away, so a stop leaves them alone and the next start resumes them. */
+  readonly outlivesWorker: boolean;
+  /** Resolves when the task ended well; throws TaskFailure, or the signal's reason. */
+  run(task: TaskSpec, context: RunContext): Promise<Completion>;
+  /**
+   * Waits for a task that an earlier worker started. `handle` null: it was claimed, and the worker
+   * died before it had anything to save.
+   */
+  resume(ref: TaskRef, handle: Handle | null, context: RunContext): Promise<Completion>;
+  /**
+   * The result of every task that `run` or `resume` settled is safe on disk once this is called:
+   * whatever was kept for a restart may go.
+   */
+  forget(ref: TaskRef): void;
+}

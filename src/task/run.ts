@@ -1,0 +1,50 @@
+/** The border: one execution in, one outcome out, whatever was thrown. Never rejects. */
+import { type Completion, TaskFailure, TaskStopped } from "./backend.ts";
+import { type Outcome, SHUTDOWN_OUTCOME } from "./outcome.ts";
+
+const FAILED = "Failed to execute task";
+
+/** `signal` is the task's own: its reason wins over whatever the backend threw while it was being stopped. */
+export async function runToOutcome(work: () => Promise<Completion>, signal: AbortSignal): Promise<Outcome> {
+  try {
+    const completion = await work();
+    return { kind: completion };
+  } catch (error) {
+    const stopped = stopReasonOf(error, signal);
+    return stopped === null ? failureOf(error) : stoppedOutcome(stopped);
+  }
+}
+
+function stopReasonOf(error: unknown, signal: AbortSignal): TaskStopped | null {
+  if (error instanceof TaskStopped) return error;
+  return signal.aborted && signal.reason instanceof TaskStopped ? signal.reason : null;
+}
+
+function stoppedOutcome(stopped: TaskStopped): Outcome {
+  switch (stopped.why) {
+    case "cancelled":
+      return { kind: "cancelled" };
+    case "shutdown":
+      return SHUTDOWN_OUTCOME;
+    case "timeout":
+      return {
+        kind: "failed",
+        reason: "task_timeout",
+        message: `${FAILED}: it ran longer than max_task_duration allows and was stopped`,
+      };
+    default:
+      return stopped.why satisfies never;
+  }
+}
+
+function failureOf(error: unknown): Outcome {
+  const why = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof TaskFailure))
+    return { kind: "failed", reason: "unknown", message: `${FAILED}: ${why}` };
+  return {
+    kind: "failed",
+    reason: error.reason,
+    message: `${FAILED}: ${why}`,
+    ...(error.exitCode === undefined ? {} : { exitCode: error.exitCode }),
+  };
+}

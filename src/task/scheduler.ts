@@ -1,0 +1,206 @@
+/**
+ * Which tasks run here: takes assignments or turns them down, stops tasks, and sees that each claimed
+ * one ends in exactly one report. Knows nothing of the link; it owes frames, somebody delivers them.
+ */
+import type { Execution, ExecutionRef, StoredFrame } from "../journal/execution.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { Logger } from "../logging/logger.ts";
+import type { Assignment } from "../protocol/assignment.ts";
+import { encodeOutbound, type Outbound } from "../protocol/outbound.ts";
+import { type Backend, type Completion, type RunContext, TaskStopped } from "./backend.ts";
+import { type Outcome, reportFor } from "./outcome.ts";
+import type { TaskSpec } from "./prepare.ts";
+import { runToOutcome } from "./run.ts";
+
+export interface SchedulerOptions {
+  readonly workerId: string;
+  readonly backend: Backend;
+  readonly journal: Journal;
+  readonly log: Logger;
+  readonly prepare: (assignment: Assignment) => TaskSpec;
+  /** A frame that is already in the journal; it is delivered however long that takes. */
+  readonly deliver: (frame: StoredFrame) => void;
+  /** True when the same words are on their way already. */
+  readonly isOnItsWay: (frame: string) => boolean;
+  /** 0: no limit. */
+  readonly maxConcurrentTasks: number;
+  /** Null: no limit. */
+  readonly maxTaskDurationMs: number | null;
+}
+
+interface RunningTask {
+  readonly ref: ExecutionRef;
+  readonly stop: AbortController;
+  /** Settles when its report is in the journal. Never rejects. */
+  readonly ended: Promise<void>;
+}
+
+type Work = (context: RunContext) => Promise<Completion>;
+
+/** setTimeout's own limit, about 24.8 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export class Scheduler {
+  private readonly options: SchedulerOptions;
+  /** By task id: an execution of a task excludes every other of the same task. */
+  private readonly running = new Map<string, RunningTask>();
+  private readonly hurry = new AbortController();
+  private stopping = false;
+
+  constructor(options: SchedulerOptions) {
+    this.options = options;
+  }
+
+  get activeTasks(): number {
+    return this.running.size;
+  }
+
+  offer(assignment: Assignment): void {
+    const { taskId, executionId } = assignment;
+    if (this.answerKnown({ taskId, executionId })) return;
+    const obstacle = this.obstacleTo(taskId);
+    if (obstacle !== null) {
+      this.reject(taskId, obstacle);
+      return;
+    }
+    this.claim({ taskId, executionId });
+    this.start({ taskId, executionId }, (context) =>
+      this.options.backend.run(this.options.prepare(assignment), context),
+    );
+  }
+
+  /** What arrived for `taskId` cannot be run; its sender is told which field is at fault. */
+  refuse(taskId: string, problem: string): void {
+    if (this.running.has(taskId)) {
+      this.options.log.warn("unreadable assignment for a running task ignored", { taskId, problem });
+      return;
+    }
+    const message = `Failed to execute task: cannot read the assignment: ${problem}`;
+    this.owe({ type: "task_failed", taskId, message, reason: "unknown" });
+  }
+
+  cancel(taskId: string): void {
+    const task = this.running.get(taskId);
+    if (task === undefined) {
+      this.options.log.info("cancellation for a task that does not run here", { taskId });
+      return;
+    }
+    this.options.log.info("task cancellation requested", { taskId });
+    task.stop.abort(new TaskStopped("cancelled"));
+  }
+
+  /** Picks up what an earlier daemon claimed and did not end. */
+  recover(executions: readonly Execution[]): void {
+    for (const { taskId, executionId, handle } of executions) {
+      if (this.running.has(taskId)) continue;
+      this.options.log.info("task taken over from an earlier daemon", { taskId, executionId });
+      const ref = { taskId, executionId };
+      this.start(ref, (context) => this.options.backend.resume(ref, handle, context));
+    }
+  }
+
+  /** From now on nothing is accepted. */
+  stopAccepting(): void {
+    this.stopping = true;
+  }
+
+  /** Stops every task and resolves when all are reported; `hurry` ends the grace periods early. */
+  async stopAll(hurry: AbortSignal): Promise<void> {
+    hurry.addEventListener("abort", () => this.hurry.abort(), { once: true });
+    for (const task of this.running.values()) task.stop.abort(new TaskStopped("shutdown"));
+    await Promise.all([...this.running.values()].map((task) => task.ended));
+  }
+
+  /** The same assignment again: it does not run twice, but its sender gets its answer twice. */
+  private answerKnown(ref: ExecutionRef): boolean {
+    const running = this.running.get(ref.taskId);
+    if (running !== undefined) {
+      if (running.ref.executionId === ref.executionId) this.owe(this.claimOf(ref.taskId));
+      else this.reject(ref.taskId, "another execution of this task is still running");
+      return true;
+    }
+    // Without an execution id an ended task cannot be told from a new run of it.
+    const known = ref.executionId === "" ? null : this.options.journal.find(ref);
+    if (known === null || !known.ended) return false;
+    this.options.log.info("assignment of an ended execution answered again", { ...ref });
+    if (known.terminal === null) this.owe(this.claimOf(ref.taskId));
+    else if (!this.options.isOnItsWay(known.terminal)) {
+      this.options.deliver(this.options.journal.owe(known.terminal));
+    }
+    return true;
+  }
+
+  private obstacleTo(taskId: string): string | null {
+    const { maxConcurrentTasks, log } = this.options;
+    if (this.stopping) return "worker is shutting down";
+    if (maxConcurrentTasks === 0 || this.running.size < maxConcurrentTasks) return null;
+    log.debug("at maximum concurrency", { taskId, maxConcurrentTasks });
+    return "worker at maximum concurrency";
+  }
+
+  private reject(taskId: string, reason: string): void {
+    this.options.log.info("task rejected", { taskId, reason });
+    this.owe({ type: "task_rejected", taskId, reason });
+  }
+
+  private claim(ref: ExecutionRef): void {
+    const frame = encodeOutbound(this.claimOf(ref.taskId));
+    this.options.deliver(this.options.journal.claim(ref, frame));
+    this.options.log.info("task claimed", { ...ref });
+  }
+
+  private claimOf(taskId: string): Outbound {
+    return { type: "task_claimed", taskId, workerId: this.options.workerId };
+  }
+
+  private owe(message: Outbound): void {
+    this.options.deliver(this.options.journal.owe(encodeOutbound(message)));
+  }
+
+  private start(ref: ExecutionRef, work: Work): void {
+    const stop = new AbortController();
+    const { maxTaskDurationMs, journal, log } = this.options;
+    const context: RunContext = {
+      signal: stop.signal,
+      hurry: this.hurry.signal,
+      log: log.with({ taskId: ref.taskId }),
+      saveHandle: (handle) => journal.saveHandle(ref, handle),
+    };
+    const timer =
+      maxTaskDurationMs === null
+        ? null
+        : setTimeout(
+            () => stop.abort(new TaskStopped("timeout")),
+            Math.min(maxTaskDurationMs, LONGEST_TIMER_MS),
+          );
+    const startedAt = performance.now();
+    // The map knows it before the work begins: a second delivery may be the very next frame.
+    const ended = Promise.resolve()
+      .then(() => runToOutcome(() => work(context), stop.signal))
+      .then((outcome) => {
+        if (timer !== null) clearTimeout(timer);
+        this.finish(ref, outcome, performance.now() - startedAt);
+      });
+    this.running.set(ref.taskId, { ref, stop, ended });
+  }
+
+  private finish(ref: ExecutionRef, outcome: Outcome, durationMs: number): void {
+    const { journal, backend, deliver } = this.options;
+    const report = reportFor(ref.taskId, outcome);
+    const stored = journal.end(ref, report === null ? null : encodeOutbound(report));
+    this.running.delete(ref.taskId);
+    if (stored !== null) deliver(stored);
+    backend.forget(ref);
+    this.logEnd(ref, outcome, durationMs);
+  }
+
+  private logEnd(ref: ExecutionRef, outcome: Outcome, durationMs: number): void {
+    const fields = { ...ref, result: outcome.kind, seconds: Math.round(durationMs / 100) / 10 };
+    if (outcome.kind !== "failed") {
+      this.options.log.info("task ended", fields);
+      return;
+    }
+    const { reason, message, exitCode } = outcome;
+    this.options.log.warn("task failed", { ...fields, reason, message, exitCode });
+  }
+}
