@@ -1,0 +1,48 @@
+/** The one place that names all backends; each is loaded only when it is the one. */
+import type { DirectSettings, Settings } from "../config/settings.ts";
+import type { Logger } from "../logging/logger.ts";
+import { type Backend, BackendUnusable } from "../task/backend.ts";
+import { builtInEnvironment, operatorEnvironment } from "../task/prepare.ts";
+
+export interface BackendDependencies {
+  readonly settings: Settings;
+  readonly workerEnvironment: Readonly<Record<string, string>>;
+  /** Null: no state folder. */
+  readonly exitsDir: string | null;
+  /** The argv that starts a shim. */
+  readonly shimCommand: readonly string[];
+  readonly log: Logger;
+}
+
+/** Throws BackendUnusable with what is wrong and what to do. */
+export async function createBackend(dependencies: BackendDependencies): Promise<Backend> {
+  const { backend } = dependencies.settings;
+  switch (backend.kind) {
+    case "direct":
+      return createDirect(backend, dependencies);
+    case "docker":
+    case "kubernetes":
+    case "command":
+      throw new BackendUnusable(
+        `Cannot use the ${backend.kind} backend: this version does not have it yet; choose --backend direct`,
+      );
+    default:
+      return backend satisfies never;
+  }
+}
+
+async function createDirect(backend: DirectSettings, dependencies: BackendDependencies): Promise<Backend> {
+  const { createDirectBackend } = await import("./direct/create.ts");
+  const { settings, workerEnvironment, exitsDir, shimCommand } = dependencies;
+  return createDirectBackend(backend, {
+    cleanup: settings.cleanup,
+    graceMs: settings.cancelGracePeriodMs,
+    workerEnvironment,
+    exitsDir,
+    shimCommand,
+    environmentOf: (taskId) => ({
+      ...builtInEnvironment(taskId, settings.serverRootUrl),
+      ...operatorEnvironment(settings),
+    }),
+  });
+}

@@ -1,0 +1,59 @@
+/** A running agent, started by this daemon or found again after a restart. */
+import { existsSync, type FSWatcher, watch } from "node:fs";
+import { basename, dirname } from "node:path";
+import { isAlive, type ProcessIdentity } from "../../process/process-table.ts";
+import type { Exit, Supervised } from "../../process/shim/client.ts";
+import { readExitFile, removeExitFile } from "../../process/shim/exit-file.ts";
+
+export interface Agent {
+  readonly identity: ProcessIdentity;
+  readonly exited: Promise<Exit>;
+  /** Its result is safe elsewhere; what was kept of it for a restart may go. */
+  forget(): void;
+}
+
+/** A process that nobody supervises any more cannot tell us of its end, so its pid is looked at. */
+const LOOK_EVERY_MS = 500;
+/** Between an agent's end and its status on disk lie a few milliseconds of its shim's work. */
+const SHIM_WRITES_MS = 2_000;
+
+export function startedAgent(process: Supervised): Agent {
+  return { identity: process.identity, exited: process.exited, forget: () => process.acknowledge() };
+}
+
+/** `exitFile`: where the shim of the dead daemon writes, or has written, the status. */
+export function foundAgent(identity: ProcessIdentity, exitFile: string): Agent {
+  return {
+    identity,
+    exited: awaitExitFile(identity, exitFile),
+    forget: () => removeExitFile(exitFile),
+  };
+}
+
+function awaitExitFile(identity: ProcessIdentity, exitFile: string): Promise<Exit> {
+  return new Promise((resolve) => {
+    let goneSince: number | null = null;
+    let watcher: FSWatcher | null = null;
+    const settle = (exit: Exit) => {
+      watcher?.close();
+      clearInterval(timer);
+      resolve(exit);
+    };
+    const look = () => {
+      const status = readExitFile(exitFile);
+      if (status !== null) return settle({ kind: "exited", status });
+      if (isAlive(identity)) return;
+      goneSince ??= performance.now();
+      if (performance.now() - goneSince > SHIM_WRITES_MS) settle({ kind: "lost" });
+    };
+    const timer = setInterval(look, LOOK_EVERY_MS);
+    if (existsSync(dirname(exitFile))) {
+      watcher = watch(dirname(exitFile), (_event, name) => {
+        if (name === basename(exitFile)) look();
+      });
+      // A watch that breaks (the folder was removed) leaves the interval.
+      watcher.on("error", () => watcher?.close());
+    }
+    look();
+  });
+}

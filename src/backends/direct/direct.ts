@@ -1,0 +1,184 @@
+/**
+ * Direct: the agent runs on this very host, in a workspace of its own. Its parent is the shim, so it
+ * outlives a crash of the daemon, and the next daemon still learns its true exit status.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { DirectSettings } from "../../config/settings.ts";
+import { type ShimClient, SpawnRefused } from "../../process/shim/client.ts";
+import { Surveyor } from "../../process/stragglers.ts";
+import {
+  type Backend,
+  type Completion,
+  type Handle,
+  type RunContext,
+  TaskFailure,
+  type TaskRef,
+} from "../../task/backend.ts";
+import type { TaskSpec } from "../../task/prepare.ts";
+import { type Agent, foundAgent, startedAgent } from "./agent.ts";
+import { agentEnvironment, type Environment, harnessFolder, MARK_NAME } from "./environment.ts";
+import { readHandle, writeHandle } from "./handle.ts";
+import { killUnknownAgent, seeThrough } from "./supervise.ts";
+import { TaskHooks } from "./task-hooks.ts";
+import {
+  makeWorkspace,
+  planWorkspace,
+  removeScratchDir,
+  removeWorkspace,
+  type Workspace,
+} from "./workspace.ts";
+
+export interface DirectOptions {
+  readonly settings: DirectSettings;
+  /** The agent's executable, absolute. */
+  readonly oz: string;
+  readonly cleanup: boolean;
+  readonly graceMs: number;
+  readonly workerEnvironment: Environment;
+  /** What is known of a task's environment by its id alone, for hooks that run after a restart. */
+  readonly environmentOf: (taskId: string) => Environment;
+  readonly shim: ShimClient;
+  /** Null: no state folder, so nothing can be found again. */
+  readonly exitsDir: string | null;
+}
+
+const SAFE_TO_RETRY = "it is safe to retry";
+
+export class DirectBackend implements Backend {
+  readonly kind = "direct";
+  readonly outlivesWorker = false;
+  private readonly options: DirectOptions;
+  private readonly surveyor = new Surveyor(MARK_NAME);
+  private readonly agents = new Map<string, Agent>();
+
+  constructor(options: DirectOptions) {
+    this.options = options;
+  }
+
+  async run(task: TaskSpec, context: RunContext): Promise<Completion> {
+    const { assignment } = task;
+    const { settings, exitsDir } = this.options;
+    const harness = assignment.task.snapshot?.harness ?? "";
+    const workspace = planWorkspace(assignment.taskId, {
+      workspaceRoot: settings.workspaceRoot,
+      targetDir: settings.targetDir,
+      needsScratch: settings.setupCommand !== null || settings.teardownCommand !== null,
+    });
+    const exitFile = exitsDir === null ? null : join(exitsDir, crypto.randomUUID());
+    const handle = { workspace, harness, exitFile, process: null };
+    // What has a name that chance gave must be on disk before it is used; the rest follows from the task's id.
+    if (workspace.scratchDir !== null) context.saveHandle(writeHandle(handle));
+    return this.inWorkspace(workspace, context, async () => {
+      makeWorkspace(workspace);
+      const folder = harnessFolder(harness, workspace.dir);
+      if (folder !== null) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const hooks = this.hooks(assignment.taskId, workspace, task.environment, context);
+      return hooks.around(async (fromSetup) => {
+        const env = agentEnvironment({
+          worker: this.options.workerEnvironment,
+          task: task.environment,
+          harness,
+          workspace,
+          fromSetup,
+        });
+        const agent = await this.start(task.argv, workspace, env, exitFile);
+        this.agents.set(assignment.taskId, agent);
+        context.saveHandle(writeHandle({ ...handle, process: agent.identity }));
+        return this.watch(agent, workspace, context);
+      });
+    });
+  }
+
+  async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+    const handle = readHandle(saved);
+    if (handle === null) return this.abandon(ref);
+    const { workspace, process, exitFile } = handle;
+    return this.inWorkspace(workspace, context, async () => {
+      const environment = this.options.environmentOf(ref.taskId);
+      const hooks = this.hooks(ref.taskId, workspace, environment, context);
+      return hooks.afterwards(async () => {
+        if (process === null || exitFile === null) {
+          await killUnknownAgent(workspace, this.surveyor);
+          throw new TaskFailure(
+            "unknown",
+            `the worker was killed while it prepared the task; ${SAFE_TO_RETRY}`,
+          );
+        }
+        const agent = foundAgent(process, exitFile);
+        this.agents.set(ref.taskId, agent);
+        return this.watch(agent, workspace, context);
+      });
+    });
+  }
+
+  /** Claimed, and perhaps begun, by a worker that was killed in that moment. */
+  private async abandon({ taskId }: TaskRef): Promise<never> {
+    const { workspaceRoot } = this.options.settings;
+    const plan = { workspaceRoot, targetDir: null, needsScratch: false };
+    await killUnknownAgent(planWorkspace(taskId, plan), this.surveyor);
+    throw new TaskFailure(
+      "unknown",
+      `the worker was killed before it had started the task; ${SAFE_TO_RETRY}`,
+    );
+  }
+
+  forget({ taskId }: TaskRef): void {
+    this.agents.get(taskId)?.forget();
+    this.agents.delete(taskId);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.options.shim[Symbol.dispose]();
+  }
+
+  private async watch(agent: Agent, workspace: Workspace, context: RunContext): Promise<Completion> {
+    await seeThrough(agent, workspace, { surveyor: this.surveyor, graceMs: this.options.graceMs }, context);
+    return "completed";
+  }
+
+  private hooks(
+    taskId: string,
+    workspace: Workspace,
+    environment: Environment,
+    context: RunContext,
+  ): TaskHooks {
+    const { settings, shim, graceMs, workerEnvironment } = this.options;
+    const tools = { shim, graceMs, surveyor: this.surveyor };
+    return new TaskHooks({ settings, tools, workerEnvironment, environment, taskId, workspace, context });
+  }
+
+  private async start(
+    argv: readonly string[],
+    workspace: Workspace,
+    env: Environment,
+    exitFile: string | null,
+  ): Promise<Agent> {
+    const { oz, shim } = this.options;
+    try {
+      return startedAgent(await shim.spawn({ argv: [oz, ...argv], cwd: workspace.dir, env }, exitFile));
+    } catch (error) {
+      if (!(error instanceof SpawnRefused)) throw error;
+      throw new TaskFailure("agent_invocation", `cannot start ${oz}: ${error.message}`, { cause: error });
+    }
+  }
+
+  /** Whatever happens in it, what this worker made for the task is gone afterwards. */
+  private async inWorkspace(
+    workspace: Workspace,
+    context: RunContext,
+    work: () => Promise<Completion>,
+  ): Promise<Completion> {
+    try {
+      return await work();
+    } finally {
+      try {
+        await removeScratchDir(workspace);
+        if (this.options.cleanup) await removeWorkspace(workspace);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        context.log.warn("cannot remove the workspace", { dir: workspace.dir, error: why });
+      }
+    }
+  }
+}

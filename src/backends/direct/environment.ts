@@ -1,0 +1,83 @@
+/** The environments of a Direct task's processes: the agent's, and its hooks'. Pure. */
+import { join } from "node:path";
+import type { Workspace } from "./workspace.ts";
+
+export type Environment = Readonly<Record<string, string>>;
+
+/** What a process needs to run at all; nothing else of the worker's own reaches the agent. */
+const FROM_THE_WORKER = ["HOME", "TMPDIR", "PATH"] as const;
+
+/** The name of the variable that marks a task's processes: its value is a path of this task alone. */
+export const MARK_NAME = "GIT_CONFIG_GLOBAL";
+
+/** Folders in which an agent keeps its own settings, so that tasks do not share them. */
+const HARNESS_FOLDERS: Readonly<Record<string, { readonly variable: string; readonly folder: string }>> = {
+  claude: { variable: "CLAUDE_CONFIG_DIR", folder: ".claude" },
+  codex: { variable: "CODEX_HOME", folder: ".codex" },
+};
+
+export interface AgentEnvironmentParts {
+  readonly worker: Environment;
+  /** The task's own: built-in, the server's, the operator's. */
+  readonly task: Environment;
+  readonly harness: string;
+  readonly workspace: Workspace;
+  /** What setup_command wrote; wins over all but the mark. */
+  readonly fromSetup: Environment;
+}
+
+export function agentEnvironment(parts: AgentEnvironmentParts): Environment {
+  const { worker, task, harness, workspace, fromSetup } = parts;
+  const passed = FROM_THE_WORKER.map((name) => [name, worker[name]] as const);
+  return {
+    ...Object.fromEntries(
+      passed.filter((entry): entry is [(typeof entry)[0], string] => entry[1] !== undefined),
+    ),
+    PWD: workspace.dir,
+    ...task,
+    ...harnessEnvironment(harness, workspace.dir),
+    ...fromSetup,
+    [MARK_NAME]: workspace.gitConfig,
+  };
+}
+
+export function markOf(workspace: Workspace): string {
+  return `${MARK_NAME}=${workspace.gitConfig}`;
+}
+
+export function harnessFolder(harness: string, dir: string): string | null {
+  const known = Object.hasOwn(HARNESS_FOLDERS, harness) ? HARNESS_FOLDERS[harness] : undefined;
+  return known === undefined ? null : join(dir, known.folder);
+}
+
+function harnessEnvironment(harness: string, dir: string): Environment {
+  const folder = harnessFolder(harness, dir);
+  const known = folder === null ? undefined : HARNESS_FOLDERS[harness];
+  return folder === null || known === undefined ? {} : { [known.variable]: folder };
+}
+
+export interface HookEnvironmentParts {
+  /** The whole of it: hooks are the operator's own. */
+  readonly worker: Environment;
+  readonly task: Environment;
+  readonly taskId: string;
+  readonly workspaceDir: string;
+  readonly environmentFile: string;
+}
+
+export function hookEnvironment(parts: HookEnvironmentParts): Environment {
+  return {
+    ...withoutBunVariables(parts.worker),
+    ...parts.task,
+    PWD: parts.workspaceDir,
+    OZ_WORKSPACE_ROOT: parts.workspaceDir,
+    OZ_WORKER_BACKEND: "direct",
+    OZ_RUN_ID: parts.taskId,
+    OZ_ENVIRONMENT_FILE: parts.environmentFile,
+  };
+}
+
+/** BUN_OPTIONS and its like would change how any Bun program that a hook starts behaves. */
+function withoutBunVariables(environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith("BUN_")));
+}

@@ -1,0 +1,47 @@
+/** What the journal keeps of a Direct task, to find it again. */
+import type { ProcessIdentity } from "../../process/process-table.ts";
+import type { Handle } from "../../task/backend.ts";
+import type { Workspace } from "./workspace.ts";
+
+export interface DirectHandle {
+  readonly workspace: Workspace;
+  readonly harness: string;
+  /** Null where there is no state folder; then nothing survives the daemon anyway. */
+  readonly exitFile: string | null;
+  /** Null before the agent was started. */
+  readonly process: ProcessIdentity | null;
+}
+
+export function writeHandle({ workspace, harness, exitFile, process }: DirectHandle): Handle {
+  return {
+    dir: workspace.dir,
+    made: workspace.made,
+    scratchDir: workspace.scratchDir,
+    gitConfig: workspace.gitConfig,
+    harness,
+    exitFile,
+    pid: process?.pid ?? null,
+    startedAt: process?.startedAt ?? null,
+    bootId: process?.bootId ?? null,
+  };
+}
+
+/** Null for a handle of another backend or of a version that wrote other fields. */
+export function readHandle(handle: Handle | null): DirectHandle | null {
+  if (handle === null) return null;
+  const { dir, made, scratchDir, gitConfig, harness, exitFile, pid, startedAt, bootId } = handle;
+  if (typeof dir !== "string" || typeof gitConfig !== "string") return null;
+  return {
+    workspace: { dir, made: made === true, scratchDir: textOrNull(scratchDir), gitConfig },
+    harness: textOrNull(harness) ?? "",
+    exitFile: textOrNull(exitFile),
+    process:
+      typeof pid === "number" && pid > 1
+        ? { pid, startedAt: textOrNull(startedAt) ?? "", bootId: textOrNull(bootId) ?? "" }
+        : null,
+  };
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}

@@ -1,0 +1,73 @@
+/** `setup_command` and `teardown_command`: the operator's own shell text, before and after each task. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fired } from "../../async/wait.ts";
+import { killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
+import type { ShimClient } from "../../process/shim/client.ts";
+import type { Surveyor } from "../../process/stragglers.ts";
+import type { Environment } from "./environment.ts";
+
+export interface HookTools {
+  readonly shim: ShimClient;
+  readonly surveyor: Surveyor;
+  readonly graceMs: number;
+}
+
+export interface Hook {
+  readonly command: string;
+  readonly cwd: string;
+  readonly env: Environment;
+}
+
+/** No process has this; a hook's own group is all that is looked for. */
+const NO_MARK = "";
+
+/**
+ * The exit status, 128+signal for a signal. When `stop` fires the hook is ended gently and its status
+ * is whatever that made it. It ends with the daemon, should that be killed.
+ */
+export async function runHook(
+  hook: Hook,
+  tools: HookTools,
+  stop: AbortSignal,
+  hurry: AbortSignal,
+): Promise<number> {
+  const argv = ["/bin/sh", "-c", hook.command];
+  const process = await tools.shim.spawn({ argv, cwd: hook.cwd, env: hook.env }, null);
+  const tree: ProcessTree = {
+    groupId: process.identity.pid,
+    mark: NO_MARK,
+    leaderExited: process.exited,
+  };
+  const scope = new AbortController();
+  try {
+    await Promise.race([process.exited, fired(stop, scope.signal)]);
+    if (stop.aborted) await stopTree(tree, { ...tools, hurry });
+    const exit = await Promise.race([process.exited, fired(hurry, scope.signal)]);
+    if (exit === undefined) await killTree(tree, tools.surveyor);
+    return exit?.kind === "exited" ? exit.status : 137;
+  } finally {
+    scope.abort();
+    process.acknowledge();
+  }
+}
+
+/** Made empty beforehand, so that a hook may append to it and nobody else may read it. */
+export function makeEnvironmentFile(scratchDir: string): string {
+  const file = join(scratchDir, "environment");
+  writeFileSync(file, "", { mode: 0o600 });
+  return file;
+}
+
+/** Empty when setup_command removed the file or wrote nothing. */
+export async function readEnvironmentFile(file: string): Promise<Environment> {
+  let text: Buffer;
+  try {
+    text = readFileSync(file);
+  } catch {
+    return {};
+  }
+  const { parse } = await import("dotenv");
+  const variables = Object.entries(parse(text)).filter(([, value]) => !value.includes("\0"));
+  return Object.fromEntries(variables);
+}

@@ -1,0 +1,79 @@
+/** Sees an agent through to its end, or ends it. */
+import { fired, pause } from "../../async/wait.ts";
+import { isAlive } from "../../process/process-table.ts";
+import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
+import type { Surveyor } from "../../process/stragglers.ts";
+import { type RunContext, TaskFailure } from "../../task/backend.ts";
+import type { Agent } from "./agent.ts";
+import { markOf } from "./environment.ts";
+import type { Workspace } from "./workspace.ts";
+
+export interface SuperviseOptions {
+  readonly surveyor: Surveyor;
+  readonly graceMs: number;
+}
+
+/** An agent that ended well did not mean to leave anything; what it left gets a moment, not the full grace. */
+const LEFTOVER_GRACE_MS = 1_000;
+const LOOK_EVERY_MS = 500;
+/** A group that does not exist; kernel threads are in group 0. */
+const NO_GROUP = -1;
+
+/** Resolves for exit status 0; throws TaskFailure for any other, and the signal's reason once all of it is gone. */
+export async function seeThrough(
+  agent: Agent,
+  workspace: Workspace,
+  { surveyor, graceMs }: SuperviseOptions,
+  { signal, hurry, log }: RunContext,
+): Promise<void> {
+  const tree: ProcessTree = {
+    groupId: agent.identity.pid,
+    mark: markOf(workspace),
+    leaderExited: agent.exited,
+  };
+  const scope = new AbortController();
+  const exit = await Promise.race([agent.exited, fired(signal, scope.signal)]);
+  scope.abort();
+  if (exit === undefined) {
+    await stopTree(tree, { surveyor, graceMs, hurry });
+    throw signal.reason;
+  }
+  if (exit.kind === "lost") return outliveLoss(agent, tree, { surveyor, graceMs }, { signal, hurry, log });
+  if (!groupIsEmpty(tree.groupId)) {
+    log.info("ending processes that the agent left behind");
+    await stopTree(tree, { surveyor, graceMs: Math.min(graceMs, LEFTOVER_GRACE_MS), hurry });
+  }
+  requireSuccess(exit.status);
+}
+
+/** Ends whatever an agent started whose pid nobody wrote down: the worker died in that moment. */
+export async function killUnknownAgent(workspace: Workspace, surveyor: Surveyor): Promise<void> {
+  const tree = { groupId: NO_GROUP, mark: markOf(workspace), leaderExited: Promise.resolve() };
+  await killTree(tree, surveyor);
+}
+
+type LossContext = Pick<RunContext, "signal" | "hurry" | "log">;
+
+/** Nobody can tell its status any more, but its work may still be under way: it is not cut short. */
+async function outliveLoss(
+  agent: Agent,
+  tree: ProcessTree,
+  { surveyor, graceMs }: SuperviseOptions,
+  { signal, hurry, log }: LossContext,
+): Promise<never> {
+  if (isAlive(agent.identity)) log.warn("the agent runs on, but its exit status will be unknown");
+  while (isAlive(agent.identity) && !signal.aborted) await pause(LOOK_EVERY_MS, signal);
+  await stopTree(tree, { surveyor, graceMs: signal.aborted ? graceMs : 0, hurry });
+  signal.throwIfAborted();
+  throw new TaskFailure(
+    "agent_invocation",
+    "the agent ended, but its exit status is not known: the process that waited for it was killed, or the host restarted",
+  );
+}
+
+function requireSuccess(status: number): void {
+  if (status === 0) return;
+  const how =
+    status > 128 ? `was ended by signal ${status - 128} (status ${status})` : `exited with status ${status}`;
+  throw new TaskFailure("agent_invocation", `the agent ${how}`, { exitCode: status });
+}

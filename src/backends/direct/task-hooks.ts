@@ -1,0 +1,76 @@
+/** Setup before a task, teardown after it, whatever came between. */
+import { never } from "../../async/wait.ts";
+import type { DirectSettings } from "../../config/settings.ts";
+import { type RunContext, TaskFailure } from "../../task/backend.ts";
+import { type Environment, hookEnvironment } from "./environment.ts";
+import { type HookTools, makeEnvironmentFile, readEnvironmentFile, runHook } from "./hook.ts";
+import type { Workspace } from "./workspace.ts";
+
+export interface TaskHooksOptions {
+  readonly settings: DirectSettings;
+  readonly tools: HookTools;
+  readonly workerEnvironment: Environment;
+  /** The task's own variables. */
+  readonly environment: Environment;
+  readonly taskId: string;
+  readonly workspace: Workspace;
+  readonly context: RunContext;
+}
+
+export class TaskHooks {
+  private readonly options: TaskHooksOptions;
+
+  constructor(options: TaskHooksOptions) {
+    this.options = options;
+  }
+
+  /** Setup, `work` with the variables that setup wrote, teardown. */
+  async around<T>(work: (fromSetup: Environment) => Promise<T>): Promise<T> {
+    return this.afterwards(async () => work(await this.setUp()));
+  }
+
+  /** `work`, then teardown: for a task whose setup was an earlier daemon's. */
+  async afterwards<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } finally {
+      await this.tearDown();
+    }
+  }
+
+  private async setUp(): Promise<Environment> {
+    const { settings, workspace, context } = this.options;
+    if (settings.setupCommand === null || workspace.scratchDir === null) return {};
+    const file = makeEnvironmentFile(workspace.scratchDir);
+    const status = await this.runHook(settings.setupCommand, file, context.signal);
+    context.signal.throwIfAborted();
+    if (status !== 0) throw new TaskFailure("setup_command", `setup_command exited with status ${status}`);
+    return readEnvironmentFile(file);
+  }
+
+  private async tearDown(): Promise<void> {
+    const { settings, workspace, context } = this.options;
+    if (settings.teardownCommand === null || workspace.scratchDir === null) return;
+    try {
+      // Teardown is what a stopped task needs most, so the task's own signal does not end it.
+      const file = `${workspace.scratchDir}/environment`;
+      const status = await this.runHook(settings.teardownCommand, file, never());
+      if (status !== 0) context.log.warn("teardown_command failed", { status });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      context.log.warn("teardown_command cannot be run", { error: why });
+    }
+  }
+
+  private runHook(command: string, environmentFile: string, stop: AbortSignal): Promise<number> {
+    const { tools, workerEnvironment, environment, taskId, workspace, context } = this.options;
+    const env = hookEnvironment({
+      worker: workerEnvironment,
+      task: environment,
+      taskId,
+      workspaceDir: workspace.dir,
+      environmentFile,
+    });
+    return runHook({ command, cwd: workspace.dir, env }, tools, stop, context.hurry);
+  }
+}

@@ -1,0 +1,109 @@
+/** Which processes there are, from /proc, and `ps` where there is none. */
+
+import { readdirSync, readFileSync } from "node:fs";
+
+export interface ProcessEntry {
+  readonly pid: number;
+  readonly parentPid: number;
+  readonly groupId: number;
+  /** A zombie has ended; only its parent has not asked yet. */
+  readonly zombie: boolean;
+  /** Same pid and same start: the same process. Comparable within one boot only. */
+  readonly startedAt: string;
+}
+
+/** A process that can be told from a later one with the same pid, across restarts of the host too. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly bootId: string;
+}
+
+const hasProc = process.platform === "linux";
+
+export function readProcess(pid: number): ProcessEntry | null {
+  if (!hasProc) return readWithPs(["-p", String(pid)])[0] ?? null;
+  try {
+    return parseStat(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return null; // gone, which is the usual answer
+  }
+}
+
+export function listProcesses(): ProcessEntry[] {
+  if (!hasProc) return readWithPs(["-A"]);
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => readProcess(Number(name)))
+    .filter((entry) => entry !== null);
+}
+
+/** Empty where it cannot be told: then restarts of the host are not told from restarts of the daemon. */
+export function readBootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  } catch {
+    return "";
+  }
+}
+
+export function identify(pid: number): ProcessIdentity | null {
+  const entry = readProcess(pid);
+  return entry === null || entry.zombie ? null : { pid, startedAt: entry.startedAt, bootId: readBootId() };
+}
+
+export function isAlive(identity: ProcessIdentity): boolean {
+  if (identity.bootId !== readBootId()) return false;
+  const entry = readProcess(identity.pid);
+  return entry !== null && !entry.zombie && entry.startedAt === identity.startedAt;
+}
+
+/** The environment that a process was started with; null when it is gone or another user's. */
+export function readEnvironment(pid: number): Buffer | null {
+  if (!hasProc) return null;
+  try {
+    return readFileSync(`/proc/${pid}/environ`);
+  } catch {
+    return null;
+  }
+}
+
+/** Linux, proc_pid_stat(5). The command in brackets may hold anything, brackets and spaces included. */
+function parseStat(stat: string): ProcessEntry {
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state = "", parentPid, groupId] = fields;
+  return {
+    pid: Number.parseInt(stat, 10),
+    parentPid: Number(parentPid),
+    groupId: Number(groupId),
+    zombie: state === "Z" || state === "X",
+    startedAt: fields[19] ?? "",
+  };
+}
+
+function readWithPs(selection: readonly string[]): ProcessEntry[] {
+  // Loaded where there is no /proc only.
+  const { execFileSync } = process.getBuiltinModule("node:child_process");
+  let output: string;
+  try {
+    const columns = ["-o", "pid=,ppid=,pgid=,stat=,lstart="];
+    output = execFileSync("ps", [...selection, ...columns], {
+      encoding: "utf8",
+      env: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+  } catch {
+    return []; // ps answers 1 when no process matches
+  }
+  return output
+    .split("\n")
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(.+?)\s*$/.exec(line))
+    .filter((match) => match !== null)
+    .map(([, pid, parentPid, groupId, state = "", startedAt = ""]) => ({
+      pid: Number(pid),
+      parentPid: Number(parentPid),
+      groupId: Number(groupId),
+      zombie: state.startsWith("Z"),
+      startedAt,
+    }));
+}

@@ -1,0 +1,91 @@
+/** Ends a task's processes: all of them, gently first. */
+import { fired, never, pause, within } from "../async/wait.ts";
+import type { ProcessEntry } from "./process-table.ts";
+import type { Mark, Surveyor } from "./stragglers.ts";
+
+/** How often the table is looked at while something is left; the kernel tells nobody when a grandchild ends. */
+const LOOK_AGAIN_MS = 100;
+/** A process that is stuck in the kernel (a dead network disk) cannot be killed; the task must not hang on it. */
+const KILL_LOOKS = 50;
+
+export interface ProcessTree {
+  /** The leader's pid, which is the number of its group and session. */
+  readonly groupId: number;
+  readonly mark: Mark;
+  /** The leader ended. */
+  readonly leaderExited: Promise<unknown>;
+}
+
+export interface StopOptions {
+  readonly surveyor: Surveyor;
+  readonly graceMs: number;
+  /** Cuts the grace period short. */
+  readonly hurry: AbortSignal;
+}
+
+/** SIGTERM to all, the grace period, SIGKILL to what is left. Resolves when nothing of it runs. */
+export async function stopTree(tree: ProcessTree, options: StopOptions): Promise<void> {
+  const strangersToTheGroup = (await look(tree, options.surveyor)).filter((entry) => outside(tree, entry));
+  signalGroup(tree.groupId, "SIGTERM");
+  for (const { pid } of strangersToTheGroup) signalProcess(pid, "SIGTERM");
+  const scope = new AbortController();
+  await within(
+    Promise.race([emptied(tree, options.surveyor, scope.signal), fired(options.hurry, scope.signal)]),
+    options.graceMs,
+    undefined,
+  );
+  scope.abort();
+  await killTree(tree, options.surveyor);
+}
+
+/** SIGKILL until a look finds nothing: what was forked during one look is found by the next. */
+export async function killTree(tree: ProcessTree, surveyor: Surveyor): Promise<void> {
+  for (let looks = 0; looks < KILL_LOOKS; looks++) {
+    const members = await look(tree, surveyor);
+    if (members.length === 0) return;
+    signalGroup(tree.groupId, "SIGKILL");
+    for (const { pid } of members) signalProcess(pid, "SIGKILL");
+    if (looks > 0) await pause(LOOK_AGAIN_MS, never());
+  }
+}
+
+/** One system call, for the usual case that a task which ended by itself left nothing in its group. */
+export function groupIsEmpty(groupId: number): boolean {
+  try {
+    process.kill(-groupId, 0);
+    return false;
+  } catch (error) {
+    return errorCode(error) === "ESRCH";
+  }
+}
+
+async function emptied(tree: ProcessTree, surveyor: Surveyor, scope: AbortSignal): Promise<void> {
+  await tree.leaderExited;
+  while (!scope.aborted && (await look(tree, surveyor)).length > 0) await pause(LOOK_AGAIN_MS, scope);
+}
+
+async function look(tree: ProcessTree, surveyor: Surveyor): Promise<readonly ProcessEntry[]> {
+  return (await surveyor.survey()).membersOf(tree.groupId, tree.mark);
+}
+
+function outside(tree: ProcessTree, entry: ProcessEntry): boolean {
+  return entry.groupId !== tree.groupId;
+}
+
+function signalGroup(groupId: number, signal: NodeJS.Signals): void {
+  // kill(-1) is every process of this user, kill(0) is our own group: neither may ever be reached.
+  if (groupId > 1) signalProcess(-groupId, signal);
+}
+
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // ESRCH: it ended first. EPERM: it became another user's, and is not ours to end.
+    if (errorCode(error) !== "ESRCH" && errorCode(error) !== "EPERM") throw error;
+  }
+}
+
+function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}

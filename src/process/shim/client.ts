@@ -1,0 +1,130 @@
+/**
+ * The daemon's side of its shim: started with the first task, ended when the last one is some time
+ * over, so that an idle daemon is one process.
+ */
+import { type Command, spawnTalking, type TalkingChild } from "../../runtime/spawn.ts";
+import type { ProcessIdentity } from "../process-table.ts";
+import { readBootId } from "../process-table.ts";
+import type { FromShim } from "./protocol.ts";
+
+const IDLE_MS = 60_000;
+
+/** `lost`: the shim was killed, and the status that only it could learn is gone with it. */
+export type Exit = { readonly kind: "exited"; readonly status: number } | { readonly kind: "lost" };
+
+export interface Supervised {
+  readonly identity: ProcessIdentity;
+  readonly exited: Promise<Exit>;
+  /** The exit is on disk, or nobody wants it: the shim need not keep it. */
+  acknowledge(): void;
+}
+
+/** The system's refusal to start a program. */
+export class SpawnRefused extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = "SpawnRefused";
+    this.code = code;
+  }
+}
+
+export interface ShimClientOptions {
+  /** The argv that starts a shim. */
+  readonly command: readonly string[];
+  readonly openFiles: number;
+}
+
+interface Pending {
+  readonly spawned: PromiseWithResolvers<ProcessIdentity>;
+  readonly exited: PromiseWithResolvers<Exit>;
+}
+
+export class ShimClient implements Disposable {
+  private readonly options: ShimClientOptions;
+  private readonly bootId = readBootId();
+  private readonly pending = new Map<number, Pending>();
+  private shim: TalkingChild | null = null;
+  private idleTimer: ReturnType<typeof setTimeout> | null = null;
+  private lastId = 0;
+
+  constructor(options: ShimClientOptions) {
+    this.options = options;
+  }
+
+  /** `exitFile` null: the process ends with the daemon. Throws SpawnRefused. */
+  async spawn(command: Command, exitFile: string | null): Promise<Supervised> {
+    const shim = this.connect();
+    this.lastId += 1;
+    const id = this.lastId;
+    const spawned = Promise.withResolvers<ProcessIdentity>();
+    const exited = Promise.withResolvers<Exit>();
+    this.pending.set(id, { spawned, exited });
+    shim.send({ op: "spawn", id, command, exitFile, openFiles: this.options.openFiles });
+    return {
+      identity: await spawned.promise,
+      exited: exited.promise,
+      acknowledge: () => {
+        this.settle(id);
+        if (this.shim === shim && exitFile !== null) shim.send({ op: "acknowledge", id });
+      },
+    };
+  }
+
+  /** Leaves the running tasks to the shim. */
+  [Symbol.dispose](): void {
+    if (this.idleTimer !== null) clearTimeout(this.idleTimer);
+    this.shim?.disconnect();
+    this.shim = null;
+  }
+
+  private connect(): TalkingChild {
+    if (this.idleTimer !== null) clearTimeout(this.idleTimer);
+    if (this.shim !== null) return this.shim;
+    const shim = spawnTalking({ argv: this.options.command, cwd: "/", env: {} }, (message) =>
+      this.hear(message as FromShim),
+    );
+    shim.unref();
+    shim.exited.then(() => this.lose(shim));
+    this.shim = shim;
+    return shim;
+  }
+
+  private hear(message: FromShim): void {
+    const pending = this.pending.get(message.id);
+    if (pending === undefined) return;
+    switch (message.event) {
+      case "spawned":
+        pending.spawned.resolve({ pid: message.pid, startedAt: message.startedAt, bootId: this.bootId });
+        return;
+      case "refused":
+        pending.spawned.reject(new SpawnRefused(message.code, message.message));
+        this.settle(message.id);
+        return;
+      case "exited":
+        pending.exited.resolve({ kind: "exited", status: message.status });
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  private settle(id: number): void {
+    this.pending.delete(id);
+    if (this.pending.size > 0) return;
+    this.idleTimer = setTimeout(() => this[Symbol.dispose](), IDLE_MS);
+    this.idleTimer.unref();
+  }
+
+  /** Killed from outside: whatever ran under it lost its parent, and with it its exit status. */
+  private lose(shim: TalkingChild): void {
+    if (this.shim !== shim) return;
+    this.shim = null;
+    for (const { spawned, exited } of this.pending.values()) {
+      spawned.reject(new SpawnRefused("ESHIM", "the process that supervises the agents was killed"));
+      exited.resolve({ kind: "lost" });
+    }
+    this.pending.clear();
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * What the daemon and its shim say to each other, as JSON over the channel between them.
+ *
+ * The shim is a second, small process of this program: the parent of all agents. Only a parent is
+ * told an exit status, so for an agent to outlive a crash of the daemon and still end in a true
+ * result, its parent has to outlive it too.
+ */
+import type { Command } from "../../runtime/spawn.ts";
+
+export interface SpawnRequest {
+  readonly op: "spawn";
+  readonly id: number;
+  readonly command: Command;
+  /**
+   * Where the exit status goes when the daemon is not there to hear it; null for a process that is
+   * to end with the daemon (its whole group is killed).
+   */
+  readonly exitFile: string | null;
+  /** The soft limit of open files that the process gets. */
+  readonly openFiles: number;
+}
+
+/** The daemon has this exit on disk; the shim may forget it. */
+export interface Acknowledgement {
+  readonly op: "acknowledge";
+  readonly id: number;
+}
+
+export type ToShim = SpawnRequest | Acknowledgement;
+
+export type FromShim =
+  | { readonly event: "spawned"; readonly id: number; readonly pid: number; readonly startedAt: string }
+  /** `code` is the system's error name. */
+  | { readonly event: "refused"; readonly id: number; readonly code: string; readonly message: string }
+  /** 128+signal for a signal. */
+  | { readonly event: "exited"; readonly id: number; readonly status: number };

@@ -1,0 +1,72 @@
+/**
+ * Finds what is left of a task: every process of its group, and every one that carries its mark in
+ * the environment although it moved to a session of its own (`setsid`, a daemon, a terminal).
+ */
+import { never, pause } from "../async/wait.ts";
+import { listProcesses, type ProcessEntry, readEnvironment } from "./process-table.ts";
+
+/** NAME=VALUE of a variable that only this task's processes have. */
+export type Mark = string;
+
+export interface Survey {
+  /** Zombies left out: they run no more. */
+  membersOf(groupId: number, mark: Mark): readonly ProcessEntry[];
+}
+
+/** Lets many tasks that end together (a shutdown, a mass cancellation) share one look at the table. */
+const GATHER_MS = 3;
+
+export class Surveyor {
+  private readonly markName: string;
+  private next: Promise<Survey> | null = null;
+
+  /** `markName` is the variable's name; its values tell the tasks apart. */
+  constructor(markName: string) {
+    this.markName = markName;
+  }
+
+  /** A look that starts after this call, so whatever was there at the call and still lives is in it. */
+  survey(): Promise<Survey> {
+    this.next ??= this.surveySoon();
+    return this.next;
+  }
+
+  private async surveySoon(): Promise<Survey> {
+    await pause(GATHER_MS, never());
+    this.next = null;
+    return surveyNow(this.markName);
+  }
+}
+
+function surveyNow(markName: string): Survey {
+  const byGroup = new Map<number, ProcessEntry[]>();
+  const byMark = new Map<Mark, ProcessEntry[]>();
+  for (const entry of listProcesses()) {
+    if (entry.zombie || entry.pid === process.pid) continue;
+    append(byGroup, entry.groupId, entry);
+    const mark = readMark(entry.pid, markName);
+    if (mark !== null) append(byMark, mark, entry);
+  }
+  return {
+    membersOf: (groupId, mark) => [
+      ...new Set([...(byGroup.get(groupId) ?? []), ...(byMark.get(mark) ?? [])]),
+    ],
+  };
+}
+
+function append<K>(map: Map<K, ProcessEntry[]>, key: K, entry: ProcessEntry): void {
+  const entries = map.get(key);
+  if (entries === undefined) map.set(key, [entry]);
+  else entries.push(entry);
+}
+
+function readMark(pid: number, markName: string): Mark | null {
+  const environment = readEnvironment(pid);
+  if (environment === null) return null;
+  const prefix = `${markName}=`;
+  let start = environment.indexOf(prefix);
+  while (start > 0 && environment[start - 1] !== 0) start = environment.indexOf(prefix, start + 1);
+  if (start < 0) return null;
+  const end = environment.indexOf(0, start);
+  return environment.toString("utf8", start, end < 0 ? undefined : end);
+}

@@ -1,0 +1,17 @@
+/** How this program starts itself again. */
+import { existsSync } from "node:fs";
+
+/**
+ * The argv prefix of this very program. On Linux the running executable is named through /proc, so
+ * that one which an upgrade has replaced on disk still starts its own kind and not its successor.
+ */
+export function ownCommand(): string[] {
+  const running = `/proc/${process.pid}/exe`;
+  const executable = existsSync(running) ? running : process.execPath;
+  return isCompiled() ? [executable] : [executable, Bun.main];
+}
+
+/** A compiled program's sources live in a file system of their own. */
+function isCompiled(): boolean {
+  return Bun.main.startsWith("/$bunfs/") || /^[A-Z]:[\\/]~BUN[\\/]/i.test(Bun.main);
+}

@@ -1,0 +1,55 @@
+/**
+ * Child processes, by Bun.spawn. The environment is always explicit: left out, Bun gives the child
+ * the one that this process had at its start, changed since or not.
+ */
+
+export interface Command {
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface Child {
+  readonly pid: number;
+  /** The exit status, 128+signal for a signal. */
+  readonly exited: Promise<number>;
+}
+
+/**
+ * The child leads a session and process group of its own, reads nothing, and writes straight to this
+ * process's own output. Throws the system's error (ENOENT, EACCES, E2BIG…).
+ */
+export function spawnDetached(command: Command): Child {
+  return Bun.spawn([...command.argv], {
+    cwd: command.cwd,
+    env: { ...command.env },
+    stdio: ["ignore", "inherit", "inherit"],
+    detached: true,
+  });
+}
+
+export interface TalkingChild extends Child {
+  send(message: object): void;
+  disconnect(): void;
+  /** Lets this process end although the child still runs. */
+  unref(): void;
+}
+
+/** A detached child that exchanges JSON messages with this process. */
+export function spawnTalking(command: Command, onMessage: (message: unknown) => void): TalkingChild {
+  const child = Bun.spawn([...command.argv], {
+    cwd: command.cwd,
+    env: { ...command.env },
+    stdio: ["ignore", "inherit", "inherit"],
+    detached: true,
+    serialization: "json",
+    ipc: onMessage,
+  });
+  return {
+    pid: child.pid,
+    exited: child.exited,
+    send: (message) => child.send(message),
+    disconnect: () => child.disconnect(),
+    unref: () => child.unref(),
+  };
+}
