@@ -1,0 +1,40 @@
+/** Makes the `dev` command of its command line: what the worker in it is started with. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Host } from "../config/state-dir.ts";
+import { ownCommand } from "../runtime/self.ts";
+import { runDev } from "./dev.ts";
+import { loadSettings } from "./load-settings.ts";
+import type { CommandLine } from "./parse.ts";
+
+/** Only to have the settings checked before anything is started; the worker gets the real ones. */
+const PLACEHOLDERS = { workerId: "dev", apiKey: "dev", webSocketUrl: "ws://127.0.0.1/" };
+
+/** Throws a ConfigError for settings with which the worker would not start. */
+export async function runDevCommand(
+  { dev, flags, workerArgs }: Extract<CommandLine, { command: "dev" }>,
+  host: Host,
+  stop: AbortSignal,
+): Promise<number> {
+  const { workerId } = await loadSettings(flags, host, PLACEHOLDERS);
+  // A folder of its own: what a real worker of this id left unreported is not for this control plane.
+  const stateDir = mkdtempSync(join(tmpdir(), "oz-agent-worker-dev-"));
+  try {
+    const own = [`--worker-id=${workerId}`, `--state-dir=${stateDir}`];
+    return await runDev(
+      {
+        ...dev,
+        workerCommand: [...ownCommand(), "run", ...own, ...workerArgs],
+        workerEnv: host.env,
+        write: (text) => void process.stdout.write(text),
+        writeError: (text) => void process.stderr.write(text),
+        isTerminal: process.stdout.isTTY === true,
+        terminalSize: () => ({ columns: process.stdout.columns, rows: process.stdout.rows }),
+      },
+      stop,
+    );
+  } finally {
+    rmSync(stateDir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * `oz-agent-worker dev`: a local control plane and one worker against it, for trying a configuration
+ * without an account.
+ */
+import { randomBytes } from "node:crypto";
+import { loadAssignments } from "../dev/assignment-files.ts";
+import { type Assignment, assignmentOf } from "../dev/assignment-of.ts";
+import { ControlPlane } from "../dev/control-plane.ts";
+import { LiveTable } from "../dev/live-table.ts";
+import { type DevTask, isFinal } from "../dev/tasks.ts";
+import { PlainLines, type View } from "../dev/view.ts";
+import { type ForegroundChild, startForegroundChild } from "../runtime/foreground-child.ts";
+
+export interface DevOptions {
+  readonly prompts: readonly string[];
+  readonly assignmentFiles: readonly string[];
+  /** 0: any free one. */
+  readonly port: number;
+  readonly exitWhenDone: boolean;
+  readonly dropEveryMs: number | null;
+  readonly freezeMs: number | null;
+  readonly refuseStatus: number | null;
+  /** The worker's executable and arguments; the address of the control plane is added. */
+  readonly workerCommand: readonly string[];
+  /** The worker's whole environment, but for what points it here. */
+  readonly workerEnv: Readonly<Record<string, string | undefined>>;
+  /** Text for standard output as it is, newlines included. */
+  readonly write: (text: string) => void;
+  /** The same for standard error; `write` unless given. */
+  readonly writeError?: (text: string) => void;
+  /** True: a live table. */
+  readonly isTerminal: boolean;
+  readonly terminalSize?: () => { readonly columns: number; readonly rows: number };
+}
+
+/** Above the daemon's own `shutdown_timeout` of 20 s by default, which it must have the time to use. */
+const WORKER_STOP_TIMEOUT_MS = 45_000;
+const EXIT_FAILED = 1;
+const EXIT_BAD_USAGE = 2;
+
+type Ending = { readonly kind: "done" | "asked" } | { readonly kind: "worker-left"; readonly status: number };
+
+/**
+ * Runs until the tasks have ended (`exitWhenDone`), the worker left, or `signal` aborts.
+ * @returns the exit status: 0; 1 when a task failed, was cancelled or, with `exitWhenDone`, did not
+ *   end, or when the control plane or the worker cannot start; 2 for a bad assignment file; the
+ *   worker's own when it left by itself
+ */
+export async function runDev(options: DevOptions, signal: AbortSignal): Promise<number> {
+  const fail = (text: string) => (options.writeError ?? options.write)(text);
+  const { assignments, errors } = assignmentsFrom(options);
+  if (errors.length > 0) {
+    fail(`${errors.join("\n")}\n`);
+    return EXIT_BAD_USAGE;
+  }
+  const apiKey = `dev-${randomBytes(16).toString("hex")}`;
+  // The view shows the plane's tasks and the plane tells the view of changes: one of them comes first.
+  let view: View | null = null;
+  let plane: ControlPlane;
+  try {
+    plane = await ControlPlane.start({ apiKey, port: options.port, onChange: (task) => view?.changed(task) });
+  } catch (error) {
+    fail(
+      `Cannot listen on 127.0.0.1:${options.port}: ${messageOf(error)}; choose another port with --port\n`,
+    );
+    return EXIT_FAILED;
+  }
+  await using running = plane;
+  misbehave(running, options);
+  options.write(`Control plane on ${running.httpUrl}: POST /tasks, GET /tasks, DELETE /tasks/ID\n`);
+  view = createView(options, running);
+  try {
+    for (const note of submitAll(running, assignments)) fail(note);
+    const worker = startWorker(options, running, apiKey);
+    const ending = await untilEnd(options, running, worker, signal);
+    await stopWorker(worker, fail);
+    return exitStatus(options, running.tasks(), ending);
+  } catch (error) {
+    fail(`${messageOf(error)}\n`);
+    return EXIT_FAILED;
+  } finally {
+    view.close();
+  }
+}
+
+function assignmentsFrom(options: DevOptions): {
+  readonly assignments: readonly Assignment[];
+  readonly errors: readonly string[];
+} {
+  const fromFiles = loadAssignments(options.assignmentFiles);
+  const blank = options.prompts.some((prompt) => prompt.trim() === "");
+  return {
+    assignments: [...options.prompts.map(assignmentOf), ...fromFiles.assignments],
+    errors: [...(blank ? ["--prompt is empty"] : []), ...fromFiles.errors],
+  };
+}
+
+function misbehave(plane: ControlPlane, options: DevOptions): void {
+  if (options.refuseStatus !== null) plane.faults.refuse(options.refuseStatus);
+  if (options.dropEveryMs !== null) plane.faults.dropEvery(options.dropEveryMs);
+  if (options.freezeMs !== null) plane.faults.freezeEachAfter(options.freezeMs);
+}
+
+function createView(options: DevOptions, plane: ControlPlane): View {
+  const viewOptions = {
+    write: options.write,
+    size: options.terminalSize ?? (() => ({ columns: 80, rows: 24 })),
+    tasks: () => plane.tasks(),
+  };
+  return options.isTerminal ? new LiveTable(viewOptions) : new PlainLines(viewOptions);
+}
+
+/** A file may hold one task twice, for two workers; here there is one, so the first is run. */
+function submitAll(plane: ControlPlane, assignments: readonly Assignment[]): string[] {
+  const notes: string[] = [];
+  for (const assignment of assignments) {
+    if (plane.task(assignment.task_id) === undefined) plane.submit(assignment);
+    else notes.push(`Left out: task ${assignment.task_id} is given more than once\n`);
+  }
+  return notes;
+}
+
+function startWorker(options: DevOptions, plane: ControlPlane, apiKey: string): ForegroundChild {
+  const [executable = ""] = options.workerCommand;
+  try {
+    return startForegroundChild(
+      [...options.workerCommand, "--web-socket-url", plane.webSocketUrl],
+      workerEnvironment(options.workerEnv, apiKey),
+    );
+  } catch (error) {
+    throw new Error(`Cannot start the worker ${executable}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The key of this control plane instead of the operator's, and no proxy between the two. */
+function workerEnvironment(base: DevOptions["workerEnv"], apiKey: string): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(base)) {
+    if (value !== undefined && name !== "WARP_API_KEY_FILE") env[name] = value;
+  }
+  const noProxy = [base["NO_PROXY"], base["no_proxy"], "127.0.0.1", "localhost"].filter(Boolean).join(",");
+  return { ...env, WARP_API_KEY: apiKey, NO_PROXY: noProxy, no_proxy: noProxy };
+}
+
+async function untilEnd(
+  options: DevOptions,
+  plane: ControlPlane,
+  worker: ForegroundChild,
+  signal: AbortSignal,
+): Promise<Ending> {
+  const over = new AbortController();
+  const endings: Promise<Ending>[] = [
+    worker.exited.then((status) => ({ kind: "worker-left", status })),
+    new Promise((resolve) => {
+      if (signal.aborted) resolve({ kind: "asked" });
+      signal.addEventListener("abort", () => resolve({ kind: "asked" }), { signal: over.signal });
+    }),
+  ];
+  if (options.exitWhenDone) {
+    const wait = { timeoutMs: Number.POSITIVE_INFINITY, signal: over.signal };
+    endings.push(plane.waitForAllTasks(wait).then(() => ({ kind: "done" })));
+  }
+  try {
+    return await Promise.race(endings);
+  } finally {
+    over.abort();
+  }
+}
+
+async function stopWorker(worker: ForegroundChild, fail: (text: string) => void): Promise<void> {
+  worker.kill("SIGTERM");
+  const timer = setTimeout(() => {
+    fail(`The worker did not stop within ${WORKER_STOP_TIMEOUT_MS / 1000} s and is killed\n`);
+    worker.kill("SIGKILL");
+  }, WORKER_STOP_TIMEOUT_MS);
+  await worker.exited;
+  clearTimeout(timer);
+}
+
+function exitStatus(options: DevOptions, tasks: readonly DevTask[], ending: Ending): number {
+  if (ending.kind === "worker-left" && ending.status !== 0) return ending.status;
+  const ended = tasks.filter((task) => isFinal(task.state));
+  if (options.exitWhenDone && ended.length < tasks.length) return EXIT_FAILED;
+  if (ending.kind === "asked" && !options.exitWhenDone) return 0;
+  return ended.every((task) => task.state === "completed") ? 0 : EXIT_FAILED;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,52 @@
+/** `oz-agent-worker [run]`: the daemon. */
+import { readCaFile } from "../config/ca-file.ts";
+import type { Settings } from "../config/settings.ts";
+import { createLogger } from "../logging/logger.ts";
+import { ownCommand } from "../runtime/self.ts";
+import { BackendUnusable } from "../task/backend.ts";
+import { runWorker, type WorkerEnd } from "../worker.ts";
+import { EXIT } from "./exit-status.ts";
+import { SHIM_COMMAND } from "./shim-command.ts";
+
+export async function runDaemon(
+  settings: Settings,
+  environment: Readonly<Record<string, string>>,
+  stop: AbortSignal,
+): Promise<number> {
+  const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  reportStrayErrors((error) => log.error("unexpected error; the worker goes on", { error }));
+  try {
+    const end = await runWorker({
+      settings,
+      environment,
+      privateCa: settings.caFile === null ? null : await readCaFile(settings.caFile),
+      shimCommand: [...ownCommand(), SHIM_COMMAND],
+      log,
+      stop,
+    });
+    return exitStatusOf(end);
+  } catch (error) {
+    if (!(error instanceof BackendUnusable)) throw error;
+    log.error(error.message);
+    return EXIT.couldNotStart;
+  }
+}
+
+function exitStatusOf(end: WorkerEnd): number {
+  switch (end) {
+    case "stopped":
+      return EXIT.ok;
+    case "unauthorized":
+      return EXIT.refused;
+    default:
+      return end satisfies never;
+  }
+}
+
+/** A mistake of ours in one task's code must not end all the others. */
+function reportStrayErrors(report: (error: string) => void): void {
+  const say = (error: unknown) =>
+    report(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  process.on("uncaughtException", say);
+  process.on("unhandledRejection", say);
+}
