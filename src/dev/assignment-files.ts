@@ -1,0 +1,63 @@
+/** Assignments from files: one, a list of them, a list of cases, or frames as they went over the wire. */
+import { readFileSync } from "node:fs";
+import { type Assignment, completeAssignment } from "./assignment-of.ts";
+import { asObject } from "./json.ts";
+
+export interface LoadedAssignments {
+  readonly assignments: readonly Assignment[];
+  /** Sentences that name the file; when there is one, nothing should be run. */
+  readonly errors: readonly string[];
+}
+
+/** All files are read and all errors collected. */
+export function loadAssignments(paths: readonly string[]): LoadedAssignments {
+  const assignments: Assignment[] = [];
+  const errors: string[] = [];
+  for (const path of paths) {
+    for (const [index, entry] of entriesOf(path, errors).entries()) {
+      try {
+        assignments.push(completeAssignment(unwrap(entry)));
+      } catch (error) {
+        errors.push(`${path}: assignment ${index + 1}: ${messageOf(error)}`);
+      }
+    }
+  }
+  return { assignments, errors };
+}
+
+function entriesOf(path: string, errors: string[]): readonly unknown[] {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    errors.push(`Cannot read ${path}: ${messageOf(error)}`);
+    return [];
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    errors.push(`${path} is not JSON: ${messageOf(error)}`);
+    return [];
+  }
+  if (Array.isArray(value)) return value;
+  const cases = asObject(value)?.["cases"];
+  if (cases === undefined) return [value];
+  if (Array.isArray(cases)) return cases;
+  errors.push(`${path}: "cases" is not a list`);
+  return [];
+}
+
+/** `{"assignment": A}`, `{"type": "task_assignment", "data": A}` or A itself. */
+function unwrap(entry: unknown): unknown {
+  const object = asObject(entry);
+  if (!object) return entry;
+  if ("assignment" in object) return unwrap(object["assignment"]);
+  if (!("type" in object)) return entry;
+  if (object["type"] === "task_assignment") return object["data"];
+  throw new Error(`type is ${JSON.stringify(object["type"])}, not "task_assignment"`);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

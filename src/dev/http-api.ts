@@ -1,0 +1,113 @@
+/** The operator's side of the control plane: tasks over HTTP, JSON in and out, for this machine only. */
+import { type Assignment, completeAssignment } from "./assignment-of.ts";
+import type { CancelResult } from "./dispatch.ts";
+import { parseJson } from "./json.ts";
+import type { DevTask } from "./tasks.ts";
+
+export interface TaskService {
+  /** @throws when a task of this id has not ended */
+  submit(assignment: Assignment): DevTask;
+  cancel(taskId: string): CancelResult;
+  task(taskId: string): DevTask | undefined;
+  tasks(): readonly DevTask[];
+}
+
+const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
+
+/** Answers what is asked about tasks; null when the path is not ours. */
+export async function answerHttp(request: Request, url: URL, service: TaskService): Promise<Response | null> {
+  const [, root, id, ...rest] = url.pathname.split("/");
+  if (root !== "tasks" || rest.length > 0) return null;
+  const stranger = objectionToCaller(request);
+  if (stranger) return failure(403, stranger);
+  if (id === undefined || id === "") {
+    if (request.method === "GET") return json(200, { tasks: service.tasks().map(describe) });
+    if (request.method === "POST") return create(await request.text(), service);
+    return failure(405, "GET and POST are what /tasks understands");
+  }
+  const taskId = decode(id);
+  if (request.method === "GET") return show(taskId, service);
+  if (request.method === "DELETE") return cancel(taskId, service);
+  return failure(405, "GET and DELETE are what /tasks/ID understands");
+}
+
+/**
+ * There is no key here, so a web page must not get in: browsers name their page in `Origin`, and a
+ * host name that was rebound to 127.0.0.1 shows in `Host`.
+ */
+function objectionToCaller(request: Request): string | null {
+  if (request.headers.has("origin")) return "Requests of web pages are not accepted";
+  const host = (request.headers.get("host") ?? "").replace(/:\d+$/, "");
+  return LOOPBACK_HOSTS.has(host.toLowerCase())
+    ? null
+    : "Only requests to 127.0.0.1 or localhost are accepted";
+}
+
+function create(body: string, service: TaskService): Response {
+  const value = parseJson(body);
+  if (value === undefined) return failure(400, "The body is not JSON");
+  let assignment: Assignment;
+  try {
+    assignment = completeAssignment(value);
+  } catch (error) {
+    return failure(400, error instanceof Error ? error.message : String(error));
+  }
+  try {
+    return json(201, describe(service.submit(assignment)));
+  } catch (error) {
+    return failure(409, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function show(taskId: string, service: TaskService): Response {
+  const task = service.task(taskId);
+  return task ? json(200, describe(task)) : failure(404, `No task ${taskId} here`);
+}
+
+function cancel(taskId: string, service: TaskService): Response {
+  const result = service.cancel(taskId);
+  switch (result) {
+    case "unknown":
+      return failure(404, `No task ${taskId} here`);
+    case "ended":
+      return failure(409, `Task ${taskId} has ended`);
+    case "requested":
+      return json(202, { task_id: taskId, state: service.task(taskId)?.state });
+    default:
+      return result satisfies never;
+  }
+}
+
+function describe(task: DevTask): Record<string, unknown> {
+  return {
+    task_id: task.taskId,
+    execution_id: task.executionId,
+    title: task.title,
+    state: task.state,
+    message: task.message,
+    failure_reason: task.failureReason,
+    exit_code: task.exitCode,
+    cancel_requested: task.cancelRequested,
+    created_at: new Date(task.createdAt).toISOString(),
+    changed_at: new Date(task.changedAt).toISOString(),
+  };
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+function failure(status: number, message: string): Response {
+  return json(status, { error: message });
+}
+
+function json(status: number, body: unknown): Response {
+  return new Response(`${JSON.stringify(body)}\n`, {
+    status,
+    headers: { "content-type": "application/json" },
+  });
+}

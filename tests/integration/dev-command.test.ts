@@ -1,0 +1,159 @@
+/** `oz-agent-worker dev` with a stub for the worker: what it runs, prints and exits with. */
+import { describe, expect, test } from "bun:test";
+import { resolve } from "node:path";
+import { type DevOptions, runDev } from "../../src/cli/dev.ts";
+import { assignment } from "../support/assignments.ts";
+import { TempDir } from "../support/temp-dir.ts";
+
+const stub = (mode: string) => [
+  process.execPath,
+  resolve(import.meta.dir, "../support/stub-worker.ts"),
+  mode,
+];
+
+interface Rehearsal {
+  readonly status: Promise<number>;
+  output(): string;
+  /** Until the output has it. */
+  shows(text: string): Promise<void>;
+}
+
+function rehearse(options: Partial<DevOptions>, signal = new AbortController().signal): Rehearsal {
+  let output = "";
+  const looks = new Set<() => void>();
+  const status = runDev(
+    {
+      prompts: [],
+      assignmentFiles: [],
+      port: 0,
+      exitWhenDone: true,
+      dropEveryMs: null,
+      freezeMs: null,
+      refuseStatus: null,
+      workerCommand: stub("work"),
+      workerEnv: {
+        PATH: process.env["PATH"],
+        WARP_API_KEY: "the operator's own",
+        WARP_API_KEY_FILE: "/nowhere",
+      },
+      isTerminal: false,
+      write: (text) => {
+        output += text;
+        for (const look of looks) look();
+      },
+      ...options,
+    },
+    signal,
+  );
+  return {
+    status,
+    output: () => output,
+    shows: (text) =>
+      new Promise((shown) => {
+        const look = () => {
+          if (output.includes(text)) shown();
+        };
+        looks.add(look);
+        look();
+      }),
+  };
+}
+
+describe("exit when done", () => {
+  test("is 0 when all tasks completed, each change a line", async () => {
+    const run = rehearse({ prompts: ["one", "two"] });
+    expect(await run.status).toBe(0);
+    const lines = run.output().split("\n");
+    expect(lines[0]).toMatch(/^Control plane on http:\/\/127\.0\.0\.1:\d+/);
+    for (const title of ["one", "two"]) {
+      const states = lines.filter((line) => line.includes(`"${title}"`)).map((line) => line.split(" ")[2]);
+      expect(states).toEqual(["queued", "assigned", "claimed", "completed"]);
+    }
+  });
+
+  test("is 1 when one failed, and says why", async () => {
+    const run = rehearse({ prompts: ["one", "fail"] });
+    expect(await run.status).toBe(1);
+    expect(run.output()).toContain('failed "fail": as told');
+  });
+
+  test("takes assignments from files of each form and leaves a task out that comes twice", async () => {
+    await using dir = await TempDir.create();
+    const [a, b, c, d] = [assignment(), assignment(), assignment(), assignment()];
+    const files = [
+      await dir.write("one.json", JSON.stringify(a)),
+      await dir.write("list.json", JSON.stringify([b, { prompt: "from a list" }])),
+      await dir.write(
+        "cases.json",
+        JSON.stringify({ cases: [{ name: "x", assignment: c }, { assignment: c }] }),
+      ),
+      await dir.write("frame.json", JSON.stringify({ type: "task_assignment", data: d })),
+    ];
+    const run = rehearse({ assignmentFiles: files });
+    expect(await run.status).toBe(0);
+    for (const { task_id } of [a, b, c, d]) expect(run.output()).toContain(`task ${task_id} completed`);
+    expect(run.output()).toContain('completed "from a list"');
+    expect(run.output()).toContain(`Left out: task ${c.task_id}`);
+  });
+});
+
+describe("ends early", () => {
+  test("with the worker's status when that left by itself", async () => {
+    expect(await rehearse({ prompts: ["one"], workerCommand: stub("leave") }).status).toBe(2);
+  });
+
+  test("with the worker's status when its key is refused on request", async () => {
+    expect(await rehearse({ prompts: ["one"], refuseStatus: 401 }).status).toBe(77);
+  });
+
+  test("when asked, after one signal to the worker: 0, or 1 when tasks were to be done", async () => {
+    for (const exitWhenDone of [false, true]) {
+      const stop = new AbortController();
+      const run = rehearse({ prompts: ["hang"], exitWhenDone }, stop.signal);
+      await run.shows("claimed");
+      stop.abort();
+      expect(await run.status).toBe(exitWhenDone ? 1 : 0);
+    }
+  });
+
+  test("before anything is started when a file is bad, all errors at once", async () => {
+    await using dir = await TempDir.create();
+    const files = [
+      dir.join("missing.json"),
+      await dir.write("broken.json", "{"),
+      await dir.write("wrong.json", JSON.stringify([{ task_id: 1 }, { type: "other", data: {} }])),
+      dir.path,
+    ];
+    const run = rehearse({ assignmentFiles: files });
+    expect(await run.status).toBe(2);
+    const lines = run.output().trimEnd().split("\n");
+    expect(lines).toHaveLength(5);
+    expect(lines[0]).toContain("missing.json");
+    expect(lines[1]).toContain("broken.json is not JSON");
+    expect(lines[2]).toContain("assignment 1: task_id is not a string");
+    expect(lines[3]).toContain('assignment 2: type is "other"');
+  });
+
+  test("with a sentence when the worker or the port cannot be had", async () => {
+    const missing = rehearse({ prompts: ["one"], workerCommand: ["/nowhere/worker"] });
+    expect(await missing.status).toBe(1);
+    expect(missing.output()).toContain("Cannot start the worker /nowhere/worker");
+    using taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const clash = rehearse({ port: taken.port });
+    expect(await clash.status).toBe(1);
+    expect(clash.output()).toContain(`Cannot listen on 127.0.0.1:${taken.port}`);
+  });
+});
+
+test("the table stays at the bottom, lets nothing move the cursor and leaves a plain list", async () => {
+  const run = rehearse({
+    prompts: ["\u001b[2Jone"],
+    isTerminal: true,
+    terminalSize: () => ({ columns: 60, rows: 20 }),
+  });
+  expect(await run.status).toBe(0);
+  expect(run.output()).toContain("\u001b[1;18r");
+  expect(run.output()).not.toContain("\u001b[2J");
+  const last = run.output().slice(run.output().lastIndexOf("\u001b[r"));
+  expect(last).toMatch(/task \S+ completed " \[2Jone": Task completed successfully\n$/);
+});
