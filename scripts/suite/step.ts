@@ -1,0 +1,73 @@
+/** One part of a test run: the gate, the build, a folder of tests, a program. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runGate } from "../check.ts";
+import { readReport } from "./junit.ts";
+import { NOTHING, ONE_FAILED, ONE_PASSED, type Tally } from "./tally.ts";
+
+const TEST_TIMEOUT_MS = 60_000;
+/** Of a whole folder or program: a run that hangs ends, and is red. */
+const STEP_TIMEOUT_MS = 15 * 60_000;
+
+export interface Surroundings {
+  readonly root: string;
+  /** The executable that the build writes. */
+  readonly binary: string;
+  readonly write: (text: string) => void;
+}
+
+/** Each rule of the gate counts as one test. */
+export async function runRules({ write }: Surroundings): Promise<Tally> {
+  const verdicts = await runGate([], write);
+  const count = (wanted: string) => verdicts.filter(({ result }) => result === wanted).length;
+  return { passed: count("passed"), failed: count("failed"), skipped: count("skipped") };
+}
+
+/** A program counts as one test, passed when its exit status is 0. */
+export async function runProgram({ root, write }: Surroundings, argv: readonly string[]): Promise<Tally> {
+  const exitCode = await runChild(root, argv, {});
+  if (exitCode === 0) return ONE_PASSED;
+  write(`FAIL  ${argv.join(" ")} ended with status ${exitCode}\n`);
+  return ONE_FAILED;
+}
+
+/** All `*.test.ts` below tests/FOLDER in one process. No such file: nothing to count. */
+export async function runFolder({ root, binary, write }: Surroundings, folder: string): Promise<Tally> {
+  const found = await Array.fromAsync(new Bun.Glob(`tests/${folder}/**/*.test.ts`).scan({ cwd: root }));
+  const files = found.sort();
+  if (files.length === 0) {
+    write(`skip  tests/${folder} holds no test\n`);
+    return NOTHING;
+  }
+  const scratch = await mkdtemp(join(tmpdir(), "oz-test-"));
+  try {
+    const outfile = join(scratch, "junit.xml");
+    const options = [`--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${outfile}`];
+    const argv = [process.execPath, "test", ...options, ...files.map((file) => `./${file}`)];
+    const exitCode = await runChild(root, argv, { OZ_TEST_BINARY: binary });
+    const xml = await Bun.file(outfile)
+      .text()
+      .catch(() => null);
+    const { tally, problems } = readReport({ xml, exitCode, files });
+    for (const problem of problems) write(`FAIL  ${problem}\n`);
+    return tally;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function runChild(
+  root: string,
+  argv: readonly string[],
+  extra: Record<string, string>,
+): Promise<number> {
+  const child = Bun.spawn([...argv], {
+    cwd: root,
+    env: { ...process.env, ...extra },
+    stdio: ["ignore", "inherit", "inherit"],
+    timeout: STEP_TIMEOUT_MS,
+    killSignal: "SIGKILL",
+  });
+  return await child.exited;
+}

@@ -1,0 +1,86 @@
+/**
+ * The one test command.
+ *
+ *   scripts/test            the static gate, the build, all tests; under CI=true the demo and the
+ *                           smoke run of the benchmark too
+ *   scripts/test STEP...    only these: check build unit integration binary live demo bench
+ *
+ * What needs the executable is preceded by the build. The last line is `N passed, M failed`, summed
+ * over everything; each rule of the gate, the build, the demo and the benchmark count as one test.
+ */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { runFolder, runProgram, runRules, type Surroundings } from "./suite/step.ts";
+import { isGreen, NOTHING, ONE_SKIPPED, renderTally, sum, type Tally } from "./suite/tally.ts";
+
+const STEPS = ["check", "build", "unit", "integration", "binary", "live", "demo", "bench"] as const;
+type Step = (typeof STEPS)[number];
+
+const ONLY_IN_CI: readonly Step[] = ["demo", "bench"];
+const NEEDS_EXECUTABLE: readonly Step[] = ["integration", "binary", "live", "demo", "bench"];
+
+async function main(argv: string[]): Promise<number> {
+  const root = resolve(import.meta.dir, "..");
+  const here: Surroundings = {
+    root,
+    binary: join(root, "dist/oz-agent-worker"),
+    write: (text) => void process.stdout.write(text),
+  };
+  const done = new Map<Step, Tally>();
+  for (const step of chooseSteps(argv)) {
+    here.write(`\n== ${step}\n`);
+    const startMs = performance.now();
+    const blocked = (done.get("build")?.failed ?? 0) > 0 && NEEDS_EXECUTABLE.includes(step);
+    if (blocked) here.write("skip  there is no executable to test\n");
+    const tally = blocked ? ONE_SKIPPED : await runStep(here, step);
+    done.set(step, tally);
+    const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+    here.write(`-- ${step}: ${renderTally(tally)}, ${seconds} s\n`);
+  }
+  const total = sum([...done.values()]);
+  here.write(`\n${renderTally(total)}\n`);
+  return isGreen(total) ? 0 : 1;
+}
+
+function chooseSteps(argv: readonly string[]): Step[] {
+  const unknown = argv.find((name) => !STEPS.some((step) => step === name));
+  if (unknown !== undefined) throw new Error(`There is no step ${unknown}: choose from ${STEPS.join(" ")}`);
+  if (argv.length === 0)
+    return STEPS.filter((step) => !ONLY_IN_CI.includes(step) || process.env["CI"] === "true");
+  const needsBuild = NEEDS_EXECUTABLE.some((step) => argv.includes(step));
+  return STEPS.filter((step) => argv.includes(step) || (step === "build" && needsBuild));
+}
+
+async function runStep(here: Surroundings, step: Step): Promise<Tally> {
+  switch (step) {
+    case "check":
+      return await runRules(here);
+    case "build":
+      return await runProgram(here, [process.execPath, "scripts/build.ts", "--outfile", here.binary]);
+    case "unit":
+    case "integration":
+    case "binary":
+    case "live":
+      return await runFolder(here, step);
+    case "demo":
+      return await runWhereThere(here, ["scripts/demo"]);
+    case "bench":
+      return await runWhereThere(here, ["scripts/bench", "--smoke"]);
+    default:
+      return step satisfies never;
+  }
+}
+
+async function runWhereThere(here: Surroundings, [script = "", ...args]: readonly string[]): Promise<Tally> {
+  const program = join(here.root, script);
+  if (existsSync(program)) return await runProgram(here, [program, ...args]);
+  here.write(`skip  there is no ${script}\n`);
+  return NOTHING;
+}
+
+if (import.meta.main) {
+  process.exitCode = await main(process.argv.slice(2)).catch((error: Error) => {
+    process.stderr.write(`test: ${error.message}\n`);
+    return 2;
+  });
+}

@@ -1,0 +1,62 @@
+import { describe, expect, test } from "bun:test";
+import { readReport } from "../../../scripts/suite/junit.ts";
+import { isGreen, NOTHING, renderTally, sum } from "../../../scripts/suite/tally.ts";
+
+function report(totals: string, ...files: string[]): string {
+  const suites = files.map(
+    (file) => `<testsuite name="${file}" file="${file}" tests="1" failures="9"></testsuite>`,
+  );
+  return `<?xml version="1.0"?>\n<testsuites name="bun test" ${totals} time="0.5">\n${suites.join("\n")}\n</testsuites>`;
+}
+
+const A = "tests/unit/a.test.ts";
+const B = "tests/unit/b.test.ts";
+
+describe("readReport", () => {
+  test("counts come from the totals", () => {
+    const xml = report(`tests="10" assertions="30" failures="2" skipped="3"`, A);
+    const { tally, problems } = readReport({ xml, exitCode: 1, files: [A] });
+    expect(tally).toEqual({ passed: 5, failed: 2, skipped: 3 });
+    expect(problems).toEqual([]);
+  });
+
+  // `bun test` ends with status 0 and writes nothing when a test calls process.exit(0).
+  test("a run without a report is a failure, whatever its status", () => {
+    const { tally } = readReport({ xml: null, exitCode: 0, files: [A] });
+    expect(tally).toEqual({ passed: 0, failed: 1, skipped: 0 });
+  });
+
+  test("a file that is not in the report is a failure", () => {
+    const xml = report(`tests="1" failures="0" skipped="0"`, A);
+    const { tally, problems } = readReport({ xml, exitCode: 1, files: [A, B] });
+    expect(tally).toEqual({ passed: 1, failed: 1, skipped: 0 });
+    expect(problems).toEqual([`${B} ran no test`]);
+  });
+
+  test("a status that no failed test explains is a failure", () => {
+    const xml = report(`tests="1" failures="0" skipped="0"`, A);
+    expect(readReport({ xml, exitCode: 137, files: [A] }).tally.failed).toBe(1);
+  });
+});
+
+describe("tally", () => {
+  test.each([
+    [{ passed: 412, failed: 0, skipped: 0 }, "412 passed, 0 failed"],
+    [{ passed: 1, failed: 2, skipped: 3 }, "1 passed, 2 failed, 3 skipped"],
+  ])("%j reads as %s", (tally, line) => {
+    expect(renderTally(tally)).toBe(line);
+  });
+
+  test("parts add up", () => {
+    const part = { passed: 1, failed: 2, skipped: 3 };
+    expect(sum([part, NOTHING, part])).toEqual({ passed: 2, failed: 4, skipped: 6 });
+  });
+
+  test.each([
+    [{ passed: 1, failed: 0, skipped: 5 }, true],
+    [{ passed: 9, failed: 1, skipped: 0 }, false],
+    [{ passed: 0, failed: 0, skipped: 5 }, false],
+  ])("%j is green: %j", (tally, green) => {
+    expect(isGreen(tally)).toBe(green);
+  });
+});
