@@ -5,7 +5,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
+import type * as v from "valibot";
 import { configSchema } from "../src/config/schema.ts";
+import { entriesOf, unwrap } from "../src/config/schema-walk.ts";
 import { configurationPage } from "./generate/configuration-page.ts";
 
 const DOCS = join(import.meta.dir, "..", "docs");
@@ -14,7 +16,9 @@ const DOCS = join(import.meta.dir, "..", "docs");
 const NOT_JSON_SCHEMA = ["flag", "valueHint", "secret", "otherwise"];
 
 export function configJsonSchema(): string {
-  const schema = toJsonSchema(configSchema(), {
+  const config = configSchema();
+  const schema = toJsonSchema(config, {
+    definitions: backendBlocks(config),
     typeMode: "input",
     // Checks in code have no JSON Schema; their patterns are given as metadata.
     errorMode: "ignore",
@@ -25,6 +29,13 @@ export function configJsonSchema(): string {
   });
   const named = { ...schema, title: "oz-agent-worker config file" };
   return `${JSON.stringify(named, null, 2)}\n`;
+}
+
+/** By name, or the lazy blocks would be numbered. */
+function backendBlocks(config: v.GenericSchema): Record<string, v.GenericSchema> {
+  const backend = entriesOf(config)?.["backend"];
+  const blocks = Object.entries((backend && entriesOf(backend)) ?? {});
+  return Object.fromEntries(blocks.map(([kind, block]) => [kind, unwrap(block)]));
 }
 
 async function main(check: boolean): Promise<number> {

@@ -27,9 +27,10 @@ export interface WorkerOptions {
 
 export type WorkerEnd = "stopped" | "unauthorized";
 
-/** The last part of shutdown_timeout, kept for delivering what the tasks' ends left to say. */
-const FLUSH_SHARE = 0.25;
-const LONGEST_FLUSH_MS = 5_000;
+/** After shutdown_timeout, tasks that are being killed may take this long to be gone. */
+const KILL_MS = 2_000;
+/** For delivering what the tasks' ends left to say. */
+const FLUSH_MS = 5_000;
 
 /** Resolves when the daemon has ended. Throws BackendUnusable before anything was started. */
 export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
@@ -116,24 +117,17 @@ async function shutDown({
 }: ShutDownParts): Promise<void> {
   const { log, settings } = options;
   const budgetMs = settings.shutdownTimeoutMs;
-  const flushMs = Math.min(budgetMs * FLUSH_SHARE, LONGEST_FLUSH_MS);
   log.info("stopping; a second signal ends the worker at once", { tasks: scheduler.activeTasks });
   scheduler.stopAccepting();
   link.hasten();
   if (!backend.outlivesWorker) {
-    const hurry = AbortSignal.timeout(budgetMs - flushMs);
-    const stopped = await within(
-      scheduler.stopAll(hurry).then(() => true),
-      budgetMs,
-      false,
-    );
-    if (!stopped) log.error("tasks could not be stopped in time; the next start takes them over");
+    await within(scheduler.stopAll(AbortSignal.timeout(budgetMs)), budgetMs + KILL_MS, null);
   }
-  link.finish(AbortSignal.timeout(flushMs));
-  await within(linkEnded, flushMs + 1_000, null);
-  if (outbox.size > 0)
-    log.warn("not all results could be delivered; the next start delivers them", { left: outbox.size });
-  else log.info("stopped");
+  link.finish(AbortSignal.timeout(FLUSH_MS));
+  await within(linkEnded, FLUSH_MS + 1_000, null);
+  const left = { undelivered: outbox.size, tasks: backend.outlivesWorker ? 0 : scheduler.activeTasks };
+  if (left.undelivered + left.tasks === 0) log.info("stopped");
+  else log.warn("stopped with work left; the next start takes it up", left);
 }
 
 function refused({ settings, log }: WorkerOptions, status: number): WorkerEnd {

@@ -26,6 +26,7 @@ export async function runDevCommand(
       {
         ...dev,
         workerCommand: [...ownCommand(), "run", ...own, ...workerArgs],
+        keyFile: join(stateDir, "key"),
         workerEnv: host.env,
         write: (text) => void process.stdout.write(text),
         writeError: (text) => void process.stderr.write(text),

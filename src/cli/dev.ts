@@ -3,6 +3,7 @@
  * without an account.
  */
 import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { loadAssignments } from "../dev/assignment-files.ts";
 import { type Assignment, assignmentOf } from "../dev/assignment-of.ts";
 import { ControlPlane } from "../dev/control-plane.ts";
@@ -22,6 +23,8 @@ export interface DevOptions {
   readonly refuseStatus: number | null;
   /** The worker's executable and arguments; the address of the control plane is added. */
   readonly workerCommand: readonly string[];
+  /** Where the key that worker and control plane share is put; its folder is there, and private. */
+  readonly keyFile: string;
   /** The worker's whole environment, but for what points it here. */
   readonly workerEnv: Readonly<Record<string, string | undefined>>;
   /** Text for standard output as it is, newlines included. */
@@ -54,6 +57,7 @@ export async function runDev(options: DevOptions, signal: AbortSignal): Promise<
     return EXIT_BAD_USAGE;
   }
   const apiKey = `dev-${randomBytes(16).toString("hex")}`;
+  writeFileSync(options.keyFile, `${apiKey}\n`, { mode: 0o600 });
   // The view shows the plane's tasks and the plane tells the view of changes: one of them comes first.
   let view: View | null = null;
   let plane: ControlPlane;
@@ -71,7 +75,7 @@ export async function runDev(options: DevOptions, signal: AbortSignal): Promise<
   view = createView(options, running);
   try {
     for (const note of submitAll(running, assignments)) fail(note);
-    const worker = startWorker(options, running, apiKey);
+    const worker = startWorker(options, running);
     const ending = await untilEnd(options, running, worker, signal);
     await stopWorker(worker, fail);
     return exitStatus(options, running.tasks(), ending);
@@ -120,26 +124,27 @@ function submitAll(plane: ControlPlane, assignments: readonly Assignment[]): str
   return notes;
 }
 
-function startWorker(options: DevOptions, plane: ControlPlane, apiKey: string): ForegroundChild {
+function startWorker(options: DevOptions, plane: ControlPlane): ForegroundChild {
   const [executable = ""] = options.workerCommand;
   try {
     return startForegroundChild(
-      [...options.workerCommand, "--web-socket-url", plane.webSocketUrl],
-      workerEnvironment(options.workerEnv, apiKey),
+      // A flag, because it wins over the key that the operator's config file names.
+      [...options.workerCommand, "--api-key-file", options.keyFile, "--web-socket-url", plane.webSocketUrl],
+      workerEnvironment(options.workerEnv),
     );
   } catch (error) {
     throw new Error(`Cannot start the worker ${executable}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-/** The key of this control plane instead of the operator's, and no proxy between the two. */
-function workerEnvironment(base: DevOptions["workerEnv"], apiKey: string): Record<string, string> {
+/** No proxy between the two, and not the operator's real key, of which the worker has no need. */
+function workerEnvironment(base: DevOptions["workerEnv"]): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(base)) {
-    if (value !== undefined && name !== "WARP_API_KEY_FILE") env[name] = value;
+    if (value !== undefined && !name.startsWith("WARP_API_KEY")) env[name] = value;
   }
   const noProxy = [base["NO_PROXY"], base["no_proxy"], "127.0.0.1", "localhost"].filter(Boolean).join(",");
-  return { ...env, WARP_API_KEY: apiKey, NO_PROXY: noProxy, no_proxy: noProxy };
+  return { ...env, NO_PROXY: noProxy, no_proxy: noProxy };
 }
 
 async function untilEnd(

@@ -1,5 +1,5 @@
 /** A private certificate authority, read and checked at start rather than at the first handshake. */
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { ConfigError } from "./config-error.ts";
 import { whyUnreadable } from "./unreadable.ts";
 
@@ -9,7 +9,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE----
 export async function readCaFile(path: string): Promise<string> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = readFileSync(path, "utf8");
   } catch (error) {
     throw new ConfigError([`Cannot read the CA file "${path}" (ca_file): ${whyUnreadable(error)}`]);
   }

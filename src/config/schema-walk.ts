@@ -38,8 +38,15 @@ export function infoOf(schema: v.GenericSchema): SettingInfo {
   return v.getMetadata(unwrap(schema));
 }
 
+/** Without the `optional` around it, and built where it is lazy. */
 export function unwrap(schema: v.GenericSchema): v.GenericSchema {
-  return schema.type === "optional" && "wrapped" in schema ? (schema.wrapped as v.GenericSchema) : schema;
+  const inner =
+    schema.type === "optional" && "wrapped" in schema ? (schema.wrapped as v.GenericSchema) : schema;
+  return isLazy(inner) ? inner.getter(undefined) : inner;
+}
+
+function isLazy(schema: v.GenericSchema): schema is v.LazySchema<v.GenericSchema> {
+  return schema.type === "lazy";
 }
 
 /** True when the key at the path, or one above it, is declared secret. */

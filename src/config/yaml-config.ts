@@ -42,8 +42,12 @@ export function checkYaml(text: string, file: string): CheckedText {
   const unfit = document.contents === null ? [] : fitToSchema(document, schema);
   const raw = plainValue(document);
   if (typeof raw === "string") return { config: {}, problems: [`${file}: ${raw}`], broken: null };
-  const wrong = [...findIssues(document, schema, raw.value, unfit), ...twoBackends(document, raw.value)];
-  const { config, broken } = keepGood(schema, raw.value, wrong);
+  const { issues, good } = validate(schema, raw.value);
+  const wrong = [...findingsOf(issues, document, schema, unfit), ...twoBackends(document, raw.value)];
+  const { config, broken } =
+    good !== null && wrong.length === 0
+      ? { config: good, broken: new Set<string>() }
+      : keepGood(schema, raw.value, wrong);
   for (const { meant } of unfit) if (meant) markBroken(broken, meant);
   return { config, problems: sorted([...syntax, ...unfit, ...wrong]).map(place), broken };
 }
@@ -67,10 +71,20 @@ function plainValue(document: Document): { readonly value: unknown } | string {
   }
 }
 
-function findIssues(document: Document, schema: Schema, raw: unknown, unfit: readonly Finding[]) {
-  const told = new Set(unfit.map(({ path }) => pathText(path)));
+function validate(schema: Schema, raw: unknown) {
   const result = v.safeParse(schema, raw, { abortPipeEarly: true });
-  return (result.issues ?? []).flatMap((issue): readonly Finding[] => {
+  // Not the output, which has the defaults in it: what the file says must be told from what it leaves out.
+  return { issues: result.issues ?? [], good: result.success ? (raw as FileConfig) : null };
+}
+
+function findingsOf(
+  issues: readonly v.BaseIssue<unknown>[],
+  document: Document,
+  schema: Schema,
+  unfit: readonly Finding[],
+): readonly Finding[] {
+  const told = new Set(unfit.map(({ path }) => pathText(path)));
+  return issues.flatMap((issue): readonly Finding[] => {
     const path = pathOf(issue);
     if (told.has(pathText(path))) return [];
     const name = path.length === 0 ? "The config file" : pathText(path);

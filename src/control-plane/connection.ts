@@ -15,6 +15,8 @@ const SILENCE_MS = 60_000;
 const HANDSHAKE_MS = 30_000;
 /** A peer that does not answer a close would hold it for 36 s. */
 const CLOSE_MS = 2_000;
+/** A short task's claim and end are proven by one ping. */
+const ASK_AFTER_MS = 3;
 /** What may wait inside the socket; the rest stays in the outbox. */
 const MAX_BACKLOG_BYTES = 1024 * 1024;
 
@@ -37,6 +39,8 @@ export interface ConnectionHooks {
   onProven(): void;
 }
 
+type Timer = ReturnType<typeof setTimeout>;
+
 export class Connection {
   readonly ended: Promise<ConnectionEnd>;
   private readonly end: (end: ConnectionEnd) => void;
@@ -44,9 +48,10 @@ export class Connection {
   private readonly hooks: ConnectionHooks;
   private readonly socket: Socket;
   private readonly stall: SendStall;
-  private readonly timers = new Set<ReturnType<typeof setTimeout>>();
+  private readonly timers = new Set<Timer>();
   /** Payload of each unanswered ping, and the last message sent before it. */
   private readonly pings = new Map<number, number>();
+  private askTimer: Timer | null = null;
   private lastPing = 0;
   private askedFor = 0;
   private openedAt: number | null = null;
@@ -60,7 +65,7 @@ export class Connection {
     this.end = resolve;
     this.outbox = outbox;
     this.hooks = hooks;
-    this.after(HANDSHAKE_MS, () => this.drop(`no answer to the handshake in ${HANDSHAKE_MS / 1000} s`));
+    // First, and without a timer before it: it throws for what is no URL, no header, no proxy.
     this.socket = openSocket(options, {
       onOpen: () => this.opened(),
       onText: (text) => this.hooks.onText(text),
@@ -74,6 +79,7 @@ export class Connection {
       () => this.socket.backlogBytes,
       (why) => this.drop(why),
     );
+    this.after(HANDSHAKE_MS, () => this.drop(`no answer to the handshake in ${HANDSHAKE_MS / 1000} s`));
   }
 
   /** Says good-bye; a peer that does not answer is left. */
@@ -113,9 +119,13 @@ export class Connection {
     this.stall.watch(() => this.flush());
   }
 
-  /** One such ping at a time: the next covers everything that was sent meanwhile. */
+  /** One such ping at a time, and a little later: it covers everything that was sent meanwhile. */
   private askForProof(): void {
-    if (this.outbox.lastSent > this.askedFor && this.pings.size === 0) this.ping();
+    if (this.askTimer !== null || this.pings.size > 0 || this.outbox.lastSent <= this.askedFor) return;
+    this.askTimer = this.after(ASK_AFTER_MS, () => {
+      this.askTimer = null;
+      this.ping();
+    });
   }
 
   private ping(): void {
@@ -168,12 +178,13 @@ export class Connection {
     else this.end({ kind: "unreachable", why });
   }
 
-  private after(ms: number, work: () => void): void {
+  private after(ms: number, work: () => void): Timer {
     const timer = setTimeout(() => {
       this.timers.delete(timer);
       work();
     }, ms);
     this.timers.add(timer);
+    return timer;
   }
 
   private clearTimers(): void {

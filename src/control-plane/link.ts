@@ -74,10 +74,12 @@ export class Link {
     this.state = { mode: "draining", deadline };
     this.hasten();
     this.closeWhenDrained();
-    deadline.addEventListener("abort", () => {
+    const giveUp = () => {
       this.wake.abort();
       this.connection?.drop("out of time");
-    });
+    };
+    if (deadline.aborted) giveUp();
+    deadline.addEventListener("abort", giveUp, { once: true });
   }
 
   private isOver(): boolean {

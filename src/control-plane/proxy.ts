@@ -19,8 +19,13 @@ export function proxyFor(target: URL, variables: ProxyVariables): string | null 
   const proxy = read(variables, name);
   if (proxy === "" || isExempt(target, read(variables, "NO_PROXY"))) return null;
   const url = proxy.includes("://") ? proxy : `http://${proxy}`;
-  if (!URL.canParse(url)) throw new Error(`${name} is not a URL: set it to http://HOST:PORT, or unset it`);
+  if (!isHttp(url))
+    throw new Error(`${name} is not a proxy of HTTP: set it to http://HOST:PORT, or unset it`);
   return url;
+}
+
+function isHttp(url: string): boolean {
+  return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
 }
 
 function read(variables: ProxyVariables, name: string): string {
@@ -43,10 +48,21 @@ function matches(entry: string, host: string, port: string): boolean {
   const { name, port: wantedPort } = splitPort(entry);
   if (wantedPort !== "" && wantedPort !== port) return false;
   const { isIP } = net();
-  if (isIP(name) !== 0 || isIP(host) !== 0) return name === host;
+  if (isIP(name) !== 0 || isIP(host) !== 0) return isSameAddress(name, host);
   // `.example.com` and `*.example.com` are the hosts below it; `example.com` is itself and those.
   const suffix = name.replace(/^\*?\./, "");
   return host.endsWith(`.${suffix}`) || (suffix === name && host === name);
+}
+
+/** By value: `::1` and `0:0:0:0:0:0:0:1` are one address. */
+function isSameAddress(one: string, other: string): boolean {
+  const { BlockList, isIP } = net();
+  const family = isIP(one);
+  if (family === 0 || family !== isIP(other)) return false;
+  const kind = family === 4 ? "ipv4" : "ipv6";
+  const list = new BlockList();
+  list.addAddress(one, kind);
+  return list.check(other, kind);
 }
 
 function splitPort(entry: string): { name: string; port: string } {

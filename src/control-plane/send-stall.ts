@@ -9,7 +9,7 @@ export class SendStall {
   private readonly backlogBytes: () => number;
   private readonly onStall: (why: string) => void;
   private timer: ReturnType<typeof setTimeout> | null = null;
-  private leastBytes = 0;
+  private lastBytes = 0;
   private progressAt = 0;
 
   constructor(backlogBytes: () => number, onStall: (why: string) => void) {
@@ -21,7 +21,7 @@ export class SendStall {
   watch(onProgress: () => void): void {
     const backlog = this.backlogBytes();
     if (backlog === 0 || this.timer !== null) return;
-    this.leastBytes = backlog;
+    this.lastBytes = backlog;
     this.progressAt = performance.now();
     this.lookLater(onProgress);
   }
@@ -41,14 +41,15 @@ export class SendStall {
   private look(onProgress: () => void): void {
     const backlog = this.backlogBytes();
     const now = performance.now();
-    if (backlog < this.leastBytes) {
-      this.leastBytes = backlog;
+    if (backlog < this.lastBytes) {
       this.progressAt = now;
       onProgress();
     } else if (now - this.progressAt >= WRITE_DEADLINE_MS) {
       this.onStall(`the peer took nothing of what was sent for ${WRITE_DEADLINE_MS / 1000} s`);
       return;
     }
-    if (backlog > 0 && this.timer === null) this.lookLater(onProgress);
+    // What was just sent is no sign that the peer takes nothing.
+    this.lastBytes = this.backlogBytes();
+    if (this.lastBytes > 0 && this.timer === null) this.lookLater(onProgress);
   }
 }

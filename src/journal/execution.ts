@@ -9,6 +9,8 @@ export interface ExecutionRef {
 export interface Execution extends ExecutionRef {
   /** Null until the backend saved one. */
   readonly handle: Readonly<Record<string, string | number | boolean | null>> | null;
+  /** ms since 1970. */
+  readonly claimedAt: number;
   readonly ended: boolean;
   /** The frame that reported its end; null while it runs and for a task handed off. */
   readonly terminal: string | null;

@@ -16,6 +16,8 @@ import { Statements } from "./statements.ts";
 const REMEMBER_MS = 24 * 60 * 60 * 1000;
 const PRUNE_EVERY_MS = 10 * 60 * 1000;
 const RETRY_DISK_MS = 10_000;
+/** Under load the next task's own write comes first, and saves one of its own. */
+const WRITE_DELIVERED_MS = 5;
 
 export class Journal implements Disposable {
   private readonly log: Logger;
@@ -24,6 +26,7 @@ export class Journal implements Disposable {
   private onDisk: boolean;
   private retryTimer: ReturnType<typeof setInterval> | null = null;
   private prunedAt = 0;
+  private deliveredTimer: ReturnType<typeof setTimeout> | null = null;
 
   /** `disk` null: nothing survives this process; the caller has told the operator. */
   constructor(disk: DatabaseSync | null, log: Logger) {
@@ -54,7 +57,7 @@ export class Journal implements Disposable {
   /** The execution runs from now on, and `frame` (its claim) is owed to the far side. */
   claim(ref: ExecutionRef, frame: string): StoredFrame {
     this.prune();
-    return this.attempt((statements) => statements.claim(ref, frame));
+    return this.attempt((statements) => statements.claim(ref, frame, Date.now()));
   }
 
   saveHandle(ref: ExecutionRef, handle: Execution["handle"]): void {
@@ -70,15 +73,26 @@ export class Journal implements Disposable {
     return this.attempt((statements) => statements.owe(frame));
   }
 
-  /** Everything up to this one is proven to have been read. */
+  /**
+   * Everything up to this one is proven to have been read. It is written with whatever is written
+   * next, or in a moment: a crash before that repeats a message, and never loses one.
+   */
   delivered(seq: number): void {
-    this.attempt((statements) => statements.delivered(seq));
+    this.statements.deliveredUpTo = seq;
+    this.deliveredTimer ??= setTimeout(() => this.writeDelivered(), WRITE_DELIVERED_MS);
   }
 
   [Symbol.dispose](): void {
     if (this.retryTimer !== null) clearInterval(this.retryTimer);
+    if (this.deliveredTimer !== null) clearTimeout(this.deliveredTimer);
+    this.writeDelivered();
     if (!this.onDisk) this.returnToDisk();
     this.disk?.close();
+  }
+
+  private writeDelivered(): void {
+    this.deliveredTimer = null;
+    this.attempt((statements) => statements.writeDelivered());
   }
 
   private prune(): void {
@@ -109,7 +123,7 @@ export class Journal implements Disposable {
     } catch {
       // What cannot be read is lost to this process; the tasks it holds are in the scheduler all the same.
     }
-    this.statements = new Statements(memory, this.statements.lastSeq);
+    this.statements = new Statements(memory, this.statements);
     this.retryTimer = setInterval(() => this.returnToDisk(), RETRY_DISK_MS);
     this.retryTimer.unref();
   }
@@ -117,7 +131,7 @@ export class Journal implements Disposable {
   private returnToDisk(): void {
     if (this.disk === null) return;
     try {
-      const disk = new Statements(this.disk, this.statements.lastSeq);
+      const disk = new Statements(this.disk, this.statements);
       disk.replaceAll(this.statements);
       this.statements = disk;
     } catch {

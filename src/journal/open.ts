@@ -5,7 +5,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
 import { openDatabase, removeDatabase } from "./database.ts";
 import { Journal } from "./journal.ts";
-import { copyRows } from "./schema.ts";
+import { mergeRows } from "./schema.ts";
 import { type Slot, takeAbandonedSlots, takeFreeSlot, workerStateDir } from "./slot.ts";
 
 export interface OpenJournal extends Disposable {
@@ -52,7 +52,7 @@ function takeOver(dir: string, own: Slot, into: DatabaseSync, log: Logger): void
     try {
       const left = openDatabase(slot.databaseFile, log);
       try {
-        copyRows(left, into);
+        mergeRows(left, into);
       } finally {
         left.close();
       }

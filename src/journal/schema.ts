@@ -9,11 +9,12 @@ const TABLES = `
     execution_id TEXT NOT NULL,     -- '' when the server sent none
     handle       TEXT,              -- JSON of the backend, null until it has something to find again
     terminal     TEXT,              -- the frame that ended it; null for a task handed off
-    ended_at     INTEGER,           -- ms since 1970; null while it runs
+    claimed_at   INTEGER NOT NULL,  -- ms since 1970
+    ended_at     INTEGER,           -- the same; null while it runs
     PRIMARY KEY (task_id, execution_id)
   ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS outbox (
-    seq   INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq   INTEGER PRIMARY KEY,      -- given by Statements, ever growing while the process lives
     frame TEXT NOT NULL
   );
 `;
@@ -32,21 +33,49 @@ export function readSchemaVersion(db: DatabaseSync): number {
 }
 
 /** In the order of the table's columns. */
-export const EXECUTION_COLUMNS = ["task_id", "execution_id", "handle", "terminal", "ended_at"] as const;
+export const EXECUTION_COLUMNS = [
+  "task_id",
+  "execution_id",
+  "handle",
+  "terminal",
+  "claimed_at",
+  "ended_at",
+] as const;
 
-/** Copies what `into` does not have. A row that a take-over cut short left in both is one row again. */
+/** The same rows under the same numbers, into an empty database. */
 export function copyRows(from: DatabaseSync, into: DatabaseSync): void {
-  const execution = into.prepare("INSERT OR IGNORE INTO executions VALUES (?, ?, ?, ?, ?)");
+  const frame = into.prepare("INSERT INTO outbox (seq, frame) VALUES (?, ?)");
+  transfer(from, into, (seq, text) => frame.run(seq, text));
+}
+
+/**
+ * Adds what `into` does not have, numbered after what it has. A row that a take-over cut short left
+ * in both is one row again, and of an execution that ended in one of them the end counts.
+ */
+export function mergeRows(from: DatabaseSync, into: DatabaseSync): void {
   const frame = into.prepare(
     "INSERT INTO outbox (frame) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE frame = ?1)",
   );
+  transfer(from, into, (_seq, text) => frame.run(text));
+}
+
+const ADD_EXECUTION = `INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET handle = NULL, terminal = excluded.terminal, ended_at = excluded.ended_at
+  WHERE excluded.ended_at IS NOT NULL AND executions.ended_at IS NULL`;
+
+function transfer(
+  from: DatabaseSync,
+  into: DatabaseSync,
+  addFrame: (seq: number, frame: string) => void,
+): void {
+  const execution = into.prepare(ADD_EXECUTION);
   into.exec("BEGIN");
   try {
     for (const row of from.prepare(`SELECT ${EXECUTION_COLUMNS.join(", ")} FROM executions`).all()) {
       execution.run(...EXECUTION_COLUMNS.map((column) => row[column] ?? null));
     }
-    for (const row of from.prepare("SELECT frame FROM outbox ORDER BY seq").all()) {
-      frame.run(String(row["frame"]));
+    for (const row of from.prepare("SELECT seq, frame FROM outbox ORDER BY seq").all()) {
+      addFrame(Number(row["seq"]), String(row["frame"]));
     }
     into.exec("COMMIT");
   } catch (error) {

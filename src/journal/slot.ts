@@ -25,7 +25,7 @@ export interface Slot extends Disposable {
 
 /** One folder per worker id, named so that any id is one path component. */
 export function workerStateDir(stateDir: string, workerId: string): string {
-  const name = encodeURIComponent(workerId).replace(/^\./, "%2E");
+  const name = encodeURIComponent(workerId.toWellFormed()).replace(/^\./, "%2E");
   if (name.length <= MAX_NAME) return join(stateDir, name);
   // Loaded for such a name only: the module costs an idle daemon 3 MB.
   const { createHash } = process.getBuiltinModule("node:crypto");
@@ -56,7 +56,7 @@ function trySlot(dir: string, number: number): Slot | null {
   const lock = new DatabaseSync(join(dir, `slot-${number}.lock`));
   try {
     // No journal file beside an empty database, and no page cache to speak of.
-    lock.exec("PRAGMA journal_mode = OFF; PRAGMA cache_size = -8; BEGIN EXCLUSIVE");
+    lock.exec("PRAGMA journal_mode = MEMORY; PRAGMA cache_size = -8; BEGIN EXCLUSIVE");
   } catch (error) {
     lock.close();
     if (error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY) return null;

@@ -6,13 +6,17 @@ import { EXECUTION_COLUMNS } from "./schema.ts";
 export class Statements {
   /** Numbers are given here and not by the database, so that a change of database keeps their order. */
   lastSeq: number;
+  /** Proven to have been read, and not yet taken out; 0: nothing. */
+  deliveredUpTo = 0;
   private readonly db: DatabaseSync;
   private readonly prepared = new Map<string, StatementSync>();
 
-  constructor(db: DatabaseSync, lastSeq = 0) {
+  /** `before`: the statements over the database that this one takes the place of. */
+  constructor(db: DatabaseSync, before: Statements | null = null) {
     this.db = db;
+    this.deliveredUpTo = before?.deliveredUpTo ?? 0;
     this.lastSeq = Math.max(
-      lastSeq,
+      before?.lastSeq ?? 0,
       Number(this.sql("SELECT max(seq) AS seq FROM outbox").get()?.["seq"] ?? 0),
     );
   }
@@ -30,16 +34,19 @@ export class Statements {
   }
 
   undelivered(): StoredFrame[] {
+    this.writeDelivered();
     return this.sql("SELECT seq, frame FROM outbox ORDER BY seq")
       .all()
       .map((row) => ({ seq: Number(row["seq"]), frame: String(row["frame"]) }));
   }
 
-  claim(ref: ExecutionRef, frame: string): StoredFrame {
+  /** `now` in ms since 1970. */
+  claim(ref: ExecutionRef, frame: string, now: number): StoredFrame {
     return this.together(() => {
-      this.sql("INSERT OR REPLACE INTO executions VALUES (?, ?, NULL, NULL, NULL)").run(
+      this.sql("INSERT OR REPLACE INTO executions VALUES (?, ?, NULL, NULL, ?, NULL)").run(
         ref.taskId,
         ref.executionId,
+        now,
       );
       return this.owe(frame);
     });
@@ -56,12 +63,7 @@ export class Statements {
   /** `now` in ms since 1970. */
   end({ taskId, executionId }: ExecutionRef, frame: string | null, now: number): StoredFrame | null {
     return this.together(() => {
-      this.sql("INSERT OR REPLACE INTO executions VALUES (?, ?, NULL, ?, ?)").run(
-        taskId,
-        executionId,
-        frame,
-        now,
-      );
+      this.sql(END).run(taskId, executionId, frame, now);
       return frame === null ? null : this.owe(frame);
     });
   }
@@ -73,8 +75,10 @@ export class Statements {
     return { seq, frame };
   }
 
-  delivered(seq: number): void {
-    this.sql("DELETE FROM outbox WHERE seq <= ?").run(seq);
+  writeDelivered(): void {
+    if (this.deliveredUpTo === 0) return;
+    this.sql("DELETE FROM outbox WHERE seq <= ?").run(this.deliveredUpTo);
+    this.deliveredUpTo = 0;
   }
 
   forgetEndedBefore(time: number): void {
@@ -85,7 +89,7 @@ export class Statements {
   replaceAll(other: Statements): void {
     this.together(() => {
       this.db.exec("DELETE FROM executions; DELETE FROM outbox");
-      const execution = this.sql("INSERT INTO executions VALUES (?, ?, ?, ?, ?)");
+      const execution = this.sql("INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?)");
       for (const row of other.sql(`${SELECT_EXECUTIONS}`).all()) {
         execution.run(...EXECUTION_COLUMNS.map((column) => row[column] ?? null));
       }
@@ -96,12 +100,15 @@ export class Statements {
   }
 
   private together<T>(work: () => T): T {
+    const { deliveredUpTo } = this;
     this.sql("BEGIN IMMEDIATE").run();
     try {
+      this.writeDelivered();
       const result = work();
       this.sql("COMMIT").run();
       return result;
     } catch (error) {
+      this.deliveredUpTo = deliveredUpTo;
       // A full disk makes SQLite roll back by itself.
       if (this.db.isTransaction) this.sql("ROLLBACK").run();
       throw error;
@@ -118,6 +125,8 @@ export class Statements {
   }
 }
 
+const END = `INSERT INTO executions VALUES (?1, ?2, NULL, ?3, ?4, ?4)
+  ON CONFLICT DO UPDATE SET handle = NULL, terminal = excluded.terminal, ended_at = excluded.ended_at`;
 const SELECT_EXECUTIONS = `SELECT ${EXECUTION_COLUMNS.join(", ")} FROM executions`;
 
 type Row = Record<string, string | number | bigint | null | Uint8Array>;
@@ -128,6 +137,7 @@ function toExecution(row: Row): Execution {
     executionId: String(row["execution_id"]),
     handle: row["handle"] === null ? null : JSON.parse(String(row["handle"])),
     terminal: row["terminal"] === null ? null : String(row["terminal"]),
+    claimedAt: Number(row["claimed_at"]),
     ended: row["ended_at"] !== null,
   };
 }

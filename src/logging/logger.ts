@@ -55,12 +55,9 @@ function bind(sink: ConsolaInstance, bound: Fields): Logger {
 
 function renderJson(entry: LogObject): string {
   const [message, fields] = entry.args;
-  return JSON.stringify({
-    time: entry.date.toISOString(),
-    level: entry.type,
-    message,
-    ...(fields as Fields),
-  });
+  const event = { time: entry.date.toISOString(), level: entry.type, message };
+  // Twice: first for the order of the names, last so that no field can take the event's place.
+  return JSON.stringify({ ...event, ...(fields as Fields), ...event });
 }
 
 function renderText(entry: LogObject): string {

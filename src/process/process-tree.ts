@@ -8,8 +8,11 @@ const LOOK_AGAIN_MS = 100;
 /** A process that is stuck in the kernel (a dead network disk) cannot be killed; the task must not hang on it. */
 const KILL_LOOKS = 50;
 
+/** A group that does not exist (0 is the kernel's own), for a tree of which only the mark is known. */
+export const NO_GROUP = -1;
+
 export interface ProcessTree {
-  /** The leader's pid, which is the number of its group and session. */
+  /** The leader's pid, which is the number of its group and session; NO_GROUP. */
   readonly groupId: number;
   readonly mark: Mark;
   /** The leader ended. */
@@ -25,9 +28,12 @@ export interface StopOptions {
 
 /** SIGTERM to all, the grace period, SIGKILL to what is left. Resolves when nothing of it runs. */
 export async function stopTree(tree: ProcessTree, options: StopOptions): Promise<void> {
-  const strangersToTheGroup = (await look(tree, options.surveyor)).filter((entry) => outside(tree, entry));
+  const members = await look(tree, options.surveyor);
+  if (members.length === 0) return;
   signalGroup(tree.groupId, "SIGTERM");
-  for (const { pid } of strangersToTheGroup) signalProcess(pid, "SIGTERM");
+  for (const entry of members) {
+    if (outside(tree, entry)) signalProcess(entry.pid, "SIGTERM");
+  }
   const scope = new AbortController();
   await within(
     Promise.race([emptied(tree, options.surveyor, scope.signal), fired(options.hurry, scope.signal)]),
@@ -51,6 +57,7 @@ export async function killTree(tree: ProcessTree, surveyor: Surveyor): Promise<v
 
 /** One system call, for the usual case that a task which ended by itself left nothing in its group. */
 export function groupIsEmpty(groupId: number): boolean {
+  if (groupId <= 1) return true;
   try {
     process.kill(-groupId, 0);
     return false;

@@ -28,7 +28,7 @@ export class FieldReader {
 
   /** Cores, gigabytes…: 0 for anything that is not positive. */
   amount(name: string): number {
-    return Math.max(0, this.take(name, (value) => (typeof value === "number" ? value : null)) ?? 0);
+    return Math.max(0, this.take(name, (value) => (Number.isFinite(value) ? Number(value) : null)) ?? 0);
   }
 
   /** Seconds, minutes…: a fraction is cut off, 0 for anything that is not positive. */

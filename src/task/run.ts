@@ -4,7 +4,10 @@ import { type Outcome, SHUTDOWN_OUTCOME } from "./outcome.ts";
 
 const FAILED = "Failed to execute task";
 
-/** `signal` is the task's own: its reason wins over whatever the backend threw while it was being stopped. */
+/**
+ * `signal` is the task's own: its reason wins over whatever broke while the task was being stopped,
+ * but not over a failure that the backend vouches for, which came before the stop.
+ */
 export async function runToOutcome(work: () => Promise<Completion>, signal: AbortSignal): Promise<Outcome> {
   try {
     const completion = await work();
@@ -17,6 +20,7 @@ export async function runToOutcome(work: () => Promise<Completion>, signal: Abor
 
 function stopReasonOf(error: unknown, signal: AbortSignal): TaskStopped | null {
   if (error instanceof TaskStopped) return error;
+  if (error instanceof TaskFailure) return null;
   return signal.aborted && signal.reason instanceof TaskStopped ? signal.reason : null;
 }
 
@@ -38,7 +42,7 @@ function stoppedOutcome(stopped: TaskStopped): Outcome {
 }
 
 function failureOf(error: unknown): Outcome {
-  const why = error instanceof Error ? error.message : String(error);
+  const why = wordsOf(error);
   if (!(error instanceof TaskFailure))
     return { kind: "failed", reason: "unknown", message: `${FAILED}: ${why}` };
   return {
@@ -47,4 +51,13 @@ function failureOf(error: unknown): Outcome {
     message: `${FAILED}: ${why}`,
     ...(error.exitCode === undefined ? {} : { exitCode: error.exitCode }),
   };
+}
+
+function wordsOf(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  try {
+    return String(error);
+  } catch {
+    return "something without words was thrown";
+  }
 }

@@ -44,6 +44,8 @@ export class Scheduler {
   private readonly options: SchedulerOptions;
   /** By task id: an execution of a task excludes every other of the same task. */
   private readonly running = new Map<string, RunningTask>();
+  /** Executions of an earlier daemon that wait for another of their task to end. */
+  private readonly turns = new Set<Promise<void>>();
   private readonly hurry = new AbortController();
   private stopping = false;
 
@@ -91,12 +93,24 @@ export class Scheduler {
 
   /** Picks up what an earlier daemon claimed and did not end. */
   recover(executions: readonly Execution[]): void {
-    for (const { taskId, executionId, handle } of executions) {
-      if (this.running.has(taskId)) continue;
-      this.options.log.info("task taken over from an earlier daemon", { taskId, executionId });
-      const ref = { taskId, executionId };
-      this.start(ref, (context) => this.options.backend.resume(ref, handle, context));
+    for (const execution of executions) this.takeOver(execution);
+  }
+
+  private takeOver(execution: Execution): void {
+    const { taskId, executionId, handle, claimedAt } = execution;
+    const other = this.running.get(taskId);
+    if (other !== undefined) {
+      // Two dead daemons may each have left an execution of one task: one after the other.
+      const turn: Promise<void> = other.ended.then(() => {
+        this.turns.delete(turn);
+        this.takeOver(execution);
+      });
+      this.turns.add(turn);
+      return;
     }
+    this.options.log.info("task taken over from an earlier daemon", { taskId, executionId });
+    const ref = { taskId, executionId };
+    this.start(ref, (context) => this.options.backend.resume(ref, handle, context), claimedAt);
   }
 
   /** From now on nothing is accepted. */
@@ -106,9 +120,14 @@ export class Scheduler {
 
   /** Stops every task and resolves when all are reported; `hurry` ends the grace periods early. */
   async stopAll(hurry: AbortSignal): Promise<void> {
+    if (hurry.aborted) this.hurry.abort();
     hurry.addEventListener("abort", () => this.hurry.abort(), { once: true });
-    for (const task of this.running.values()) task.stop.abort(new TaskStopped("shutdown"));
-    await Promise.all([...this.running.values()].map((task) => task.ended));
+    // More than once: the end of one execution may start another that an earlier daemon left.
+    while (this.running.size + this.turns.size > 0) {
+      const tasks = [...this.running.values()];
+      for (const task of tasks) task.stop.abort(new TaskStopped("shutdown"));
+      await Promise.all([...tasks.map((task) => task.ended), ...this.turns]);
+    }
   }
 
   /** The same assignment again: it does not run twice, but its sender gets its answer twice. */
@@ -157,22 +176,17 @@ export class Scheduler {
     this.options.deliver(this.options.journal.owe(encodeOutbound(message)));
   }
 
-  private start(ref: ExecutionRef, work: Work): void {
+  /** `claimedAt` in ms since 1970: what an earlier daemon let it run counts. */
+  private start(ref: ExecutionRef, work: Work, claimedAt = Date.now()): void {
     const stop = new AbortController();
-    const { maxTaskDurationMs, journal, log } = this.options;
+    const { journal, log } = this.options;
     const context: RunContext = {
       signal: stop.signal,
       hurry: this.hurry.signal,
       log: log.with({ taskId: ref.taskId }),
       saveHandle: (handle) => journal.saveHandle(ref, handle),
     };
-    const timer =
-      maxTaskDurationMs === null
-        ? null
-        : setTimeout(
-            () => stop.abort(new TaskStopped("timeout")),
-            Math.min(maxTaskDurationMs, LONGEST_TIMER_MS),
-          );
+    const timer = this.limitDuration(stop, claimedAt);
     const startedAt = performance.now();
     // The map knows it before the work begins: a second delivery may be the very next frame.
     const ended = Promise.resolve()
@@ -182,6 +196,13 @@ export class Scheduler {
         this.finish(ref, outcome, performance.now() - startedAt);
       });
     this.running.set(ref.taskId, { ref, stop, ended });
+  }
+
+  private limitDuration(stop: AbortController, claimedAt: number): ReturnType<typeof setTimeout> | null {
+    const { maxTaskDurationMs } = this.options;
+    if (maxTaskDurationMs === null) return null;
+    const leftMs = Math.max(0, claimedAt + maxTaskDurationMs - Date.now());
+    return setTimeout(() => stop.abort(new TaskStopped("timeout")), Math.min(leftMs, LONGEST_TIMER_MS));
   }
 
   private finish(ref: ExecutionRef, outcome: Outcome, durationMs: number): void {
@@ -201,6 +222,6 @@ export class Scheduler {
       return;
     }
     const { reason, message, exitCode } = outcome;
-    this.options.log.warn("task failed", { ...fields, reason, message, exitCode });
+    this.options.log.warn("task failed", { ...fields, reason, exitCode, why: message });
   }
 }

@@ -1,6 +1,8 @@
 /** `oz-agent-worker dev` with a stub for the worker: what it runs, prints and exits with. */
 import { describe, expect, test } from "bun:test";
-import { resolve } from "node:path";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { type DevOptions, runDev } from "../../src/cli/dev.ts";
 import { assignment } from "../support/assignments.ts";
 import { TempDir } from "../support/temp-dir.ts";
@@ -20,6 +22,7 @@ interface Rehearsal {
 
 function rehearse(options: Partial<DevOptions>, signal = new AbortController().signal): Rehearsal {
   let output = "";
+  const dir = mkdtempSync(join(tmpdir(), "oz-dev-test-"));
   const looks = new Set<() => void>();
   const status = runDev(
     {
@@ -31,6 +34,7 @@ function rehearse(options: Partial<DevOptions>, signal = new AbortController().s
       freezeMs: null,
       refuseStatus: null,
       workerCommand: stub("work"),
+      keyFile: join(dir, "key"),
       workerEnv: {
         PATH: process.env["PATH"],
         WARP_API_KEY: "the operator's own",
@@ -44,7 +48,7 @@ function rehearse(options: Partial<DevOptions>, signal = new AbortController().s
       ...options,
     },
     signal,
-  );
+  ).finally(() => rmSync(dir, { recursive: true, force: true }));
   return {
     status,
     output: () => output,

@@ -61,6 +61,11 @@ trapped() {
 [ "${AGENT_TRAP:-}" ] && trap trapped TERM
 [ "${AGENT_IGNORE_TERM:-}" = 1 ] && trap '' TERM
 
+if [ "${AGENT_HOLD:-}" = 1 ]; then
+  mkfifo "$run/gate"
+  exec 3<>"$run/gate"
+fi
+
 printf '%s\0' "$@" >"$run/argv"
 env -0 >"$run/env"
 pwd >"$run/cwd"
@@ -79,7 +84,8 @@ if [ "${AGENT_SLEEP:-}" ]; then
   wait "$sleeper"
 fi
 if [ "${AGENT_HOLD:-}" = 1 ]; then
-  until [ -e "$run/release" ]; do sleep 0.02; done
+  # Sleeps in the kernel: a hundred held agents that looked again and again would be the whole load.
+  [ -e "$run/release" ] || read -r _ <&3
 fi
 
 : >"$run/ended"

@@ -1,5 +1,14 @@
 /** The agent of a test: fake-agent.sh, which notes how it was run and behaves as the assignment's env says. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { TempDir } from "./temp-dir.ts";
 import { type EventuallyOptions, eventually } from "./wait.ts";
@@ -62,6 +71,11 @@ export class AgentRun {
   /** Lets an agent with AGENT_HOLD go on. */
   release(): void {
     writeFileSync(join(this.folder, "release"), "");
+    // The agent has had the gate open since before it noted its start, so nothing is lost; opened for
+    // both directions a FIFO never waits, not even for an agent that is dead by now.
+    const gate = openSync(join(this.folder, "gate"), constants.O_RDWR | constants.O_NONBLOCK);
+    writeSync(gate, "\n");
+    closeSync(gate);
   }
 
   #read(name: string): string {

@@ -2,13 +2,18 @@
  * A worker in a few lines, for tests of `dev` itself, which need one that fails, lingers or leaves as
  * told. Started as `bun stub-worker.ts MODE --web-socket-url URL`.
  */
+import { readFileSync } from "node:fs";
+
 const mode = process.argv[2] ?? "";
+const keyFile = process.argv.indexOf("--api-key-file") + 1;
+const key =
+  keyFile === 0 ? process.env["WARP_API_KEY"] : readFileSync(process.argv[keyFile] ?? "", "utf8").trim();
 const url = process.argv[process.argv.indexOf("--web-socket-url") + 1] ?? "";
 
 if (mode === "leave") process.exit(2);
 
 const socket = new WebSocket(`${url}?worker_id=stub`, {
-  headers: { Authorization: `Bearer ${process.env["WARP_API_KEY"]}` },
+  headers: { Authorization: `Bearer ${key}` },
 });
 const say = (type: string, data: unknown) => socket.send(JSON.stringify({ type, data }));
 

@@ -2,11 +2,14 @@
 import { existsSync, type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { isAlive, type ProcessIdentity } from "../../process/process-table.ts";
+import { NO_GROUP } from "../../process/process-tree.ts";
 import type { Exit, Supervised } from "../../process/shim/client.ts";
 import { readExitFile, removeExitFile } from "../../process/shim/exit-file.ts";
 
 export interface Agent {
   readonly identity: ProcessIdentity;
+  /** The group to look for its processes in; NO_GROUP when that number may be somebody else's by now. */
+  groupId(): number;
   readonly exited: Promise<Exit>;
   /** Its result is safe elsewhere; what was kept of it for a restart may go. */
   forget(): void;
@@ -18,7 +21,13 @@ const LOOK_EVERY_MS = 500;
 const SHIM_WRITES_MS = 2_000;
 
 export function startedAgent(process: Supervised): Agent {
-  return { identity: process.identity, exited: process.exited, forget: () => process.acknowledge() };
+  return {
+    identity: process.identity,
+    exited: process.exited,
+    // Supervised without a gap: its number is free for others only once its whole group is gone.
+    groupId: () => process.identity.pid,
+    forget: () => process.acknowledge(),
+  };
 }
 
 /** `exitFile`: where the shim of the dead daemon writes, or has written, the status. */
@@ -26,6 +35,8 @@ export function foundAgent(identity: ProcessIdentity, exitFile: string): Agent {
   return {
     identity,
     exited: awaitExitFile(identity, exitFile),
+    // Nobody knows when it ended, so a group of its number may be a stranger's.
+    groupId: () => (isAlive(identity) ? identity.pid : NO_GROUP),
     forget: () => removeExitFile(exitFile),
   };
 }

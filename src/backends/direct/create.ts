@@ -42,8 +42,16 @@ function makeWorkspaceRoot(dir: string): void {
 }
 
 function requireFolder(dir: string, setting: string): void {
-  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  if (isFolder(dir)) return;
   throw new BackendUnusable(`Cannot use ${dir}: it is not a folder; correct ${setting}`);
+}
+
+function isFolder(dir: string): boolean {
+  try {
+    return statSync(dir).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function pruneExitFiles(dir: string): void {

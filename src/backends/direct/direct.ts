@@ -22,11 +22,11 @@ import { readHandle, writeHandle } from "./handle.ts";
 import { killUnknownAgent, seeThrough } from "./supervise.ts";
 import { TaskHooks } from "./task-hooks.ts";
 import {
-  makeWorkspace,
-  planWorkspace,
-  removeScratchDir,
+  openWorkspace,
+  removeIfEmpty,
   removeWorkspace,
   type Workspace,
+  workspaceDirOf,
 } from "./workspace.ts";
 
 export interface DirectOptions {
@@ -60,17 +60,16 @@ export class DirectBackend implements Backend {
     const { assignment } = task;
     const { settings, exitsDir } = this.options;
     const harness = assignment.task.snapshot?.harness ?? "";
-    const workspace = planWorkspace(assignment.taskId, {
+    const workspace = openWorkspace(assignment.taskId, {
       workspaceRoot: settings.workspaceRoot,
       targetDir: settings.targetDir,
       needsScratch: settings.setupCommand !== null || settings.teardownCommand !== null,
     });
     const exitFile = exitsDir === null ? null : join(exitsDir, crypto.randomUUID());
     const handle = { workspace, harness, exitFile, process: null };
-    // What has a name that chance gave must be on disk before it is used; the rest follows from the task's id.
-    if (workspace.scratchDir !== null) context.saveHandle(writeHandle(handle));
     return this.inWorkspace(workspace, context, async () => {
-      makeWorkspace(workspace);
+      // Before anything runs in it, so that a worker that is killed from here on leaves nothing unknown.
+      context.saveHandle(writeHandle(handle));
       const folder = harnessFolder(harness, workspace.dir);
       if (folder !== null) mkdirSync(folder, { recursive: true, mode: 0o700 });
       const hooks = this.hooks(assignment.taskId, workspace, task.environment, context);
@@ -114,9 +113,9 @@ export class DirectBackend implements Backend {
 
   /** Claimed, and perhaps begun, by a worker that was killed in that moment. */
   private async abandon({ taskId }: TaskRef): Promise<never> {
-    const { workspaceRoot } = this.options.settings;
-    const plan = { workspaceRoot, targetDir: null, needsScratch: false };
-    await killUnknownAgent(planWorkspace(taskId, plan), this.surveyor);
+    const { workspaceRoot, targetDir } = this.options.settings;
+    // It had not even saved what it made, so nothing ran in it, and it is empty if it was made here.
+    if (this.options.cleanup && targetDir === null) removeIfEmpty(workspaceDirOf(taskId, workspaceRoot));
     throw new TaskFailure(
       "unknown",
       `the worker was killed before it had started the task; ${SAFE_TO_RETRY}`,
@@ -173,8 +172,7 @@ export class DirectBackend implements Backend {
       return await work();
     } finally {
       try {
-        await removeScratchDir(workspace);
-        if (this.options.cleanup) await removeWorkspace(workspace);
+        await removeWorkspace(workspace, !this.options.cleanup);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         context.log.warn("cannot remove the workspace", { dir: workspace.dir, error: why });

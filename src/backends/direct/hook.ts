@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fired } from "../../async/wait.ts";
-import { killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
+import { type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { ShimClient } from "../../process/shim/client.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
 import type { Environment } from "./environment.ts";
@@ -19,6 +19,8 @@ export interface Hook {
   readonly env: Environment;
 }
 
+/** 128 + SIGKILL: what a hook is taken to have ended with when nobody was told. */
+const KILLED = 137;
 /** No process has this; a hook's own group is all that is looked for. */
 const NO_MARK = "";
 
@@ -41,11 +43,11 @@ export async function runHook(
   };
   const scope = new AbortController();
   try {
-    await Promise.race([process.exited, fired(stop, scope.signal)]);
-    if (stop.aborted) await stopTree(tree, { ...tools, hurry });
-    const exit = await Promise.race([process.exited, fired(hurry, scope.signal)]);
-    if (exit === undefined) await killTree(tree, tools.surveyor);
-    return exit?.kind === "exited" ? exit.status : 137;
+    const ends = [fired(stop, scope.signal), fired(hurry, scope.signal)];
+    await Promise.race([process.exited, ...ends]);
+    if (stop.aborted || hurry.aborted) await stopTree(tree, { ...tools, hurry });
+    const exit = await process.exited;
+    return exit.kind === "exited" ? exit.status : KILLED;
   } finally {
     scope.abort();
     process.acknowledge();

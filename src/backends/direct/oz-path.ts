@@ -1,5 +1,5 @@
 /** Finds the agent's executable, at start and not at the first task. */
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { BackendUnusable } from "../../task/backend.ts";
 
@@ -25,7 +25,7 @@ function onPath(name: string, searchPath: string): string | null {
 }
 
 function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  return existsSync(path);
 }
 
 function isExecutable(path: string): boolean {

@@ -1,7 +1,7 @@
 /** Sees an agent through to its end, or ends it. */
 import { fired, pause } from "../../async/wait.ts";
 import { isAlive } from "../../process/process-table.ts";
-import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
+import { groupIsEmpty, killTree, NO_GROUP, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
 import type { Agent } from "./agent.ts";
@@ -16,8 +16,8 @@ export interface SuperviseOptions {
 /** An agent that ended well did not mean to leave anything; what it left gets a moment, not the full grace. */
 const LEFTOVER_GRACE_MS = 1_000;
 const LOOK_EVERY_MS = 500;
-/** A group that does not exist; kernel threads are in group 0. */
-const NO_GROUP = -1;
+/** A look at all processes costs milliseconds, which are nothing beside a task of this length. */
+const WORTH_A_LOOK_MS = 1_000;
 
 /** Resolves for exit status 0; throws TaskFailure for any other, and the signal's reason once all of it is gone. */
 export async function seeThrough(
@@ -26,22 +26,23 @@ export async function seeThrough(
   { surveyor, graceMs }: SuperviseOptions,
   { signal, hurry, log }: RunContext,
 ): Promise<void> {
-  const tree: ProcessTree = {
-    groupId: agent.identity.pid,
+  const treeNow = (): ProcessTree => ({
+    groupId: agent.groupId(),
     mark: markOf(workspace),
     leaderExited: agent.exited,
-  };
+  });
+  const startedAt = performance.now();
   const scope = new AbortController();
   const exit = await Promise.race([agent.exited, fired(signal, scope.signal)]);
   scope.abort();
   if (exit === undefined) {
-    await stopTree(tree, { surveyor, graceMs, hurry });
+    await stopTree(treeNow(), { surveyor, graceMs, hurry });
     throw signal.reason;
   }
-  if (exit.kind === "lost") return outliveLoss(agent, tree, { surveyor, graceMs }, { signal, hurry, log });
-  if (!groupIsEmpty(tree.groupId)) {
-    log.info("ending processes that the agent left behind");
-    await stopTree(tree, { surveyor, graceMs: Math.min(graceMs, LEFTOVER_GRACE_MS), hurry });
+  if (exit.kind === "lost") return outliveLoss(agent, treeNow, { surveyor, graceMs }, { signal, hurry, log });
+  const left = treeNow();
+  if (performance.now() - startedAt > WORTH_A_LOOK_MS || !groupIsEmpty(left.groupId)) {
+    await stopTree(left, { surveyor, graceMs: Math.min(graceMs, LEFTOVER_GRACE_MS), hurry });
   }
   requireSuccess(exit.status);
 }
@@ -57,13 +58,13 @@ type LossContext = Pick<RunContext, "signal" | "hurry" | "log">;
 /** Nobody can tell its status any more, but its work may still be under way: it is not cut short. */
 async function outliveLoss(
   agent: Agent,
-  tree: ProcessTree,
+  treeNow: () => ProcessTree,
   { surveyor, graceMs }: SuperviseOptions,
   { signal, hurry, log }: LossContext,
 ): Promise<never> {
   if (isAlive(agent.identity)) log.warn("the agent runs on, but its exit status will be unknown");
   while (isAlive(agent.identity) && !signal.aborted) await pause(LOOK_EVERY_MS, signal);
-  await stopTree(tree, { surveyor, graceMs: signal.aborted ? graceMs : 0, hurry });
+  await stopTree(treeNow(), { surveyor, graceMs: signal.aborted ? graceMs : 0, hurry });
   signal.throwIfAborted();
   throw new TaskFailure(
     "agent_invocation",

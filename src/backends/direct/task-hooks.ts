@@ -1,6 +1,7 @@
 /** Setup before a task, teardown after it, whatever came between. */
 import { never } from "../../async/wait.ts";
 import type { DirectSettings } from "../../config/settings.ts";
+import { SpawnRefused } from "../../process/shim/client.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
 import { type Environment, hookEnvironment } from "./environment.ts";
 import { type HookTools, makeEnvironmentFile, readEnvironmentFile, runHook } from "./hook.ts";
@@ -42,10 +43,20 @@ export class TaskHooks {
     const { settings, workspace, context } = this.options;
     if (settings.setupCommand === null || workspace.scratchDir === null) return {};
     const file = makeEnvironmentFile(workspace.scratchDir);
-    const status = await this.runHook(settings.setupCommand, file, context.signal);
+    const status = await this.trySetUp(settings.setupCommand, file);
     context.signal.throwIfAborted();
     if (status !== 0) throw new TaskFailure("setup_command", `setup_command exited with status ${status}`);
     return readEnvironmentFile(file);
+  }
+
+  private async trySetUp(command: string, file: string): Promise<number> {
+    try {
+      return await this.runHook(command, file, this.options.context.signal);
+    } catch (error) {
+      if (!(error instanceof SpawnRefused)) throw error;
+      const message = `setup_command cannot be started: ${error.message}`;
+      throw new TaskFailure("setup_command", message, { cause: error });
+    }
   }
 
   private async tearDown(): Promise<void> {

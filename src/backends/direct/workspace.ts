@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { TaskFailure } from "../../task/backend.ts";
 
 /** Longest name that a file system takes. */
@@ -26,34 +26,66 @@ export interface WorkspacePlan {
   readonly needsScratch: boolean;
 }
 
-/** Decides, and makes only the scratch folder: the workspace itself comes after the plan is journaled. */
-export function planWorkspace(taskId: string, plan: WorkspacePlan): Workspace {
-  const scratchDir = plan.needsScratch || plan.targetDir !== null ? makeScratchDir() : null;
+/** Made for this task, or taken as it is. Throws a TaskFailure (`workspace_setup`), and then nothing was made. */
+export function openWorkspace(taskId: string, plan: WorkspacePlan): Workspace {
   if (plan.targetDir !== null) {
-    const gitConfig = join(scratchDir ?? "", ".gitconfig");
-    return { dir: plan.targetDir, made: false, scratchDir, gitConfig };
+    const scratchDir = makeScratchDir();
+    return { dir: plan.targetDir, made: false, scratchDir, gitConfig: join(scratchDir, ".gitconfig") };
   }
-  const dir = join(plan.workspaceRoot, requirePathComponent(taskId));
-  return { dir, made: !existsSync(dir), scratchDir, gitConfig: join(dir, ".gitconfig") };
-}
-
-export function makeWorkspace(workspace: Workspace): void {
+  const dir = workspaceDirOf(taskId, plan.workspaceRoot);
+  const made = makeDir(dir);
   try {
-    if (workspace.made) mkdirSync(workspace.dir, { mode: OWNER_ONLY });
-    else if (!lstatSync(workspace.dir).isDirectory()) throw new Error("it is there and is not a folder");
+    return {
+      dir,
+      made,
+      scratchDir: plan.needsScratch ? makeScratchDir() : null,
+      gitConfig: gitConfigIn(dir),
+    };
   } catch (error) {
-    throw new TaskFailure("workspace_setup", `cannot make the workspace ${workspace.dir}: ${wordsOf(error)}`);
+    if (made) removeIfEmpty(dir);
+    throw error;
   }
 }
 
-/** Rejects with what the file system says; what was not made here stays. */
-export async function removeWorkspace(workspace: Workspace): Promise<void> {
-  if (!workspace.made || removedAsEmpty(workspace.dir)) return;
-  await rm(workspace.dir, { recursive: true, force: true, maxRetries: 2 });
+/** What is known of a task's workspace by its id alone: where it is, and what marks its processes. */
+export function workspaceDirOf(taskId: string, workspaceRoot: string): string {
+  return join(workspaceRoot, requirePathComponent(taskId));
 }
 
-export async function removeScratchDir(workspace: Workspace): Promise<void> {
-  if (workspace.scratchDir !== null) await rm(workspace.scratchDir, { recursive: true, force: true });
+export function gitConfigIn(dir: string): string {
+  return join(dir, ".gitconfig");
+}
+
+/** False: it was there. Whether it was is what the making itself says: a look before could be out of date. */
+function makeDir(dir: string): boolean {
+  try {
+    // The root as well, should a cleaner have taken it while it was empty.
+    if (!existsSync(dirname(dir))) mkdirSync(dirname(dir), { recursive: true, mode: OWNER_ONLY });
+    mkdirSync(dir, { mode: OWNER_ONLY });
+    return true;
+  } catch (error) {
+    if (isFolder(dir)) return false;
+    throw new TaskFailure("workspace_setup", `cannot make the workspace ${dir}: ${wordsOf(error)}`);
+  }
+}
+
+/** A link, even to a folder, is not one: what is behind it is not the task's. */
+function isFolder(path: string): boolean {
+  try {
+    return lstatSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** Rejects with what the file system says; what was not made here stays. `keep`: the workspace itself stays too. */
+export async function removeWorkspace(workspace: Workspace, keep: boolean): Promise<void> {
+  if (workspace.scratchDir !== null) await removeAll(workspace.scratchDir);
+  if (workspace.made && !keep && !removeIfEmpty(workspace.dir)) await removeAll(workspace.dir);
+}
+
+function removeAll(dir: string): Promise<void> {
+  return rm(dir, { recursive: true, force: true, maxRetries: 2 });
 }
 
 /** A task id that comes from outside names exactly one folder below the root, or the task fails. */
@@ -81,8 +113,8 @@ function makeScratchDir(): string {
   }
 }
 
-/** One system call for a task that left nothing; the recursive way takes a thread. */
-function removedAsEmpty(dir: string): boolean {
+/** True when it was, and is gone. One system call for a task that left nothing; the recursive way takes a thread. */
+export function removeIfEmpty(dir: string): boolean {
   try {
     rmdirSync(dir);
     return true;

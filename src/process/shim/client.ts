@@ -5,9 +5,10 @@
 import { type Command, spawnTalking, type TalkingChild } from "../../runtime/spawn.ts";
 import type { ProcessIdentity } from "../process-table.ts";
 import { readBootId } from "../process-table.ts";
-import type { FromShim } from "./protocol.ts";
+import type { FromShim, ToShim } from "./protocol.ts";
 
 const IDLE_MS = 60_000;
+const ACKNOWLEDGE_MS = 20;
 
 /** `lost`: the shim was killed, and the status that only it could learn is gone with it. */
 export type Exit = { readonly kind: "exited"; readonly status: number } | { readonly kind: "lost" };
@@ -47,6 +48,9 @@ export class ShimClient implements Disposable {
   private readonly pending = new Map<number, Pending>();
   private shim: TalkingChild | null = null;
   private idleTimer: ReturnType<typeof setTimeout> | null = null;
+  /** Exits that the shim need not keep any longer, and has not been told of. */
+  private readonly settled: number[] = [];
+  private settledTimer: ReturnType<typeof setTimeout> | null = null;
   private lastId = 0;
 
   constructor(options: ShimClientOptions) {
@@ -61,13 +65,14 @@ export class ShimClient implements Disposable {
     const spawned = Promise.withResolvers<ProcessIdentity>();
     const exited = Promise.withResolvers<Exit>();
     this.pending.set(id, { spawned, exited });
-    shim.send({ op: "spawn", id, command, exitFile, openFiles: this.options.openFiles });
+    const { openFiles } = this.options;
+    this.tell(shim, { op: "spawn", id, command, exitFile, openFiles, settled: this.takeSettled() });
     return {
       identity: await spawned.promise,
       exited: exited.promise,
       acknowledge: () => {
         this.settle(id);
-        if (this.shim === shim && exitFile !== null) shim.send({ op: "acknowledge", id });
+        if (this.shim === shim && exitFile !== null) this.acknowledgeSoon(shim, id);
       },
     };
   }
@@ -75,6 +80,9 @@ export class ShimClient implements Disposable {
   /** Leaves the running tasks to the shim. */
   [Symbol.dispose](): void {
     if (this.idleTimer !== null) clearTimeout(this.idleTimer);
+    if (this.shim !== null && this.settled.length > 0) {
+      this.tell(this.shim, { op: "acknowledge", settled: this.takeSettled() });
+    }
     this.shim?.disconnect();
     this.shim = null;
   }
@@ -110,8 +118,28 @@ export class ShimClient implements Disposable {
     }
   }
 
+  private tell(shim: TalkingChild, message: ToShim): void {
+    shim.send(message);
+  }
+
+  /** With the next spawn, or in a moment: one message less for each of many short tasks. */
+  private acknowledgeSoon(shim: TalkingChild, id: number): void {
+    this.settled.push(id);
+    this.settledTimer ??= setTimeout(() => {
+      this.settledTimer = null;
+      if (this.shim === shim) this.tell(shim, { op: "acknowledge", settled: this.takeSettled() });
+    }, ACKNOWLEDGE_MS);
+    this.settledTimer.unref();
+  }
+
+  private takeSettled(): readonly number[] {
+    return this.settled.splice(0);
+  }
+
   private settle(id: number): void {
     this.pending.delete(id);
+    if (this.idleTimer !== null) clearTimeout(this.idleTimer);
+    this.idleTimer = null;
     if (this.pending.size > 0) return;
     this.idleTimer = setTimeout(() => this[Symbol.dispose](), IDLE_MS);
     this.idleTimer.unref();
@@ -121,6 +149,7 @@ export class ShimClient implements Disposable {
   private lose(shim: TalkingChild): void {
     if (this.shim !== shim) return;
     this.shim = null;
+    this.settled.length = 0;
     for (const { spawned, exited } of this.pending.values()) {
       spawned.reject(new SpawnRefused("ESHIM", "the process that supervises the agents was killed"));
       exited.resolve({ kind: "lost" });

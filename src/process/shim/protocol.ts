@@ -18,12 +18,14 @@ export interface SpawnRequest {
   readonly exitFile: string | null;
   /** The soft limit of open files that the process gets. */
   readonly openFiles: number;
+  /** Exits that the daemon has on disk: the shim may forget them. */
+  readonly settled: readonly number[];
 }
 
-/** The daemon has this exit on disk; the shim may forget it. */
+/** The same when there is nothing to spawn. */
 export interface Acknowledgement {
   readonly op: "acknowledge";
-  readonly id: number;
+  readonly settled: readonly number[];
 }
 
 export type ToShim = SpawnRequest | Acknowledgement;

@@ -34,6 +34,7 @@ class Shim {
   private readonly withLimit: LimitScope | null = openFilesLimitScope();
   private readonly channel: ShimChannel;
   private readonly done: () => void;
+  private readonly daemonPid = readProcess(process.pid)?.parentPid;
   private orphaned = false;
 
   constructor(channel: ShimChannel, done: () => void) {
@@ -43,13 +44,15 @@ class Shim {
 
   start(): void {
     this.channel.onMessage((message) => {
+      for (const id of message.settled) this.wards.delete(id);
       if (message.op === "spawn") this.spawn(message);
-      else this.wards.delete(message.id);
     });
     this.channel.onDisconnect(() => this.goOnAlone());
   }
 
   private spawn({ id, command, exitFile, openFiles }: SpawnRequest): void {
+    // Read only after the daemon died: its successor may by now have said that this never started.
+    if (this.isOrphaned()) return;
     let child: Child;
     try {
       child = this.spawnWithLimit(command, openFiles);
@@ -107,6 +110,11 @@ class Shim {
     }
     this.wards.delete(id);
     if (this.wards.size === 0) this.done();
+  }
+
+  /** The kernel knows of the daemon's death before the channel tells. */
+  private isOrphaned(): boolean {
+    return this.orphaned || readProcess(process.pid)?.parentPid !== this.daemonPid;
   }
 
   private tell(event: FromShim): void {

@@ -104,9 +104,10 @@ test("the JSON Schema knows patterns, defaults and required keys, and none of ou
       backend: {
         maxProperties: 1,
         additionalProperties: false,
-        properties: { command: { required: ["dispatch_command"], additionalProperties: false } },
+        properties: { command: { $ref: "#/$defs/command" } },
       },
     },
+    $defs: { command: { required: ["dispatch_command"], additionalProperties: false } },
   });
   for (const word of ["flag", "valueHint", "secret", "otherwise"]) expect(text).not.toContain(`"${word}":`);
 });

@@ -1,0 +1,87 @@
+/** A worker under measurement: the real one, or the floor. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BenchPlane } from "./plane.ts";
+
+export interface Memory {
+  /** What `ps` shows, mostly pages of the executable that the kernel may drop. */
+  readonly residentMb: number;
+  /** Private and anonymous: what a host really pays. */
+  readonly privateMb: number;
+  readonly descriptors: number;
+}
+
+export interface SubjectKind {
+  readonly name: "worker" | "floor";
+  readonly executable: string;
+}
+
+export interface Agents {
+  /** Exits 0 at once. */
+  readonly quick: string;
+  /** Sleeps until it is told to end. */
+  readonly held: string;
+  /** Writes 200 MB, then exits 0. */
+  readonly loud: string;
+}
+
+export class Subject implements AsyncDisposable {
+  readonly plane = new BenchPlane();
+  private readonly kind: SubjectKind;
+  private readonly agent: string;
+  private readonly dir = mkdtempSync(join(tmpdir(), "oz-bench-"));
+  private child: Bun.Subprocess | null = null;
+
+  constructor(kind: SubjectKind, agent: string) {
+    this.kind = kind;
+    this.agent = agent;
+  }
+
+  /** ms from the start of the process to its open connection. */
+  async start(): Promise<number> {
+    this.plane.forgetConnection();
+    const config = join(this.dir, "worker.yaml");
+    await Bun.write(
+      config,
+      `worker_id: bench\nbackend:\n  direct:\n    workspace_root: ${this.dir}/ws\n    oz_path: ${this.agent}\n`,
+    );
+    const { executable, name } = this.kind;
+    const flags = ["--config-file", config, "--log-level", "warn", "--web-socket-url", this.plane.url];
+    const argv = name === "floor" ? [executable, this.plane.url, this.agent] : [executable, ...flags];
+    const startedAt = performance.now();
+    this.child = Bun.spawn(argv, {
+      env: {
+        PATH: process.env["PATH"] ?? "",
+        WARP_API_KEY: "bench",
+        STATE_DIRECTORY: join(this.dir, "state"),
+      },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    await this.plane.whenConnected();
+    return performance.now() - startedAt;
+  }
+
+  async stop(): Promise<void> {
+    this.child?.kill("SIGTERM");
+    await this.child?.exited;
+    this.child = null;
+  }
+
+  memory(): Memory {
+    const status = readFileSync(`/proc/${this.child?.pid}/status`, "utf8");
+    const read = (name: string) =>
+      Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0) / 1024;
+    return {
+      residentMb: read("VmRSS"),
+      privateMb: read("RssAnon"),
+      descriptors: readdirSync(`/proc/${this.child?.pid}/fd`).length,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    this.plane[Symbol.dispose]();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,222 @@
+/** What the agent is given and what the server is told, to the letter: the contract with both ends. */
+import { describe, expect, test } from "bun:test";
+import { copyFile, rm, stat } from "node:fs/promises";
+import { setups, cases as table } from "../fixtures/assignments.json";
+import { assignment } from "../support/assignments.ts";
+import { DirectSite, WORKER_ID } from "../support/direct-site.ts";
+import type { AgentRun } from "../support/fake-agent.ts";
+import { workerCommand } from "../support/worker-process.ts";
+
+interface SetUp {
+  readonly flags: readonly string[];
+  readonly server: string;
+  readonly idle: string | null;
+  readonly tail: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+interface Case {
+  readonly name: string;
+  readonly more?: Readonly<Record<string, unknown>>;
+  readonly task?: Readonly<Record<string, unknown>>;
+  readonly argv: readonly unknown[];
+  readonly team?: boolean;
+  readonly idle?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const cases: readonly Case[] = table as readonly Case[];
+/** What a worker needs to run anything at all. */
+const UNSAID = ["PATH", "HOME", "TMPDIR", "PWD"];
+const OPERATOR = { environment: [{ name: "FROM_CONFIG", value: "cfg" }, { name: "PASSED" }] };
+const WORKER_ENV = { PASSED: "through", PASSED_CLI: "through-cli", OF_THE_WORKER: "secret", LANG: "xx" };
+
+function assignmentOf({ more = {}, task = {} }: Case) {
+  const whole = assignment({ more });
+  return { ...whole, task: { ...(whole["task"] as object), ...task } };
+}
+
+function expectedOf(each: Case, setUp: SetUp, taskId: string, workspace: string) {
+  const idle = each.idle ?? setUp.idle;
+  const builtIn = {
+    TASK_ID: taskId,
+    GIT_TERMINAL_PROMPT: "0",
+    GH_PROMPT_DISABLED: "1",
+    WARP_SERVER_ROOT_URL: setUp.server,
+    GIT_CONFIG_GLOBAL: `${workspace}/.gitconfig`,
+  };
+  const own = Object.entries(each.env ?? {}).map(([name, value]) => [name, value.replace("<ws>", workspace)]);
+  return {
+    argv: [
+      ...["agent", "run", ...(each.team ? ["--share", "team:edit"] : [])],
+      ...["--task-id", taskId, "--sandboxed", "--server-root-url", setUp.server],
+      ...each.argv,
+      ...["--idle-on-complete", ...(idle === null ? [] : [idle]), ...setUp.tail],
+    ],
+    env: { ...builtIn, ...setUp.env, ...Object.fromEntries(own) },
+    cwd: workspace,
+    messages: [
+      { type: "task_claimed", data: { task_id: taskId, worker_id: WORKER_ID } },
+      { type: "task_completed", data: { task_id: taskId, message: "Task completed successfully" } },
+    ],
+  };
+}
+
+/** The text after --mcp as data: the order of its keys is nobody's contract. */
+function argvOf(run: AgentRun): unknown[] {
+  return run.argv.map((word, index) => (run.argv[index - 1] === "--mcp" ? JSON.parse(word) : word));
+}
+
+function environmentOf(run: AgentRun, asked: Readonly<Record<string, string>>) {
+  const entries = Object.entries(run.env);
+  return Object.fromEntries(entries.filter(([name]) => !UNSAID.includes(name) || name in asked));
+}
+
+describe.each(Object.entries(setups as Record<string, SetUp>))("in the set-up %s", (_name, setUp) => {
+  test(`${cases.length} assignments give the agent's argv and environment, and the messages, to the letter`, async () => {
+    await using site = await DirectSite.create();
+    await using _worker = await site.start({ flags: setUp.flags, direct: OPERATOR, env: WORKER_ENV });
+    const submitted = cases.map((each) => ({ each, task: site.plane.submit(assignmentOf(each)) }));
+    const observed: Record<string, unknown> = {};
+    const expected: Record<string, unknown> = {};
+    for (const { each, task } of submitted) {
+      await site.plane.waitForTask(task.taskId);
+      const runs = site.agent.runs(task.taskId).map((run) => ({
+        argv: argvOf(run),
+        env: environmentOf(run, each.env ?? {}),
+        cwd: run.cwd,
+        messages: site.messages(task.taskId),
+      }));
+      observed[each.name] = runs;
+      expected[each.name] = [expectedOf(each, setUp, task.taskId, `${site.workspaceRoot}/${task.taskId}`)];
+    }
+    expect(observed).toEqual(expected);
+  });
+});
+
+describe("a workspace", () => {
+  test("is the owner's alone, has the harness's folder, and goes with its task", async () => {
+    await using site = await DirectSite.create();
+    await using _worker = await site.start();
+    const held = { AGENT_HOLD: "1" };
+    const tasks = ["claude", "codex"].map((type) =>
+      assignment({ env: held, snapshot: { harness: { type } } }),
+    );
+    const runs = await site.holdAll(tasks);
+    for (const [index, folder] of [".claude", ".codex"].entries()) {
+      const workspace = runs[index]?.cwd ?? "";
+      expect(workspace).toBe(site.dir.join("ws", tasks[index]?.task_id ?? ""));
+      expect((await stat(workspace)).mode & 0o777).toBe(0o700);
+      expect((await stat(`${workspace}/${folder}`)).isDirectory()).toBe(true);
+    }
+    for (const run of runs) run.release();
+    await site.plane.waitForAllTasks();
+    for (const run of runs) await expect(stat(run.cwd)).rejects.toThrow("ENOENT");
+  });
+
+  test("is the target folder when there is one, which keeps what is in it and gets no .gitconfig", async () => {
+    await using site = await DirectSite.create();
+    const target = await site.dir.mkdir("target");
+    const file = await site.dir.write("target/README", "ours");
+    await using _worker = await site.start({ flags: ["--target-dir", target] });
+    const [run] = await site.hold(1);
+    const gitConfig = run?.env["GIT_CONFIG_GLOBAL"] ?? "";
+    expect(run?.cwd).toBe(target);
+    expect(gitConfig.startsWith(target)).toBe(false);
+    const privateFolder = gitConfig.replace(/\/\.gitconfig$/, "");
+    expect((await stat(privateFolder)).mode & 0o777).toBe(0o700);
+    run?.release();
+    await site.plane.waitForAllTasks();
+    expect(await Bun.file(file).text()).toBe("ours");
+    await expect(stat(privateFolder)).rejects.toThrow("ENOENT");
+  });
+});
+
+describe("variables of the command line", () => {
+  test("have every form of -e, and the last of a name wins", async () => {
+    await using site = await DirectSite.create();
+    const flags = ["-e", "A=1", "--env", "B=x=y", "--env=C=", "-e", "NOT_SET", "-e", "HAS_ONE", "-eD=short"];
+    flags.push("-e", "E=$HOME `id`\n\"'", "--env=A=2", "-e=F=equals");
+    await using _worker = await site.start({ flags, env: { HAS_ONE: "of the worker" } });
+    const { taskId } = await site.run(assignment());
+    const { A, B, C, D, E, F, NOT_SET, HAS_ONE } = site.agent.runs(taskId)[0]?.env ?? {};
+    expect({ A, B, C, D, E, F, NOT_SET, HAS_ONE }).toEqual({
+      A: "2",
+      B: "x=y",
+      C: "",
+      D: "short",
+      E: "$HOME `id`\n\"'",
+      F: "equals",
+      NOT_SET: "",
+      HAS_ONE: "of the worker",
+    });
+  });
+});
+
+describe("an agent that fails", () => {
+  test.each([
+    ["exits with 7", { AGENT_EXIT: "7" }, 7],
+    ["exits with 143 by itself", { AGENT_EXIT: "143" }, 143],
+    ["is killed", { AGENT_SIGNAL: "KILL" }, 137],
+    ["is interrupted", { AGENT_SIGNAL: "INT" }, 130],
+  ])("and %s is reported with its exit status", async (_how, env, exitCode) => {
+    await using site = await DirectSite.create();
+    await using _worker = await site.start();
+    const { taskId } = await site.run(assignment({ env }));
+    expect(site.messages(taskId)).toEqual([
+      { type: "task_claimed", data: { task_id: taskId, worker_id: WORKER_ID } },
+      {
+        type: "task_failed",
+        data: {
+          task_id: taskId,
+          message: expect.stringMatching(/^Failed to execute task: .+/),
+          failure_reason: "agent_invocation",
+          exit_code: exitCode,
+        },
+      },
+    ]);
+  });
+
+  test("to start at all is reported without an exit status", async () => {
+    await using site = await DirectSite.create();
+    const oz_path = await site.dir.write("not-a-program", "\0\0\0", 0o755);
+    await using _worker = await site.start({ direct: { oz_path } });
+    const { taskId } = await site.run(assignment());
+    const [terminal, ...more] = site.terminals(taskId);
+    expect(more).toEqual([]);
+    expect(terminal?.data).toEqual({
+      task_id: taskId,
+      message: expect.stringMatching(/^Failed to execute task: cannot start .*not-a-program/),
+      failure_reason: "agent_invocation",
+    });
+  });
+
+  test("because its environment is larger than the system allows is reported, and the next one runs", async () => {
+    await using site = await DirectSite.create();
+    await using _worker = await site.start();
+    const task = await site.run(assignment({ env: { LARGE: "x".repeat(256 * 1024) } }));
+    expect([task.failureReason, task.exitCode]).toEqual(["agent_invocation", null]);
+    expect(task.message).toMatch(/^Failed to execute task: cannot start /);
+    expect(task.message?.length).toBeLessThan(1_000);
+    expect((await site.run(assignment())).state).toBe("completed");
+  });
+});
+
+test("an agent that ends by itself leaves nothing running in its process group", async () => {
+  await using site = await DirectSite.create();
+  await using _worker = await site.start();
+  const { taskId, state } = await site.run(assignment({ env: { AGENT_GRANDCHILD: "1" } }));
+  expect(state).toBe("completed");
+  expect(site.agent.runs(taskId).flatMap((run) => run.alive)).toEqual([]);
+});
+
+test("an upgrade that replaces the executable under a running worker costs no task", async () => {
+  await using site = await DirectSite.create();
+  const [executable = "", ...more] = workerCommand();
+  const copy = site.dir.join("oz-agent-worker");
+  await copyFile(executable, copy);
+  await using _worker = await site.start({ command: [copy, ...more] });
+  await rm(copy);
+  await site.dir.write("oz-agent-worker", "#!/bin/sh\nexit 9\n", 0o755);
+  expect((await site.run(assignment())).state).toBe("completed");
+});

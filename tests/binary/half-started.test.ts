@@ -1,0 +1,80 @@
+/**
+ * A daemon killed after it asked its shim for an agent and before it heard of it. That moment is a few
+ * milliseconds long, unless the shim is kept from working: then it lasts as long as a test wants.
+ */
+import { describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import type { Assignment } from "../../src/dev/assignment-of.ts";
+import { assignment } from "../support/assignments.ts";
+import { DirectSite } from "../support/direct-site.ts";
+import { shimsOf } from "../support/shims.ts";
+import { eventually } from "../support/wait.ts";
+
+/** Disposed of, it never leaves a stopped shim behind. */
+interface HalfStarted extends Disposable {
+  readonly task: Assignment;
+  /** Lets the shim go on, now an orphan with a request that it has not read. */
+  readonly goOn: () => void;
+  /** The shim has nothing left to do and has ended. */
+  readonly over: () => Promise<void>;
+}
+
+async function killHalfWay(site: DirectSite, flags: readonly string[] = []): Promise<HalfStarted> {
+  await using first = await site.start({ flags });
+  await site.run(assignment());
+  const shim = shimsOf(first.pid)[0] ?? 0;
+  const task = assignment({ env: { AGENT_HOLD: "1" } });
+  process.kill(shim, "SIGSTOP");
+  site.plane.submit(task);
+  await site.plane.waitForTask(task.task_id, ["claimed"]);
+  // The workspace, or with a target folder the private one: made right before the agent is asked for.
+  const made = () => [...readdirSync(site.workspaceRoot), ...readdirSync(first.dir.join("tmp"))];
+  await eventually(() => made().length > 0, "the task's folder");
+  first.kill("SIGKILL");
+  await first.exited;
+  const tell = (signal: "SIGCONT" | 0) => {
+    try {
+      return process.kill(shim, signal);
+    } catch {
+      return false; // it has ended
+    }
+  };
+  return {
+    task,
+    goOn: () => void tell("SIGCONT"),
+    over: async () => void (await eventually(() => !tell(0), "the shim to end")),
+    [Symbol.dispose]: () => void tell("SIGCONT"),
+  };
+}
+
+describe("an agent that its daemon never heard of", () => {
+  test("is ended by the next daemon, which reports the task as safe to retry and removes its workspace", async () => {
+    await using site = await DirectSite.create();
+    using left = await killHalfWay(site);
+    const { task, goOn, over } = left;
+    goOn();
+    // Whether the shim still starts it or not, this daemon finds nothing or ends it.
+    await using _second = await site.start();
+    const { failureReason, message, terminals } = await site.plane.waitForTask(task.task_id);
+    expect([failureReason, terminals]).toEqual(["unknown", 1]);
+    expect(message).toContain("safe to retry");
+    await over();
+    expect(site.agent.runs(task.task_id).flatMap((run) => run.alive)).toEqual([]);
+    expect(readdirSync(site.workspaceRoot)).toEqual([]);
+  });
+
+  test.each([
+    ["a workspace of its own", []],
+    ["the target folder", ["--target-dir", "/tmp"]],
+  ])("is not started any more in %s once the task was reported as safe to retry", async (_where, flags) => {
+    await using site = await DirectSite.create();
+    using left = await killHalfWay(site, flags);
+    const { task, goOn, over } = left;
+    await using _second = await site.start({ flags });
+    const { message } = await site.plane.waitForTask(task.task_id);
+    expect(message).toContain("safe to retry");
+    goOn();
+    await Promise.race([over(), site.agent.waitForStart(task.task_id).catch(() => {})]);
+    expect(site.agent.runs(task.task_id).map(({ alive }) => alive)).toEqual([]);
+  });
+});

@@ -1,0 +1,119 @@
+/** Several daemons of one worker id on one host: each its own tasks, and a dead one's are taken over once. */
+import { describe, expect, test } from "bun:test";
+import { assignment } from "../support/assignments.ts";
+import { DirectSite, taskIdOf } from "../support/direct-site.ts";
+import type { AgentRun } from "../support/fake-agent.ts";
+
+function linkOf(site: DirectSite, run: AgentRun): number | undefined {
+  return site.plane.frames.findLast(({ taskId, type }) => taskId === taskIdOf(run) && type === "task_claimed")
+    ?.connection;
+}
+
+function reportedOn(site: DirectSite, runs: readonly AgentRun[]): (readonly number[])[] {
+  return runs.map((run) => site.plane.terminalsOf(taskIdOf(run)).map(({ connection }) => connection));
+}
+
+const takenOver = (log: string) => log.match(/task taken over from an earlier daemon/g)?.length ?? 0;
+
+describe("two daemons of one worker id", () => {
+  test("one killed and not restarted, a third started: every task is reported once, the living one's by itself", async () => {
+    await using site = await DirectSite.create();
+    await using dying = await site.start();
+    await using living = await site.start();
+    const runs = await site.hold(10);
+    const ofTheDying = runs.filter((run) => linkOf(site, run) === 1);
+    const ofTheLiving = runs.filter((run) => linkOf(site, run) === 2);
+    expect([ofTheDying.length, ofTheLiving.length]).toEqual([5, 5]);
+    dying.kill("SIGKILL");
+    await dying.exited;
+    await site.plane.waitForOpenLinks(1);
+    await using third = await site.start();
+    expect(takenOver(third.stderr)).toBe(5);
+    for (const run of runs) {
+      expect(run.alive.length).toBeGreaterThan(0);
+      run.release();
+    }
+    await site.plane.waitForAllTasks();
+    expect(reportedOn(site, ofTheDying)).toEqual(ofTheDying.map(() => [3]));
+    expect(reportedOn(site, ofTheLiving)).toEqual(ofTheLiving.map(() => [2]));
+    expect(site.plane.tasks().every(({ state }) => state === "completed")).toBe(true);
+    expect(runs.map((run) => site.agent.runs(taskIdOf(run)).length)).toEqual(runs.map(() => 1));
+    expect(living.running).toBe(true);
+    expect(takenOver(living.stderr)).toBe(0);
+  });
+
+  test("both killed, one started: it takes over what both left, and one more takes nothing", async () => {
+    await using site = await DirectSite.create();
+    await using first = await site.start();
+    await using second = await site.start();
+    const runs = await site.hold(6, { AGENT_EXIT: "4" });
+    await site.plane.goDown();
+    const [unreported] = runs;
+    if (!unreported) throw new Error("tasks were asked for");
+    unreported.release();
+    const noted = new RegExp(`task failed .*${taskIdOf(unreported)}`);
+    await Promise.any([first.waitForLog(noted), second.waitForLog(noted)]);
+    for (const worker of [first, second]) worker.kill("SIGKILL");
+    await Promise.all([first.exited, second.exited]);
+    await site.plane.comeUp();
+    await using heir = await site.start();
+    await using late = await site.start();
+    expect([takenOver(heir.stderr), takenOver(late.stderr)]).toEqual([5, 0]);
+    for (const run of runs) run.release();
+    await site.plane.waitForAllTasks();
+    expect(reportedOn(site, runs)).toEqual(runs.map(() => [3]));
+    expect(runs.map((run) => site.plane.task(taskIdOf(run))?.exitCode)).toEqual(runs.map(() => 4));
+    expect(late.running).toBe(true);
+  });
+
+  test("one stopped: the other's tasks and workspaces stay untouched", async () => {
+    await using site = await DirectSite.create();
+    await using stopping = await site.start();
+    await using _staying = await site.start();
+    const runs = await site.hold(4);
+    const others = runs.filter((run) => linkOf(site, run) === 2);
+    expect(await stopping.stop()).toBe(0);
+    for (const run of others) {
+      expect(run.alive.length).toBeGreaterThan(0);
+      expect(await Bun.file(`${run.cwd}/.`).stat()).toMatchObject({});
+      run.release();
+      expect((await site.plane.waitForTask(taskIdOf(run))).state).toBe("completed");
+    }
+    expect(
+      site.plane.tasks().filter(({ failureReason }) => failureReason === "graceful_shutdown"),
+    ).toHaveLength(2);
+  });
+
+  test("started at the same moment on what a dead one left share it without doubling it", async () => {
+    await using site = await DirectSite.create();
+    await using first = await site.start();
+    const runs = await site.hold(5);
+    first.kill("SIGKILL");
+    await first.exited;
+    const heirs = await Promise.all([site.start(), site.start(), site.start()]);
+    await using one = heirs[0];
+    await using two = heirs[1];
+    await using three = heirs[2];
+    expect([one, two, three].map(({ stderr }) => takenOver(stderr)).sort()).toEqual([0, 0, 5]);
+    for (const run of runs) run.release();
+    await site.plane.waitForAllTasks();
+    expect(runs.map((run) => site.terminals(taskIdOf(run)).length)).toEqual([1, 1, 1, 1, 1]);
+    const { state } = await site.run(assignment());
+    expect(state).toBe("completed");
+  });
+});
+
+test("daemons of different worker ids share a state folder and nothing in it", async () => {
+  await using site = await DirectSite.create();
+  await using first = await site.start();
+  const [run] = await site.hold(1);
+  first.kill("SIGKILL");
+  await first.exited;
+  await using other = await site.start({ top: { worker_id: "somebody/else" } });
+  expect(takenOver(other.stderr)).toBe(0);
+  await using own = await site.start();
+  expect(takenOver(own.stderr)).toBe(1);
+  run?.release();
+  await site.plane.waitForAllTasks();
+  expect(reportedOn(site, run ? [run] : [])).toEqual([[3]]);
+});

@@ -1,0 +1,165 @@
+/** When a message counts as delivered: after the pong to a ping that was sent after it, on the same connection. */
+import { afterEach, describe, expect, jest, test } from "bun:test";
+import { LinkRig } from "../unit/control-plane/link-rig.ts";
+import { RawPeer } from "../unit/control-plane/raw-peer.ts";
+
+const never = () => [];
+/** The ping that asks for a proof waits a moment for more to prove. */
+const PROOF_MS = 20;
+
+afterEach(() => void jest.useRealTimers());
+
+describe("a message", () => {
+  test("stays in the outbox until the pong, and leaves with it", async () => {
+    await using peer = await RawPeer.start({ pongsFor: never });
+    await using rig = new LinkRig(peer);
+    rig.owe("a");
+    const [ping = ""] = await peer.untilPings(1);
+    expect(peer.frames.map(({ kind }) => kind)).toEqual(["text", "ping"]);
+    expect([rig.outbox.size, rig.delivered]).toEqual([1, []]);
+    peer.send("pong", ping);
+    await rig.untilDelivered(1);
+    expect(rig.outbox.size).toBe(0);
+  });
+
+  test("that came after the ping is proven by the next one, and one ping is under way at a time", async () => {
+    await using peer = await RawPeer.start({ pongsFor: never });
+    await using rig = new LinkRig(peer);
+    rig.owe("a");
+    const [first = ""] = await peer.untilPings(1);
+    rig.owe("b");
+    rig.owe("c");
+    await peer.untilTexts(3);
+    expect(peer.pings()).toEqual([first]);
+    peer.send("pong", first);
+    const [, second = ""] = await peer.untilPings(2);
+    expect([rig.delivered, rig.outbox.size]).toEqual([[1], 2]);
+    peer.send("pong", second);
+    await rig.untilDelivered(3);
+    expect(peer.pings()).toHaveLength(2);
+  });
+
+  test("is not proven by pongs that answer no ping", async () => {
+    const unsolicited = ["", "0", "2", "999", "x", "NaN", "-1", "\u0000", "1".repeat(125)];
+    await using peer = await RawPeer.start({ pongsFor: () => unsolicited });
+    await using rig = new LinkRig(peer);
+    rig.owe("a");
+    const [ping = ""] = await peer.untilPings(1);
+    // Frames are read in order: once this text is here, so were the pongs before it.
+    peer.send("text", "marker");
+    await rig.until(() => rig.texts[0]);
+    expect([rig.outbox.size, rig.delivered]).toEqual([1, []]);
+    peer.send("pong", ping);
+    await rig.untilDelivered(1);
+  });
+
+  test("is proven by the answer to the last of several pings alone", async () => {
+    jest.useFakeTimers();
+    await using peer = await RawPeer.start({ pongsFor: never });
+    await using rig = new LinkRig(peer);
+    await rig.untilConnected();
+    rig.owe("a");
+    jest.advanceTimersByTime(PROOF_MS);
+    await peer.untilPings(1);
+    peer.send("text", "alive");
+    await rig.until(() => rig.texts[0]);
+    jest.advanceTimersByTime(30_000);
+    const pings = await peer.untilPings(2);
+    peer.send("pong", pings[1] ?? "");
+    await rig.untilDelivered(1);
+    expect(rig.outbox.size).toBe(0);
+  });
+
+  test("is not proven by a pong to a ping of the connection before", async () => {
+    await using peer = await RawPeer.start({ pongsFor: never });
+    await using rig = new LinkRig(peer);
+    rig.owe("a");
+    await peer.untilPings(1, 1);
+    rig.owe("b");
+    await peer.untilTexts(2, 1);
+    peer.drop();
+    await peer.untilTexts(2, 2);
+    const [ping = ""] = await peer.untilPings(1, 2);
+    expect(rig.delivered).toEqual([]);
+    peer.send("pong", ping);
+    await rig.untilDelivered(1);
+    expect(peer.texts(2)).toEqual(peer.texts(1));
+  });
+});
+
+describe("a lost connection", () => {
+  test("has everything unproven sent again, oldest first, before what came meanwhile", async () => {
+    await using peer = await RawPeer.start({
+      pongsFor: (payload, connection) => (connection === 1 ? [] : [payload]),
+    });
+    await using rig = new LinkRig(peer);
+    for (let n = 1; n <= 20; n++) rig.owe(`t${n}`);
+    await peer.untilTexts(20, 1);
+    peer.drop();
+    await rig.untilSaid("connection to the control plane lost");
+    rig.owe("t21");
+    await rig.untilDelivered(21);
+    const ids = peer.texts(2).map((text) => JSON.parse(text).data.task_id);
+    expect(ids).toEqual(Array.from({ length: 21 }, (_, n) => `t${n + 1}`));
+  });
+
+  test("after some were proven has only the rest sent again", async () => {
+    await using peer = await RawPeer.start({
+      pongsFor: (payload, connection) => (connection === 1 && payload !== "1" ? [] : [payload]),
+    });
+    await using rig = new LinkRig(peer);
+    rig.owe("a");
+    await rig.untilDelivered(1);
+    rig.owe("b");
+    await peer.untilPings(2, 1);
+    peer.drop();
+    await rig.untilDelivered(2);
+    expect(peer.texts(2).map((text) => JSON.parse(text).data.task_id)).toEqual(["b"]);
+  });
+});
+
+describe("the order on the wire", () => {
+  test("is kept under back pressure: no ping overtakes the messages that it proves", async () => {
+    await using peer = await RawPeer.start({ reading: false });
+    await using rig = new LinkRig(peer);
+    await rig.untilConnected();
+    const frame = JSON.stringify({ type: "x", data: "y".repeat(50_000) });
+    for (let n = 0; n < 400; n++) rig.oweRaw(`${n} ${frame}`);
+    peer.read();
+    await rig.untilDelivered(400);
+    expect(peer.texts().map((text) => Number.parseInt(text, 10))).toEqual(
+      Array.from({ length: 400 }, (_, n) => n),
+    );
+    // The ping whose answer proved the last message came after it.
+    expect(peer.frames.at(-1)?.kind).toBe("ping");
+  }, 20_000);
+
+  test("is that of owing for a thousand messages, and few pings are enough", async () => {
+    await using peer = await RawPeer.start();
+    await using rig = new LinkRig(peer);
+    await rig.untilConnected();
+    for (let n = 0; n < 1_000; n++) rig.owe(`t${n}`);
+    await rig.untilDelivered(1_000);
+    expect(peer.texts().map((text) => JSON.parse(text).data.task_id)).toEqual(
+      Array.from({ length: 1_000 }, (_, n) => `t${n}`),
+    );
+    expect(peer.pings().length).toBeLessThan(200);
+  });
+});
+
+test("the link pings every 30 s although there is nothing to say", async () => {
+  jest.useFakeTimers();
+  await using peer = await RawPeer.start();
+  await using rig = new LinkRig(peer);
+  await rig.untilConnected();
+  for (let count = 1; count <= 4; count++) {
+    jest.advanceTimersByTime(29_999);
+    expect(peer.pings()).toHaveLength(count - 1);
+    jest.advanceTimersByTime(1);
+    await peer.untilPings(count);
+    // The pong is on its way before this text is.
+    peer.send("text", `round ${count}`);
+    await rig.until(() => rig.texts[count - 1]);
+  }
+  expect(rig.log.said("warn")).toEqual([]);
+});

@@ -1,0 +1,112 @@
+/** What a shim does when its daemon is gone. */
+import { describe, expect, test } from "bun:test";
+import { existsSync, readdirSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { identify, isAlive, type ProcessIdentity, readProcess } from "../../src/process/process-table.ts";
+import { ShimClient } from "../../src/process/shim/client.ts";
+import { readExitFile } from "../../src/process/shim/exit-file.ts";
+import { TempDir } from "../support/temp-dir.ts";
+import { eventually } from "../support/wait.ts";
+import { type Request, SHIM_COMMAND } from "../unit/process/shim-daemon.ts";
+import { Spawned } from "../unit/process/spawned.ts";
+
+const DAEMON = new URL("../unit/process/shim-daemon.ts", import.meta.url).pathname;
+const SLEEP = ["/bin/sh", "-c", "exec sleep 1000"];
+
+/** A daemon with these processes under its shim, already killed by SIGKILL. */
+async function killedDaemon(
+  requests: readonly Request[],
+): Promise<{ processes: ProcessIdentity[]; shim: ProcessIdentity }> {
+  const daemon = Bun.spawn([process.execPath, DAEMON, JSON.stringify(requests)], {
+    env: {},
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const lines = createInterface({ input: Readable.from(daemon.stdout) })[Symbol.asyncIterator]();
+  const processes: ProcessIdentity[] = [];
+  for (const _ of requests) processes.push(JSON.parse(String((await lines.next()).value)));
+  const shim = identify(readProcess(processes[0]?.pid ?? 0)?.parentPid ?? 0);
+  daemon.kill("SIGKILL");
+  await daemon.exited;
+  if (shim === null) throw new Error("no shim");
+  return { processes, shim };
+}
+
+const gone = (identity: ProcessIdentity, what: string) => eventually(() => !isAlive(identity), what);
+
+describe("after SIGKILL of the daemon", () => {
+  test("a process goes on, and its status is on disk when it ends; then the shim ends", async () => {
+    await using dir = await TempDir.create("orphan");
+    using spawned = new Spawned();
+    const { processes, shim } = await killedDaemon([
+      { argv: SLEEP, exitFile: dir.join("a") },
+      { argv: SLEEP, exitFile: dir.join("b") },
+    ]);
+    const [a, b] = processes.map((identity) => spawned.add(identity));
+    if (a === undefined || b === undefined) throw new Error("not started");
+    expect([isAlive(a), isAlive(b), isAlive(shim), existsSync(dir.join("a"))]).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    process.kill(a.pid, "SIGTERM");
+    expect(await eventually(() => readExitFile(dir.join("a")), "the status")).toBe(143);
+    expect(isAlive(shim)).toBe(true);
+    process.kill(b.pid, "SIGKILL");
+    expect(await eventually(() => readExitFile(dir.join("b")), "the status")).toBe(137);
+    await gone(shim, "the shim's end");
+    expect(readdirSync(dir.path).toSorted()).toEqual(["a", "b"]);
+  });
+
+  test("a process that was to end with it is killed with its whole group, and the others are not", async () => {
+    await using dir = await TempDir.create("orphan");
+    using spawned = new Spawned();
+    const { processes, shim } = await killedDaemon([
+      {
+        argv: ["/bin/sh", "-c", `trap '' TERM; sleep 1000 & echo $! >${dir.join("pid")}; wait`],
+        exitFile: null,
+      },
+      { argv: SLEEP, exitFile: dir.join("kept") },
+    ]);
+    const [tied, kept] = processes.map((identity) => spawned.add(identity));
+    if (tied === undefined || kept === undefined) throw new Error("not started");
+    await gone(tied, "the end of the tied process");
+    const child = Number(
+      await eventually(() => Bun.file(dir.join("pid")).text(), "the child's pid").catch(() => "0"),
+    );
+    if (child > 0) await eventually(() => identify(child) === null, "the end of its child");
+    expect([isAlive(kept), isAlive(shim)]).toEqual([true, true]);
+    process.kill(kept.pid, "SIGKILL");
+    await gone(shim, "the shim's end");
+  });
+
+  test("a status that nobody had acknowledged is on disk although the process had ended before", async () => {
+    await using dir = await TempDir.create("orphan");
+    const client = new ShimClient({ command: SHIM_COMMAND, openFiles: 1024 });
+    const start = (name: string) =>
+      client.spawn({ argv: ["/bin/sh", "-c", "exit 7"], cwd: "/", env: {} }, dir.join(name));
+    const [kept, known] = await Promise.all([start("kept"), start("known")]);
+    await Promise.all([kept.exited, known.exited]);
+    known.acknowledge();
+    client[Symbol.dispose]();
+    expect(await eventually(() => readExitFile(dir.join("kept")), "the status")).toBe(7);
+    expect(existsSync(dir.join("known"))).toBe(false);
+  });
+
+  test("a folder for the status that is gone does not keep the shim", async () => {
+    await using dir = await TempDir.create("orphan");
+    using spawned = new Spawned();
+    const { processes, shim } = await killedDaemon([
+      { argv: SLEEP, exitFile: dir.join("no", "such", "folder") },
+    ]);
+    const [only] = processes.map((identity) => spawned.add(identity));
+    process.kill(only?.pid ?? 0, "SIGKILL");
+    await gone(shim, "the shim's end");
+  });
+});
+
+test("a shim that is started by hand has nothing to do and ends", async () => {
+  const child = Bun.spawn([...SHIM_COMMAND], { env: {}, stdio: ["ignore", "ignore", "ignore"] });
+  expect(await child.exited).toBe(0);
+});

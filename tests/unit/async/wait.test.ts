@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { fired, pause, within } from "../../../src/async/wait.ts";
+
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
+
+const settled = async (promise: Promise<unknown>) => {
+  let done = false;
+  promise.then(
+    () => {
+      done = true;
+    },
+    () => {
+      done = true;
+    },
+  );
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  return done;
+};
+
+describe("pause", () => {
+  test("ends after its time and not before", async () => {
+    const waiting = pause(1_000, new AbortController().signal);
+    jest.advanceTimersByTime(999);
+    expect(await settled(waiting)).toBe(false);
+    jest.advanceTimersByTime(1);
+    expect(await settled(waiting)).toBe(true);
+  });
+
+  test("ends with the signal and leaves no timer", async () => {
+    const stop = new AbortController();
+    const waiting = pause(1_000, stop.signal);
+    stop.abort();
+    expect(await settled(waiting)).toBe(true);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test("does not begin under a signal that has fired", async () => {
+    expect(await settled(pause(1_000, AbortSignal.abort()))).toBe(true);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe("fired", () => {
+  test("resolves when the signal fires, and at once when it has", async () => {
+    const stop = new AbortController();
+    const waiting = fired(stop.signal, new AbortController().signal);
+    expect(await settled(waiting)).toBe(false);
+    stop.abort();
+    expect(await settled(waiting)).toBe(true);
+    expect(await settled(fired(stop.signal, new AbortController().signal))).toBe(true);
+  });
+
+  test("is deaf once its scope is over", async () => {
+    const stop = new AbortController();
+    const scope = new AbortController();
+    const waiting = fired(stop.signal, scope.signal);
+    scope.abort();
+    stop.abort();
+    expect(await settled(waiting)).toBe(false);
+  });
+});
+
+describe("within", () => {
+  test("gives the work's value, and no timer stays", async () => {
+    expect(await within(Promise.resolve(1), 1_000, null)).toBe(1);
+    await settled(Promise.resolve());
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test("gives the fallback at the deadline", async () => {
+    const waiting = within(Promise.withResolvers().promise, 1_000, "late");
+    jest.advanceTimersByTime(1_000);
+    expect(await waiting).toBe("late");
+  });
+
+  test("passes a rejection through", async () => {
+    expect(within(Promise.reject(new Error("no")), 1_000, null)).rejects.toThrow("no");
+  });
+});

@@ -1,0 +1,123 @@
+import { afterEach, describe, expect, jest, test } from "bun:test";
+import { Journal } from "../../../src/journal/journal.ts";
+import { recordLog } from "../logging/recorded-log.ts";
+
+const HOUR_MS = 3_600_000;
+const ref = (taskId: string, executionId = "e") => ({ taskId, executionId });
+const inMemory = () => new Journal(null, recordLog());
+const frames = (journal: Journal) => journal.undelivered().map(({ frame }) => frame);
+
+afterEach(() => void jest.useRealTimers());
+
+describe("an execution", () => {
+  test("runs from its claim to its end, and its frames are owed in that order", () => {
+    using journal = inMemory();
+    expect(journal.find(ref("t"))).toBeNull();
+    journal.claim(ref("t"), "claimed t");
+    expect(journal.find(ref("t"))).toMatchObject({ ...ref("t"), handle: null, ended: false, terminal: null });
+    journal.saveHandle(ref("t"), { pid: 7, dir: "/ws/t", made: true, none: null });
+    expect(journal.running()).toMatchObject([
+      { ...ref("t"), handle: { pid: 7, dir: "/ws/t", made: true, none: null }, ended: false, terminal: null },
+    ]);
+    journal.end(ref("t"), "completed t");
+    expect(journal.running()).toEqual([]);
+    expect(journal.find(ref("t"))).toMatchObject({
+      ...ref("t"),
+      handle: null,
+      ended: true,
+      terminal: "completed t",
+    });
+    expect(frames(journal)).toEqual(["claimed t", "completed t"]);
+  });
+
+  test("that is handed off ends without a frame", () => {
+    using journal = inMemory();
+    journal.claim(ref("t"), "claimed");
+    expect(journal.end(ref("t"), null)).toBeNull();
+    expect(journal.find(ref("t"))).toMatchObject({ ended: true, terminal: null });
+  });
+
+  test("is known by task and execution, each of any text", () => {
+    using journal = inMemory();
+    const odd = ["", "e", "e'--", 'e"', "😀", "x".repeat(10_000), "a\nb"];
+    for (const executionId of odd) journal.claim(ref("t", executionId), `claimed ${executionId}`);
+    for (const executionId of odd) journal.end(ref("t", executionId), `done ${executionId}`);
+    for (const executionId of odd)
+      expect(journal.find(ref("t", executionId))?.terminal).toBe(`done ${executionId}`);
+    expect(journal.find(ref("t", "E"))).toBeNull();
+  });
+
+  test("without an id replaces the ended one before it", () => {
+    using journal = inMemory();
+    journal.claim(ref("t", ""), "claimed");
+    journal.saveHandle(ref("t", ""), { pid: 1 });
+    journal.end(ref("t", ""), "first");
+    journal.claim(ref("t", ""), "claimed");
+    expect(journal.running()).toMatchObject([
+      { ...ref("t", ""), handle: null, ended: false, terminal: null },
+    ]);
+  });
+
+  test("that nobody claimed here ends in the journal all the same", () => {
+    using journal = inMemory();
+    journal.end(ref("t"), "done");
+    expect(journal.find(ref("t"))?.ended).toBe(true);
+  });
+});
+
+describe("what is owed", () => {
+  test("has growing numbers and goes when it is delivered, up to the number and no further", () => {
+    using journal = inMemory();
+    const seqs = ["a", "b", "c"].map((frame) => journal.owe(frame).seq);
+    expect(seqs).toEqual(seqs.toSorted((one, other) => one - other));
+    journal.delivered(seqs[1] ?? 0);
+    expect(journal.undelivered()).toEqual([{ seq: seqs[2] ?? 0, frame: "c" }]);
+    expect(journal.owe("d").seq).toBeGreaterThan(seqs[2] ?? 0);
+  });
+
+  test("may be the same words twice", () => {
+    using journal = inMemory();
+    journal.owe("claimed");
+    journal.owe("claimed");
+    expect(frames(journal)).toEqual(["claimed", "claimed"]);
+  });
+
+  test("never gets a number again, not even when everything before was delivered", () => {
+    using journal = inMemory();
+    const { seq } = journal.owe("a");
+    journal.delivered(seq);
+    expect(journal.owe("b").seq).toBeGreaterThan(seq);
+  });
+});
+
+describe("an ended execution", () => {
+  test("is remembered for 24 hours and forgotten after that; a running one is kept", () => {
+    jest.useFakeTimers();
+    using journal = inMemory();
+    journal.claim(ref("old"), "claimed");
+    journal.claim(ref("long"), "claimed");
+    journal.end(ref("old"), "done");
+    jest.advanceTimersByTime(23.9 * HOUR_MS);
+    journal.claim(ref("b"), "claimed");
+    expect(journal.find(ref("old"))?.ended).toBe(true);
+    jest.advanceTimersByTime(0.5 * HOUR_MS);
+    journal.claim(ref("c"), "claimed");
+    expect(journal.find(ref("old"))).toBeNull();
+    expect(journal.find(ref("long"))?.ended).toBe(false);
+  });
+
+  test("that is forgotten is still owed its report", () => {
+    jest.useFakeTimers();
+    using journal = inMemory();
+    journal.claim(ref("old"), "claimed");
+    journal.end(ref("old"), "done");
+    jest.advanceTimersByTime(48 * HOUR_MS);
+    journal.claim(ref("b"), "claimed");
+    expect(frames(journal)).toContain("done");
+  });
+});
+
+test("a journal in memory says that it would not survive", () => {
+  using journal = inMemory();
+  expect(journal.durable).toBe(false);
+});

@@ -1,0 +1,33 @@
+import { expect, test } from "bun:test";
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { readExitFile, removeExitFile, writeExitFile } from "../../../src/process/shim/exit-file.ts";
+import { TempDir } from "../../support/temp-dir.ts";
+
+test.each([0, 1, 9, 137, 255])(
+  "the status %p comes back, and nothing else is left beside it",
+  async (status) => {
+    await using dir = await TempDir.create("exit");
+    const file = dir.join("x");
+    writeExitFile(file, status);
+    expect(readExitFile(file)).toBe(status);
+    expect(readdirSync(dir.path)).toEqual(["x"]);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    removeExitFile(file);
+    removeExitFile(file);
+    expect(existsSync(file)).toBe(false);
+  },
+);
+
+test.each([[""], ["0"], ["x\n"], ["-1\n"], ["1234\n"], ["1\n\n"], ["1\nx"], [" 1\n"]])(
+  "a file with %j is no status",
+  async (text) => {
+    await using dir = await TempDir.create("exit");
+    writeFileSync(dir.join("x"), text);
+    expect(readExitFile(dir.join("x"))).toBeNull();
+  },
+);
+
+test("no file, or a folder, is no status", async () => {
+  await using dir = await TempDir.create("exit");
+  expect([readExitFile(dir.join("none")), readExitFile(dir.path)]).toEqual([null, null]);
+});

@@ -1,0 +1,211 @@
+/** How tasks are stopped, limited in time, and taken over. */
+import { afterEach, describe, expect, jest, test } from "bun:test";
+import type { Execution } from "../../../src/journal/execution.ts";
+import { SHUTDOWN_OUTCOME } from "../../../src/task/outcome.ts";
+import { sampleAssignment } from "./sample-assignment.ts";
+import { cancelled, claimed, completed, rejected, SchedulerRig } from "./scheduler-rig.ts";
+
+const stopped = (taskId: string) =>
+  JSON.stringify({
+    type: "task_failed",
+    data: {
+      task_id: taskId,
+      message: "message" in SHUTDOWN_OUTCOME ? SHUTDOWN_OUTCOME.message : "",
+      failure_reason: "graceful_shutdown",
+    },
+  });
+const left = (taskId: string, handle: Execution["handle"] = null, executionId = "e"): Execution => ({
+  taskId,
+  executionId,
+  handle,
+  claimedAt: Date.now(),
+  ended: false,
+  terminal: null,
+});
+
+afterEach(() => void jest.useRealTimers());
+
+describe("a stop", () => {
+  test("rejects what comes and answers what is known", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.offer(sampleAssignment());
+    rig.scheduler.stopAccepting();
+    rig.scheduler.offer(sampleAssignment({ taskId: "late" }));
+    rig.scheduler.offer(sampleAssignment());
+    expect(rig.sent).toEqual([claimed("t-1"), rejected("late", "worker is shutting down"), claimed("t-1")]);
+  });
+
+  test("reports every task as safe to retry, and resolves after the last", async () => {
+    using rig = new SchedulerRig();
+    for (let n = 0; n < 10; n++) rig.scheduler.offer(sampleAssignment({ taskId: `t${n}` }));
+    await rig.started(10);
+    await rig.scheduler.stopAll(new AbortController().signal);
+    expect(rig.scheduler.activeTasks).toBe(0);
+    expect(rig.sent.slice(10).toSorted()).toEqual(Array.from({ length: 10 }, (_, n) => stopped(`t${n}`)));
+    expect(rig.journal.running()).toEqual([]);
+  });
+
+  test("with nothing running resolves at once", async () => {
+    using rig = new SchedulerRig();
+    await rig.scheduler.stopAll(new AbortController().signal);
+    expect(rig.sent).toEqual([]);
+  });
+
+  test("waits for a task that takes its grace period, and hurries it when told", async () => {
+    using rig = new SchedulerRig({ obedient: false });
+    rig.scheduler.offer(sampleAssignment());
+    const task = await rig.started(1);
+    const hurry = new AbortController();
+    let over = false;
+    const stopping = rig.scheduler.stopAll(hurry.signal).then(() => {
+      over = true;
+    });
+    expect([task.context.signal.aborted, task.context.hurry.aborted, over]).toEqual([true, false, false]);
+    hurry.abort();
+    expect(task.context.hurry.aborted).toBe(true);
+    task.fail(task.context.signal.reason);
+    await stopping;
+    expect(rig.sent[1]).toBe(stopped("t-1"));
+  });
+
+  // Once: the listener is added without asking whether the signal has fired already.
+  test("that has no time at all hurries its tasks from the start", async () => {
+    using rig = new SchedulerRig({ obedient: false });
+    rig.scheduler.offer(sampleAssignment());
+    const task = await rig.started(1);
+    const stopping = rig.scheduler.stopAll(AbortSignal.abort());
+    const hurried = task.context.hurry.aborted;
+    task.fail(task.context.signal.reason);
+    await stopping;
+    expect(hurried).toBe(true);
+  });
+
+  test("of a task that ends well in that moment reports that it ended well", async () => {
+    using rig = new SchedulerRig({ obedient: false });
+    rig.scheduler.offer(sampleAssignment());
+    const task = await rig.started(1);
+    const stopping = rig.scheduler.stopAll(new AbortController().signal);
+    task.end();
+    await stopping;
+    expect(rig.sent[1]).toBe(completed("t-1"));
+  });
+});
+
+describe("the first reason to stop wins", () => {
+  test("a shutdown does not turn a cancelled task into a failed one", async () => {
+    using rig = new SchedulerRig({ obedient: false });
+    rig.scheduler.offer(sampleAssignment());
+    const task = await rig.started(1);
+    rig.scheduler.cancel("t-1");
+    const stopping = rig.scheduler.stopAll(new AbortController().signal);
+    task.fail(new Error("killed"));
+    await stopping;
+    expect(rig.sent[1]).toBe(cancelled("t-1"));
+  });
+
+  test("a cancellation during the shutdown does not hide that the task may be retried", async () => {
+    using rig = new SchedulerRig({ obedient: false });
+    rig.scheduler.offer(sampleAssignment());
+    const task = await rig.started(1);
+    const stopping = rig.scheduler.stopAll(new AbortController().signal);
+    rig.scheduler.cancel("t-1");
+    task.fail(new Error("killed"));
+    await stopping;
+    expect(rig.sent[1]).toBe(stopped("t-1"));
+  });
+});
+
+describe("the longest duration", () => {
+  test("stops a task with task_timeout and not a moment earlier", async () => {
+    jest.useFakeTimers();
+    using rig = new SchedulerRig({ maxTaskDurationMs: 60_000 });
+    rig.scheduler.offer(sampleAssignment());
+    const { context } = await rig.started(1);
+    jest.advanceTimersByTime(59_999);
+    expect(context.signal.aborted).toBe(false);
+    jest.advanceTimersByTime(1);
+    const frames = await rig.frames(2);
+    expect(JSON.parse(frames[1] ?? "").data).toMatchObject({ failure_reason: "task_timeout" });
+  });
+
+  test("does not touch a task that ended before, nor the next of the same id", async () => {
+    jest.useFakeTimers();
+    using rig = new SchedulerRig({ maxTaskDurationMs: 60_000 });
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(1)).end();
+    await rig.frames(2);
+    jest.advanceTimersByTime(59_000);
+    rig.scheduler.offer(sampleAssignment({ executionId: "second" }));
+    const second = await rig.started(2);
+    jest.advanceTimersByTime(2_000);
+    expect(second.context.signal.aborted).toBe(false);
+    expect(jest.getTimerCount()).toBeGreaterThan(0);
+    second.end();
+    await rig.frames(4);
+  });
+
+  test("of a year is not cut to a moment by setTimeout's own limit", async () => {
+    jest.useFakeTimers();
+    using rig = new SchedulerRig({ maxTaskDurationMs: 365 * 24 * 3_600_000 });
+    rig.scheduler.offer(sampleAssignment());
+    const task = await rig.started(1);
+    jest.advanceTimersByTime(20 * 24 * 3_600_000);
+    expect(task.context.signal.aborted).toBe(false);
+    task.end();
+    await rig.frames(2);
+  });
+});
+
+describe("what an earlier daemon left", () => {
+  test("is resumed with its handle and reported like any other, without a second claim", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.recover([left("a", { pid: 3 }), left("b")]);
+    const first = await rig.started(1);
+    const second = await rig.started(2);
+    expect([first.resumedWith, second.resumedWith]).toEqual([{ pid: 3 }, null]);
+    first.end();
+    second.end();
+    expect((await rig.frames(2)).toSorted()).toEqual([completed("a"), completed("b")]);
+  });
+
+  test("counts for the limit, is above it if need be, and can be cancelled", async () => {
+    using rig = new SchedulerRig({ maxConcurrentTasks: 1 });
+    rig.scheduler.recover([left("a"), left("b")]);
+    rig.scheduler.offer(sampleAssignment({ taskId: "c" }));
+    expect(rig.scheduler.activeTasks).toBe(2);
+    expect(rig.sent).toEqual([rejected("c", "worker at maximum concurrency")]);
+    await rig.started(2);
+    rig.scheduler.cancel("a");
+    expect((await rig.frames(2))[1]).toBe(cancelled("a"));
+  });
+
+  test("is claimed again, not run again, when the server sends it again", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.recover([left("t-1", { pid: 3 }, "exec-t-1")]);
+    rig.scheduler.offer(sampleAssignment());
+    expect(rig.sent).toEqual([claimed("t-1")]);
+    (await rig.started(1)).end();
+    await rig.frames(2);
+    expect(rig.backend.started).toHaveLength(1);
+  });
+
+  test("is not resumed when the server's own redelivery was quicker", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.offer(sampleAssignment());
+    rig.scheduler.recover([left("t-1", null, "exec-t-1")]);
+    await rig.started(1);
+    expect(rig.backend.started.map(({ resumedWith }) => resumedWith)).toEqual([undefined]);
+  });
+
+  // Once: two dead daemons may leave two executions of one task. The second is passed over: its processes
+  // run on, nobody watches or ends them, and its row stays "running" in the journal until the next start.
+  test("with two executions of one task looks after both", async () => {
+    using rig = new SchedulerRig();
+    for (const executionId of ["e1", "e2"]) rig.journal.claim({ taskId: "a", executionId }, claimed("a"));
+    rig.scheduler.recover(rig.journal.running());
+    (await rig.started(1)).end();
+    await rig.frames(1);
+    await rig.scheduler.stopAll(new AbortController().signal);
+    expect(rig.journal.running()).toEqual([]);
+  });
+});

@@ -1,0 +1,257 @@
+import { describe, expect, test } from "bun:test";
+import { TaskFailure } from "../../../src/task/backend.ts";
+import { sampleAssignment } from "./sample-assignment.ts";
+import { cancelled, claimed, completed, rejected, SchedulerRig } from "./scheduler-rig.ts";
+
+const failed = (taskId: string, reason: string, message: string, exitCode?: number) =>
+  JSON.stringify({
+    type: "task_failed",
+    data: { task_id: taskId, message, failure_reason: reason, ...(exitCode ? { exit_code: exitCode } : {}) },
+  });
+
+describe("one task", () => {
+  test("is claimed first, then runs, then is reported once", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.offer(sampleAssignment());
+    expect(rig.sent).toEqual([claimed("t-1")]);
+    expect(rig.scheduler.activeTasks).toBe(1);
+    (await rig.started(1)).end();
+    expect(await rig.frames(2)).toEqual([claimed("t-1"), completed("t-1")]);
+    expect(rig.scheduler.activeTasks).toBe(0);
+    expect(rig.backend.forgotten).toEqual(["t-1"]);
+    expect(rig.log.said()).toEqual(["task claimed", "task ended"]);
+  });
+
+  test("is in the journal before it runs and its end is there before it is told", async () => {
+    const seen: unknown[] = [];
+    using rig = new SchedulerRig({
+      onStart: () => seen.push(rig.journal.running().map(({ taskId }) => taskId)),
+    });
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(1)).end();
+    await rig.frames(2);
+    expect(seen).toEqual([["t-1"]]);
+    expect(rig.journal.find({ taskId: "t-1", executionId: "exec-t-1" })).toMatchObject({
+      ended: true,
+      terminal: completed("t-1"),
+    });
+    expect(rig.journal.undelivered().map(({ frame }) => frame)).toEqual(rig.sent);
+  });
+
+  test("that fails is reported with reason and status, and its process is forgotten after that", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(1)).fail(new TaskFailure("agent_invocation", "it exited", { exitCode: 9 }));
+    await rig.frames(2);
+    expect(rig.sent[1]).toBe(failed("t-1", "agent_invocation", "Failed to execute task: it exited", 9));
+    expect(rig.backend.forgotten).toEqual(["t-1"]);
+  });
+
+  test("that cannot be prepared fails by itself and leaves the scheduler as it was", async () => {
+    using rig = new SchedulerRig({
+      prepare: () => {
+        throw new Error("no argv");
+      },
+    });
+    rig.scheduler.offer(sampleAssignment());
+    expect(await rig.frames(2)).toEqual([
+      claimed("t-1"),
+      failed("t-1", "unknown", "Failed to execute task: no argv"),
+    ]);
+    expect(rig.scheduler.activeTasks).toBe(0);
+  });
+
+  test("that is handed off has no terminal message and frees its slot", async () => {
+    using rig = new SchedulerRig({ maxConcurrentTasks: 1 });
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(1)).end("handed-off");
+    await rig.ended(1);
+    rig.scheduler.offer(sampleAssignment({ taskId: "t-2" }));
+    expect(rig.sent).toEqual([claimed("t-1"), claimed("t-2")]);
+  });
+
+  test("has its handle in the journal from the moment that it is saved", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.offer(sampleAssignment());
+    const task = await rig.started(1);
+    task.context.saveHandle({ pid: 7 });
+    expect(rig.journal.running()[0]?.handle).toEqual({ pid: 7 });
+  });
+
+  test("never puts a variable's value or the prompt into log or journal", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.offer(sampleAssignment({ envVars: { S: "hunter2" }, taskAsReceived: { p: "hunter2" } }));
+    (await rig.started(1)).end();
+    await rig.frames(2);
+    expect(JSON.stringify([rig.log.lines, rig.sent, rig.journal.undelivered()])).not.toContain("hunter2");
+  });
+});
+
+describe("at the limit", () => {
+  test("one more is rejected, and accepted when a slot is free", async () => {
+    using rig = new SchedulerRig({ maxConcurrentTasks: 2 });
+    for (const taskId of ["a", "b", "c"]) rig.scheduler.offer(sampleAssignment({ taskId }));
+    expect(rig.sent).toEqual([claimed("a"), claimed("b"), rejected("c", "worker at maximum concurrency")]);
+    (await rig.started(1)).end();
+    await rig.frames(4);
+    rig.scheduler.offer(sampleAssignment({ taskId: "c" }));
+    expect(rig.sent.slice(3)).toEqual([completed("a"), claimed("c")]);
+  });
+
+  test("a rejected task is not remembered", () => {
+    using rig = new SchedulerRig({ maxConcurrentTasks: 1 });
+    rig.scheduler.offer(sampleAssignment({ taskId: "a" }));
+    rig.scheduler.offer(sampleAssignment({ taskId: "b" }));
+    expect(rig.journal.find({ taskId: "b", executionId: "exec-b" })).toBeNull();
+  });
+
+  test("no limit takes five hundred", () => {
+    using rig = new SchedulerRig({ maxConcurrentTasks: 0 });
+    for (let n = 0; n < 500; n++) rig.scheduler.offer(sampleAssignment({ taskId: `t${n}` }));
+    expect(rig.scheduler.activeTasks).toBe(500);
+  });
+});
+
+describe("the same assignment again", () => {
+  test("three times in one go runs once and claims three times", async () => {
+    using rig = new SchedulerRig({ maxConcurrentTasks: 1 });
+    for (let n = 0; n < 3; n++) rig.scheduler.offer(sampleAssignment());
+    (await rig.started(1)).end();
+    expect(await rig.frames(4)).toEqual([claimed("t-1"), claimed("t-1"), claimed("t-1"), completed("t-1")]);
+    expect(rig.backend.started).toHaveLength(1);
+  });
+
+  test("after its end gets the terminal message again and does not run", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(1)).end();
+    await rig.frames(2);
+    rig.scheduler.offer(sampleAssignment());
+    expect(rig.sent.slice(2)).toEqual([completed("t-1")]);
+    expect(rig.backend.started).toHaveLength(1);
+    expect(rig.journal.undelivered().map(({ frame }) => frame)).toContain(completed("t-1"));
+  });
+
+  test("while its terminal message is on its way adds nothing", async () => {
+    using rig = new SchedulerRig({ isOnItsWay: (frame) => frame === completed("t-1") });
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(1)).end();
+    await rig.frames(2);
+    rig.scheduler.offer(sampleAssignment());
+    expect(rig.sent).toHaveLength(2);
+  });
+
+  test("after a handing off is claimed again and does not run", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(1)).end("handed-off");
+    await rig.ended(1);
+    rig.scheduler.offer(sampleAssignment());
+    expect(rig.sent).toEqual([claimed("t-1"), claimed("t-1")]);
+    expect(rig.backend.started).toHaveLength(1);
+  });
+
+  test("without an execution id does not run twice at once, and runs again after its end", async () => {
+    using rig = new SchedulerRig();
+    const nameless = sampleAssignment({ executionId: "" });
+    rig.scheduler.offer(nameless);
+    rig.scheduler.offer(nameless);
+    (await rig.started(1)).end();
+    await rig.frames(3);
+    rig.scheduler.offer(nameless);
+    (await rig.started(2)).end();
+    expect(await rig.frames(5)).toEqual([
+      claimed("t-1"),
+      claimed("t-1"),
+      completed("t-1"),
+      claimed("t-1"),
+      completed("t-1"),
+    ]);
+  });
+
+  test("as another execution is rejected while the first runs, and runs after it", async () => {
+    using rig = new SchedulerRig();
+    const second = sampleAssignment({ executionId: "second" });
+    rig.scheduler.offer(sampleAssignment());
+    rig.scheduler.offer(second);
+    expect(rig.sent[1]).toBe(rejected("t-1", "another execution of this task is still running"));
+    (await rig.started(1)).end();
+    await rig.frames(3);
+    rig.scheduler.offer(second);
+    (await rig.started(2)).end();
+    await rig.frames(5);
+    expect(rig.backend.started).toHaveLength(2);
+  });
+
+  test("at the limit is answered and not rejected", () => {
+    using rig = new SchedulerRig({ maxConcurrentTasks: 1 });
+    rig.scheduler.offer(sampleAssignment());
+    rig.scheduler.offer(sampleAssignment());
+    expect(rig.sent).toEqual([claimed("t-1"), claimed("t-1")]);
+  });
+});
+
+describe("what cannot be read", () => {
+  test("is a failure that names the field", () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.refuse("t", "env_vars is not an object");
+    expect(rig.sent).toEqual([
+      failed("t", "unknown", "Failed to execute task: cannot read the assignment: env_vars is not an object"),
+    ]);
+    expect(rig.scheduler.activeTasks).toBe(0);
+  });
+
+  test("does not end a task of that id that runs", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.offer(sampleAssignment());
+    rig.scheduler.refuse("t-1", "env_vars is not an object");
+    (await rig.started(1)).end();
+    expect(await rig.frames(2)).toEqual([claimed("t-1"), completed("t-1")]);
+    expect(rig.log.said("warn")).toEqual(["unreadable assignment for a running task ignored"]);
+  });
+});
+
+describe("a cancellation", () => {
+  test("ends the task and reports it as cancelled", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.offer(sampleAssignment());
+    await rig.started(1);
+    rig.scheduler.cancel("t-1");
+    expect(await rig.frames(2)).toEqual([claimed("t-1"), cancelled("t-1")]);
+  });
+
+  test("in the moment of the claim, before the backend was asked, still cancels", async () => {
+    using rig = new SchedulerRig({
+      onStart: ({ context, fail }) => context.signal.aborted && fail(context.signal.reason),
+    });
+    rig.scheduler.offer(sampleAssignment());
+    rig.scheduler.cancel("t-1");
+    expect(await rig.frames(2)).toEqual([claimed("t-1"), cancelled("t-1")]);
+  });
+
+  test("of a task that is not here is a log line only", () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.cancel("nobody");
+    expect(rig.sent).toEqual([]);
+    expect(rig.log.said()).toEqual(["cancellation for a task that does not run here"]);
+  });
+
+  test("stops one task and no other", async () => {
+    using rig = new SchedulerRig();
+    for (const taskId of ["a", "b"]) rig.scheduler.offer(sampleAssignment({ taskId }));
+    await rig.started(2);
+    rig.scheduler.cancel("b");
+    await rig.frames(3);
+    expect(rig.backend.started.map(({ context }) => context.signal.aborted)).toEqual([false, true]);
+  });
+
+  test("redelivered after its end is answered with the cancellation again", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.offer(sampleAssignment());
+    await rig.started(1);
+    rig.scheduler.cancel("t-1");
+    await rig.frames(2);
+    rig.scheduler.offer(sampleAssignment());
+    expect(rig.sent[2]).toBe(cancelled("t-1"));
+  });
+});

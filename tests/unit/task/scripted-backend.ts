@@ -1,0 +1,63 @@
+/** The far side of the scheduler: a backend whose tasks end when the test says so. */
+import type { Backend, Completion, Handle, RunContext, TaskRef } from "../../../src/task/backend.ts";
+import type { TaskSpec } from "../../../src/task/prepare.ts";
+
+export interface ScriptedTask {
+  readonly taskId: string;
+  readonly resumedWith: Handle | null | undefined;
+  readonly context: RunContext;
+  end(completion?: Completion): void;
+  fail(error: unknown): void;
+}
+
+export interface ScriptedBackendOptions {
+  /** True: a task whose signal fires rejects with the reason by itself, as a good backend does. */
+  readonly obedient?: boolean;
+  readonly onStart?: (task: ScriptedTask) => void;
+  readonly onForget?: () => void;
+}
+
+export class ScriptedBackend implements Backend {
+  readonly kind = "direct";
+  readonly outlivesWorker = false;
+  /** All starts, oldest first. */
+  readonly started: ScriptedTask[] = [];
+  readonly forgotten: string[] = [];
+  readonly #options: ScriptedBackendOptions;
+
+  constructor(options: ScriptedBackendOptions = {}) {
+    this.#options = options;
+  }
+
+  run(task: TaskSpec, context: RunContext): Promise<Completion> {
+    return this.#start(task.assignment.taskId, undefined, context);
+  }
+
+  resume({ taskId }: TaskRef, handle: Handle | null, context: RunContext): Promise<Completion> {
+    return this.#start(taskId, handle, context);
+  }
+
+  forget({ taskId }: TaskRef): void {
+    this.forgotten.push(taskId);
+    this.#options.onForget?.();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #start(taskId: string, resumedWith: Handle | null | undefined, context: RunContext): Promise<Completion> {
+    const { promise, resolve, reject } = Promise.withResolvers<Completion>();
+    if (this.#options.obedient ?? true) {
+      context.signal.addEventListener("abort", () => reject(context.signal.reason), { once: true });
+    }
+    const task = {
+      taskId,
+      resumedWith,
+      context,
+      end: (completion: Completion = "completed") => resolve(completion),
+      fail: reject,
+    };
+    this.started.push(task);
+    this.#options.onStart?.(task);
+    return promise;
+  }
+}
