@@ -63,7 +63,7 @@ function buildFloor(outfile: string): string {
 function makeAgents(into: string): Agents {
   return {
     quick: script(join(into, "quick"), "exit 0"),
-    held: script(join(into, "held"), "exec sleep 600"),
+    held: script(join(into, "held"), "exec sleep 30"),
     loud: script(join(into, "loud"), "exec head -c 200000000 /dev/zero"),
   };
 }

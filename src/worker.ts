@@ -1,12 +1,13 @@
 /** The composition root: builds the parts, starts them, and stops them in order, each with a budget. */
-import { within } from "./async/wait.ts";
+import { turns, within } from "./async/wait.ts";
 import { createBackend } from "./backends/create.ts";
 import type { Settings } from "./config/settings.ts";
 import { prepareHandshake } from "./control-plane/handshake.ts";
+import { Inbox } from "./control-plane/inbox.ts";
 import { Link, type LinkEnd } from "./control-plane/link.ts";
 import { Outbox } from "./control-plane/outbox.ts";
 import type { Journal } from "./journal/journal.ts";
-import { openJournal } from "./journal/open.ts";
+import { type OpenJournal, openJournal } from "./journal/open.ts";
 import type { Logger } from "./logging/logger.ts";
 import type { Backend } from "./task/backend.ts";
 import { createIntake } from "./task/intake.ts";
@@ -25,6 +26,9 @@ export interface WorkerOptions {
   readonly stop: AbortSignal;
 }
 
+/** After so many turns of the event loop the socket is there and the request to upgrade it is written. */
+const TURNS_TO_HANDSHAKE = 3;
+
 export type WorkerEnd = "stopped" | "unauthorized";
 
 /** After shutdown_timeout, tasks that are being killed may take this long to be gone. */
@@ -35,17 +39,23 @@ const FLUSH_MS = 5_000;
 /** Resolves when the daemon has ended. Throws BackendUnusable before anything was started. */
 export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   const { settings, log } = options;
-  using state = openJournal(settings.stateDir, settings.workerId, log);
-  const { journal } = state;
+  let opened: OpenJournal | null = null;
   await using backend = await createBackend({
     ...options,
     workerEnvironment: options.environment,
-    exitsDir: state.exitsDir,
+    exitsDir: () => opened?.exitsDir ?? null,
   });
-  const outbox = new Outbox((seq) => journal.delivered(seq));
+  const outbox = new Outbox((seq) => opened?.journal.delivered(seq));
+  const inbox = new Inbox();
+  const link = createLink(options, inbox, outbox);
+  // The handshake is on its way while the journal is opened.
+  const linkEnded = link.run();
+  await turns(TURNS_TO_HANDSHAKE);
+  using state = openJournal(settings.stateDir, settings.workerId, log);
+  const { journal } = state;
+  opened = state;
   for (const frame of journal.undelivered()) outbox.add(frame);
   const scheduler = createScheduler(options, backend, journal, outbox);
-  const link = createLink(options, scheduler, outbox);
   log.info("worker starting", {
     workerId: settings.workerId,
     backend: backend.kind,
@@ -53,8 +63,8 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
     maxConcurrentTasks: settings.maxConcurrentTasks,
     unreported: outbox.size,
   });
-  const linkEnded = link.run();
   scheduler.recover(journal.running());
+  inbox.open(createIntake(scheduler, log));
   const end = await Promise.race([linkEnded, whenFired(options.stop)]);
   if (end?.kind === "unauthorized") return refused(options, end.status);
   await shutDown({ options, backend, scheduler, link, linkEnded, outbox });
@@ -80,13 +90,13 @@ function createScheduler(
   });
 }
 
-function createLink(options: WorkerOptions, scheduler: Scheduler, outbox: Outbox): Link {
+function createLink(options: WorkerOptions, inbox: Inbox, outbox: Outbox): Link {
   const { settings, log, environment, privateCa } = options;
   return new Link({
     outbox,
     log,
     keyLabel: settings.key.label,
-    onText: createIntake(scheduler, log),
+    onText: (text) => inbox.take(text),
     socketOptions: () =>
       prepareHandshake({
         webSocketUrl: settings.webSocketUrl,

@@ -20,7 +20,7 @@ export interface SubjectKind {
 export interface Agents {
   /** Exits 0 at once. */
   readonly quick: string;
-  /** Sleeps until it is told to end. */
+  /** Sleeps for longer than it is looked at; the floor leaves it to itself. */
   readonly held: string;
   /** Writes 200 MB, then exits 0. */
   readonly loud: string;

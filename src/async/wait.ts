@@ -34,3 +34,8 @@ export function within<T, F>(work: Promise<T>, ms: number, fallback: F): Promise
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
+
+/** Lets what has arrived, and what is to be written, go through `times` times. */
+export async function turns(times: number): Promise<void> {
+  for (let turn = 0; turn < times; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+}

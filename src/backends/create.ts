@@ -7,8 +7,8 @@ import { builtInEnvironment, operatorEnvironment } from "../task/prepare.ts";
 export interface BackendDependencies {
   readonly settings: Settings;
   readonly workerEnvironment: Readonly<Record<string, string>>;
-  /** Null: no state folder. */
-  readonly exitsDir: string | null;
+  /** Null: no state folder. Asked when a task comes, because the folder is opened after the backend was made. */
+  readonly exitsDir: () => string | null;
   /** The argv that starts a shim. */
   readonly shimCommand: readonly string[];
   readonly log: Logger;

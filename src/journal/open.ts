@@ -1,5 +1,5 @@
 /** Opens the journal of a worker id: an own slot, and what dead daemons left in theirs. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
@@ -21,6 +21,7 @@ export function openJournal(stateDir: string, workerId: string, log: Logger): Op
     const slot = takeFreeSlot(dir);
     const exitsDir = join(dir, "exits");
     mkdirSync(exitsDir, { recursive: true, mode: 0o700 });
+    pruneExitFiles(exitsDir);
     const database = openDatabase(slot.databaseFile, log);
     takeOver(dir, slot, database, log);
     log.debug("journal open", { file: slot.databaseFile });
@@ -32,6 +33,17 @@ export function openJournal(stateDir: string, workerId: string, log: Logger): Op
       hint: "set state_dir (--state-dir) to a folder that this user can write",
     });
     return own(new Journal(null, log), null, null);
+  }
+}
+
+/** An exit status that no daemon asked for in this time belongs to a task that nobody remembers. */
+const EXIT_FILE_MAX_AGE_MS = 7 * 24 * 60 * 60 * 1000;
+
+function pruneExitFiles(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    const file = join(dir, name);
+    const age = Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (age > EXIT_FILE_MAX_AGE_MS) rmSync(file, { force: true });
   }
 }
 

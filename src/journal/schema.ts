@@ -20,12 +20,14 @@ const TABLES = `
 `;
 
 /** The cache is kept small: the working set is a few rows, and an idle daemon should be too. */
-const PRAGMAS = "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY;";
+const PRAGMAS = "PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY; PRAGMA synchronous =";
 
+/** A new database is not synced to the disk bit by bit: until it is whole there is nothing in it to lose. */
 export function prepareSchema(db: DatabaseSync): void {
-  db.exec(PRAGMAS);
-  db.exec(TABLES);
-  db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+  if (readSchemaVersion(db) === 0) {
+    db.exec(`${PRAGMAS} OFF; BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+  }
+  db.exec(`${PRAGMAS} NORMAL`);
 }
 
 export function readSchemaVersion(db: DatabaseSync): number {

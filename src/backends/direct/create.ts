@@ -1,15 +1,11 @@
 /** Builds the Direct backend, or says at start why it cannot run anything here. */
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, statSync } from "node:fs";
 import type { DirectSettings } from "../../config/settings.ts";
 import { inheritedOpenFilesLimit } from "../../process/open-files.ts";
 import { ShimClient } from "../../process/shim/client.ts";
 import { BackendUnusable } from "../../task/backend.ts";
 import { DirectBackend, type DirectOptions } from "./direct.ts";
 import { findOz } from "./oz-path.ts";
-
-/** An exit status that no daemon asked for in this time belongs to a task that nobody remembers. */
-const EXIT_FILE_MAX_AGE_MS = 7 * 24 * 60 * 60 * 1000;
 
 export interface DirectDependencies extends Omit<DirectOptions, "oz" | "shim" | "settings"> {
   /** The argv that starts a shim. */
@@ -24,7 +20,6 @@ export function createDirectBackend(
   const oz = findOz(settings.ozPath, dependencies.workerEnvironment["PATH"] ?? "");
   if (settings.targetDir !== null) requireFolder(settings.targetDir, "--target-dir");
   else makeWorkspaceRoot(settings.workspaceRoot);
-  if (dependencies.exitsDir !== null) pruneExitFiles(dependencies.exitsDir);
   const shim = new ShimClient({ command: shimCommand, openFiles: inheritedOpenFilesLimit() });
   return new DirectBackend({ ...rest, settings, oz, shim });
 }
@@ -51,13 +46,5 @@ function isFolder(dir: string): boolean {
     return statSync(dir).isDirectory();
   } catch {
     return false;
-  }
-}
-
-function pruneExitFiles(dir: string): void {
-  for (const name of readdirSync(dir)) {
-    const file = join(dir, name);
-    const age = Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-    if (age > EXIT_FILE_MAX_AGE_MS) rmSync(file, { force: true });
   }
 }

@@ -39,8 +39,8 @@ export interface DirectOptions {
   /** What is known of a task's environment by its id alone, for hooks that run after a restart. */
   readonly environmentOf: (taskId: string) => Environment;
   readonly shim: ShimClient;
-  /** Null: no state folder, so nothing can be found again. */
-  readonly exitsDir: string | null;
+  /** Null: no state folder, so nothing can be found again. Asked when a task comes. */
+  readonly exitsDir: () => string | null;
 }
 
 const SAFE_TO_RETRY = "it is safe to retry";
@@ -65,7 +65,8 @@ export class DirectBackend implements Backend {
       targetDir: settings.targetDir,
       needsScratch: settings.setupCommand !== null || settings.teardownCommand !== null,
     });
-    const exitFile = exitsDir === null ? null : join(exitsDir, crypto.randomUUID());
+    const dir = exitsDir();
+    const exitFile = dir === null ? null : join(dir, crypto.randomUUID());
     const handle = { workspace, harness, exitFile, process: null };
     return this.inWorkspace(workspace, context, async () => {
       // Before anything runs in it, so that a worker that is killed from here on leaves nothing unknown.

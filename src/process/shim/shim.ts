@@ -34,7 +34,7 @@ class Shim {
   private readonly withLimit: LimitScope | null = openFilesLimitScope();
   private readonly channel: ShimChannel;
   private readonly done: () => void;
-  private readonly daemonPid = readProcess(process.pid)?.parentPid;
+  private readonly daemonPid = process.ppid;
   private orphaned = false;
 
   constructor(channel: ShimChannel, done: () => void) {
@@ -114,7 +114,7 @@ class Shim {
 
   /** The kernel knows of the daemon's death before the channel tells. */
   private isOrphaned(): boolean {
-    return this.orphaned || readProcess(process.pid)?.parentPid !== this.daemonPid;
+    return this.orphaned || process.ppid !== this.daemonPid;
   }
 
   private tell(event: FromShim): void {

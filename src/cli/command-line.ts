@@ -1,0 +1,57 @@
+/** From arguments to an exit status: which command runs, and what is said when none can. */
+import { ConfigError } from "../config/config-error.ts";
+import type { Host } from "../config/state-dir.ts";
+import { EXIT } from "./exit-status.ts";
+import { loadSettings } from "./load-settings.ts";
+import { parseCommandLine } from "./parse.ts";
+import { runDaemon } from "./run.ts";
+
+/** What only the process itself has. */
+export interface ProcessEdge {
+  readonly host: Host;
+  /** Fires when the process is asked to stop; asking for it takes over the signals. */
+  readonly stopSignal: () => AbortSignal;
+}
+
+/** Never rejects. What `run` needs is loaded at once; other commands load their own. */
+export async function runCommandLine(argv: readonly string[], edge: ProcessEdge): Promise<number> {
+  try {
+    return await dispatch(argv, edge);
+  } catch (error) {
+    const lines = error instanceof ConfigError ? error.problems : [String(error)];
+    process.stderr.write(lines.map((line) => `oz-agent-worker: ${line}\n`).join(""));
+    return error instanceof ConfigError ? EXIT.badUsage : EXIT.couldNotStart;
+  }
+}
+
+async function dispatch(argv: readonly string[], { host, stopSignal }: ProcessEdge): Promise<number> {
+  const commandLine = parseCommandLine(argv);
+  switch (commandLine.command) {
+    case "help": {
+      const { renderHelp } = await import("./usage.ts");
+      process.stdout.write(`${await renderHelp(commandLine.topic, process.stdout.isTTY === true)}\n`);
+      return EXIT.ok;
+    }
+    case "version": {
+      const { versionText } = await import("./version.ts");
+      process.stdout.write(`${versionText(commandLine.json)}\n`);
+      return EXIT.ok;
+    }
+    case "run": {
+      const stop = stopSignal();
+      return runDaemon(await loadSettings(commandLine.flags, host), definedOnly(host.env), stop);
+    }
+    case "dev": {
+      const stop = stopSignal();
+      const { runDevCommand } = await import("./dev-command.ts");
+      return runDevCommand(commandLine, host, stop);
+    }
+    default:
+      return commandLine satisfies never;
+  }
+}
+
+function definedOnly(environment: Host["env"]): Record<string, string> {
+  const entries = Object.entries(environment);
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
