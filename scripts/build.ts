@@ -57,7 +57,7 @@ async function compile({ entry, outfile, target, version, commit }: Build): Prom
     "--splitting",
     // A daemon that mostly waits gains little from compiling its own code early: 3 MB and 2 ms less
     // at start, and what is really hot is still compiled.
-    "--compile-jit-policy=4",
+    "--compile-jit-policy=20",
     `--target=${target}`,
     // Otherwise the program runs a preload of any bunfig.toml and loads any .env where it is started.
     "--no-compile-autoload-dotenv",

@@ -1,5 +1,5 @@
 /** The figures, each taken of the worker and of the floor in turn, so that both see the same machine. */
-import { type Agents, Subject, type SubjectKind } from "./subject.ts";
+import { type Agents, type Memory, Subject, type SubjectKind } from "./subject.ts";
 
 export interface Scale {
   readonly starts: number;
@@ -146,12 +146,15 @@ export class Bench {
     await subject.start();
     const batch = 200;
     const warm = Math.min(2_000, this.scale.soak / 2);
-    let early = subject.memory();
+    const samples: Memory[] = [];
     for (let done = 0; done < this.scale.soak; done += batch) {
       await subject.plane.run(ids(`soak-${done}`, batch), {}, "ended");
-      if (done + batch === warm) early = subject.memory();
+      samples.push(subject.memory());
     }
-    const late = subject.memory();
+    // A heap that is collected now and then swings; its low points tell whether it grows.
+    const window = warm / batch;
+    const early = lowest(samples.slice(0, window));
+    const late = lowest(samples.slice(-window));
     const name = `${this.scale.soak} tasks, after the first ${warm}`;
     const target = "no growth";
     return [
@@ -181,6 +184,14 @@ const WARM_UP = 50;
 
 function ids(prefix: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
+}
+
+function lowest(samples: readonly Memory[]): Memory {
+  return {
+    residentMb: Math.min(...samples.map((sample) => sample.residentMb)),
+    privateMb: Math.min(...samples.map((sample) => sample.privateMb)),
+    descriptors: Math.min(...samples.map((sample) => sample.descriptors)),
+  };
 }
 
 function median(values: readonly number[]): number {

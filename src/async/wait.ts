@@ -19,12 +19,21 @@ export function never(): AbortSignal {
   return new AbortController().signal;
 }
 
-/** Resolves when the signal fires. Its listener goes with the `scope`, so that a long-lived signal keeps none. */
-export function fired(signal: AbortSignal, scope: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true, signal: scope });
-  });
+export interface Firing extends Disposable {
+  /** Resolves when the signal fires. */
+  readonly fired: Promise<void>;
+}
+
+/** Lets go of the signal when disposed, so that a long-lived one keeps no listeners of short waits. */
+export function firing(signal: AbortSignal): Firing {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const listener = () => resolve();
+  if (signal.aborted) resolve();
+  else signal.addEventListener("abort", listener, { once: true });
+  return {
+    fired: promise,
+    [Symbol.dispose]: () => signal.removeEventListener("abort", listener),
+  };
 }
 
 /** What `work` resolves to, or `fallback` when it has not settled after `ms`. Rejections pass through. */

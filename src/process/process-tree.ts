@@ -1,5 +1,5 @@
 /** Ends a task's processes: all of them, gently first. */
-import { fired, never, pause, within } from "../async/wait.ts";
+import { firing, never, pause, within } from "../async/wait.ts";
 import type { ProcessEntry } from "./process-table.ts";
 import type { Mark, Surveyor } from "./stragglers.ts";
 
@@ -28,20 +28,16 @@ export interface StopOptions {
 
 /** SIGTERM to all, the grace period, SIGKILL to what is left. Resolves when nothing of it runs. */
 export async function stopTree(tree: ProcessTree, options: StopOptions): Promise<void> {
-  const members = await look(tree, options.surveyor);
-  if (members.length === 0) return;
   signalGroup(tree.groupId, "SIGTERM");
-  for (const entry of members) {
+  for (const entry of await look(tree, options.surveyor)) {
     if (outside(tree, entry)) signalProcess(entry.pid, "SIGTERM");
   }
+  using hurried = firing(options.hurry);
   const scope = new AbortController();
-  await within(
-    Promise.race([emptied(tree, options.surveyor, scope.signal), fired(options.hurry, scope.signal)]),
-    options.graceMs,
-    undefined,
-  );
+  const gone = emptied(tree, options.surveyor, scope.signal);
+  const isGone = await within(Promise.race([gone, hurried.fired]), options.graceMs, false);
   scope.abort();
-  await killTree(tree, options.surveyor);
+  if (isGone !== true) await killTree(tree, options.surveyor);
 }
 
 /** SIGKILL until a look finds nothing: what was forked during one look is found by the next. */
@@ -66,9 +62,14 @@ export function groupIsEmpty(groupId: number): boolean {
   }
 }
 
-async function emptied(tree: ProcessTree, surveyor: Surveyor, scope: AbortSignal): Promise<void> {
+/** True: a look that began after the leader's end found nothing. False: `scope` ended first. */
+async function emptied(tree: ProcessTree, surveyor: Surveyor, scope: AbortSignal): Promise<boolean> {
   await tree.leaderExited;
-  while (!scope.aborted && (await look(tree, surveyor)).length > 0) await pause(LOOK_AGAIN_MS, scope);
+  while ((await look(tree, surveyor)).length > 0) {
+    await pause(LOOK_AGAIN_MS, scope);
+    if (scope.aborted) return false;
+  }
+  return true;
 }
 
 async function look(tree: ProcessTree, surveyor: Surveyor): Promise<readonly ProcessEntry[]> {

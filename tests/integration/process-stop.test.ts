@@ -9,7 +9,8 @@ import { eventually, within } from "../support/wait.ts";
 import { Spawned } from "../unit/process/spawned.ts";
 
 const NAME = "STOP_TEST_MARK";
-const FOR_EVER = "while :; do sleep 1000; done";
+// Short sleeps: one that is forked in the moment of a SIGTERM misses it, and the shell runs its trap only after it.
+const FOR_EVER = "while :; do sleep 0.1; done";
 
 interface Started {
   readonly tree: ProcessTree;

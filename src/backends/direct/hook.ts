@@ -1,7 +1,7 @@
 /** `setup_command` and `teardown_command`: the operator's own shell text, before and after each task. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fired } from "../../async/wait.ts";
+import { firing } from "../../async/wait.ts";
 import { type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { ShimClient } from "../../process/shim/client.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
@@ -41,15 +41,14 @@ export async function runHook(
     mark: NO_MARK,
     leaderExited: process.exited,
   };
-  const scope = new AbortController();
+  using stopped = firing(stop);
+  using hurried = firing(hurry);
   try {
-    const ends = [fired(stop, scope.signal), fired(hurry, scope.signal)];
-    await Promise.race([process.exited, ...ends]);
+    await Promise.race([process.exited, stopped.fired, hurried.fired]);
     if (stop.aborted || hurry.aborted) await stopTree(tree, { ...tools, hurry });
     const exit = await process.exited;
     return exit.kind === "exited" ? exit.status : KILLED;
   } finally {
-    scope.abort();
     process.acknowledge();
   }
 }

@@ -1,5 +1,5 @@
 /** Sees an agent through to its end, or ends it. */
-import { fired, pause } from "../../async/wait.ts";
+import { firing, pause } from "../../async/wait.ts";
 import { isAlive } from "../../process/process-table.ts";
 import { groupIsEmpty, killTree, NO_GROUP, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
@@ -32,9 +32,8 @@ export async function seeThrough(
     leaderExited: agent.exited,
   });
   const startedAt = performance.now();
-  const scope = new AbortController();
-  const exit = await Promise.race([agent.exited, fired(signal, scope.signal)]);
-  scope.abort();
+  using stopped = firing(signal);
+  const exit = await Promise.race([agent.exited, stopped.fired]);
   if (exit === undefined) {
     await stopTree(treeNow(), { surveyor, graceMs, hurry });
     throw signal.reason;

@@ -59,14 +59,27 @@ export function gitConfigIn(dir: string): string {
 /** False: it was there. Whether it was is what the making itself says: a look before could be out of date. */
 function makeDir(dir: string): boolean {
   try {
-    // The root as well, should a cleaner have taken it while it was empty.
-    if (!existsSync(dirname(dir))) mkdirSync(dirname(dir), { recursive: true, mode: OWNER_ONLY });
     mkdirSync(dir, { mode: OWNER_ONLY });
     return true;
   } catch (error) {
     if (isFolder(dir)) return false;
-    throw new TaskFailure("workspace_setup", `cannot make the workspace ${dir}: ${wordsOf(error)}`);
+    if (!existsSync(dirname(dir))) return makeWithRoot(dir);
+    throw cannotMake(dir, error);
   }
+}
+
+/** A cleaner may have taken the root while it was empty. */
+function makeWithRoot(dir: string): boolean {
+  try {
+    mkdirSync(dir, { recursive: true, mode: OWNER_ONLY });
+    return true;
+  } catch (error) {
+    throw cannotMake(dir, error);
+  }
+}
+
+function cannotMake(dir: string, error: unknown): TaskFailure {
+  return new TaskFailure("workspace_setup", `cannot make the workspace ${dir}: ${wordsOf(error)}`);
 }
 
 /** A link, even to a folder, is not one: what is behind it is not the task's. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import { fired, pause, within } from "../../../src/async/wait.ts";
+import { firing, pause, turns, within } from "../../../src/async/wait.ts";
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
@@ -41,23 +41,33 @@ describe("pause", () => {
   });
 });
 
-describe("fired", () => {
+describe("firing", () => {
   test("resolves when the signal fires, and at once when it has", async () => {
     const stop = new AbortController();
-    const waiting = fired(stop.signal, new AbortController().signal);
-    expect(await settled(waiting)).toBe(false);
+    using waiting = firing(stop.signal);
+    expect(await settled(waiting.fired)).toBe(false);
     stop.abort();
-    expect(await settled(waiting)).toBe(true);
-    expect(await settled(fired(stop.signal, new AbortController().signal))).toBe(true);
+    expect(await settled(waiting.fired)).toBe(true);
+    using late = firing(stop.signal);
+    expect(await settled(late.fired)).toBe(true);
   });
 
-  test("is deaf once its scope is over", async () => {
+  test("is deaf once it is disposed of", async () => {
     const stop = new AbortController();
-    const scope = new AbortController();
-    const waiting = fired(stop.signal, scope.signal);
-    scope.abort();
+    const waiting = firing(stop.signal);
+    waiting[Symbol.dispose]();
     stop.abort();
-    expect(await settled(waiting)).toBe(false);
+    expect(await settled(waiting.fired)).toBe(false);
+  });
+});
+
+describe("turns", () => {
+  test("let what is due run in between", async () => {
+    jest.useRealTimers();
+    const seen: string[] = [];
+    setImmediate(() => seen.push("due"));
+    await turns(1);
+    expect(seen).toEqual(["due"]);
   });
 });
 
