@@ -11,16 +11,9 @@ import { LiveTable } from "../dev/live-table.ts";
 import { type DevTask, isFinal } from "../dev/tasks.ts";
 import { PlainLines, type View } from "../dev/view.ts";
 import { type ForegroundChild, startForegroundChild } from "../runtime/foreground-child.ts";
+import type { DevFlags } from "./dev-flags.ts";
 
-export interface DevOptions {
-  readonly prompts: readonly string[];
-  readonly assignmentFiles: readonly string[];
-  /** 0: any free one. */
-  readonly port: number;
-  readonly exitWhenDone: boolean;
-  readonly dropEveryMs: number | null;
-  readonly freezeMs: number | null;
-  readonly refuseStatus: number | null;
+export interface DevOptions extends DevFlags {
   /** The worker's executable and arguments; the address of the control plane is added. */
   readonly workerCommand: readonly string[];
   /** Where the key that worker and control plane share is put; its folder is there, and private. */
