@@ -1,6 +1,5 @@
 /** Where a task works: a folder of its own, or the operator's target folder, which is never cleaned. */
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { TaskFailure } from "../../task/backend.ts";
@@ -97,8 +96,10 @@ export async function removeWorkspace(workspace: Workspace, keep: boolean): Prom
   if (workspace.made && !keep && !removeIfEmpty(workspace.dir)) await removeAll(workspace.dir);
 }
 
-function removeAll(dir: string): Promise<void> {
-  return rm(dir, { recursive: true, force: true, maxRetries: 2 });
+/** Off the main thread: an agent may leave a hundred thousand files. */
+async function removeAll(dir: string): Promise<void> {
+  const { rm } = await import("node:fs/promises");
+  await rm(dir, { recursive: true, force: true, maxRetries: 2 });
 }
 
 /** A task id that comes from outside names exactly one folder below the root, or the task fails. */
