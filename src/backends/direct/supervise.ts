@@ -16,6 +16,13 @@ export interface SuperviseOptions {
 /** An agent that ended well did not mean to leave anything; what it left gets a moment, not the full grace. */
 const LEFTOVER_GRACE_MS = 1_000;
 const LOOK_EVERY_MS = 500;
+/** 128 + SIGHUP, SIGINT, SIGTERM: somebody other than us asked it to end. */
+const ASKED_TO_END: ReadonlySet<number> = new Set([129, 130, 143]);
+/**
+ * A service manager may signal every process of the service at once, and the agents be quicker than
+ * our own loop: their end is then the shutdown's, and safe to retry, not a failure of the agent.
+ */
+const STOP_FOLLOWS_MS = 250;
 /** A look at all processes costs milliseconds, which are nothing beside a task of this length. */
 const WORTH_A_LOOK_MS = 1_000;
 
@@ -42,6 +49,10 @@ export async function seeThrough(
   const left = treeNow();
   if (performance.now() - startedAt > WORTH_A_LOOK_MS || !groupIsEmpty(left.groupId)) {
     await stopTree(left, { surveyor, graceMs: Math.min(graceMs, LEFTOVER_GRACE_MS), hurry });
+  }
+  if (ASKED_TO_END.has(exit.status)) {
+    await pause(STOP_FOLLOWS_MS, signal);
+    signal.throwIfAborted();
   }
   requireSuccess(exit.status);
 }
