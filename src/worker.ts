@@ -56,15 +56,15 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   opened = state;
   for (const frame of journal.undelivered()) outbox.add(frame);
   const scheduler = createScheduler(options, backend, journal, outbox);
-  log.info("worker starting", {
+  scheduler.recover(journal.running());
+  inbox.open(createIntake(scheduler, log));
+  log.info("worker ready", {
     workerId: settings.workerId,
     backend: backend.kind,
     controlPlane: withoutQuery(settings.webSocketUrl),
     maxConcurrentTasks: settings.maxConcurrentTasks,
     unreported: outbox.size,
   });
-  scheduler.recover(journal.running());
-  inbox.open(createIntake(scheduler, log));
   const end = await Promise.race([linkEnded, whenFired(options.stop)]);
   if (end?.kind === "unauthorized") return refused(options, end.status);
   await shutDown({ options, backend, scheduler, link, linkEnded, outbox });

@@ -60,7 +60,11 @@ export class DirectSite implements AsyncDisposable {
       plane: this.plane,
       config: this.config(top, direct),
     });
-    if (connected) await worker.waitForLog(/connected to the control plane/);
+    if (connected) {
+      await worker.waitForLog(/connected to the control plane/);
+      // The journal is opened while the handshake is on its way: either may be the later one.
+      await worker.waitForLog(/worker ready/);
+    }
     return worker;
   }
 
