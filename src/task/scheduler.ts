@@ -2,6 +2,7 @@
  * Which tasks run here: takes assignments or turns them down, stops tasks, and sees that each claimed
  * one ends in exactly one report. Knows nothing of the link; it owes frames, somebody delivers them.
  */
+import { LONGEST_TIMER_MS } from "../config/duration.ts";
 import type { Execution, ExecutionRef, StoredFrame } from "../journal/execution.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
@@ -36,9 +37,6 @@ interface RunningTask {
 }
 
 type Work = (context: RunContext) => Promise<Completion>;
-
-/** setTimeout's own limit, about 24.8 days. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class Scheduler {
   private readonly options: SchedulerOptions;
