@@ -43,6 +43,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   await using backend = await createBackend({
     ...options,
     workerEnvironment: options.environment,
+    instanceId: crypto.randomUUID(),
     exitsDir: () => opened?.exitsDir ?? null,
   });
   const outbox = new Outbox((seq) => opened?.journal.delivered(seq));
@@ -51,13 +52,15 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   // The handshake is on its way while the journal is opened.
   const linkEnded = link.run();
   await turns(TURNS_TO_HANDSHAKE);
-  using state = openJournal(settings.stateDir, settings.workerId, log);
+  using state = openJournal(settings.stateDir, settings.workerId, log, backend.rememberHandedOffMs);
   const { journal } = state;
   opened = state;
   for (const frame of journal.undelivered()) outbox.add(frame);
   const scheduler = createScheduler(options, backend, journal, outbox);
   scheduler.recover(journal.running());
   inbox.open(createIntake(scheduler, log));
+  using orphanage = stoppable();
+  backend.findOrphans?.(scheduler.adopt, orphanage.signal);
   log.info("worker ready", {
     workerId: settings.workerId,
     backend: backend.kind,
@@ -147,6 +150,12 @@ function refused({ settings, log }: WorkerOptions, status: number): WorkerEnd {
     hint: "set a valid team API key there and start again",
   });
   return "unauthorized";
+}
+
+/** A signal that fires when its owner leaves. */
+function stoppable(): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  return { signal: controller.signal, [Symbol.dispose]: () => controller.abort() };
 }
 
 function whenFired(signal: AbortSignal): Promise<null> {

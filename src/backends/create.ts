@@ -7,6 +7,8 @@ import { builtInEnvironment, operatorEnvironment } from "../task/prepare.ts";
 export interface BackendDependencies {
   readonly settings: Settings;
   readonly workerEnvironment: Readonly<Record<string, string>>;
+  /** Names this process among all daemons of all hosts, for the marks on what it makes. */
+  readonly instanceId: string;
   /** Null: no state folder. Asked when a task comes, because the folder is opened after the backend was made. */
   readonly exitsDir: () => string | null;
   /** The argv that starts a shim. */

@@ -10,6 +10,7 @@ import { ControlPlane } from "../dev/control-plane.ts";
 import { LiveTable } from "../dev/live-table.ts";
 import { type DevTask, isFinal } from "../dev/tasks.ts";
 import { PlainLines, type View } from "../dev/view.ts";
+import { wordsOf } from "../logging/words-of.ts";
 import { type ForegroundChild, startForegroundChild } from "../runtime/foreground-child.ts";
 import type { DevFlags } from "./dev-flags.ts";
 
@@ -57,9 +58,7 @@ export async function runDev(options: DevOptions, signal: AbortSignal): Promise<
   try {
     plane = await ControlPlane.start({ apiKey, port: options.port, onChange: (task) => view?.changed(task) });
   } catch (error) {
-    fail(
-      `Cannot listen on 127.0.0.1:${options.port}: ${messageOf(error)}; choose another port with --port\n`,
-    );
+    fail(`Cannot listen on 127.0.0.1:${options.port}: ${wordsOf(error)}; choose another port with --port\n`);
     return EXIT_FAILED;
   }
   await using running = plane;
@@ -73,7 +72,7 @@ export async function runDev(options: DevOptions, signal: AbortSignal): Promise<
     await stopWorker(worker, fail);
     return exitStatus(options, running.tasks(), ending);
   } catch (error) {
-    fail(`${messageOf(error)}\n`);
+    fail(`${wordsOf(error)}\n`);
     return EXIT_FAILED;
   } finally {
     view.close();
@@ -126,7 +125,7 @@ function startWorker(options: DevOptions, plane: ControlPlane): ForegroundChild 
       workerEnvironment(options.workerEnv),
     );
   } catch (error) {
-    throw new Error(`Cannot start the worker ${executable}: ${messageOf(error)}`, { cause: error });
+    throw new Error(`Cannot start the worker ${executable}: ${wordsOf(error)}`, { cause: error });
   }
 }
 
@@ -181,8 +180,4 @@ function exitStatus(options: DevOptions, tasks: readonly DevTask[], ending: Endi
   if (options.exitWhenDone && ended.length < tasks.length) return EXIT_FAILED;
   if (ending.kind === "asked" && !options.exitWhenDone) return 0;
   return ended.every((task) => task.state === "completed") ? 0 : EXIT_FAILED;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@
  */
 import { pause } from "../async/wait.ts";
 import type { Logger } from "../logging/logger.ts";
+import { wordsOf } from "../logging/words-of.ts";
 import type { SocketOptions } from "../runtime/web-socket.ts";
 import { Backoff, FIRST_BOUND_MS } from "./backoff.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
@@ -100,7 +101,7 @@ export class Link {
         onProven: () => this.closeWhenDrained(),
       });
     } catch (error) {
-      return { kind: "unreachable", why: error instanceof Error ? error.message : String(error) };
+      return { kind: "unreachable", why: wordsOf(error) };
     }
     const end = await this.connection.ended;
     this.connection = null;

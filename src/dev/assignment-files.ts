@@ -1,5 +1,6 @@
 /** Assignments from files: one, a list of them, a list of cases, or frames as they went over the wire. */
 import { readFileSync } from "node:fs";
+import { wordsOf } from "../logging/words-of.ts";
 import { type Assignment, completeAssignment } from "./assignment-of.ts";
 import { asObject } from "./json.ts";
 
@@ -18,7 +19,7 @@ export function loadAssignments(paths: readonly string[]): LoadedAssignments {
       try {
         assignments.push(completeAssignment(unwrap(entry)));
       } catch (error) {
-        errors.push(`${path}: assignment ${index + 1}: ${messageOf(error)}`);
+        errors.push(`${path}: assignment ${index + 1}: ${wordsOf(error)}`);
       }
     }
   }
@@ -30,14 +31,14 @@ function entriesOf(path: string, errors: string[]): readonly unknown[] {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    errors.push(`Cannot read ${path}: ${messageOf(error)}`);
+    errors.push(`Cannot read ${path}: ${wordsOf(error)}`);
     return [];
   }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    errors.push(`${path} is not JSON: ${messageOf(error)}`);
+    errors.push(`${path} is not JSON: ${wordsOf(error)}`);
     return [];
   }
   if (Array.isArray(value)) return value;
@@ -56,8 +57,4 @@ function unwrap(entry: unknown): unknown {
   if (!("type" in object)) return entry;
   if (object["type"] === "task_assignment") return object["data"];
   throw new Error(`type is ${JSON.stringify(object["type"])}, not "task_assignment"`);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

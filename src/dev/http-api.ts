@@ -1,4 +1,6 @@
 /** The operator's side of the control plane: tasks over HTTP, JSON in and out, for this machine only. */
+
+import { wordsOf } from "../logging/words-of.ts";
 import { type Assignment, completeAssignment } from "./assignment-of.ts";
 import type { CancelResult } from "./dispatch.ts";
 import { parseJson } from "./json.ts";
@@ -50,12 +52,12 @@ function create(body: string, service: TaskService): Response {
   try {
     assignment = completeAssignment(value);
   } catch (error) {
-    return failure(400, error instanceof Error ? error.message : String(error));
+    return failure(400, wordsOf(error));
   }
   try {
     return json(201, describe(service.submit(assignment)));
   } catch (error) {
-    return failure(409, error instanceof Error ? error.message : String(error));
+    return failure(409, wordsOf(error));
   }
 }
 

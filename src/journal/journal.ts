@@ -7,6 +7,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
+import { wordsOf } from "../logging/words-of.ts";
 import { openMemoryDatabase } from "./database.ts";
 import type { Execution, ExecutionRef, StoredFrame } from "./execution.ts";
 import { copyRows } from "./schema.ts";
@@ -22,16 +23,21 @@ const WRITE_DELIVERED_MS = 5;
 export class Journal implements Disposable {
   private readonly log: Logger;
   private readonly disk: DatabaseSync | null;
+  private readonly rememberHandedOffMs: number;
   private statements: Statements;
   private onDisk: boolean;
   private retryTimer: ReturnType<typeof setInterval> | null = null;
   private prunedAt = 0;
   private deliveredTimer: ReturnType<typeof setTimeout> | null = null;
 
-  /** `disk` null: nothing survives this process; the caller has told the operator. */
-  constructor(disk: DatabaseSync | null, log: Logger) {
+  /**
+   * `disk` null: nothing survives this process; the caller has told the operator. A task handed off
+   * may be remembered longer than others, because a cancellation may come while its runtime has it.
+   */
+  constructor(disk: DatabaseSync | null, log: Logger, rememberHandedOffMs = REMEMBER_MS) {
     this.log = log;
     this.disk = disk;
+    this.rememberHandedOffMs = Math.max(rememberHandedOffMs, REMEMBER_MS);
     this.onDisk = disk !== null;
     this.statements = new Statements(disk ?? openMemoryDatabase());
   }
@@ -47,6 +53,11 @@ export class Journal implements Disposable {
 
   running(): Execution[] {
     return this.attempt((statements) => statements.running());
+  }
+
+  /** The executions of this task that somebody else runs, oldest first. */
+  handedOff(taskId: string): Execution[] {
+    return this.attempt((statements) => statements.handedOff(taskId));
   }
 
   /** Oldest first. */
@@ -99,7 +110,9 @@ export class Journal implements Disposable {
     const now = Date.now();
     if (now - this.prunedAt < PRUNE_EVERY_MS) return;
     this.prunedAt = now;
-    this.attempt((statements) => statements.forgetEndedBefore(now - REMEMBER_MS));
+    this.attempt((statements) =>
+      statements.forgetEndedBefore(now - REMEMBER_MS, now - this.rememberHandedOffMs),
+    );
   }
 
   private attempt<T>(work: (statements: Statements) => T): T {
@@ -115,7 +128,7 @@ export class Journal implements Disposable {
   private leaveDisk(error: unknown): void {
     this.onDisk = false;
     this.log.warn("journal cannot be written: going on in memory, a crash would now lose results", {
-      error: error instanceof Error ? error.message : String(error),
+      error: wordsOf(error),
     });
     const memory = openMemoryDatabase();
     try {

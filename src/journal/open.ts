@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
+import { wordsOf } from "../logging/words-of.ts";
 import { openDatabase, removeDatabase } from "./database.ts";
 import { Journal } from "./journal.ts";
 import { mergeRows } from "./schema.ts";
@@ -15,7 +16,12 @@ export interface OpenJournal extends Disposable {
 }
 
 /** Never throws: without a usable folder there is one warning, and the journal is in memory. */
-export function openJournal(stateDir: string, workerId: string, log: Logger): OpenJournal {
+export function openJournal(
+  stateDir: string,
+  workerId: string,
+  log: Logger,
+  rememberHandedOffMs?: number,
+): OpenJournal {
   const dir = workerStateDir(stateDir, workerId);
   try {
     const slot = takeFreeSlot(dir);
@@ -25,14 +31,14 @@ export function openJournal(stateDir: string, workerId: string, log: Logger): Op
     const database = openDatabase(slot.databaseFile, log);
     takeOver(dir, slot, database, log);
     log.debug("journal open", { file: slot.databaseFile });
-    return own(new Journal(database, log), exitsDir, slot);
+    return own(new Journal(database, log, rememberHandedOffMs), exitsDir, slot);
   } catch (error) {
     log.warn("state folder cannot be used: going on in memory, a crash would lose running tasks' results", {
       stateDir: dir,
-      error: error instanceof Error ? error.message : String(error),
+      error: wordsOf(error),
       hint: "set state_dir (--state-dir) to a folder that this user can write",
     });
-    return own(new Journal(null, log), null, null);
+    return own(new Journal(null, log, rememberHandedOffMs), null, null);
   }
 }
 
@@ -73,7 +79,7 @@ function takeOver(dir: string, own: Slot, into: DatabaseSync, log: Logger): void
     } catch (error) {
       log.warn("cannot take over what a dead daemon of this worker id left", {
         file: slot.databaseFile,
-        error: error instanceof Error ? error.message : String(error),
+        error: wordsOf(error),
       });
     }
   }

@@ -33,6 +33,15 @@ export class Statements {
     return this.sql(`${SELECT_EXECUTIONS} WHERE ended_at IS NULL`).all().map(toExecution);
   }
 
+  /** Ended without a report of ours: somebody else runs them. */
+  handedOff(taskId: string): Execution[] {
+    return this.sql(
+      `${SELECT_EXECUTIONS} WHERE task_id = ? AND ended_at IS NOT NULL AND terminal IS NULL ORDER BY ended_at`,
+    )
+      .all(taskId)
+      .map(toExecution);
+  }
+
   undelivered(): StoredFrame[] {
     this.writeDelivered();
     return this.sql("SELECT seq, frame FROM outbox ORDER BY seq")
@@ -81,8 +90,12 @@ export class Statements {
     this.deliveredUpTo = 0;
   }
 
-  forgetEndedBefore(time: number): void {
-    this.sql("DELETE FROM executions WHERE ended_at < ?").run(time);
+  /** Both in ms since 1970. */
+  forgetEndedBefore(reported: number, handedOff: number): void {
+    this.sql("DELETE FROM executions WHERE ended_at < iif(terminal IS NULL, ?2, ?1)").run(
+      reported,
+      handedOff,
+    );
   }
 
   /** Makes this database say what the other says, whole or not at all. */

@@ -53,13 +53,29 @@ export interface RunContext {
   readonly log: Logger;
   /** Kept on disk before it returns; call it before the step that the handle undoes or finds again. */
   saveHandle(handle: Handle): void;
+  /** Runs one part of the task's way under its name, so that its time and its end can be seen. */
+  step<T>(name: StepName, work: () => Promise<T>): Promise<T>;
 }
+
+/** The parts of a task's way that an operator wants to see apart. */
+export const STEP_NAMES = ["pull", "sidecar", "create", "run"] as const;
+export type StepName = (typeof STEP_NAMES)[number];
 
 /** Enough to name a task that this process no longer holds. */
 export interface TaskRef {
   readonly taskId: string;
   readonly executionId: string;
 }
+
+/** A task whose worker is proven dead, and which no journal here knows. */
+export interface Orphan extends TaskRef {
+  readonly handle: Handle;
+  /** When it began, in ms since 1970: what it ran so far counts. */
+  readonly claimedAt: number;
+}
+
+/** `taken`: it is resumed here from now on; `running`: it is already; `ended`: its end was reported. */
+export type Adoption = "taken" | "running" | "ended" | "refused";
 
 export interface Backend extends AsyncDisposable {
   readonly kind: BackendKind;
@@ -77,4 +93,16 @@ export interface Backend extends AsyncDisposable {
    * whatever was kept for a restart may go.
    */
   forget(ref: TaskRef): void;
+  /**
+   * Offers tasks of dead workers, now and until the signal fires. Called once, after the journal's
+   * own were resumed. Never rejects. Absent: nothing here outlives its journal.
+   */
+  findOrphans?(adopt: (orphan: Orphan) => Adoption, signal: AbortSignal): Promise<void>;
+  /** How long a task handed off can still be cancelled; at least a day. */
+  readonly rememberHandedOffMs?: number;
+  /**
+   * A cancellation for a task that was handed off. Resolves when its runtime has been told; throws
+   * TaskFailure when it could not be. Absent: nothing is ever handed off.
+   */
+  cancelHandedOff?(ref: TaskRef, context: RunContext): Promise<void>;
 }

@@ -1,4 +1,6 @@
 /** The border: one execution in, one outcome out, whatever was thrown. Never rejects. */
+
+import { wordsOf } from "../logging/words-of.ts";
 import { type Completion, TaskFailure, TaskStopped } from "./backend.ts";
 import { type Outcome, SHUTDOWN_OUTCOME } from "./outcome.ts";
 
@@ -51,13 +53,4 @@ function failureOf(error: unknown): Outcome {
     message: `${FAILED}: ${why}`,
     ...(error.exitCode === undefined ? {} : { exitCode: error.exitCode }),
   };
-}
-
-function wordsOf(error: unknown): string {
-  if (error instanceof Error) return error.message;
-  try {
-    return String(error);
-  } catch {
-    return "something without words was thrown";
-  }
 }

@@ -8,7 +8,15 @@ import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import { encodeOutbound, type Outbound } from "../protocol/outbound.ts";
-import { type Backend, type Completion, type RunContext, TaskStopped } from "./backend.ts";
+import {
+  type Adoption,
+  type Backend,
+  type Completion,
+  type Orphan,
+  type RunContext,
+  TaskStopped,
+} from "./backend.ts";
+import { HandedOff } from "./handed-off.ts";
 import { type Outcome, reportFor } from "./outcome.ts";
 import type { TaskSpec } from "./prepare.ts";
 import { runToOutcome } from "./run.ts";
@@ -45,10 +53,12 @@ export class Scheduler {
   /** Executions of an earlier daemon that wait for another of their task to end. */
   private readonly turns = new Set<Promise<void>>();
   private readonly hurry = new AbortController();
+  private readonly handedOff: HandedOff;
   private stopping = false;
 
   constructor(options: SchedulerOptions) {
     this.options = options;
+    this.handedOff = new HandedOff({ ...options, hurry: this.hurry.signal });
   }
 
   get activeTasks(): number {
@@ -82,7 +92,7 @@ export class Scheduler {
   cancel(taskId: string): void {
     const task = this.running.get(taskId);
     if (task === undefined) {
-      this.options.log.info("cancellation for a task that does not run here", { taskId });
+      this.handedOff.cancel(taskId);
       return;
     }
     this.options.log.info("task cancellation requested", { taskId });
@@ -93,6 +103,19 @@ export class Scheduler {
   recover(executions: readonly Execution[]): void {
     for (const execution of executions) this.takeOver(execution);
   }
+
+  /** Takes up a task of a dead worker that no journal here knows. */
+  readonly adopt = (orphan: Orphan): Adoption => {
+    const { taskId, executionId, handle, claimedAt } = orphan;
+    if (this.running.has(taskId)) return "running";
+    if (executionId !== "" && this.options.journal.find(orphan)?.ended === true) return "ended";
+    if (this.stopping) return "refused";
+    const ref = { taskId, executionId };
+    this.claim(ref);
+    this.options.journal.saveHandle(ref, handle);
+    this.takeOver({ ...ref, handle, claimedAt, ended: false, terminal: null });
+    return "taken";
+  };
 
   private takeOver(execution: Execution): void {
     const { taskId, executionId, handle, claimedAt } = execution;
@@ -126,6 +149,7 @@ export class Scheduler {
       for (const task of tasks) task.stop.abort(new TaskStopped("shutdown"));
       await Promise.all([...tasks.map((task) => task.ended), ...this.turns]);
     }
+    await this.handedOff.settled();
   }
 
   /** The same assignment again: it does not run twice, but its sender gets its answer twice. */
@@ -183,6 +207,7 @@ export class Scheduler {
       hurry: this.hurry.signal,
       log: log.with({ taskId: ref.taskId }),
       saveHandle: (handle) => journal.saveHandle(ref, handle),
+      step: (_name, work) => work(),
     };
     const timer = this.limitDuration(stop, claimedAt);
     const startedAt = performance.now();

@@ -5,6 +5,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { DirectSettings } from "../../config/settings.ts";
+import { wordsOf } from "../../logging/words-of.ts";
 import { type ShimClient, SpawnRefused } from "../../process/shim/client.ts";
 import { Surveyor } from "../../process/stragglers.ts";
 import {
@@ -175,7 +176,7 @@ export class DirectBackend implements Backend {
       try {
         await removeWorkspace(workspace, !this.options.cleanup);
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = wordsOf(error);
         context.log.warn("cannot remove the workspace", { dir: workspace.dir, error: why });
       }
     }

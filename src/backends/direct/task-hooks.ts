@@ -1,6 +1,7 @@
 /** Setup before a task, teardown after it, whatever came between. */
 import { never } from "../../async/wait.ts";
 import type { DirectSettings } from "../../config/settings.ts";
+import { wordsOf } from "../../logging/words-of.ts";
 import { SpawnRefused } from "../../process/shim/client.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
 import { type Environment, hookEnvironment } from "./environment.ts";
@@ -68,7 +69,7 @@ export class TaskHooks {
       const status = await this.runHook(settings.teardownCommand, file, never());
       if (status !== 0) context.log.warn("teardown_command failed", { status });
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = wordsOf(error);
       context.log.warn("teardown_command cannot be run", { error: why });
     }
   }

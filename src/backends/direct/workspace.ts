@@ -2,6 +2,7 @@
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { wordsOf } from "../../logging/words-of.ts";
 import { TaskFailure } from "../../task/backend.ts";
 
 /** Longest name that a file system takes. */
@@ -135,8 +136,4 @@ export function removeIfEmpty(dir: string): boolean {
   } catch {
     return false;
   }
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,6 +2,8 @@
  * The shim's own side: starts what the daemon asks for, tells it how each ended, and when the daemon
  * dies keeps waiting and writes the statuses down. Ends when it has neither daemon nor children.
  */
+
+import { wordsOf } from "../../logging/words-of.ts";
 import { type LimitScope, openFilesLimitScope } from "../../runtime/open-files-limit.ts";
 import { type Child, type Command, spawnDetached } from "../../runtime/spawn.ts";
 import { readProcess } from "../process-table.ts";
@@ -62,7 +64,7 @@ class Shim {
         event: "refused",
         id,
         code,
-        message: error instanceof Error ? error.message : String(error),
+        message: wordsOf(error),
       });
       return;
     }

@@ -1,0 +1,70 @@
+/**
+ * Tasks that somebody else runs now. All that can still come for them is a cancellation, which is
+ * passed on; a later one too when an earlier one failed, and not when it got through.
+ */
+import type { ExecutionRef } from "../journal/execution.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { Logger } from "../logging/logger.ts";
+import { wordsOf } from "../logging/words-of.ts";
+import { type Backend, TaskFailure } from "./backend.ts";
+
+export interface HandedOffOptions {
+  readonly backend: Backend;
+  readonly journal: Journal;
+  readonly log: Logger;
+  /** Fires when a stopping worker has no more time. */
+  readonly hurry: AbortSignal;
+}
+
+/** What the journal keeps of a task whose runtime has been told. */
+const CANCELLED = { cancelled: true } as const;
+
+export class HandedOff {
+  private readonly options: HandedOffOptions;
+  /** Being told, by task id. */
+  private readonly underway = new Map<string, Promise<void>>();
+
+  constructor(options: HandedOffOptions) {
+    this.options = options;
+  }
+
+  cancel(taskId: string): void {
+    const { journal, log } = this.options;
+    if (this.underway.has(taskId)) return;
+    const waiting = journal.handedOff(taskId).filter(({ handle }) => handle?.["cancelled"] !== true);
+    if (waiting.length === 0) {
+      log.info("cancellation for a task that does not run here", { taskId });
+      return;
+    }
+    log.info("cancellation of a task that was handed off", { taskId });
+    const told = Promise.all(waiting.map((execution) => this.tell(execution))).then(() => {
+      this.underway.delete(taskId);
+    });
+    this.underway.set(taskId, told);
+  }
+
+  /** Resolves when nobody is being told any more. Never rejects. */
+  async settled(): Promise<void> {
+    await Promise.all(this.underway.values());
+  }
+
+  private async tell({ taskId, executionId }: ExecutionRef): Promise<void> {
+    const { backend, journal, log: daemonLog, hurry } = this.options;
+    const log = daemonLog.with({ taskId });
+    const ref = { taskId, executionId };
+    try {
+      await backend.cancelHandedOff?.(ref, {
+        signal: hurry,
+        hurry,
+        log,
+        saveHandle: () => {},
+        step: (_name, work) => work(),
+      });
+      journal.saveHandle(ref, CANCELLED);
+      log.info("cancellation passed on");
+    } catch (error) {
+      const reason = error instanceof TaskFailure ? error.reason : "cancel_command";
+      log.warn("cancellation could not be passed on", { reason, why: wordsOf(error) });
+    }
+  }
+}
