@@ -39,8 +39,8 @@ connect, so it can be rotated without a restart; a newline at its end is no part
 
 \`unschedulable_timeout\` and \`dispatch_timeout\` are Go durations (\`1m30s\`, \`500ms\`, \`1.5h\`).
 \`idle_on_complete\` is read by the agent, in the form of Rust's humantime (\`45m\`, \`1h 30m\`, \`2days\`,
-no fractions). The other durations may be written either way and be 24 days at most. Quantities are
-Kubernetes' (\`10Gi\`, \`500m\`).
+no fractions). The other durations may be written either way and be 24 days at most, but for
+\`sidecar_volume_max_age\`, which may be longer. Quantities are Kubernetes' (\`10Gi\`, \`500m\`).
 `;
 
 const VARIABLES = `## Environment variables
@@ -55,7 +55,7 @@ const VARIABLES = `## Environment variables
 export function configurationPage(): string {
   const settings = settingsOf(configSchema());
   const blocks = ["docker", "direct", "kubernetes", "command"];
-  const inBlock = (block: string) => settings.filter(({ path }) => path[1] === block && path.length === 3);
+  const inBlock = (block: string) => settings.filter(({ path }) => path[1] === block && path.length > 2);
   return [
     INTRODUCTION,
     `## Flags\n\n${flagTable(runFlags())}`,
@@ -87,7 +87,8 @@ function flagText(name: string, flag: FlagDef): string {
 
 function settingTable(settings: readonly Setting[]): string {
   const rows = settings.map((setting) => [
-    code(setting.path.at(-1) ?? ""),
+    // Below `backend.KIND`, which the heading names.
+    code(pathText(setting.path.length > 2 ? setting.path.slice(2) : setting.path)),
     typeText(setting),
     defaultText(setting),
     setting.info.flag === undefined

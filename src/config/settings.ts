@@ -56,11 +56,27 @@ export interface VolumeMount {
   readonly readOnly: boolean;
 }
 
+export const ENGINE_PULL_POLICIES = ["always", "if-not-present", "never"] as const;
+export type EnginePullPolicy = (typeof ENGINE_PULL_POLICIES)[number];
+
+export interface ContainerSecurity {
+  readonly noNewPrivileges: boolean;
+  /** Null: the engine's own limit, if it has one. */
+  readonly pidsLimit: number | null;
+  /** Capabilities as the engine names them, `ALL` among them. */
+  readonly capDrop: readonly string[];
+}
+
 export interface DockerSettings {
   readonly kind: "docker";
   /** The file's entries, then the flags'. */
   readonly volumes: readonly VolumeMount[];
   readonly environment: readonly EnvironmentVariable[];
+  /** Of task images and of sidecar images. */
+  readonly imagePullPolicy: EnginePullPolicy;
+  /** Null: sidecar volumes stay for ever. */
+  readonly sidecarVolumeMaxAgeMs: number | null;
+  readonly security: ContainerSecurity;
 }
 
 export const IMAGE_PULL_POLICIES = ["Always", "Never", "IfNotPresent"] as const;
