@@ -16,7 +16,8 @@ export interface UnpackedPackages {
 /** @throws Unavailable where there is no apt, or it cannot fetch them */
 export async function unpackPackages(name: string, packages: readonly string[]): Promise<UnpackedPackages> {
   for (const tool of ["apt-get", "dpkg-deb"]) {
-    if (Bun.which(tool) === null) throw new Unavailable(`${packages[0]} comes from Debian, and there is no ${tool}`);
+    if (Bun.which(tool) === null)
+      throw new Unavailable(`${packages[0]} comes from Debian, and there is no ${tool}`);
   }
   const root = await once(`debian-${name}-${await release()}`, async (folder) => {
     const archives = `${folder}.debs`;

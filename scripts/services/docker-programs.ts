@@ -1,8 +1,8 @@
 /** Where the programs of an engine come from: Debian's packages, or built from source for a modern one. */
 import { join } from "node:path";
-import type { Flavour } from "./docker-engine.ts";
-import { requireConsent, outputOf, Unavailable } from "./service.ts";
 import { type UnpackedPackages, unpackPackages } from "./debian-packages.ts";
+import type { Flavour } from "./docker-engine.ts";
+import { outputOf, requireConsent, Unavailable } from "./service.ts";
 
 const ENGINE_PACKAGES = ["docker.io", "containerd", "runc", "libdevmapper1.02.1", "libseccomp2"] as const;
 

@@ -55,7 +55,8 @@ export class ServiceFolder {
     }, 10_000);
     if (!gone) throw new Error(`Processes of ${this.path} do not end`);
     for (const folder of this.#cgroupFolders()) await removeCgroup(folder);
-    for (const point of mountsBelow(this.path)) await outputOf(["umount", "-l", point]).catch(() => undefined);
+    for (const point of mountsBelow(this.path))
+      await outputOf(["umount", "-l", point]).catch(() => undefined);
     await rm(this.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
