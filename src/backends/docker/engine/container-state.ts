@@ -32,6 +32,8 @@ export interface ContainerState {
   readonly createdAt: string;
   readonly tty: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** NAME=VALUE, the image's included. Never to be shown. */
+  readonly env: readonly string[];
   readonly mounts: readonly ContainerMount[];
 }
 
@@ -70,6 +72,7 @@ export function readContainerState(value: unknown): ContainerState {
     createdAt: timeOf(fields, "Created"),
     tty: config["Tty"] === true,
     labels: textMapOf(config["Labels"]),
+    env: textsOf(config["Env"]),
     mounts: readMounts(fields["Mounts"]),
   };
 }

@@ -1,5 +1,8 @@
 /** What happens on the engine, as it happens. */
 import type { Calls } from "./calls.ts";
+import { EngineGone } from "./errors.ts";
+import { fieldsOf, numberOf, textMapOf, textOf } from "./fields.ts";
+import { readJsonLines } from "./json-lines.ts";
 
 export interface EngineEvent {
   /** container, image, volume, network… */
@@ -25,4 +28,22 @@ export async function* readEvents(
   calls: Calls,
   options: EventOptions,
   signal: AbortSignal,
-): AsyncIterable<EngineEvent> {}
+): AsyncIterable<EngineEvent> {
+  const query = { filters: JSON.stringify(options.filters), since: options.since };
+  const { body } = await calls.stream("GET", "/events", { query }, signal);
+  for await (const line of readJsonLines(body)) yield readEvent(line);
+  throw new EngineGone("The container engine ended its stream of events: it is stopping");
+}
+
+function readEvent(line: unknown): EngineEvent {
+  const fields = fieldsOf(line);
+  const actor = fieldsOf(fields["Actor"]);
+  const nanoseconds = numberOf(fields, "timeNano");
+  return {
+    type: textOf(fields, "Type"),
+    action: textOf(fields, "Action", "status"),
+    id: textOf(actor, "ID") || textOf(fields, "id"),
+    attributes: textMapOf(actor["Attributes"]),
+    timeMs: nanoseconds > 0 ? Math.floor(nanoseconds / 1e6) : numberOf(fields, "time") * 1000,
+  };
+}

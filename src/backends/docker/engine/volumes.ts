@@ -1,5 +1,7 @@
 /** The engine's named volumes. */
-import type { Calls } from "./calls.ts";
+import { type Calls, pathOf } from "./calls.ts";
+import { EngineError } from "./errors.ts";
+import { fieldsOf, listOf, textMapOf, textOf } from "./fields.ts";
 
 export interface Volume {
   readonly name: string;
@@ -10,6 +12,9 @@ export interface Volume {
   readonly createdAt: string;
 }
 
+/** A volume with many files takes its time on a slow disk. */
+const REMOVAL_MS = 10 * 60_000;
+
 export class Volumes {
   readonly #calls: Calls;
 
@@ -17,17 +22,31 @@ export class Volumes {
     this.#calls = calls;
   }
 
-  /** One that exists already is returned as it is, its labels unchanged (podman refuses: handled the same). */
+  /** One that exists already is returned as it is, its labels unchanged. */
   async create(
     request: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
     signal: AbortSignal,
   ): Promise<Volume> {
-    throw new Error("soon");
+    const json = { Name: request.name, Driver: "local", Labels: request.labels };
+    try {
+      return readVolume(await this.#calls.json("POST", "/volumes/create", { json }, signal));
+    } catch (error) {
+      // Some versions of podman refuse a name that they have.
+      if (!(error instanceof EngineError && error.status === 409)) throw error;
+      const existing = await this.inspect(request.name, signal);
+      if (existing === null) throw error;
+      return existing;
+    }
   }
 
   /** Null when there is none. */
   async inspect(name: string, signal: AbortSignal): Promise<Volume | null> {
-    return null;
+    try {
+      return readVolume(await this.#calls.json("GET", `/volumes/${pathOf(name)}`, {}, signal));
+    } catch (error) {
+      if (error instanceof EngineError && error.status === 404) return null;
+      throw error;
+    }
   }
 
   /** `labels`: "key" or "key=value", all of which it has. */
@@ -35,9 +54,28 @@ export class Volumes {
     options: { readonly labels: readonly string[] },
     signal: AbortSignal,
   ): Promise<readonly Volume[]> {
-    return [];
+    const query = { filters: JSON.stringify({ label: options.labels }) };
+    const fields = fieldsOf(await this.#calls.json("GET", "/volumes", { query }, signal));
+    return listOf(fields["Volumes"]).map(readVolume);
   }
 
   /** Resolves for one that is gone. @throws EngineError 409 while a container uses it */
-  async remove(name: string, signal: AbortSignal): Promise<void> {}
+  async remove(name: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#calls.json("DELETE", `/volumes/${pathOf(name)}`, { limitMs: REMOVAL_MS }, signal);
+    } catch (error) {
+      if (!(error instanceof EngineError && error.status === 404)) throw error;
+    }
+  }
+}
+
+function readVolume(value: unknown): Volume {
+  const fields = fieldsOf(value);
+  return {
+    name: textOf(fields, "Name"),
+    driver: textOf(fields, "Driver"),
+    mountpoint: textOf(fields, "Mountpoint"),
+    labels: textMapOf(fields["Labels"]),
+    createdAt: textOf(fields, "CreatedAt"),
+  };
 }
