@@ -51,6 +51,8 @@ export interface DirectSettings {
 }
 
 export interface VolumeMount {
+  /** As the operator wrote it, which is also how the engine takes it. */
+  readonly spec: string;
   readonly hostPath: string;
   readonly containerPath: string;
   readonly readOnly: boolean;

@@ -35,7 +35,7 @@ function reasonAgainst(spec: string): string | null {
 /** Of a text that has no problem. */
 export function parseVolume(spec: string): VolumeMount {
   const [hostPath = "", containerPath = "", mode] = spec.split(":");
-  return { hostPath, containerPath, readOnly: mode === "ro" };
+  return { spec, hostPath, containerPath, readOnly: mode === "ro" };
 }
 
 /** Paths in the container that more than one spec names; an engine refuses each container with such a pair. */

@@ -181,9 +181,9 @@ describe("the backend", () => {
       settings(["-v", "/c:/d:ro", "--volumes", "/e:/f:rw"], { backend: { docker } }).backend,
     ).toMatchObject({
       volumes: [
-        { hostPath: "/a", containerPath: "/b", readOnly: false },
-        { hostPath: "/c", containerPath: "/d", readOnly: true },
-        { hostPath: "/e", containerPath: "/f", readOnly: false },
+        { spec: expect.stringContaining("/a:/b"), hostPath: "/a", containerPath: "/b", readOnly: false },
+        { spec: expect.stringContaining("/c:/d"), hostPath: "/c", containerPath: "/d", readOnly: true },
+        { spec: expect.stringContaining("/e:/f"), hostPath: "/e", containerPath: "/f", readOnly: false },
       ],
     });
   });

@@ -16,7 +16,7 @@ describe("a volume", () => {
     ["/with space/ü:/c", "/with space/ü", "/c", false],
   ])("%s is read", (spec, hostPath, containerPath, readOnly) => {
     expect(volumeProblem(spec)).toBeNull();
-    expect(parseVolume(spec)).toEqual({ hostPath, containerPath, readOnly });
+    expect(parseVolume(spec)).toEqual({ spec, hostPath, containerPath, readOnly });
     expect(new RegExp(VOLUME).test(spec)).toBe(true);
   });
 
