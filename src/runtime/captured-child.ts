@@ -39,7 +39,7 @@ export async function runCaptured(command: Command, options: CaptureOptions): Pr
   const output = new Output(maxBytes, kill);
   const reader = child.stdout.getReader();
   try {
-    const reading = output.readAll(reader);
+    const reading = output.readAll(() => reader.read());
     const exitCode = await child.exited;
     await within(reading, LAST_OUTPUT_MS, undefined);
     signal.throwIfAborted();
@@ -48,6 +48,11 @@ export async function runCaptured(command: Command, options: CaptureOptions): Pr
     signal.removeEventListener("abort", kill);
     reader.cancel().catch(() => {});
   }
+}
+
+/** `value` is absent at the end. */
+interface Reading {
+  readonly value?: Uint8Array | undefined;
 }
 
 class Output {
@@ -63,9 +68,9 @@ class Output {
   }
 
   /** Never rejects: what cannot be read any more is not there. */
-  async readAll(reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read">): Promise<void> {
+  async readAll(read: () => Promise<Reading>): Promise<void> {
     try {
-      for (let next = await reader.read(); !next.done; next = await reader.read()) this.#take(next.value);
+      for (let next = await read(); next.value !== undefined; next = await read()) this.#take(next.value);
     } catch {
       this.whole = false;
     }
