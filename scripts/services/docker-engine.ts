@@ -136,6 +136,8 @@ async function commandLine(
     ...["--pidfile", folder.join("pid"), "--cgroup-parent", folder.cgroup],
     ...["--exec-opt", "native.cgroupdriver=cgroupfs", "--shutdown-timeout", "3"],
     ...["--bridge=none", "--iptables=false", "--ip6tables=false", "--userland-proxy=false"],
+    // Its runc is built without seccomp.
+    ...(flavour === "modern" ? ["--seccomp-profile", "unconfined"] : []),
     ...(overlay ? [] : ["--storage-driver", flatDriver]),
     ...(liveRestore ? ["--live-restore"] : []),
   ];

@@ -12,7 +12,6 @@ export async function dockerPrograms(flavour: Flavour): Promise<{ env: Readonly<
   const { env } = await unpackPackages("docker", ENGINE_PACKAGES);
   if (flavour === "debian") return { env };
   const [docker, containerd] = await Promise.all([built("build-docker"), built("build-containerd")]);
-  // runc is Debian's.
   return { env: { ...env, PATH: `${docker}:${containerd}:${env["PATH"]}` } };
 }
 
@@ -23,6 +22,9 @@ export async function registryProgram(): Promise<UnpackedPackages> {
 
 /** The folder that a build script of this folder prints; minutes the first time, nothing after. */
 async function built(script: string): Promise<string> {
-  if (Bun.which("go") === null) throw new Unavailable("A modern engine is built from source, which needs go");
+  for (const tool of ["go", "cc"]) {
+    if (Bun.which(tool) === null)
+      throw new Unavailable(`A modern engine is built from source, which needs ${tool}`);
+  }
   return (await outputOf([join(import.meta.dir, script)])).trim();
 }

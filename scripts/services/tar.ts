@@ -46,7 +46,7 @@ function header(entry: TarEntry, sizeBytes: number): Uint8Array {
   if (path.length > 100) throw new Error(`Too long for the name of an archive's entry: ${path}`);
   const owner = "owner" in entry ? (entry.owner ?? 0) : 0;
   put(0, path);
-  octal(100, 8, "mode" in entry ? (entry.mode ?? defaultMode(entry.kind)) : 0o777);
+  octal(100, 8, ("mode" in entry ? entry.mode : undefined) ?? defaultMode(entry.kind));
   octal(108, 8, owner);
   octal(116, 8, owner);
   octal(124, 12, sizeBytes);
@@ -65,5 +65,6 @@ function header(entry: TarEntry, sizeBytes: number): Uint8Array {
 }
 
 function defaultMode(kind: TarEntry["kind"]): number {
+  if (kind === "symlink") return 0o777;
   return kind === "folder" ? 0o755 : 0o644;
 }

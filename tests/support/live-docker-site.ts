@@ -136,8 +136,11 @@ export class DockerSite implements AsyncDisposable {
   /** Until no container of this worker id is left, and says which ones are if they stay. */
   async cleared(): Promise<void> {
     let left: readonly ContainerEntry[] = [];
-    const what = () => `these containers to go: ${JSON.stringify(left)}`;
-    await eventually(async () => (left = await this.containers()).length === 0, what);
+    const look = async () => {
+      left = await this.containers();
+      return left.length === 0;
+    };
+    await eventually(look, () => `these containers to go: ${JSON.stringify(left)}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
