@@ -1,8 +1,9 @@
 /** What a container that ended has printed: to the log, and a few words of it for the one who asks why. */
 
 import type { Logger } from "../../logging/logger.ts";
-import { createRedactor } from "../../logging/redact.ts";
+import type { Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
+import { builtInEnvironment } from "../../task/prepare.ts";
 import type { Containers } from "./engine/containers.ts";
 import { type OutputLine, OutputTail } from "./output-tail.ts";
 
@@ -30,16 +31,25 @@ export async function readOutput(
 
 /**
  * The last words, for a failure message that leaves this host; null when there are none, or when a
- * value of the task's environment is among them. `env`: NAME=VALUE.
+ * secret is among them.
  */
-export function quoteOutput(lines: readonly OutputLine[], env: readonly string[]): string | null {
+export function quoteOutput(lines: readonly OutputLine[], redact: Redact): string | null {
   const text = lines
     .slice(-QUOTED_LINES)
     .map((line) => line.text)
     .join("\n")
     .trim()
     .slice(-QUOTED_CHARACTERS);
-  if (text === "") return null;
-  const redact = createRedactor(env.map((entry) => entry.slice(entry.indexOf("=") + 1)));
-  return redact(text) === text ? text : null;
+  return text === "" || redact(text) !== text ? null : text;
+}
+
+/** Set in every task or by nearly every image, and nobody's secret. */
+const PUBLIC: readonly string[] = [...Object.keys(builtInEnvironment("", "")), "PATH", "HOME"];
+
+/** `env`: NAME=VALUE, of a container. */
+export function secretsOf(env: readonly string[]): readonly string[] {
+  return env
+    .map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)] as const)
+    .filter(([name]) => !PUBLIC.includes(name))
+    .map(([, value]) => value);
 }

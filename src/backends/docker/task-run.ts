@@ -1,8 +1,10 @@
 /** One task's container from its creation to its removal, and how it ended. */
+
 import type { Logger } from "../../logging/logger.ts";
+import { createRedactor, type Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
-import { quoteOutput, readOutput } from "./container-output.ts";
+import { quoteOutput, readOutput, secretsOf } from "./container-output.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -88,12 +90,13 @@ export class TaskRun {
       await this.stop(id);
       throw signal.reason;
     }
-    if (state === null) throw goneFailure(this.container);
+    if (state === null || isBeingRemoved(state)) throw goneFailure(this.container);
     const result = { exitCode: state.exitCode, oomKilled: state.oomKilled };
     // From here on the container is not needed to know how the task ended.
     this.context.saveHandle(writeHandle({ ...this.handle, started: true, result }));
-    const lines = await this.showOutput(id, result.exitCode !== 0);
-    const failure = failureOf(result, quoteOutput(lines, state.env), state.error);
+    const secrets = createRedactor(secretsOf(state.env));
+    const lines = await this.showOutput(id, result.exitCode !== 0, secrets);
+    const failure = failureOf(result, quoteOutput(lines, secrets), state.error);
     if (failure !== null) throw failure;
   }
 
@@ -141,11 +144,11 @@ export class TaskRun {
     await watcher.until(id, endOf, AbortSignal.timeout(REMOVE_MS)).catch(() => {});
   }
 
-  private async showOutput(id: string, failed: boolean) {
+  private async showOutput(id: string, failed: boolean, redact: Redact) {
     const { log } = this.context;
     const lines = await readOutput(this.tools.engine.containers, id, log);
     const show: Logger["info"] = failed ? log.info : log.debug;
-    for (const { stream, text } of lines) show("task output", { stream, text });
+    for (const { stream, text } of lines) show("task output", { stream, text: redact(text) });
     return lines;
   }
 
@@ -175,6 +178,13 @@ function endOf(state: ContainerState | null): { readonly state: ContainerState |
   if (state === null) return { state };
   return state.running || state.status === "created" || state.status === "restarting" ? null : { state };
 }
+
+/** The engine kills what it is told to remove: that is no end of the agent's own. */
+function isBeingRemoved({ status, exitCode }: ContainerState): boolean {
+  return status === "removing" && exitCode === SIGKILLED;
+}
+
+const SIGKILLED = 137;
 
 export function goneFailure(container: string): TaskFailure {
   return new TaskFailure(
