@@ -4,12 +4,9 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { dockerPrograms } from "./docker-programs.ts";
+import { dockerPrograms, type Flavour } from "./docker-programs.ts";
 import { becomes, outputOf } from "./service.ts";
 import { FOLDER_MARK, ServiceFolder } from "./service-folder.ts";
-
-/** `debian`: API 1.41, of Debian's package. `modern`: API 1.56, built from source, image mounts. */
-export type Flavour = "debian" | "modern";
 
 export interface DockerEngineOptions {
   readonly flavour: Flavour;

@@ -1,8 +1,10 @@
 /** Where the programs of an engine come from: Debian's packages, or built from source for a modern one. */
 import { join } from "node:path";
 import { type UnpackedPackages, unpackPackages } from "./debian-packages.ts";
-import type { Flavour } from "./docker-engine.ts";
 import { outputOf, requireConsent, Unavailable } from "./service.ts";
+
+/** `debian`: API 1.41, of Debian's package. `modern`: API 1.56, built from source, image mounts. */
+export type Flavour = "debian" | "modern";
 
 const ENGINE_PACKAGES = ["docker.io", "containerd", "runc", "libdevmapper1.02.1", "libseccomp2"] as const;
 

@@ -1,5 +1,6 @@
 /** The engines and registries that all live tests of the Docker backend share. */
-import { DockerEngine, type Flavour } from "./docker-engine.ts";
+import { DockerEngine } from "./docker-engine.ts";
+import type { Flavour } from "./docker-programs.ts";
 import { Registry, type RegistryAccount } from "./registry.ts";
 import { upload } from "./registry-upload.ts";
 import type { RunningService, Service } from "./service.ts";

@@ -1,8 +1,8 @@
 /** The container that the engine is asked for, to the letter. */
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { setups, cases as table } from "../fixtures/assignments.json";
 import { DockerSite } from "../support/live-docker-site.ts";
-import { type LiveEngine, onEachEngine } from "../support/live-services.ts";
+import { onEachEngine } from "../support/live-services.ts";
 
 interface SetUp {
   readonly flags: readonly string[];
@@ -71,7 +71,7 @@ async function observedOf(site: DockerSite, taskId: string) {
   return { cmd, env: Object.fromEntries(env), workingDir: Config.WorkingDir };
 }
 
-function contract({ socket, registry, flavour }: LiveEngine): void {
+onEachEngine("its creation", ({ socket, registry, flavour }) => {
   // Each set-up once is enough for what does not depend on the engine.
   const wanted = Object.entries(setups as Record<string, SetUp>).filter(
     ([name]) => (name === "plain") === (flavour === "debian"),
@@ -162,6 +162,4 @@ function contract({ socket, registry, flavour }: LiveEngine): void {
     expect(seen).toContain(`TASK_ID=${taskId}`);
     expect(seen).not.toMatch(/WARP_API_KEY|test-key|OF_THE_WORKER|DOCKER_HOST/);
   });
-}
-
-describe("the container of a task", () => onEachEngine("its creation", contract));
+});

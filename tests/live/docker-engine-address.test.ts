@@ -5,7 +5,7 @@ import { chmod, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { DockerSite } from "../support/live-docker-site.ts";
-import { type LiveEngine, onEachEngine } from "../support/live-services.ts";
+import { onEachEngine } from "../support/live-services.ts";
 import { workerCommand } from "../support/worker-process.ts";
 
 interface Unreachable {
@@ -65,7 +65,7 @@ const UNREACHABLE: readonly Unreachable[] = [
   },
 ];
 
-function addresses({ socket, registry }: LiveEngine): void {
+onEachEngine("the engine's address", ({ socket, registry }) => {
   test.each(UNREACHABLE)("$what: exit 1 with the address and what to do", async ({ make, says }) => {
     await using site = await DockerSite.create({ socket, registry });
     const { host, close } = await make(site);
@@ -131,6 +131,4 @@ function addresses({ socket, registry }: LiveEngine): void {
     expect(worker.stderr).toMatch(/group/i);
     server.close();
   });
-}
-
-onEachEngine("the engine's address", addresses);
+});

@@ -5,7 +5,7 @@ import { upload } from "../../scripts/services/registry-upload.ts";
 import { tarOf } from "../../scripts/services/tar.ts";
 import { baseEntries, type TestImage } from "../../scripts/services/test-images.ts";
 import { DockerSite, type DockerTask } from "../support/live-docker-site.ts";
-import { type LiveEngine, onEachEngine } from "../support/live-services.ts";
+import { onEachEngine } from "../support/live-services.ts";
 
 const { name: NAME, password: PASSWORD } = REGISTRY_ACCOUNT;
 
@@ -34,7 +34,7 @@ async function freshImage(site: DockerSite): Promise<string> {
   return name;
 }
 
-function credentials({ socket, registry, closedRegistry }: LiveEngine): void {
+onEachEngine("credentials", ({ socket, registry, closedRegistry }) => {
   test("a private registry's name and password come from the configuration's auths, for sidecars too", async () => {
     await using site = await DockerSite.create({ socket, registry });
     const auth = Buffer.from(`${NAME}:${PASSWORD}`).toString("base64");
@@ -97,9 +97,9 @@ function credentials({ socket, registry, closedRegistry }: LiveEngine): void {
     }
     await site.cleared();
   });
-}
+});
 
-function refusals({ socket, registry }: LiveEngine): void {
+onEachEngine("images that are refused", ({ socket, registry }) => {
   test.each([
     ["of a task", "image_pull", (site: DockerSite) => ({ docker_image: site.image("test/foreign:1") })],
     [
@@ -136,9 +136,9 @@ function refusals({ socket, registry }: LiveEngine): void {
     expect((await site.run({})).state).toBe("completed");
     await site.cleared();
   });
-}
+});
 
-function policies({ socket, registry }: LiveEngine): void {
+onEachEngine("pull policies", ({ socket, registry }) => {
   test("an image is pulled for each task unless told otherwise, so a tag that moved is seen", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using _worker = await site.start();
@@ -163,8 +163,4 @@ function policies({ socket, registry }: LiveEngine): void {
     expect([task.state, task.failureReason]).toEqual(["failed", "image_pull"]);
     expect(task.message).toContain(site.image(missing));
   });
-}
-
-onEachEngine("credentials", credentials);
-onEachEngine("images that are refused", refusals);
-onEachEngine("pull policies", policies);
+});

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { DockerSite } from "../support/live-docker-site.ts";
-import { type LiveEngine, onEachEngine } from "../support/live-services.ts";
+import { onEachEngine } from "../support/live-services.ts";
 import { eventually } from "../support/wait.ts";
 
 const MIB = 1024 * 1024;
@@ -13,7 +13,7 @@ function residentBytes(pid: number, field: "VmRSS" | "VmHWM"): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024;
 }
 
-function outcomes({ socket, registry }: LiveEngine): void {
+onEachEngine("the end of a task", ({ socket, registry }) => {
   test.each([
     ["with 3", "exit 3", "container_exit", 3],
     ["with 255", "exit 255", "container_exit", 255],
@@ -117,6 +117,4 @@ function outcomes({ socket, registry }: LiveEngine): void {
     }
     await eventually(async () => (await site.containers()).length === 0, "all containers to go");
   });
-}
-
-onEachEngine("the end of a task", outcomes);
+});

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { ContainedWorker } from "../support/live-contained-worker.ts";
 import { DockerSite } from "../support/live-docker-site.ts";
-import { type LiveEngine, onEachEngine } from "../support/live-services.ts";
+import { onEachEngine } from "../support/live-services.ts";
 import { eventually } from "../support/wait.ts";
 import type { WorkerProcess } from "../support/worker-process.ts";
 
@@ -35,7 +35,7 @@ async function expectTrueEnds(site: DockerSite, taskIds: readonly string[]): Pro
   await site.cleared();
 }
 
-function restarts({ socket, registry }: LiveEngine): void {
+onEachEngine("restarts", ({ socket, registry }) => {
   test("three tasks of a killed worker that end while nobody watches are reported with their true ends", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using first = await site.start();
@@ -174,6 +174,4 @@ function restarts({ socket, registry }: LiveEngine): void {
     expect(saidOf(site, theirs)).toEqual(["failed", "container_exit", 3]);
     expect(site.plane.terminalsOf(theirs)).toHaveLength(1);
   });
-}
-
-onEachEngine("restarts", restarts);
+});

@@ -6,7 +6,7 @@ import { upload } from "../../scripts/services/registry-upload.ts";
 import { tarOf } from "../../scripts/services/tar.ts";
 import type { TestImage } from "../../scripts/services/test-images.ts";
 import { DockerSite } from "../support/live-docker-site.ts";
-import { type LiveEngine, onEachEngine } from "../support/live-services.ts";
+import { onEachEngine } from "../support/live-services.ts";
 import { eventually } from "../support/wait.ts";
 
 /** An image that no engine has seen, so that its first use can be watched. */
@@ -31,7 +31,7 @@ function volumesOf(image: string) {
   return (name: string) => name.startsWith(repository);
 }
 
-function sidecars({ socket, registry, flavour }: LiveEngine): void {
+onEachEngine("sidecars", ({ socket, registry, flavour }) => {
   test("8 of 8 tasks at the first parallel use of a sidecar see all of it", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using _worker = await site.start();
@@ -197,6 +197,4 @@ function sidecars({ socket, registry, flavour }: LiveEngine): void {
     expect((await site.plane.waitForTask(taskId)).state).toBe("completed");
     await site.api.ask("DELETE", `/volumes/${stranger}`);
   });
-}
-
-onEachEngine("sidecars", sidecars);
+});

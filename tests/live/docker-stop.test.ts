@@ -1,7 +1,7 @@
 /** A task that is stopped gets its time, then ends for certain, and nothing of it runs on. */
 import { expect, test } from "bun:test";
 import { DockerSite } from "../support/live-docker-site.ts";
-import { type LiveEngine, onEachEngine } from "../support/live-services.ts";
+import { onEachEngine } from "../support/live-services.ts";
 
 /** Says when it is up, and takes its time over SIGTERM. */
 const GENTLE =
@@ -15,7 +15,7 @@ async function startTask(site: DockerSite, sh: string): Promise<string> {
   return taskId;
 }
 
-function stopping({ socket, registry }: LiveEngine): void {
+onEachEngine("stopping", ({ socket, registry }) => {
   test("a cancelled agent has its grace period to save its work, and no container is left", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using _worker = await site.start();
@@ -97,6 +97,4 @@ function stopping({ socket, registry }: LiveEngine): void {
     expect([task.state, task.failureReason]).toEqual(["failed", "task_timeout"]);
     await site.cleared();
   });
-}
-
-onEachEngine("stopping", stopping);
+});

@@ -1,6 +1,6 @@
 /** The engines that a live test may use, and what becomes of the test where there are none. */
 import { describe, test } from "bun:test";
-import type { Flavour } from "../../scripts/services/docker-engine.ts";
+import type { Flavour } from "../../scripts/services/docker-programs.ts";
 import { absenceVariable } from "../../scripts/services/start-services.ts";
 
 export interface LiveEngine {
