@@ -3,7 +3,7 @@
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Channel } from "../../../runtime/byte-channel.ts";
 import { EngineError, EngineGone } from "./errors.ts";
-import { type ByteStream, exchange, type Response } from "./exchange.ts";
+import { type ByteStream, exchange, type Response, SourceBroke } from "./exchange.ts";
 import { fieldsOf, textOf } from "./fields.ts";
 import { Limit } from "./limit.ts";
 
@@ -137,6 +137,7 @@ export class Calls {
   #tell(what: string, limit: Limit, error: unknown): unknown {
     if (limit.stopped) return limit.reason;
     if (error instanceof EngineError || error instanceof EngineGone) return error;
+    if (error instanceof SourceBroke) return error.cause;
     const told = (why: string) =>
       new EngineGone(`The container engine at ${this.#label} did not answer ${what}: ${why}`, {
         code: codeOf(error),

@@ -99,6 +99,21 @@ export class Containers {
     return readContainerState(await this.#calls.json("GET", `${at(id)}/json`, {}, signal));
   }
 
+  /** Null when there is none. */
+  async find(id: string, signal: AbortSignal): Promise<ContainerState | null> {
+    try {
+      return await this.inspect(id, signal);
+    } catch (error) {
+      if (error instanceof EngineError && error.status === 404) return null;
+      throw error;
+    }
+  }
+
+  /** @throws EngineError 404, 409 (the name is taken) */
+  async rename(id: string, name: string, signal: AbortSignal): Promise<void> {
+    await this.#calls.json("POST", `${at(id)}/rename`, { query: { name } }, signal);
+  }
+
   /** Resolves once it is gone, by whomever. @throws EngineError 409 when it runs and `force` is false */
   async remove(
     id: string,

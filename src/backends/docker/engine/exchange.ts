@@ -30,7 +30,12 @@ export class CutShort extends Error {
   override readonly name = "CutShort";
 }
 
-/** @throws what broke the connection, CutShort, NotHttp, the signal's reason, what the body's source throws */
+/** What the request's body was read from broke; `cause` is what it threw. */
+export class SourceBroke extends Error {
+  override readonly name = "SourceBroke";
+}
+
+/** @throws what broke the connection, CutShort, NotHttp, SourceBroke, the signal's reason */
 export async function exchange(channel: Channel, request: Request, signal: AbortSignal): Promise<Response> {
   const close = () => channel.close();
   signal.addEventListener("abort", close, { once: true });
@@ -91,7 +96,7 @@ async function* readBody(
 /** The request on its way. It goes on beside the answer, because an engine may refuse a body early. */
 class Sending {
   /** What the source of the body threw; null while it has not. */
-  sourceFailure: unknown = null;
+  sourceFailure: SourceBroke | null = null;
   readonly #channel: Channel;
 
   constructor(channel: Channel, request: Request) {
@@ -128,7 +133,7 @@ class Sending {
     try {
       yield* body;
     } catch (error) {
-      this.sourceFailure = error;
+      this.sourceFailure = new SourceBroke("The body of a request broke off", { cause: error });
       this.#channel.close();
       throw error;
     }
