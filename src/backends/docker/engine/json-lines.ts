@@ -3,7 +3,7 @@ import { notTheApi } from "./calls.ts";
 import type { ByteStream } from "./exchange.ts";
 
 /** A line of progress has a few hundred characters, an event with many labels a few thousand. */
-const LONGEST_LINE = 4 * 1024 * 1024;
+const LONGEST_LINE = 1024 * 1024;
 
 /** @throws EngineError for a line that is no JSON: whoever sends that is not the engine */
 export async function* readJsonLines(body: ByteStream): AsyncIterable<unknown> {
