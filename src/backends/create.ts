@@ -57,6 +57,7 @@ async function createDocker(backend: DockerSettings, dependencies: BackendDepend
     workerId: settings.workerId,
     instanceId,
     cleanup: settings.cleanup,
+    verbose: settings.logLevel === "debug",
     graceMs: settings.cancelGracePeriodMs,
     workerEnvironment,
     log,

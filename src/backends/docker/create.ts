@@ -23,6 +23,8 @@ export interface DockerDependencies {
   readonly workerId: string;
   readonly instanceId: string;
   readonly cleanup: boolean;
+  /** True: the output of tasks that ended well is logged too, at debug. */
+  readonly verbose: boolean;
   readonly graceMs: number;
   readonly workerEnvironment: Readonly<Record<string, string>>;
   readonly log: Logger;
@@ -83,7 +85,7 @@ async function describe(engine: Engine, instanceId: string): Promise<Owner> {
 
 function assemble(
   settings: DockerSettings,
-  { workerId, cleanup, graceMs, workerEnvironment, log }: DockerDependencies,
+  { workerId, cleanup, verbose, graceMs, workerEnvironment, log }: DockerDependencies,
   engine: Engine,
   self: Owner,
 ): DockerBackend {
@@ -115,6 +117,7 @@ function assemble(
     ownedHere,
     labels,
     cleanup,
+    verbose,
     graceMs,
   });
 }

@@ -42,6 +42,7 @@ export interface DockerOptions {
   /** This worker's own, for whatever it makes. */
   readonly labels: Labels;
   readonly cleanup: boolean;
+  readonly verbose: boolean;
   readonly graceMs: number;
 }
 
@@ -59,9 +60,9 @@ export class DockerBackend implements Backend {
 
   constructor(options: DockerOptions) {
     this.options = options;
-    const { engine, watcher, graceMs, cleanup, mounts } = options;
+    const { engine, watcher, graceMs, cleanup, verbose, mounts } = options;
     const removeCopies = mounts.removeCopies.bind(mounts);
-    this.tools = { engine, watcher, graceMs, cleanup, removeCopies };
+    this.tools = { engine, watcher, graceMs, cleanup, verbose, removeCopies };
   }
 
   async run(task: TaskSpec, context: RunContext): Promise<Completion> {

@@ -20,6 +20,8 @@ export interface TaskRunTools {
   readonly graceMs: number;
   /** False: what has run stays. */
   readonly cleanup: boolean;
+  /** True: the output of tasks that ended well is logged too, at debug. */
+  readonly verbose: boolean;
   /** Volumes that were made for this container alone. */
   readonly removeCopies: (container: string, signal: AbortSignal) => Promise<void>;
 }
@@ -146,6 +148,7 @@ export class TaskRun {
 
   private async showOutput(id: string, failed: boolean, redact: Redact) {
     const { log } = this.context;
+    if (!failed && !this.tools.verbose) return [];
     const lines = await readOutput(this.tools.engine.containers, id, log);
     const show: Logger["info"] = failed ? log.info : log.debug;
     for (const { stream, text } of lines) show("task output", { stream, text: redact(text) });
