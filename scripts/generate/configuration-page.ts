@@ -50,6 +50,8 @@ const VARIABLES = `## Environment variables
 | \`WARP_API_KEY\` | The API key |
 | \`WARP_API_KEY_FILE\` | File that holds the API key |
 | \`STATE_DIRECTORY\`, \`XDG_STATE_HOME\` | Where the state folder is without \`state_dir\`; systemd sets the first for \`StateDirectory=\` |
+| \`DOCKER_HOST\`, \`DOCKER_TLS_VERIFY\`, \`DOCKER_CERT_PATH\`, \`DOCKER_CONTEXT\` | Docker backend: the engine, as the \`docker\` command reads them |
+| \`DOCKER_CONFIG\` | Docker backend: the folder of \`config.json\` (contexts, credentials) instead of \`~/.docker\` |
 `;
 
 export function configurationPage(): string {
