@@ -7,6 +7,7 @@ import { TaskFailure } from "../../../task/backend.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ImagePuller, LocalImage } from "../images/puller.ts";
 import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
+import { persist } from "../persist.ts";
 import type { SidecarMount } from "../task-container.ts";
 import { fillVolume } from "./fill.ts";
 import type { SharedVolumes } from "./shared-volume.ts";
@@ -66,26 +67,35 @@ export class SidecarMounts {
   }
 
   private async prepareOne(sidecar: Sidecar, host: SidecarHost, signal: AbortSignal): Promise<SidecarMount> {
-    const { engine, puller, shared } = this.options;
-    const { mountPath, readWrite } = sidecar;
     try {
-      const image = await puller.ensure(sidecar.image, signal);
-      if (readWrite) return await this.copy(image, sidecar, host, signal);
-      if (engine.atLeast(IMAGE_MOUNTS)) return { kind: "image", image: image.id, mountPath };
-      const volume = await shared.ensure(image, signal);
-      if (volume !== null) {
-        return { kind: "volume", volume: volume.name, mountPath, readOnly: true, filling: volume.filling };
-      }
-      host.log.warn("sidecar volume was not filled by this program and is in use: using a copy instead", {
-        volume: volumeNameOf(image),
-        hint: "it is replaced once no container uses it",
-      });
-      return await this.copy(image, sidecar, host, signal);
+      const image = await this.options.puller.ensure(sidecar.image, signal);
+      return await persist((trying) => this.mount(image, sidecar, host, trying), signal);
     } catch (error) {
       signal.throwIfAborted();
-      const why = `cannot prepare the sidecar ${sidecar.image} for ${mountPath}: ${wordsOf(error)}`;
+      const why = `cannot prepare the sidecar ${sidecar.image} for ${sidecar.mountPath}: ${wordsOf(error)}`;
       throw new TaskFailure("sidecar_prep", why, { cause: error });
     }
+  }
+
+  private async mount(
+    image: LocalImage,
+    sidecar: Sidecar,
+    host: SidecarHost,
+    signal: AbortSignal,
+  ): Promise<SidecarMount> {
+    const { engine, shared } = this.options;
+    const { mountPath, readWrite } = sidecar;
+    if (readWrite) return this.copy(image, sidecar, host, signal);
+    if (engine.atLeast(IMAGE_MOUNTS)) return { kind: "image", image: image.id, mountPath };
+    const volume = await shared.ensure(image, signal);
+    if (volume !== null) {
+      return { kind: "volume", volume: volume.name, mountPath, readOnly: true, filling: volume.filling };
+    }
+    host.log.warn("sidecar volume was not filled by this program and is in use: using a copy instead", {
+      volume: volumeNameOf(image),
+      hint: "it is replaced once no container uses it",
+    });
+    return this.copy(image, sidecar, host, signal);
   }
 
   /** What one task writes to it no other sees. */
