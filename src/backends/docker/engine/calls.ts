@@ -58,7 +58,8 @@ export class Calls {
       options.limitMs === undefined ? QUICK_CALL_MS : options.limitMs,
     );
     const what = `${method} ${path}`;
-    return this.#told(what, limit, async () => {
+    // With await, or the limit is let go before the call has ended.
+    return await this.#told(what, limit, async () => {
       const response = await this.#send(method, path, options, limit.signal);
       const text = await readText(response.body, LARGEST_JSON_BYTES);
       if (text.trim() === "") return null;
