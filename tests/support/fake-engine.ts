@@ -226,7 +226,7 @@ export function refuse(status: number, message: string): FakeAnswer {
 }
 
 /** One frame of a multiplexed log. */
-export function logFrame(stream: 1 | 2 | 3, text: string): Buffer {
+export function logFrame(stream: 0 | 1 | 2 | 3, text: string): Buffer {
   const payload = Buffer.from(text);
   const header = Buffer.alloc(8);
   header[0] = stream;

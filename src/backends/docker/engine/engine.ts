@@ -29,7 +29,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** A socket on which something else listens may say nothing for ever. */
 const FIRST_ANSWER_MS = 15_000;
 /** Kernel names, which some engines give instead of Go's. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
+const ARCHITECTURES: ReadonlyMap<string, string> = new Map([
+  ["x86_64", "amd64"],
+  ["aarch64", "arm64"],
+]);
 
 export class Engine implements AsyncDisposable {
   readonly chosen: ChosenEndpoint;
@@ -112,7 +115,7 @@ async function askWho(calls: Calls, chosen: ChosenEndpoint, signal: AbortSignal)
     version: textOf(fields, "Version"),
     platform: {
       os: textOf(fields, "Os") || "linux",
-      architecture: ARCHITECTURES[architecture] ?? architecture,
+      architecture: ARCHITECTURES.get(architecture) ?? architecture,
       variant: "",
     },
   };

@@ -37,7 +37,7 @@ function reasonOf(endpoint: Endpoint, error: unknown, facts: SocketFacts | null)
   const code = error instanceof EngineGone ? error.code : null;
   if (endpoint.kind === "unix") return socketReason(endpoint.path, code, error, facts);
   if (endpoint.kind === "ssh") {
-    return `${wordsOf(cause ?? error)}; try the command "ssh ${withoutScheme(endpoint.target)} docker version" as this user`;
+    return `${inOneLine(wordsOf(cause ?? error))}; try the command "ssh ${withoutScheme(endpoint.target)} docker version" as this user`;
   }
   const words = code === null ? wordsOf(cause ?? error) : `${wordsOf(cause ?? error)} (${code})`;
   return `${words}; check that the engine listens there${endpoint.tls === null ? "" : ", and its certificates"}, or set DOCKER_HOST to another one`;
@@ -71,6 +71,11 @@ function permissionReason(path: string, facts: SocketFacts | null): string {
     return `user ${user} has no permission, and neither has the socket's group ${facts.group}; run the worker as the socket's owner, ${rootless}`;
   }
   return `user ${user} has no permission: the socket belongs to the group ${facts.group}; add the user to it (sudo usermod -aG ${facts.group} ${user}, then log in again or restart the service), ${rootless}`;
+}
+
+/** ssh speaks in lines, and ends them with a full stop. */
+function inOneLine(words: string): string {
+  return words.replace(/\s+/g, " ").trim().replace(/\.$/, "");
 }
 
 function withoutScheme(target: string): string {
