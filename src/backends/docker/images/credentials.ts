@@ -27,6 +27,8 @@ export interface CredentialsOptions {
 const DOCKER_HUB_SERVER = "https://index.docker.io/v1/";
 const DOCKER_HUB_HOSTS: readonly string[] = [DOCKER_HUB, "index.docker.io", "registry-1.docker.io"];
 
+const MOST_TOLD = 100;
+
 export class Credentials {
   readonly #options: CredentialsOptions;
   readonly #path: string | null;
@@ -83,6 +85,8 @@ export class Credentials {
     if (why === null) {
       this.#told.delete(subject);
     } else if (this.#told.get(subject) !== why) {
+      // Which registries there are is for others to say.
+      if (this.#told.size >= MOST_TOLD) this.#told.clear();
       this.#told.set(subject, why);
       this.#options.log.warn(message, { ...about, why });
     }
