@@ -2,7 +2,6 @@
  * Docker's contexts on disk: `currentContext` in config.json, and for each a folder below
  * contexts/meta and contexts/tls that is named by the SHA-256 of the context's name.
  */
-import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { wordsOf } from "../../../logging/words-of.ts";
@@ -31,7 +30,7 @@ export class DockerContexts {
 
   /** `source` says who named it. @throws EndpointError */
   find(name: string, source: string): DockerContext {
-    const folder = createHash("sha256").update(name).digest("hex");
+    const folder = hashOf(name);
     const path = join(this.#configDir, "contexts", "meta", folder, "meta.json");
     const meta = readJson(path, "or choose another context");
     if (meta === null) {
@@ -61,6 +60,11 @@ export class DockerContexts {
     const known = names.filter((name) => name !== "").sort();
     return known.length === 0 ? `there is none in ${dir}` : `${dir} has ${known.join(", ")}`;
   }
+}
+
+/** Loaded where there is a context only: the module costs an idle daemon memory. */
+function hashOf(name: string): string {
+  return process.getBuiltinModule("node:crypto").createHash("sha256").update(name).digest("hex");
 }
 
 function foldersOf(dir: string): readonly string[] {

@@ -1,6 +1,5 @@
 /** Why there is no engine at the chosen endpoint, in words that say what to try. */
 import { readFileSync, statSync } from "node:fs";
-import { userInfo } from "node:os";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { ChosenEndpoint, Endpoint } from "./endpoint.ts";
 import { EngineError, EngineGone, EngineUnreachable } from "./errors.ts";
@@ -108,7 +107,7 @@ function groupName(gid: number): string {
 
 function userName(): string {
   try {
-    return userInfo().username;
+    return process.getBuiltinModule("node:os").userInfo().username;
   } catch {
     // A container's user without an entry.
     return String(process.getuid?.() ?? "USER");
