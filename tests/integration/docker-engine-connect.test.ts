@@ -238,10 +238,18 @@ describe("by TCP", () => {
     });
   }
 
-  test("an engine that wants TLS says so itself, and one that has none is told apart", async () => {
+  test("one side with TLS and the other without is told for what it is", async () => {
     await using plain = await FakeEngine.start({ listen: "tcp" });
     expect(await wordsOf(tlsTo(plain, await certificates("ca", "client")))).toMatch(
       /WRONG_VERSION_NUMBER|closed/,
+    );
+    // The words of the engine's own server.
+    plain.on("GET", "/_ping", (response) => {
+      response.writeHead(400).end("Client sent an HTTP request to an HTTPS server.\n");
+    });
+    const words = await wordsOf({ DOCKER_HOST: plain.host });
+    expect(words).toContain(
+      '"Client sent an HTTP request to an HTTPS server."; if the engine wants TLS, set DOCKER_TLS',
     );
   });
 });

@@ -28,7 +28,7 @@ export function explain(chosen: ChosenEndpoint, error: unknown, facts: SocketFac
 }
 
 function reasonOf(endpoint: Endpoint, error: unknown, facts: SocketFacts | null): string {
-  if (error instanceof EngineError) return refusalOf(error);
+  if (error instanceof EngineError) return refusalOf(endpoint, error);
   const cause = error instanceof EngineGone ? error.cause : error;
   if (cause instanceof NotHttp) {
     return `what answers there is ${cause.message}; let DOCKER_HOST name the socket or port of the Docker API`;
@@ -38,12 +38,17 @@ function reasonOf(endpoint: Endpoint, error: unknown, facts: SocketFacts | null)
   if (endpoint.kind === "ssh") {
     return `${inOneLine(wordsOf(cause ?? error))}; try the command "ssh ${withoutScheme(endpoint.target)} docker version" as this user`;
   }
-  const words = code === null ? wordsOf(cause ?? error) : `${wordsOf(cause ?? error)} (${code})`;
+  const said = wordsOf(cause ?? error);
+  const words = code === null || said.includes(code) ? said : `${said} (${code})`;
   return `${words}; check that the engine listens there${endpoint.tls === null ? "" : ", and its certificates"}, or set DOCKER_HOST to another one`;
 }
 
-function refusalOf(error: EngineError): string {
+function refusalOf(endpoint: Endpoint, error: EngineError): string {
   const words = error.message.replace(/^It answered/, "it answered");
+  // What a port of TLS says to somebody who speaks without.
+  if (endpoint.kind === "tcp" && endpoint.tls === null && error.status === 400) {
+    return `${words}; if the engine wants TLS, set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH`;
+  }
   return `${words}; let DOCKER_HOST name the engine itself`;
 }
 
