@@ -3,10 +3,10 @@
  * left when it is disposed of.
  */
 import { closeSync, openSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { dockerPrograms, type Flavour } from "./docker-programs.ts";
 import { becomes, outputOf } from "./service.ts";
-import { FOLDER_MARK, ServiceFolder } from "./service-folder.ts";
+import { FOLDER_MARK, isRunning, ServiceFolder } from "./service-folder.ts";
 
 export interface DockerEngineOptions {
   readonly flavour: Flavour;
@@ -17,7 +17,8 @@ export interface DockerEngineOptions {
 }
 
 const START_TIMEOUT_MS = 30_000;
-const STOP_TIMEOUT_MS = 10_000;
+/** Its containers may take their ten seconds first. */
+const STOP_TIMEOUT_MS = 20_000;
 
 export class DockerEngine implements AsyncDisposable {
   readonly folder: ServiceFolder;
@@ -95,6 +96,24 @@ export class DockerEngine implements AsyncDisposable {
     await daemon.exited;
     clearTimeout(killer);
     this.#daemon = null;
+    await this.#endContainerd();
+  }
+
+  /**
+   * A dockerd that was killed takes its containerd with it, whose pid stays a while where the first
+   * process is slow to reap. A new dockerd would wait in vain for what has that pid.
+   */
+  async #endContainerd(): Promise<void> {
+    const file = this.folder.join("exec/containerd/containerd.pid");
+    const pid = Number.parseInt(
+      await Bun.file(file)
+        .text()
+        .catch(() => ""),
+      10,
+    );
+    if (Number.isNaN(pid)) return;
+    await becomes(() => !isRunning(pid), STOP_TIMEOUT_MS);
+    await rm(file, { force: true });
   }
 
   async logTail(): Promise<string> {

@@ -114,8 +114,8 @@ function allPids(): number[] {
     .filter((pid) => pid !== process.pid && isRunning(pid));
 }
 
-/** A zombie has no executable; a test container's process has one. */
-function isRunning(pid: number): boolean {
+/** A zombie has no executable. */
+export function isRunning(pid: number): boolean {
   try {
     return readlinkSync(`/proc/${pid}/exe`) !== "";
   } catch {

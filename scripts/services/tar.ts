@@ -9,7 +9,15 @@ export type TarEntry =
       readonly mode?: number;
       readonly owner?: number;
     }
-  | { readonly path: string; readonly kind: "symlink" | "hardlink"; readonly target: string };
+  | { readonly path: string; readonly kind: "symlink"; readonly target: string }
+  | {
+      readonly path: string;
+      readonly kind: "hardlink";
+      readonly target: string;
+      /** Of the file that it is one with: whoever unpacks sets them again. */
+      readonly mode: number;
+      readonly owner: number;
+    };
 
 const BLOCK_BYTES = 512;
 const TYPES = { file: "0", hardlink: "1", symlink: "2", folder: "5" } as const;

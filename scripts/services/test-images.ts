@@ -72,7 +72,7 @@ function oddFiles(): TarEntry[] {
     { path: "odd/owned", kind: "file", content: "1000\n", mode: 0o640, owner: 1000 },
     { path: "odd/setuid", kind: "file", content: "#!/bin/sh\n", mode: 0o4755 },
     { path: "odd/link", kind: "symlink", target: "/agent/odd/owned" },
-    { path: "odd/twin", kind: "hardlink", target: "odd/owned" },
+    { path: "odd/twin", kind: "hardlink", target: "odd/owned", mode: 0o640, owner: 1000 },
     { path: "odd/with space ü", kind: "file", content: "" },
   ];
 }

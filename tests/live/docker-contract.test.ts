@@ -39,7 +39,8 @@ function assignmentOf(site: DockerSite, { more = {}, task = {} }: Case) {
 
 function expectedOf(each: Case, setUp: SetUp, taskId: string) {
   const idle = each.idle ?? setUp.idle;
-  const asked = Object.entries((each.more?.["env_vars"] ?? {}) as Record<string, unknown>);
+  const variables = Object.entries((each.more?.["env_vars"] ?? {}) as Record<string, unknown>);
+  const asked = variables.filter(([, value]) => value !== null);
   // Folders of a workspace belong to the Direct backend; here the task's own word stands.
   const told = (name: string) => (each.env?.[name]?.includes("<ws>") ? undefined : each.env?.[name]);
   return {

@@ -17,7 +17,7 @@ onEachEngine("the end of a task", ({ socket, registry }) => {
   test.each([
     ["with 3", "exit 3", "container_exit", 3],
     ["with 255", "exit 255", "container_exit", 255],
-    ["by a signal", "kill -9 $$", "container_exit", 137],
+    ["by a signal", "sh -c 'kill -9 $$'", "container_exit", 137],
     ["by 143 of its own", "exit 143", "container_exit", 143],
   ])(
     "an agent that exits %s is reported with its status, and leaves no container",

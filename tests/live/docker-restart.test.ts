@@ -9,7 +9,7 @@ import type { WorkerProcess } from "../support/worker-process.ts";
 const ENDS = [
   ["exit 0", ["completed", null, null]],
   ["exit 7", ["failed", "container_exit", 7]],
-  ["kill -9 $$", ["failed", "container_exit", 137]],
+  ["sh -c 'kill -9 $$'", ["failed", "container_exit", 137]],
 ] as const;
 
 async function killHard(worker: WorkerProcess): Promise<void> {

@@ -63,7 +63,9 @@ export class DockerApi {
     });
     const text = await response.text();
     if (response.status >= 400) throw new Error(`${method} ${path}: ${response.status} ${text.trim()}`);
-    return response.headers.get("Content-Type")?.startsWith("application/json") ? JSON.parse(text) : text;
+    // What follows the progress of something is JSON too, but a line of it at a time.
+    const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
+    return isJson && !path.startsWith("/images/create") ? JSON.parse(text) : text;
   }
 
   /** Running or not. `labels`: `name=value` or `name`. */
@@ -106,6 +108,7 @@ export class DockerApi {
 
   async pull(image: string): Promise<void> {
     const [, name = "", tag = "latest"] = /^(.*):([^/:]+)$/.exec(image) ?? [];
-    await this.ask("POST", `/images/create?fromImage=${encodeURIComponent(name)}&tag=${tag}`);
+    const said = await this.ask("POST", `/images/create?fromImage=${encodeURIComponent(name)}&tag=${tag}`);
+    if (String(said).includes('"error"')) throw new Error(`Cannot pull ${image}: ${said}`);
   }
 }

@@ -97,7 +97,9 @@ export class DockerSite implements AsyncDisposable {
 
   /** Submits tasks whose agents wait for `release`, and waits until each agent runs. */
   async hold(count: number, sh = "", task: DockerTask = {}): Promise<string[]> {
-    const gated = `touch /control/$TASK_ID.up; until [ -e /control/$TASK_ID.go ]; do sleep 0.05; done; ${sh}`;
+    // The first process of a container has no default for a signal.
+    const wait = "until [ -e /control/$TASK_ID.go ]; do sleep 0.05; done";
+    const gated = `trap 'exit 143' TERM; touch /control/$TASK_ID.up; ${wait}; ${sh}`;
     const held = Array.from({ length: count }, () => this.task({ ...task, sh: gated }));
     for (const each of held) this.plane.submit(each);
     for (const { task_id } of held) await this.signOf(`${task_id}.up`);
