@@ -6,7 +6,7 @@ import { pause } from "../async/wait.ts";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import type { SocketOptions } from "../runtime/web-socket.ts";
-import { ReconnectBackoff, FIRST_BOUND_MS } from "./backoff.ts";
+import { FIRST_BOUND_MS, ReconnectBackoff } from "./backoff.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
 import { OutageLog } from "./outage-log.ts";
 import type { Outbox } from "./outbox.ts";
