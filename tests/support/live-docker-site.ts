@@ -102,7 +102,11 @@ export class DockerSite implements AsyncDisposable {
     const gated = `trap 'exit 143' TERM; touch /control/$TASK_ID.up; ${wait}; ${sh}`;
     const held = Array.from({ length: count }, () => this.task({ ...task, sh: gated }));
     for (const each of held) this.plane.submit(each);
-    for (const { task_id } of held) await this.signOf(`${task_id}.up`);
+    for (const { task_id } of held) {
+      await this.signOf(`${task_id}.up`);
+      // An agent may be faster than the engine, which has to know as well before a test takes either away.
+      await eventually(async () => (await this.containerOf(task_id)).State.Running, "the engine to know");
+    }
     return held.map(({ task_id }) => task_id);
   }
 

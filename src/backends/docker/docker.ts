@@ -86,7 +86,7 @@ export class DockerBackend implements Backend {
     // From the first moment on, so that the search for orphans does not find it.
     this.options.ownedHere.add(container);
     try {
-      const claim = await this.options.claims.take(container, context.signal);
+      const claim = await this.claim(container, context);
       if (claim.kind === "another's") return "handed-off";
       try {
         return await this.inContainer(handle, context, async (run) => {
@@ -115,6 +115,17 @@ export class DockerBackend implements Backend {
   async [Symbol.asyncDispose](): Promise<void> {
     this.options.watcher[Symbol.dispose]();
     await this.options.engine[Symbol.asyncDispose]();
+  }
+
+  /** A task that is stopped meanwhile has to be found first all the same: only then it can be stopped gently. */
+  private async claim(container: string, { hurry }: RunContext): Promise<Claim> {
+    try {
+      return await this.options.claims.take(container, hurry);
+    } catch (error) {
+      if (!hurry.aborted) throw error;
+      // Not to be called stopped: as far as anybody knows it runs, and the next worker takes it up.
+      return await new Promise<never>(() => {});
+    }
   }
 
   private async inContainer(
