@@ -78,6 +78,8 @@ export class StatefulEngine implements AsyncDisposable {
   readonly volumes = new Map<string, StoredVolume>();
   /** References that pulls have brought. */
   readonly images = new Set<string>();
+  /** The name of every container that was made, in order. */
+  readonly made: string[] = [];
   /** Every volume that was filled, in order. */
   readonly fillings: string[] = [];
   /** What containers have printed, framed. */
@@ -322,6 +324,7 @@ export class StatefulEngine implements AsyncDisposable {
       ended: Promise.withResolvers(),
     };
     this.containers.set(container.id, container);
+    this.made.push(name);
     this.tell("create", container.id);
     return container;
   }
