@@ -1,5 +1,5 @@
 /** The one place that names all backends; each is loaded only when it is the one. */
-import type { DirectSettings, Settings } from "../config/settings.ts";
+import type { CommandSettings, DirectSettings, Settings } from "../config/settings.ts";
 import type { Logger } from "../logging/logger.ts";
 import { type Backend, BackendUnusable } from "../task/backend.ts";
 import { builtInEnvironment, operatorEnvironment } from "../task/prepare.ts";
@@ -22,9 +22,10 @@ export async function createBackend(dependencies: BackendDependencies): Promise<
   switch (backend.kind) {
     case "direct":
       return createDirect(backend, dependencies);
+    case "command":
+      return createCommand(backend, dependencies);
     case "docker":
     case "kubernetes":
-    case "command":
       throw new BackendUnusable(
         `Cannot use the ${backend.kind} backend: this version does not have it yet; choose --backend direct`,
       );
@@ -46,5 +47,18 @@ async function createDirect(backend: DirectSettings, dependencies: BackendDepend
       ...builtInEnvironment(taskId, settings.serverRootUrl),
       ...operatorEnvironment(settings),
     }),
+  });
+}
+
+async function createCommand(backend: CommandSettings, dependencies: BackendDependencies): Promise<Backend> {
+  const { createCommandBackend } = await import("./command/create.ts");
+  const { settings, workerEnvironment, exitsDir, shimCommand } = dependencies;
+  return createCommandBackend(backend, {
+    workerId: settings.workerId,
+    serverRootUrl: settings.serverRootUrl,
+    graceMs: settings.cancelGracePeriodMs,
+    workerEnvironment,
+    exitsDir,
+    shimCommand,
   });
 }

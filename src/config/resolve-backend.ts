@@ -1,7 +1,7 @@
 /** The settings of the one backend that runs the tasks: flags over the file's block over the defaults. */
 import { resolve } from "node:path";
 import * as v from "valibot";
-import { LONGEST_TIMER_MS, parseGoDuration } from "./duration.ts";
+import { LONGEST_TIMER_MS, parseDuration, parseGoDuration } from "./duration.ts";
 import { resolveEnvironment } from "./environment.ts";
 import type { FlagValues } from "./flag-values.ts";
 import { BACKEND_KINDS } from "./flags.ts";
@@ -130,6 +130,8 @@ function command(block: Block<"command"> | undefined, { flags, host }: BackendIn
     dispatchCommand: set.dispatch_command,
     cancelCommand: set.cancel_command ?? null,
     dispatchTimeoutMs: goMs(set.dispatch_timeout),
+    handedOffTtlMs: parseDuration(set.handed_off_ttl) ?? 0,
+    workingDir: host.cwd,
     environment: resolveEnvironment(set.environment, flags.environment, host.env),
   };
 }
