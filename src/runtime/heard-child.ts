@@ -1,6 +1,6 @@
 /** A child that reads what it is given, and whose output comes here. */
 import { closeSync } from "node:fs";
-import { type Pipe, pipeOpener } from "./pipe.ts";
+import { descriptorMaker } from "./descriptors.ts";
 import type { Child, Command } from "./spawn.ts";
 
 export interface HeardChild extends Child {
@@ -17,15 +17,14 @@ export type SpawnHeard = (command: Command, input: string) => HeardChild;
  * and one that ends without reading it is none the worse for that: there is no pipe to break.
  */
 export function heardSpawner(): SpawnHeard {
-  const openPipe = pipeOpener();
+  const { openPipe, openMemory } = descriptorMaker();
   return (command, input) => {
-    // A pipe of Bun's own is a socket, of which a shell cannot open /dev/stderr.
-    const [out, err] = [openPipe(), openPipe()];
+    const [given, out, err] = [openMemory(input), openPipe(), openPipe()];
     try {
       const child = Bun.spawn([...command.argv], {
         cwd: command.cwd,
         env: { ...command.env },
-        stdio: [new Blob([input]), out?.writeEnd ?? "pipe", err?.writeEnd ?? "pipe"],
+        stdio: [given ?? new Blob([input]), out?.writeEnd ?? "pipe", err?.writeEnd ?? "pipe"],
         detached: true,
       });
       return {
@@ -35,16 +34,18 @@ export function heardSpawner(): SpawnHeard {
         stderr: err?.read() ?? streamOf(child.stderr),
       };
     } catch (error) {
-      for (const pipe of [out, err]) closeEnd(pipe, "readEnd");
+      closeAll([out?.readEnd, err?.readEnd]);
       throw error;
     } finally {
-      for (const pipe of [out, err]) closeEnd(pipe, "writeEnd");
+      closeAll([given, out?.writeEnd, err?.writeEnd]);
     }
   };
 }
 
-function closeEnd(pipe: Pipe | null, end: "readEnd" | "writeEnd"): void {
-  if (pipe !== null) closeSync(pipe[end]);
+function closeAll(descriptors: readonly (number | null | undefined)[]): void {
+  for (const descriptor of descriptors) {
+    if (typeof descriptor === "number") closeSync(descriptor);
+  }
 }
 
 function streamOf(stream: number | ReadableStream<Uint8Array> | undefined): AsyncIterable<Uint8Array> {

@@ -6,6 +6,8 @@ import { lastWords } from "./last-words.ts";
 /** The two that a shell gives when it could not start what it was to run. */
 const NOT_EXECUTABLE = 126;
 const NOT_FOUND = 127;
+/** Of Linux. A program may exit with 255 as well, and ssh does. */
+const LAST_SIGNAL = 64;
 
 /** `name` is the setting's: "dispatch_command". */
 export function failureWords(name: string, exit: Exit & { readonly kind: "exited" }, redact: Redact): string {
@@ -29,7 +31,8 @@ function howItEnded(status: number): string {
   if (status === NOT_FOUND) {
     return "was not found (status 127); see that the program is installed and on the worker's PATH";
   }
-  if (status > 128) return `was ended by signal ${status - 128} (status ${status})`;
+  if (status > 128 && status <= 128 + LAST_SIGNAL)
+    return `was ended by signal ${status - 128} (status ${status})`;
   return `exited with status ${status}`;
 }
 
