@@ -14,7 +14,8 @@
           name: "task",
           image: .docker_image,
           command: ["/agent/entrypoint.sh"],
-          args: .base_args,
+          # $(NAME) would be replaced by a variable's value; $$ is one $.
+          args: [.base_args[] | split("$") | join("$$")],
           workingDir: "/workspace",
           env: [.env | keys[] | {name: ., valueFrom: {secretKeyRef: {name: $name, key: .}}}],
           volumeMounts: (
