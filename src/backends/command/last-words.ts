@@ -5,11 +5,25 @@ import type { Tail } from "../../process/shim/output-tail.ts";
 /** Of standard error, in a failure message. */
 export const SHOWN_BYTES = 2 * 1024;
 
-/**
- * Also as they stand in JSON, which is how a command that prints what it was given shows them.
- */
+/** Also in the other words in which a command that prints what it was given shows them. */
 export function redactorOf(secrets: Iterable<string>): Redact {
-  return createRedactor([...secrets].flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]));
+  return createRedactor([...secrets].flatMap(formsOf));
+}
+
+function formsOf(secret: string): string[] {
+  return [
+    secret,
+    // In the payload; the echo of some shells turns back its line ends and backslashes, but no quotes.
+    inJson(secret),
+    ...secret.split("\n").map(inJson),
+    secret.replaceAll('"', '\\"'),
+    // In the trace of `set -x`, and by jq's @sh.
+    secret.replaceAll("'", "'\\''"),
+  ];
+}
+
+function inJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }
 
 /** Empty when it said nothing. */
