@@ -1,5 +1,5 @@
 /** The one place that names all backends; each is loaded only when it is the one. */
-import type { DirectSettings, DockerSettings, Settings } from "../config/settings.ts";
+import type { CommandSettings, DirectSettings, DockerSettings, Settings } from "../config/settings.ts";
 import type { Logger } from "../logging/logger.ts";
 import { type Backend, BackendUnusable } from "../task/backend.ts";
 import { builtInEnvironment, operatorEnvironment } from "../task/prepare.ts";
@@ -22,10 +22,11 @@ export async function createBackend(dependencies: BackendDependencies): Promise<
   switch (backend.kind) {
     case "direct":
       return createDirect(backend, dependencies);
+    case "command":
+      return createCommand(backend, dependencies);
     case "docker":
       return createDocker(backend, dependencies);
     case "kubernetes":
-    case "command":
       throw new BackendUnusable(
         `Cannot use the ${backend.kind} backend: this version does not have it yet; choose --backend direct`,
       );
@@ -61,5 +62,18 @@ async function createDocker(backend: DockerSettings, dependencies: BackendDepend
     graceMs: settings.cancelGracePeriodMs,
     workerEnvironment,
     log,
+  });
+}
+
+async function createCommand(backend: CommandSettings, dependencies: BackendDependencies): Promise<Backend> {
+  const { createCommandBackend } = await import("./command/create.ts");
+  const { settings, workerEnvironment, exitsDir, shimCommand } = dependencies;
+  return createCommandBackend(backend, {
+    workerId: settings.workerId,
+    serverRootUrl: settings.serverRootUrl,
+    graceMs: settings.cancelGracePeriodMs,
+    workerEnvironment,
+    exitsDir,
+    shimCommand,
   });
 }

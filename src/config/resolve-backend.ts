@@ -142,6 +142,8 @@ function command(block: Block<"command"> | undefined, { flags, host }: BackendIn
     dispatchCommand: set.dispatch_command,
     cancelCommand: set.cancel_command ?? null,
     dispatchTimeoutMs: goMs(set.dispatch_timeout),
+    handedOffTtlMs: parseDuration(set.handed_off_ttl) ?? 0,
+    workingDir: host.cwd,
     environment: resolveEnvironment(set.environment, flags.environment, host.env),
   };
 }

@@ -123,6 +123,9 @@ export interface CommandSettings {
   readonly dispatchCommand: string;
   readonly cancelCommand: string | null;
   readonly dispatchTimeoutMs: number;
+  readonly handedOffTtlMs: number;
+  /** Where both commands run: the folder that the worker was started in. */
+  readonly workingDir: string;
   readonly environment: readonly EnvironmentVariable[];
 }
 

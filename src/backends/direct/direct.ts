@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { type ShimClient, SpawnRefused } from "../../process/shim/client.ts";
+import { foundWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { Surveyor } from "../../process/stragglers.ts";
 import {
   type Backend,
@@ -17,7 +18,6 @@ import {
   type TaskRef,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
-import { type Agent, foundAgent, startedAgent } from "./agent.ts";
 import { agentEnvironment, type Environment, harnessFolder, MARK_NAME } from "./environment.ts";
 import { readHandle, writeHandle } from "./handle.ts";
 import { killUnknownAgent, seeThrough } from "./supervise.ts";
@@ -51,7 +51,7 @@ export class DirectBackend implements Backend {
   readonly outlivesWorker = false;
   private readonly options: DirectOptions;
   private readonly surveyor = new Surveyor(MARK_NAME);
-  private readonly agents = new Map<string, Agent>();
+  private readonly agents = new Map<string, Ward>();
 
   constructor(options: DirectOptions) {
     this.options = options;
@@ -106,7 +106,7 @@ export class DirectBackend implements Backend {
             `the worker was killed while it prepared the task; ${SAFE_TO_RETRY}`,
           );
         }
-        const agent = foundAgent(process, exitFile);
+        const agent = foundWard(process, exitFile);
         this.agents.set(ref.taskId, agent);
         return this.watch(agent, workspace, context);
       });
@@ -133,7 +133,7 @@ export class DirectBackend implements Backend {
     this.options.shim[Symbol.dispose]();
   }
 
-  private async watch(agent: Agent, workspace: Workspace, context: RunContext): Promise<Completion> {
+  private async watch(agent: Ward, workspace: Workspace, context: RunContext): Promise<Completion> {
     await seeThrough(agent, workspace, { surveyor: this.surveyor, graceMs: this.options.graceMs }, context);
     return "completed";
   }
@@ -154,10 +154,10 @@ export class DirectBackend implements Backend {
     workspace: Workspace,
     env: Environment,
     exitFile: string | null,
-  ): Promise<Agent> {
+  ): Promise<Ward> {
     const { oz, shim } = this.options;
     try {
-      return startedAgent(await shim.spawn({ argv: [oz, ...argv], cwd: workspace.dir, env }, exitFile));
+      return startedWard(await shim.spawn({ argv: [oz, ...argv], cwd: workspace.dir, env }, exitFile));
     } catch (error) {
       if (!(error instanceof SpawnRefused)) throw error;
       throw new TaskFailure("agent_invocation", `cannot start ${oz}: ${error.message}`, { cause: error });

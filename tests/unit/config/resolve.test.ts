@@ -258,6 +258,8 @@ describe("the backend", () => {
       dispatchCommand: "d",
       cancelCommand: null,
       dispatchTimeoutMs: 60_000,
+      handedOffTtlMs: 7 * 24 * 3_600_000,
+      workingDir: "/cwd",
       environment: [{ name: "A", value: "1" }],
     });
   });

@@ -57,7 +57,13 @@ const BACKENDS = {
     unschedulable_timeout: "1m30s",
     pod_template: { containers: [{ name: "task" }] },
   },
-  command: { dispatch_command: "d", cancel_command: "c", dispatch_timeout: "60s", environment: [] },
+  command: {
+    dispatch_command: "d",
+    cancel_command: "c",
+    dispatch_timeout: "60s",
+    handed_off_ttl: "7days",
+    environment: [],
+  },
 };
 
 describe("the schema of the config file", () => {
