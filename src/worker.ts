@@ -5,12 +5,14 @@ import type { Settings } from "./config/settings.ts";
 import { prepareHandshake } from "./control-plane/handshake.ts";
 import { Inbox } from "./control-plane/inbox.ts";
 import { Link, type LinkEnd } from "./control-plane/link.ts";
+import { UNOBSERVED_LINK } from "./control-plane/link-status.ts";
 import { Outbox } from "./control-plane/outbox.ts";
 import type { Journal } from "./journal/journal.ts";
 import { type OpenJournal, openJournal } from "./journal/open.ts";
 import type { Logger } from "./logging/logger.ts";
 import type { Backend } from "./task/backend.ts";
 import { createIntake } from "./task/intake.ts";
+import { UNOBSERVED } from "./task/observer.ts";
 import { prepareTask } from "./task/prepare.ts";
 import { Scheduler } from "./task/scheduler.ts";
 
@@ -85,7 +87,8 @@ function createScheduler(
     backend,
     journal,
     log,
-    prepare: (assignment) => prepareTask(assignment, settings),
+    prepare: (assignment, traceContext) => prepareTask(assignment, settings, traceContext),
+    observer: UNOBSERVED,
     deliver: (frame) => outbox.add(frame),
     isOnItsWay: (frame) => outbox.holdsUnsent(frame),
     maxConcurrentTasks: settings.maxConcurrentTasks,
@@ -99,6 +102,7 @@ function createLink(options: WorkerOptions, inbox: Inbox, outbox: Outbox): Link 
     outbox,
     log,
     keyLabel: settings.key.label,
+    observer: UNOBSERVED_LINK,
     onText: (text) => inbox.take(text),
     socketOptions: () =>
       prepareHandshake({

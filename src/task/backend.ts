@@ -57,8 +57,12 @@ export interface RunContext {
   step<T>(name: StepName, work: () => Promise<T>): Promise<T>;
 }
 
-/** The parts of a task's way that an operator wants to see apart. */
-export const STEP_NAMES = ["pull", "sidecar", "create", "run"] as const;
+/**
+ * The parts of a task's way that an operator wants to see apart. `run` is the agent's own time, from
+ * its start to its end. `cleanup` is what comes after it and changes no result: a step of that name
+ * that throws is counted as a failed cleanup, and whoever called it goes on.
+ */
+export const STEP_NAMES = ["pull", "sidecar", "create", "run", "cleanup"] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
 /** Enough to name a task that this process no longer holds. */
