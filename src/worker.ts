@@ -10,6 +10,7 @@ import { Outbox } from "./control-plane/outbox.ts";
 import type { Journal } from "./journal/journal.ts";
 import { type OpenJournal, openJournal } from "./journal/open.ts";
 import type { Logger } from "./logging/logger.ts";
+import type { Secrets } from "./logging/secrets.ts";
 import type { Backend } from "./task/backend.ts";
 import { createIntake } from "./task/intake.ts";
 import { UNOBSERVED } from "./task/observer.ts";
@@ -24,6 +25,8 @@ export interface WorkerOptions {
   /** The argv that starts a shim. */
   readonly shimCommand: readonly string[];
   readonly log: Logger;
+  /** The same that the log keeps to itself. */
+  readonly secrets: Secrets;
   /** Fires when the daemon is asked to stop. */
   readonly stop: AbortSignal;
 }
@@ -77,7 +80,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
 }
 
 function createScheduler(
-  { settings, log }: WorkerOptions,
+  { settings, log, secrets }: WorkerOptions,
   backend: Backend,
   journal: Journal,
   outbox: Outbox,
@@ -87,6 +90,7 @@ function createScheduler(
     backend,
     journal,
     log,
+    secrets,
     prepare: (assignment, traceContext) => prepareTask(assignment, settings, traceContext),
     observer: UNOBSERVED,
     deliver: (frame) => outbox.add(frame),
@@ -97,7 +101,7 @@ function createScheduler(
 }
 
 function createLink(options: WorkerOptions, inbox: Inbox, outbox: Outbox): Link {
-  const { settings, log, environment, privateCa } = options;
+  const { settings, log, secrets, environment, privateCa } = options;
   return new Link({
     outbox,
     log,
@@ -108,7 +112,12 @@ function createLink(options: WorkerOptions, inbox: Inbox, outbox: Outbox): Link 
       prepareHandshake({
         webSocketUrl: settings.webSocketUrl,
         workerId: settings.workerId,
-        readKey: () => settings.key.read(),
+        readKey: async () => {
+          const key = await settings.key.read();
+          // A file may hold another one by now.
+          secrets.rememberKey(key);
+          return key;
+        },
         proxyVariables: environment,
         privateCa,
       }),

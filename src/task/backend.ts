@@ -55,6 +55,8 @@ export interface RunContext {
   saveHandle(handle: Handle): void;
   /** Runs one part of the task's way under its name, so that its time and its end can be seen. */
   step<T>(name: StepName, work: () => Promise<T>): Promise<T>;
+  /** Values of its environment that became known only now: no log line shows them while it runs. */
+  hide?(values: Iterable<string>): void;
 }
 
 /**

@@ -20,6 +20,8 @@ export class RunningTask {
   /** Settles when its report is in the journal. Never rejects. */
   ended: Promise<void> = Promise.resolve();
   handle: Handle | null = null;
+  /** Its values that no log line may show, until it has ended. */
+  readonly hidden = new DisposableStack();
   private readonly stopper = new AbortController();
   private readonly claimedAt: number;
   private phase: TaskPhase = "starting";

@@ -6,6 +6,7 @@ import { LONGEST_TIMER_MS } from "../config/duration.ts";
 import type { Execution, ExecutionRef, StoredFrame } from "../journal/execution.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
+import type { Secrets } from "../logging/secrets.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import { encodeOutbound, type Outbound } from "../protocol/outbound.ts";
 import type { Adoption, Backend, Completion, Orphan, RunContext } from "./backend.ts";
@@ -21,6 +22,8 @@ export interface SchedulerOptions {
   readonly backend: Backend;
   readonly journal: Journal;
   readonly log: Logger;
+  /** A running task's values are hidden in it. */
+  readonly secrets: Secrets;
   /** `traceContext`: variables by which the agent's own traces join the task's. */
   readonly prepare: (assignment: Assignment, traceContext: Readonly<Record<string, string>>) => TaskSpec;
   readonly observer: TaskObserver;
@@ -83,11 +86,12 @@ export class Scheduler {
       return;
     }
     this.claim({ taskId, executionId }, trail);
-    this.start({ taskId, executionId }, trail, async (context) => {
+    const task = this.start({ taskId, executionId }, trail, async (context) => {
       const spec = prepare(assignment, trail.environment);
       trail.started();
       return backend.run(spec, context);
     });
+    this.hide(task, Object.values(assignment.envVars));
   }
 
   /** What arrived for `taskId` cannot be run; its sender is told which field is at fault. */
@@ -229,6 +233,7 @@ export class Scheduler {
         journal.saveHandle(ref, handle);
       },
       step: (name, stepWork) => task.step(name, stepWork),
+      hide: (values) => this.hide(task, values),
     };
     const timer = this.limitDuration(task, claimedAt);
     const startedAt = performance.now();
@@ -250,8 +255,15 @@ export class Scheduler {
     return setTimeout(() => task.stop("timeout"), Math.min(leftMs, LONGEST_TIMER_MS));
   }
 
-  private finish({ ref, trail }: RunningTask, outcome: Outcome, durationMs: number): void {
-    const { journal, backend, deliver } = this.options;
+  /** Until the task has ended. Its ids and the worker's stay readable although an agent is told them. */
+  private hide(task: RunningTask, values: Iterable<string>): void {
+    const { taskId, executionId } = task.ref;
+    task.hidden.use(this.options.secrets.hide(values, [taskId, executionId, this.options.workerId]));
+  }
+
+  private finish({ ref, trail, hidden }: RunningTask, raw: Outcome, durationMs: number): void {
+    const { journal, backend, deliver, secrets } = this.options;
+    const outcome = raw.kind === "failed" ? { ...raw, message: secrets.redact(raw.message) } : raw;
     const report = reportFor(ref.taskId, outcome);
     const stored = journal.end(ref, report === null ? null : encodeOutbound(report));
     this.running.delete(ref.taskId);
@@ -259,6 +271,7 @@ export class Scheduler {
     trail.ended(outcome, durationMs / 1_000);
     backend.forget(ref);
     this.logEnd(ref, outcome, durationMs);
+    hidden.dispose();
   }
 
   private logEnd(ref: ExecutionRef, outcome: Outcome, durationMs: number): void {

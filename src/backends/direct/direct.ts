@@ -76,6 +76,7 @@ export class DirectBackend implements Backend {
       if (folder !== null) mkdirSync(folder, { recursive: true, mode: 0o700 });
       const hooks = this.hooks(assignment.taskId, workspace, task.environment, context);
       return hooks.around(async (fromSetup) => {
+        context.hide?.(Object.values(fromSetup));
         const env = agentEnvironment({
           worker: this.options.workerEnvironment,
           task: task.environment,

@@ -1,5 +1,6 @@
 /** A scheduler with the real journal, and everything that it says. */
 import { Journal } from "../../../src/journal/journal.ts";
+import { Secrets } from "../../../src/logging/secrets.ts";
 import { encodeOutbound } from "../../../src/protocol/outbound.ts";
 import { UNOBSERVED } from "../../../src/task/observer.ts";
 import { Scheduler, type SchedulerOptions } from "../../../src/task/scheduler.ts";
@@ -47,6 +48,7 @@ export class SchedulerRig implements Disposable {
       prepare: (assignment) => ({ assignment, argv: [], environment: {} }),
       isOnItsWay: () => false,
       observer: UNOBSERVED,
+      secrets: new Secrets(),
       maxConcurrentTasks: 0,
       maxTaskDurationMs: null,
       ...options,
