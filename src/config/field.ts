@@ -3,6 +3,7 @@
  * the key or the flag in front.
  */
 import * as v from "valibot";
+import { ADDRESS, ADDRESS_RULE, parseAddress } from "./address.ts";
 import {
   EITHER_DURATION,
   GO_DURATION,
@@ -95,6 +96,14 @@ export function quantity() {
 
 export function volume() {
   return v.pipe(v.string(VOLUME_RULE), v.regex(new RegExp(VOLUME), VOLUME_RULE));
+}
+
+export function address() {
+  return v.pipe(
+    v.string(ADDRESS_RULE),
+    v.regex(new RegExp(ADDRESS), ADDRESS_RULE),
+    v.check((value) => parseAddress(value) !== null, ADDRESS_RULE),
+  );
 }
 
 export function textMap() {

@@ -87,6 +87,8 @@ export interface Backend extends AsyncDisposable {
   readonly kind: BackendKind;
   /** Its tasks go on while the worker is away, so a stop leaves them alone and the next start resumes them. */
   readonly outlivesWorker: boolean;
+  /** Calls to its engine that are made or wait to be made, for the metrics. Absent: there is no engine. */
+  readonly engineCalls?: () => number;
   /** Resolves when the task ended well; throws TaskFailure, or the signal's reason. */
   run(task: TaskSpec, context: RunContext): Promise<Completion>;
   /**

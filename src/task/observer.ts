@@ -35,7 +35,8 @@ export interface TaskTrail {
   stopRequested(why: StopReason): void;
   /** Does `work` and looks on. */
   step<T>(name: StepName, work: () => Promise<T>): Promise<T>;
-  ended(outcome: Outcome, seconds: number): void;
+  /** `report`: the number of the frame that tells the control plane; null for a task handed off. */
+  ended(outcome: Outcome, seconds: number, report: number | null): void;
 }
 
 export const UNOBSERVED_TRAIL: TaskTrail = {

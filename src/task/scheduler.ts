@@ -268,7 +268,7 @@ export class Scheduler {
     const stored = journal.end(ref, report === null ? null : encodeOutbound(report));
     this.running.delete(ref.taskId);
     if (stored !== null) deliver(stored);
-    trail.ended(outcome, durationMs / 1_000);
+    trail.ended(outcome, durationMs / 1_000, stored?.seq ?? null);
     backend.forget(ref);
     this.logEnd(ref, outcome, durationMs);
     hidden.dispose();
