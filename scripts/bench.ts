@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Bench, type Figure, type Scale } from "./benchmark/figures.ts";
 import type { Agents } from "./benchmark/subject.ts";
+import { telemetryFigures } from "./benchmark/telemetry.ts";
 
 const FULL: Scale = { starts: 15, tasks: 200, burst: 1_000, held: 300, soak: 10_000 };
 const SMOKE: Scale = { starts: 2, tasks: 10, burst: 50, held: 10, soak: 400 };
@@ -24,7 +25,9 @@ try {
     worker: { name: "worker", executable: worker },
     floor: { name: "floor", executable: buildFloor(join(dir, "floor")) },
   } as const;
-  const bench = new Bench(kinds, makeAgents(dir), flags.smoke ? SMOKE : FULL);
+  const agents = makeAgents(dir);
+  const scale = flags.smoke ? SMOKE : FULL;
+  const bench = new Bench(kinds, agents, scale);
   const measures: Record<string, () => Promise<Figure | Figure[]>> = {
     start: () => bench.startToConnected(),
     idle: () => bench.idleMemory(),
@@ -33,6 +36,7 @@ try {
     held: () => bench.heldTasks(),
     output: () => bench.loudTask(),
     soak: () => bench.soak(),
+    telemetry: () => telemetryFigures(kinds.worker, agents, scale),
   };
   say(row(["figure", "worker", "floor", "ratio", "target"]));
   for (const [name, measure] of Object.entries(measures)) {

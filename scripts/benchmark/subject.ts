@@ -15,6 +15,8 @@ export interface Memory {
 export interface SubjectKind {
   readonly name: "worker" | "floor";
   readonly executable: string;
+  /** Over the little that every subject gets. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface Agents {
@@ -55,6 +57,9 @@ export class Subject implements AsyncDisposable {
         PATH: process.env["PATH"] ?? "",
         WARP_API_KEY: "bench",
         STATE_DIRECTORY: join(this.dir, "state"),
+        // The floor has no metrics; what they cost has figures of its own.
+        OTEL_METRICS_EXPORTER: "none",
+        ...this.kind.environment,
       },
       stdio: ["ignore", "ignore", "inherit"],
     });
