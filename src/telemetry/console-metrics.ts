@@ -1,15 +1,8 @@
 /** Metrics on standard output, for looking at them once. */
-import {
-  ConsoleMetricExporter,
-  type MetricReader,
-  PeriodicExportingMetricReader,
-} from "@opentelemetry/sdk-metrics";
-import type { MetricsSettings } from "../config/telemetry.ts";
+import { ConsoleMetricExporter } from "@opentelemetry/sdk-metrics";
+import { openReader, type ReaderOptions } from "./metric-reader.ts";
+import type { Pipeline } from "./pipeline.ts";
 
-export function openConsoleReader({ intervalMs, timeoutMs }: MetricsSettings): MetricReader {
-  return new PeriodicExportingMetricReader({
-    exporter: new ConsoleMetricExporter(),
-    exportIntervalMillis: intervalMs,
-    exportTimeoutMillis: timeoutMs,
-  });
+export function openConsoleMetrics(options: ReaderOptions): Pipeline {
+  return openReader(options, new ConsoleMetricExporter(), () => {});
 }

@@ -1,11 +1,9 @@
 /** Opens the ways out for metrics. Loaded only when there is one to open. */
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { MetricsExporter, MetricsSettings } from "../config/telemetry.ts";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
-import { registerInstruments } from "./instruments.ts";
-import { CLOSED, type OpenReader, type Pipeline } from "./pipeline.ts";
-import { PrometheusReader } from "./prometheus.ts";
+import { catalogueOf, type Metric } from "./catalogue.ts";
+import type { Pipeline } from "./pipeline.ts";
 import { describeWorker, type ResourceInput } from "./resource.ts";
 import type { Tally } from "./tally.ts";
 import type { WorkerFigures } from "./worker-figures.ts";
@@ -20,11 +18,12 @@ export interface MetricsOptions {
 
 /** Never rejects: an exporter that cannot be had costs a warning. */
 export async function openMetrics(options: MetricsOptions): Promise<Pipeline> {
-  const { settings, resource, tally, worker, log } = options;
-  const opened: OpenReader[] = [];
+  const { settings, tally, worker, log } = options;
+  const metrics = catalogueOf(tally, worker);
+  const opened: Pipeline[] = [];
   for (const exporter of settings.exporters) {
     try {
-      opened.push(await openReader(exporter, options));
+      opened.push(await openExporter(exporter, metrics, options));
     } catch (error) {
       log.warn("metrics are not exported this way; the worker goes on without", {
         exporter,
@@ -33,33 +32,29 @@ export async function openMetrics(options: MetricsOptions): Promise<Pipeline> {
       });
     }
   }
-  if (opened.length === 0) return CLOSED;
-  const readers = opened.map(({ reader }) => reader);
-  const provider = new MeterProvider({ resource: describeWorker(resource), readers });
-  registerInstruments(provider.getMeter("oz-agent-worker", resource.version), tally, worker);
-  return {
-    async close() {
-      for (const { hurry } of opened) hurry();
-      await provider.shutdown().catch(() => {});
-    },
-  };
+  return { close: async () => void (await Promise.all(opened.map((pipeline) => pipeline.close()))) };
 }
 
-async function openReader(exporter: MetricsExporter, options: MetricsOptions): Promise<OpenReader> {
+async function openExporter(
+  exporter: MetricsExporter,
+  metrics: readonly Metric[],
+  { settings, resource, log }: MetricsOptions,
+): Promise<Pipeline> {
   switch (exporter) {
     case "prometheus": {
-      const { host, port } = options.settings.prometheus;
-      const reader = new PrometheusReader({ host, port });
-      options.log.info("metrics can be fetched", { address: `http://${host}:${reader.port}/metrics` });
-      return { reader, hurry: () => {} };
+      const { servePrometheus } = await import("./prometheus.ts");
+      const { host, port } = settings.prometheus;
+      const server = servePrometheus({ host, port, metrics, resource: describeWorker(resource) });
+      log.info("metrics can be fetched", { address: `http://${host}:${server.port}/metrics` });
+      return { close: () => server.stop() };
     }
     case "otlp": {
-      const { openOtlpReader } = await import("./otlp-metrics.ts");
-      return openOtlpReader(options.settings, options.resource.version, options.log);
+      const { openOtlpMetrics } = await import("./otlp-metrics.ts");
+      return openOtlpMetrics({ settings, resource, metrics, log });
     }
     case "console": {
-      const { openConsoleReader } = await import("./console-metrics.ts");
-      return { reader: openConsoleReader(options.settings), hurry: () => {} };
+      const { openConsoleMetrics } = await import("./console-metrics.ts");
+      return openConsoleMetrics({ settings, resource, metrics });
     }
     default:
       return exporter satisfies never;

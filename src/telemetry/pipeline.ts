@@ -1,5 +1,4 @@
 /** A way out for metrics or traces that is open. */
-import type { MetricReader } from "@opentelemetry/sdk-metrics";
 
 export interface Pipeline {
   /** Sends what is left and lets go; bounded by whoever waits. Never rejects. */
@@ -7,9 +6,3 @@ export interface Pipeline {
 }
 
 export const CLOSED: Pipeline = { close: async () => {} };
-
-export interface OpenReader {
-  readonly reader: MetricReader;
-  /** The worker stops: what is sent is tried once from now on. */
-  hurry(): void;
-}

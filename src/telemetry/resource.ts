@@ -1,5 +1,5 @@
 /** Who tells all this. */
-import { defaultResource, type Resource, resourceFromAttributes } from "@opentelemetry/resources";
+import type { Labels } from "./catalogue.ts";
 
 export interface ResourceInput {
   readonly version: string;
@@ -8,18 +8,16 @@ export interface ResourceInput {
   /** Of this very process: several may share one worker id. */
   readonly instanceId: string;
   /** The operator's; they win. */
-  readonly given: Readonly<Record<string, string>>;
+  readonly given: Labels;
 }
 
-export function describeWorker(input: ResourceInput): Resource {
-  return defaultResource().merge(
-    resourceFromAttributes({
-      "service.name": "oz-agent-worker",
-      "service.version": input.version,
-      "service.instance.id": input.instanceId,
-      "worker.id": input.workerId,
-      "worker.backend": input.backend,
-      ...input.given,
-    }),
-  );
+export function describeWorker(input: ResourceInput): Labels {
+  return {
+    "service.name": "oz-agent-worker",
+    "service.version": input.version,
+    "service.instance.id": input.instanceId,
+    "worker.id": input.workerId,
+    "worker.backend": input.backend,
+    ...input.given,
+  };
 }

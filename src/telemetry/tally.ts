@@ -7,6 +7,7 @@ import type { FailureReason } from "../protocol/failure-reason.ts";
 import { type StepName, TaskFailure } from "../task/backend.ts";
 import { type Rejection, type TaskObserver, type TaskTrail, UNOBSERVED_TRAIL } from "../task/observer.ts";
 import type { Outcome } from "../task/outcome.ts";
+import { Histogram } from "./histogram.ts";
 
 export const TASK_RESULTS = ["succeeded", "failed", "cancelled", "dispatched"] as const;
 export type TaskResult = (typeof TASK_RESULTS)[number];
@@ -14,17 +15,13 @@ export type TaskResult = (typeof TASK_RESULTS)[number];
 export const FAILURE_PHASES = ["assignment", "backend", "cleanup"] as const;
 export type FailurePhase = (typeof FAILURE_PHASES)[number];
 
-export type TimingName = "task" | "claim" | "start" | "pull" | "sidecar";
-
-export interface Timing {
-  readonly name: TimingName;
-  readonly seconds: number;
-  /** Of a whole task. */
-  readonly result?: TaskResult;
-}
-
-/** Until somebody takes them: more tasks than end before the exporters are there. */
-const MOST_WAITING_TIMINGS = 10_000;
+/** Tasks take from seconds to a day. */
+const TASK_SECONDS: readonly number[] = [
+  ...[1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400],
+];
+/** Images take from nothing, when they are there, to many minutes. */
+const PULL_SECONDS: readonly number[] = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800];
+const CLAIM_SECONDS: readonly number[] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 
 export class Tally implements TaskObserver {
   connected = false;
@@ -32,27 +29,28 @@ export class Tally implements TaskObserver {
   rejectedAtCapacity = 0;
   readonly completed: Record<TaskResult, number> = { succeeded: 0, failed: 0, cancelled: 0, dispatched: 0 };
   readonly reconnects = { dialFailed: 0, remoteClose: 0 };
-  private readonly failed = new Map<string, number>();
-  private readonly waiting: Timing[] = [];
-  private recorder: ((timing: Timing) => void) | null = null;
+  readonly taskSeconds: Readonly<Record<TaskResult, Histogram>> = {
+    succeeded: new Histogram(TASK_SECONDS),
+    failed: new Histogram(TASK_SECONDS),
+    cancelled: new Histogram(TASK_SECONDS),
+    dispatched: new Histogram(TASK_SECONDS),
+  };
+  readonly claimSeconds = new Histogram(CLAIM_SECONDS);
+  readonly startSeconds = new Histogram(PULL_SECONDS);
+  readonly pullSeconds = new Histogram(PULL_SECONDS);
+  readonly sidecarSeconds = new Histogram(PULL_SECONDS);
+  private readonly failed: Readonly<Record<FailurePhase, Map<FailureReason, number>>> = {
+    assignment: new Map(),
+    backend: new Map(),
+    cleanup: new Map(),
+  };
 
   failures(phase: FailurePhase, reason: FailureReason): number {
-    return this.failed.get(`${phase} ${reason}`) ?? 0;
+    return this.failed[phase].get(reason) ?? 0;
   }
 
   countFailure(phase: FailurePhase, reason: FailureReason): void {
-    this.failed.set(`${phase} ${reason}`, this.failures(phase, reason) + 1);
-  }
-
-  /** Hands over what was timed so far, and from now on each at once. */
-  recordTimings(recorder: (timing: Timing) => void): void {
-    this.recorder = recorder;
-    for (const timing of this.waiting.splice(0)) recorder(timing);
-  }
-
-  time(timing: Timing): void {
-    if (this.recorder !== null) this.recorder(timing);
-    else if (this.waiting.length < MOST_WAITING_TIMINGS) this.waiting.push(timing);
+    this.failed[phase].set(reason, this.failures(phase, reason) + 1);
   }
 
   up(): void {
@@ -103,7 +101,7 @@ class CountedTrail implements TaskTrail {
 
   claimed(): void {
     this.tally.claimed += 1;
-    this.timeSinceAssignment("claim");
+    this.timeSinceAssignment(this.tally.claimSeconds);
   }
 
   started(): void {
@@ -115,7 +113,7 @@ class CountedTrail implements TaskTrail {
   async step<T>(name: StepName, work: () => Promise<T>): Promise<T> {
     if (name === "run" && !this.running) {
       this.running = true;
-      this.timeSinceAssignment("start");
+      this.timeSinceAssignment(this.tally.startSeconds);
     }
     const startedAt = performance.now();
     try {
@@ -125,20 +123,20 @@ class CountedTrail implements TaskTrail {
       throw error;
     } finally {
       const seconds = (performance.now() - startedAt) / 1_000;
-      if (name === "pull" || name === "sidecar") this.tally.time({ name, seconds });
+      if (name === "pull") this.tally.pullSeconds.record(seconds);
+      if (name === "sidecar") this.tally.sidecarSeconds.record(seconds);
     }
   }
 
   ended(outcome: Outcome, seconds: number): void {
     const result = resultOf(outcome);
     this.tally.completed[result] += 1;
-    this.tally.time({ name: "task", seconds, result });
+    this.tally.taskSeconds[result].record(seconds);
     if (outcome.kind === "failed") this.tally.countFailure(this.phase, outcome.reason);
   }
 
-  private timeSinceAssignment(name: "claim" | "start"): void {
-    if (this.assignedAt === null) return;
-    this.tally.time({ name, seconds: (performance.now() - this.assignedAt) / 1_000 });
+  private timeSinceAssignment(histogram: Histogram): void {
+    if (this.assignedAt !== null) histogram.record((performance.now() - this.assignedAt) / 1_000);
   }
 }
 

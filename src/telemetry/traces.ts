@@ -1,5 +1,6 @@
 /** Opens the ways out for traces. Loaded only when there is one to open. */
 import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
+import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
 import {
   BatchSpanProcessor,
   ConsoleSpanExporter,
@@ -53,7 +54,7 @@ export async function openTraces(options: TracesOptions): Promise<OpenTraces | n
   }
   if (ways.length === 0) return null;
   const provider = new TracerProvider({
-    resource: describeWorker(resource),
+    resource: defaultResource().merge(resourceFromAttributes(describeWorker(resource))),
     spanProcessors: ways.map(({ processor }) => processor),
     sampler: new TraceIdRatioBasedSampler(settings.share),
   });
