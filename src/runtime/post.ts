@@ -46,6 +46,9 @@ export async function post({ url, headers, body, gzip, tls, signal }: PostOption
 }
 
 async function beginningOf(response: Response): Promise<Uint8Array> {
+  const length = Number(response.headers.get("Content-Length") ?? Number.NaN);
+  // The usual answer, without the memory that reading piece by piece costs.
+  if (length <= LARGEST_ANSWER_BYTES) return new Uint8Array(await response.arrayBuffer());
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const piece of response.body ?? []) {

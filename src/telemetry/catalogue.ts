@@ -47,7 +47,7 @@ function counters(tally: Tally): Metric[] {
       { labels: NONE, value: tally.claimed },
     ]),
     counter("oz_worker_tasks_rejected_total", "Assignments turned down at the worker's limit", () => [
-      { labels: { reason: "at_capacity" }, value: tally.rejectedAtCapacity },
+      { labels: AT_CAPACITY, value: tally.rejectedAtCapacity },
     ]),
     counter("oz_worker_tasks_completed_total", "Tasks that ended, by how they ended", () =>
       results.map(({ result, labels }) => ({ labels, value: tally.completed[result] })),
@@ -59,8 +59,8 @@ function counters(tally: Tally): Metric[] {
       "oz_worker_websocket_reconnects_total",
       "Attempts to connect to the control plane again, by why they were needed",
       () => [
-        { labels: { reason: "dial_failed" }, value: tally.reconnects.dialFailed },
-        { labels: { reason: "remote_close" }, value: tally.reconnects.remoteClose },
+        { labels: DIAL_FAILED, value: tally.reconnects.dialFailed },
+        { labels: REMOTE_CLOSE, value: tally.reconnects.remoteClose },
       ],
     ),
   ];
@@ -152,6 +152,9 @@ function additions(tally: Tally, worker: WorkerFigures): Metric[] {
 
 /** A label, by the name that it has outside. */
 const WORKER_ID = "worker_id";
+const AT_CAPACITY = { reason: "at_capacity" } as const satisfies Labels;
+const DIAL_FAILED = { reason: "dial_failed" } as const satisfies Labels;
+const REMOTE_CLOSE = { reason: "remote_close" } as const satisfies Labels;
 const NONE = {} as const satisfies Labels;
 
 function counter(name: string, help: string, points: () => Point<number>[]): Metric {
