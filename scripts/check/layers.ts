@@ -52,6 +52,7 @@ const SETTINGS_TYPES = "src/config/settings.ts";
 /** Packages that stay where they are; the rest of the program does not know their types. */
 const PACKAGE_HOMES: readonly { readonly name: RegExp; readonly home: RegExp; readonly where: string }[] = [
   { name: /^@kubernetes\//, home: /^src\/backends\/kubernetes\//, where: "src/backends/kubernetes" },
+  { name: /^@grpc\//, home: /^src\/telemetry\//, where: "src/telemetry" },
   { name: /^@opentelemetry\//, home: /^src\/telemetry\//, where: "src/telemetry" },
   { name: /^node:sqlite$/, home: /^src\/journal\//, where: "src/journal" },
   { name: /^consola/, home: /^src\/logging\//, where: "src/logging" },

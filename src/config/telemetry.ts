@@ -21,6 +21,8 @@ export interface OtlpSettings {
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly gzip: boolean;
+  /** Without TLS where the endpoint has no scheme that says so. */
+  readonly insecure: boolean;
   /** Paths of PEM files. */
   readonly certificate: string | null;
   readonly clientCertificate: string | null;
@@ -138,6 +140,7 @@ function chooseOtlp(all: OtelEnvironment, signal: string, path: string, used: bo
     },
     timeoutMs: otel.number(names("TIMEOUT"), 10_000, 1),
     gzip: compression === "gzip",
+    insecure: otel.first(...names("INSECURE"))?.value.toLowerCase() === "true",
     certificate: otel.first(...names("CERTIFICATE"))?.value ?? null,
     clientCertificate: otel.first(...names("CLIENT_CERTIFICATE"))?.value ?? null,
     clientKey: otel.first(...names("CLIENT_KEY"))?.value ?? null,

@@ -1,4 +1,4 @@
-/** An exporter for OTLP over HTTP, of metrics or of spans: their encoding is the SDK's, the way is ours. */
+/** An exporter for OTLP, of metrics or of spans: their encoding is the SDK's, the way is ours. */
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { ISerializer } from "@opentelemetry/otlp-transformer";
 import { wordsOf } from "../logging/words-of.ts";
@@ -49,6 +49,7 @@ export class OtlpExporter<Items> {
     this.sender.hurry();
     await this.forceFlush();
     this.trouble.stopped();
+    this.sender.close();
   }
 
   private async deliver(items: Items): Promise<void> {

@@ -3,10 +3,9 @@ import { JsonMetricsSerializer, ProtobufMetricsSerializer } from "@opentelemetry
 import type { Logger } from "../logging/logger.ts";
 import { ExportTrouble } from "./export-trouble.ts";
 import { openReader, type ReaderOptions } from "./metric-reader.ts";
+import { openSender } from "./open-sender.ts";
 import { OtlpExporter } from "./otlp-exporter.ts";
-import { OtlpSender } from "./otlp-sender.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { WatchedExporter } from "./watched-exporter.ts";
 
 const NO_COLLECTOR = "set OTEL_EXPORTER_OTLP_ENDPOINT to a collector, or OTEL_METRICS_EXPORTER=none";
 
@@ -16,14 +15,10 @@ export interface OtlpMetricsOptions extends ReaderOptions {
 
 /** Rejects when the settings name a file that cannot be read. */
 export async function openOtlpMetrics(options: OtlpMetricsOptions): Promise<Pipeline> {
-  const { otlp } = options.settings;
-  const trouble = new ExportTrouble(options.log, "metrics", NO_COLLECTOR);
-  if (otlp.protocol === "grpc") {
-    const { grpcMetricExporter, listenToGrpc } = await import("./otlp-grpc.ts");
-    listenToGrpc(options.log, trouble);
-    return openReader(options, new WatchedExporter(grpcMetricExporter(otlp), trouble), () => {});
-  }
+  const { settings, resource, log } = options;
+  const { otlp } = settings;
+  const sender = await openSender(otlp, "metrics", resource.version);
   const serializer = otlp.protocol === "http/json" ? JsonMetricsSerializer : ProtobufMetricsSerializer;
-  const sender = new OtlpSender(otlp, `oz-agent-worker/${options.resource.version}`);
+  const trouble = new ExportTrouble(log, "metrics", NO_COLLECTOR);
   return openReader(options, new OtlpExporter(serializer, sender, trouble), () => sender.hurry());
 }

@@ -6,6 +6,7 @@ import {
   ConsoleSpanExporter,
   type ReadableSpan,
   SimpleSpanProcessor,
+  type SpanExporter,
   type SpanProcessor,
   TraceIdRatioBasedSampler,
   TracerProvider,
@@ -15,12 +16,11 @@ import type { Logger } from "../logging/logger.ts";
 import type { Redact } from "../logging/redact.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { ExportTrouble } from "./export-trouble.ts";
+import { openSender } from "./open-sender.ts";
 import { OtlpExporter } from "./otlp-exporter.ts";
-import { OtlpSender } from "./otlp-sender.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { describeWorker, type ResourceInput } from "./resource.ts";
 import { TaskSpans } from "./task-spans.ts";
-import { type Exporter, WatchedExporter } from "./watched-exporter.ts";
 
 export interface TracesOptions {
   readonly settings: TracesSettings;
@@ -86,21 +86,18 @@ async function openWay(exporter: TracesExporter, options: TracesOptions): Promis
 
 async function openOtlp({ settings, resource, log }: TracesOptions): Promise<Way> {
   const { otlp, batch } = settings;
-  const hint = "set OTEL_EXPORTER_OTLP_ENDPOINT to a collector, or OTEL_TRACES_EXPORTER=none";
-  const trouble = new ExportTrouble(log, "traces", hint);
-  if (otlp.protocol === "grpc") {
-    const { grpcSpanExporter, listenToGrpc } = await import("./otlp-grpc.ts");
-    listenToGrpc(log, trouble);
-    const exporter = new WatchedExporter(grpcSpanExporter(otlp), trouble);
-    return { processor: batched(exporter, batch), hurry: () => {} };
-  }
+  const sender = await openSender(otlp, "traces", resource.version);
   const serializer = otlp.protocol === "http/json" ? JsonTraceSerializer : ProtobufTraceSerializer;
-  const sender = new OtlpSender(otlp, `oz-agent-worker/${resource.version}`);
-  const exporter = new OtlpExporter<ReadableSpan[]>(serializer, sender, trouble);
+  const hint = "set OTEL_EXPORTER_OTLP_ENDPOINT to a collector, or OTEL_TRACES_EXPORTER=none";
+  const exporter = new OtlpExporter<ReadableSpan[]>(
+    serializer,
+    sender,
+    new ExportTrouble(log, "traces", hint),
+  );
   return { processor: batched(exporter, batch), hurry: () => sender.hurry() };
 }
 
-function batched(exporter: Exporter<ReadableSpan[]>, batch: TracesSettings["batch"]): SpanProcessor {
+function batched(exporter: SpanExporter, batch: TracesSettings["batch"]): SpanProcessor {
   return new BatchSpanProcessor({
     exporter,
     scheduledDelayMillis: batch.delayMs,
