@@ -3,6 +3,7 @@
  */
 import type { LogFormat, LogLevel } from "../logging/logger.ts";
 import type { KeySource } from "./key-source.ts";
+import type { TelemetrySettings } from "./telemetry.ts";
 
 /** A variable for the tasks, value resolved (a bare name took the worker's own value at start). */
 export interface EnvironmentVariable {
@@ -30,9 +31,18 @@ export interface Settings {
   readonly maxTaskDurationMs: number | null;
   /** A private CA in PEM, trusted beside the system's. */
   readonly caFile: string | null;
+  readonly telemetry: TelemetrySettings;
+  /** Where health is told; null: nowhere. */
+  readonly healthAddress: ListenAddress | null;
   readonly webSocketUrl: string;
   readonly serverRootUrl: string;
   readonly sessionSharingServerUrl: string | null;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
 }
 
 export type BackendSettings = DirectSettings | DockerSettings | KubernetesSettings | CommandSettings;

@@ -39,8 +39,9 @@ function problems(
 
 describe("defaults", () => {
   test("hold where nobody says otherwise", () => {
-    const { key, ...rest } = settings([]);
+    const { key, telemetry, ...rest } = settings([]);
     expect(key.label).toBe("--api-key");
+    expect(telemetry.metrics.exporters).toEqual(["otlp"]);
     expect(rest).toEqual({
       workerId: "w",
       backend: {
@@ -61,6 +62,7 @@ describe("defaults", () => {
       shutdownTimeoutMs: 20_000,
       maxTaskDurationMs: null,
       caFile: null,
+      healthAddress: null,
       webSocketUrl: "wss://oz.warp.dev/api/v1/selfhosted/worker/ws",
       serverRootUrl: "https://app.warp.dev",
       sessionSharingServerUrl: null,
