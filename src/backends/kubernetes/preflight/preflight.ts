@@ -1,7 +1,15 @@
 /** Tries out at start what every task will need, so that the operator learns of what is missing there. */
 import type { KubernetesSettings } from "../../../config/settings.ts";
 import type { Logger } from "../../../logging/logger.ts";
+import { wordsOf } from "../../../logging/words-of.ts";
+import { BackendUnusable } from "../../../task/backend.ts";
+import { ClusterError } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
+import { buildPreflightJob } from "./preflight-job.ts";
+import { findMissingRights, type MissingRights } from "./rights.ts";
+import { buildSampleJob } from "./sample-job.ts";
+import { placeOf, templatePathOf } from "./template-place.ts";
+import { tryJob } from "./try-job.ts";
 
 export interface PreflightContext {
   readonly workerId: string;
@@ -14,16 +22,135 @@ export interface PreflightContext {
 export interface PreflightResult {
   /** Whether the tasks' environment goes into Secrets: `task_env_secret`, and for auto what the role allows. */
   readonly envSecrets: boolean;
-  /** Whether the role allows Leases; without them only the own journal's Jobs are resumed. */
+  /** Whether the role allows Leases and to patch Jobs; else only the own journal's Jobs are resumed. */
   readonly leases: boolean;
 }
 
-/** Throws BackendUnusable with what was tried, the cluster's words and what to do. */
+/** Throws BackendUnusable with what was tried, the cluster's words and what to do; or the signal's reason. */
 export async function runPreflight(
   cluster: Cluster,
   settings: KubernetesSettings,
   context: PreflightContext,
 ): Promise<PreflightResult> {
-  await cluster.serverVersion(context.signal);
-  return { envSecrets: settings.taskEnvSecret === "always", leases: true };
+  const { signal, log } = context;
+  await reach(cluster, signal);
+  const missing = await tried(cluster, signal, "ask what the role allows", () =>
+    findMissingRights(cluster, signal),
+  );
+  const result = judgeRights(missing, cluster, settings, log);
+  await dryRun(cluster, settings, { ...context, envSecrets: result.envSecrets });
+  const { workerId } = context;
+  const job = buildPreflightJob({ settings, workerId, nanoseconds: nanosecondsNow() });
+  const { unschedulableTimeoutMs, useImageVolumes: toTheEnd } = settings;
+  await tried(cluster, signal, "run the preflight Job", () =>
+    tryJob(cluster, job, { toTheEnd, unschedulableTimeoutMs, signal }),
+  );
+  log.debug("The cluster passed the preflight", { namespace: cluster.namespace });
+  return result;
+}
+
+async function reach(cluster: Cluster, signal: AbortSignal): Promise<void> {
+  try {
+    await cluster.serverVersion(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    const { server, origin } = cluster;
+    // Somebody answered, and told apart who may ask for the version: that is all that is asked here.
+    if (error instanceof ClusterError && error.status === 403) return;
+    if (error instanceof ClusterError && error.status === 401) {
+      throw new BackendUnusable(
+        `The cluster at ${server} does not know the worker (${wordsOf(error)}); renew the credentials of ${origin}`,
+        { cause: error },
+      );
+    }
+    throw new BackendUnusable(
+      `Cannot reach the cluster at ${server} (${origin}): ${wordsOf(error)}; check the address, the network and backend.kubernetes.kubeconfig`,
+      { cause: error },
+    );
+  }
+}
+
+function judgeRights(
+  { needed, forTakingOver, forSecrets }: MissingRights,
+  cluster: Cluster,
+  { taskEnvSecret }: KubernetesSettings,
+  log: Logger,
+): PreflightResult {
+  const missing = [...needed, ...(taskEnvSecret === "always" ? forSecrets : [])];
+  if (missing.length > 0) {
+    throw new BackendUnusable(
+      `The worker's role does not allow enough in namespace "${cluster.namespace}"; grant (RBAC): ${missing.join("; ")}`,
+    );
+  }
+  const { namespace } = cluster;
+  if (forTakingOver.length > 0) {
+    log.warn("The role does not allow to take over the Jobs of dead workers: only own ones are resumed", {
+      namespace,
+      grant: forTakingOver.join("; "),
+    });
+  }
+  const envSecrets = taskEnvSecret !== "never" && forSecrets.length === 0;
+  if (taskEnvSecret === "auto" && !envSecrets) {
+    log.warn("The role does not allow to create Secrets: the tasks' variables stand readable in their Jobs", {
+      namespace,
+      grant: forSecrets.join("; "),
+    });
+  }
+  return { envSecrets, leases: forTakingOver.length === 0 };
+}
+
+/** The API server itself checks the pod template, so that it is never behind with what a PodSpec may hold. */
+async function dryRun(
+  cluster: Cluster,
+  settings: KubernetesSettings,
+  { workerId, instanceId, envSecrets, signal, log }: PreflightContext & { readonly envSecrets: boolean },
+): Promise<void> {
+  const taskId = `preflight-${nanosecondsNow()}`;
+  const sample = buildSampleJob({ settings, workerId, instanceId, envSecrets, taskId });
+  try {
+    await cluster.createJob(sample, signal, { dryRun: true });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof ClusterError)) throw unusable(cluster, "try a Job out", error);
+    if (error.status !== 400 && error.status !== 422) throw unusable(cluster, "create Jobs", error);
+    // A webhook may refuse every dry run; the API has no code for that.
+    if (/dry[- ]?run/i.test(error.message)) {
+      log.debug("The cluster refuses dry runs: the pod template is not checked", { words: error.message });
+      return;
+    }
+    const own = sample.spec?.template.spec?.initContainers?.length ?? 0;
+    const theirs = settings.podTemplate?.["initContainers"];
+    const initContainers = own - (Array.isArray(theirs) ? theirs.length : 0);
+    const path = templatePathOf(error.message, { initContainers });
+    const subject = path === null ? "backend.kubernetes" : "backend.kubernetes.pod_template";
+    throw new BackendUnusable(
+      `${placeOf(path, settings)}The cluster does not accept Jobs made from ${subject}: ${error.message}`,
+      { cause: error },
+    );
+  }
+}
+
+async function tried<T>(
+  cluster: Cluster,
+  signal: AbortSignal,
+  what: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof BackendUnusable ? error : unusable(cluster, what, error);
+  }
+}
+
+function unusable({ namespace }: Cluster, what: string, error: unknown): BackendUnusable {
+  return new BackendUnusable(
+    `Cannot ${what} in namespace "${namespace}": ${wordsOf(error)}; check that the namespace exists, and its RBAC, admission policies and quotas`,
+    { cause: error },
+  );
+}
+
+function nanosecondsNow(): bigint {
+  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
 }
