@@ -1,5 +1,5 @@
 /** The one place that names all backends; each is loaded only when it is the one. */
-import type { DirectSettings, Settings } from "../config/settings.ts";
+import type { DirectSettings, KubernetesSettings, Settings } from "../config/settings.ts";
 import type { Logger } from "../logging/logger.ts";
 import { type Backend, BackendUnusable } from "../task/backend.ts";
 import { builtInEnvironment, operatorEnvironment } from "../task/prepare.ts";
@@ -14,6 +14,8 @@ export interface BackendDependencies {
   /** The argv that starts a shim. */
   readonly shimCommand: readonly string[];
   readonly log: Logger;
+  /** Fires when the daemon is asked to stop, perhaps while it still starts. */
+  readonly stop: AbortSignal;
 }
 
 /** Throws BackendUnusable with what is wrong and what to do. */
@@ -22,8 +24,9 @@ export async function createBackend(dependencies: BackendDependencies): Promise<
   switch (backend.kind) {
     case "direct":
       return createDirect(backend, dependencies);
-    case "docker":
     case "kubernetes":
+      return createKubernetes(backend, dependencies);
+    case "docker":
     case "command":
       throw new BackendUnusable(
         `Cannot use the ${backend.kind} backend: this version does not have it yet; choose --backend direct`,
@@ -46,5 +49,21 @@ async function createDirect(backend: DirectSettings, dependencies: BackendDepend
       ...builtInEnvironment(taskId, settings.serverRootUrl),
       ...operatorEnvironment(settings),
     }),
+  });
+}
+
+async function createKubernetes(
+  backend: KubernetesSettings,
+  dependencies: BackendDependencies,
+): Promise<Backend> {
+  const { createKubernetesBackend } = await import("./kubernetes/create.ts");
+  const { settings, workerEnvironment, instanceId, log, stop } = dependencies;
+  return createKubernetesBackend(backend, {
+    workerId: settings.workerId,
+    instanceId,
+    cleanup: settings.cleanup,
+    workerEnvironment,
+    log,
+    signal: stop,
   });
 }
