@@ -26,13 +26,13 @@ const WORKER_RULES = [
   { group: "batch", resource: "jobs", verbs: ["create", "get", "list", "watch", "patch", "delete"] },
   { group: "", resource: "pods", verbs: ["get", "list", "watch"] },
   { group: "", resource: "pods/log", verbs: ["get"] },
-  { group: "", resource: "events", verbs: ["list", "watch"] },
+  { group: "", resource: "events", verbs: ["list"] },
   {
     group: "coordination.k8s.io",
     resource: "leases",
-    verbs: ["create", "get", "list", "watch", "update", "patch", "delete"],
+    verbs: ["create", "list", "patch", "delete"],
   },
-  { group: "", resource: "secrets", verbs: ["create", "patch", "delete"] },
+  { group: "", resource: "secrets", verbs: ["create"] },
 ] as const;
 
 export interface SiteWorkerOptions extends Omit<WorkerOptions, "config" | "stateDir"> {

@@ -79,9 +79,9 @@ export class LiveCluster {
     return JSON.parse(await this.kubectl("get", ...args, "-o", "json"));
   }
 
-  async apply(object: unknown): Promise<void> {
-    const child = { OZ_CLUSTER_DIR: this.#dir };
-    await runOrThrow([program, "kubectl", "apply", "-f", "-"], child, JSON.stringify(object));
+  async apply(object: unknown, ...options: readonly string[]): Promise<void> {
+    const argv = [program, "kubectl", "apply", "-f", "-", ...options];
+    await runOrThrow(argv, { OZ_CLUSTER_DIR: this.#dir }, JSON.stringify(object));
   }
 
   /** Makes an image of what is in the folder; nothing is ever pulled. */
