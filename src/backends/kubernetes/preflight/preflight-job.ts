@@ -1,5 +1,11 @@
 /** The Job that proves that pods can be made here: with the template's pod fields and nothing to do. */
-import type { V1Container, V1Job, V1PodSpec } from "@kubernetes/client-node";
+import type {
+  V1Container,
+  V1Job,
+  V1PodSecurityContext,
+  V1PodSpec,
+  V1SecurityContext,
+} from "@kubernetes/client-node";
 import type { KubernetesSettings } from "../../../config/settings.ts";
 import { labelValueOf, WORKER_ID_LABEL, workerHashOf } from "../job/labels.ts";
 import { readPodTemplate } from "../job/pod-template.ts";
@@ -44,28 +50,40 @@ export function buildPreflightJob({ settings, workerId, nanoseconds }: Preflight
 }
 
 function podSpec(settings: KubernetesSettings): V1PodSpec {
-  const { fields, volumes } = readPodTemplate(settings.podTemplate);
+  const { fields, volumes, task } = readPodTemplate(settings.podTemplate);
   const { initContainers: _, ...podFields } = fields;
-  const root: V1Container = { ...container("init", settings), securityContext: rootContextOf(fields) };
   const spec = { ...podFields, restartPolicy: "Never" };
-  if (!settings.useImageVolumes) {
-    return {
-      ...spec,
-      initContainers: [root],
-      containers: [container("main", settings)],
-      volumes: [...volumes],
-    };
-  }
-  // It has to run to its end, and no task of such a worker needs root.
-  const asNobody =
-    fields.securityContext?.runAsNonRoot === true && fields.securityContext.runAsUser === undefined;
   const main: V1Container = {
     ...container("main", settings),
-    ...(asNobody ? { securityContext: { runAsUser: NOBODY } } : {}),
-    volumeMounts: [{ name: "sidecar-image", mountPath: IMAGE_MOUNT, readOnly: true }],
+    ...(task.securityContext ? { securityContext: task.securityContext } : {}),
   };
+  if (!settings.useImageVolumes) {
+    const root = { ...container("init", settings), securityContext: rootContextOf(fields) };
+    return { ...spec, initContainers: [root], containers: [main], volumes: [...volumes] };
+  }
+  // No task of such a worker needs root.
   const image = { reference: settings.preflightImage, pullPolicy: settings.imagePullPolicy };
-  return { ...spec, containers: [main], volumes: [...volumes, { name: "sidecar-image", image }] };
+  return {
+    ...spec,
+    containers: [
+      {
+        ...main,
+        ...nobody(fields.securityContext, task.securityContext),
+        volumeMounts: [{ name: "sidecar-image", mountPath: IMAGE_MOUNT, readOnly: true }],
+      },
+    ],
+    volumes: [...volumes, { name: "sidecar-image", image }],
+  };
+}
+
+/** It has to run to its end, and the preflight's image does not say whose it is. */
+function nobody(
+  pod: V1PodSecurityContext | undefined,
+  container: V1SecurityContext | undefined,
+): { securityContext?: V1SecurityContext } {
+  const notRoot = container?.runAsNonRoot ?? pod?.runAsNonRoot ?? false;
+  if (!notRoot || (container?.runAsUser ?? pod?.runAsUser) !== undefined) return {};
+  return { securityContext: { ...container, runAsUser: NOBODY } };
 }
 
 function container(name: string, settings: KubernetesSettings): V1Container {

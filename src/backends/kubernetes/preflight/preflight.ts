@@ -1,14 +1,16 @@
 /** Tries out at start what every task will need, so that the operator learns of what is missing there. */
+import type { V1Job } from "@kubernetes/client-node";
 import type { KubernetesSettings } from "../../../config/settings.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { BackendUnusable } from "../../../task/backend.ts";
 import { ClusterError } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
+import { readPodTemplate } from "../job/pod-template.ts";
+import { configPlaceOf } from "./config-place.ts";
 import { buildPreflightJob } from "./preflight-job.ts";
 import { findMissingRights, type MissingRights } from "./rights.ts";
 import { buildSampleJob } from "./sample-job.ts";
-import { placeOf, templatePathOf } from "./template-place.ts";
 import { tryJob } from "./try-job.ts";
 
 export interface PreflightContext {
@@ -118,16 +120,17 @@ async function dryRun(
       log.debug("The cluster refuses dry runs: the pod template is not checked", { words: error.message });
       return;
     }
-    const own = sample.spec?.template.spec?.initContainers?.length ?? 0;
-    const theirs = settings.podTemplate?.["initContainers"];
-    const initContainers = own - (Array.isArray(theirs) ? theirs.length : 0);
-    const path = templatePathOf(error.message, { initContainers });
-    const subject = path === null ? "backend.kubernetes" : "backend.kubernetes.pod_template";
+    const { setting, place } = configPlaceOf(error.message, ownInitContainers(sample, settings), settings);
     throw new BackendUnusable(
-      `${placeOf(path, settings)}The cluster does not accept Jobs made from ${subject}: ${error.message}`,
+      `${place === null ? "" : `${place}: `}The cluster does not accept Jobs made from ${setting}: ${error.message}`,
       { cause: error },
     );
   }
+}
+
+function ownInitContainers(sample: V1Job, { podTemplate }: KubernetesSettings): number {
+  const all = sample.spec?.template.spec?.initContainers?.length ?? 0;
+  return all - readPodTemplate(podTemplate).initContainers.length;
 }
 
 async function tried<T>(

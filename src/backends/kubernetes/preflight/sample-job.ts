@@ -17,14 +17,13 @@ export interface SampleInput {
 
 export function buildSampleJob({ settings, workerId, instanceId, envSecrets, taskId }: SampleInput): V1Job {
   const environment = Object.fromEntries(settings.environment.map(({ name, value }) => [name, value]));
-  const job = buildJob({
+  return buildJob({
     task: { assignment: sampleAssignment(taskId, settings), argv: ["agent", "run"], environment },
     settings,
     workerId,
     instanceId,
     envSecretName: envSecrets ? envSecretNameOf(jobNameOf(taskId, "")) : null,
   });
-  return job;
 }
 
 /** With a sidecar, so that volumes and init containers are tried too. */
