@@ -113,7 +113,7 @@ describe.skipIf(noCluster !== null)("the Helm chart", () => {
   );
 
   test.each(Object.entries(REFUSED))("refuses %s", async (_name, [values, says]) => {
-    expect(render(values)).rejects.toThrow(says);
+    await expect(render(values)).rejects.toThrow(says);
   });
 
   test("runs the worker without root, without capabilities and on a read-only root file system", async () => {
