@@ -83,7 +83,11 @@ const CASES: Readonly<Record<string, Case>> = {
     says: /setup/,
   },
   "a volume that cannot be mounted": {
-    worker: { pod: { volumes: [{ name: "gone", secret: { secretName: "no-such-secret" } }] } },
+    // Mounted, too: the kubelet does not care for a volume that no container wants.
+    worker: {
+      pod: { volumes: [{ name: "gone", secret: { secretName: "no-such-secret" } }] },
+      task: { volumeMounts: [{ name: "gone", mountPath: "/gone" }] },
+    },
     state: "failed",
     reason: "volume_mount",
     says: /no-such-secret/,
@@ -99,8 +103,8 @@ const CASES: Readonly<Record<string, Case>> = {
     state: "completed",
   },
   "a restartable sidecar that crashes, and an agent that fails by itself": {
-    env: { AGENT_EXIT: "3", AGENT_SLEEP: "1" },
-    worker: { pod: restartable("exit 42") },
+    env: { AGENT_EXIT: "3", AGENT_SLEEP: "3" },
+    worker: { pod: restartable("sleep 2; exit 42") },
     state: "failed",
     reason: "container_exit",
     exitCode: 3,

@@ -87,6 +87,7 @@ failSwapOn: false
 resolvConf: $state/resolv.conf
 clusterDNS: ["$net.1"]
 clusterDomain: cluster.local
+volumeStatsAggPeriod: 5s
 podLogsDir: $state/pod-logs
 volumePluginDir: $state/kubelet-plugins
 evictionHard: {memory.available: "0%", nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%", imagefs.inodesFree: "0%"}
