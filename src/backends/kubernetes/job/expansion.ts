@@ -5,5 +5,6 @@
  * touched by it. Source: k8s.io/kubernetes/third_party/forked/golang/expansion.
  */
 export function literal(text: string): string {
-  return text.replace(/\$(?=\$|\([^\s)]+\))/g, "$$$$");
+  // What stands in brackets with white space in it is no name, and is passed over as a whole.
+  return text.replace(/\$(?=\$|\([^\s)]+\))|\$\([^)]*\)/g, (found) => (found === "$" ? "$$" : found));
 }
