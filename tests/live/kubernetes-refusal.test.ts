@@ -62,8 +62,8 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   "a pod template that asks for an amount that is none": {
     worker: () => ({ task: { resources: { limits: { memory: "much" } } } }),
-    status: 1,
-    says: [/much|quantit/],
+    status: 2,
+    says: [/pod_template\.containers\[0\]\.resources\.limits\.memory.*"much"/],
   },
   "a preflight with an amount that is none": {
     worker: () => ({ kubernetes: { preflight_resources: { limits: { memory: "1 GB" } } } }),

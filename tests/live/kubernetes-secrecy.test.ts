@@ -17,7 +17,7 @@ describe.skipIf(noCluster !== null)("the environment of a task on a real cluster
         kubernetes: { task_env_secret: "always", setup_command: "true" },
       });
       const [run] = await site.hold(1, {
-        env: { API_TOKEN: VALUE, "WITH\tODD": "x", MULTI: `${VALUE}\nline` },
+        env: { API_TOKEN: VALUE, VERBATIM: "$(TASK_ID) $$(X) `id`", MULTI: `${VALUE}\nline` },
       });
       if (!run) throw new Error("one task was asked for");
       const own = ["-n", site.namespace];
@@ -36,6 +36,7 @@ describe.skipIf(noCluster !== null)("the environment of a task on a real cluster
       run.release();
       expect((await site.ended(run)).state).toBe("completed");
       expect(run.env).toMatchObject({
+        VERBATIM: "$(TASK_ID) $$(X) `id`",
         API_TOKEN: VALUE,
         MULTI: `${VALUE}\nline`,
         FROM_FLAG: `${VALUE}-flag`,
