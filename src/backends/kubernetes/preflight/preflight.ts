@@ -11,7 +11,7 @@ import { configPlaceOf } from "./config-place.ts";
 import { buildPreflightJob } from "./preflight-job.ts";
 import { findMissingRights, type MissingRights } from "./rights.ts";
 import { buildSampleJob } from "./sample-job.ts";
-import { tryJob } from "./try-job.ts";
+import { TRIAL_LIMITS, tryJob } from "./try-job.ts";
 
 export interface PreflightContext {
   readonly workerId: string;
@@ -45,7 +45,7 @@ export async function runPreflight(
   const job = buildPreflightJob({ settings, workerId, nanoseconds: nanosecondsNow() });
   const { unschedulableTimeoutMs, useImageVolumes: toTheEnd } = settings;
   await tried(cluster, signal, "run the preflight Job", () =>
-    tryJob(cluster, job, { toTheEnd, unschedulableTimeoutMs, signal }),
+    tryJob(cluster, job, { toTheEnd, unschedulableTimeoutMs, limits: TRIAL_LIMITS, signal }),
   );
   log.debug("The cluster passed the preflight", { namespace: cluster.namespace });
   return result;

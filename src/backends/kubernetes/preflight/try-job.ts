@@ -6,9 +6,8 @@ import type { Cluster } from "../cluster.ts";
 import { classify } from "../verdict/classify.ts";
 import { PREFLIGHT_LABEL } from "./preflight-job.ts";
 
-const POD_WITHIN_MS = 15_000;
-/** With the pull of an image in it. */
-const END_WITHIN_MS = 180_000;
+/** How long a pod may take to exist, and to end, with the pull of an image in it. */
+export const TRIAL_LIMITS = { podWithinMs: 15_000, endWithinMs: 180_000 } as const;
 const CLEANUP_MS = 5000;
 /** Nobody can watch what exists for less than a second; each look takes longer to come than the one before. */
 const FIRST_LOOK_MS = 50;
@@ -18,6 +17,7 @@ export interface TrialOptions {
   /** False: its pod has to exist; true: it has to run to its end. */
   readonly toTheEnd: boolean;
   readonly unschedulableTimeoutMs: number | null;
+  readonly limits: { readonly podWithinMs: number; readonly endWithinMs: number };
   readonly signal: AbortSignal;
 }
 
@@ -34,9 +34,8 @@ export async function tryJob(cluster: Cluster, job: V1Job, options: TrialOptions
   }
 }
 
-async function follow(trial: Trial, { toTheEnd, signal }: TrialOptions): Promise<void> {
+async function follow(trial: Trial, { toTheEnd, limits, signal }: TrialOptions): Promise<void> {
   const began = performance.now();
-  const limitMs = toTheEnd ? END_WITHIN_MS : POD_WITHIN_MS;
   for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS)) {
     await pause(pauseMs, signal);
     signal.throwIfAborted();
@@ -44,8 +43,9 @@ async function follow(trial: Trial, { toTheEnd, signal }: TrialOptions): Promise
     if (pods.length === 0) await trial.failWhenRefused();
     else if (!toTheEnd || (await trial.hasCompleted(pods))) return;
     const spentMs = performance.now() - began;
-    if (pods.length === 0 && spentMs > POD_WITHIN_MS) throw trial.tooLate("got no pod", POD_WITHIN_MS);
-    if (spentMs > limitMs) throw trial.tooLate("did not complete", limitMs);
+    const limitMs = pods.length === 0 ? limits.podWithinMs : limits.endWithinMs;
+    if (spentMs > limitMs)
+      throw trial.tooLate(pods.length === 0 ? "got no pod" : "did not complete", limitMs);
   }
 }
 
