@@ -8,9 +8,6 @@ import { ClusterSite, TASK_TIMEOUT_MS } from "../support/live-cluster-site.ts";
 import { eventually } from "../support/wait.ts";
 import type { WorkerProcess } from "../support/worker-process.ts";
 
-/** A Lease has to expire, and somebody has to see it. */
-const TAKE_OVER_TIMEOUT_MS = 120_000;
-
 async function killHard(worker: WorkerProcess): Promise<void> {
   worker.kill("SIGKILL");
   await worker.exited;
@@ -45,42 +42,6 @@ describe.skipIf(noCluster !== null)("on a real cluster", () => {
     expect(second.running).toBe(true);
     await first[Symbol.asyncDispose]();
   }, 150_000);
-
-  test("of two workers of one id, the one that stays reports the Jobs of the one that is gone, each once", async () => {
-    await using site = await ClusterSite.create();
-    await using stays = await site.start({ state: "one" });
-    const goes = await site.start({ state: "two" });
-    const runs = await site.hold(6, { env: { AGENT_EXIT: "3" } });
-    // They are connected in this order, and each is offered every second task.
-    const isForeign = (run: AgentRun) => site.plane.task(taskIdOf(run))?.connection === 2;
-    const foreign = runs.filter(isForeign);
-    const own = runs.filter((run) => !isForeign(run));
-    expect([own.length, foreign.length]).toEqual([3, 3]);
-    const instances = async () =>
-      new Map(
-        (await site.jobs()).map(({ metadata }) => [
-          metadata.labels["oz-task-id"],
-          metadata.labels["oz-instance"],
-        ]),
-      );
-    const before = await instances();
-    await killHard(goes);
-    for (const run of foreign) run.release();
-    for (const run of foreign) {
-      const ended = { timeoutMs: TAKE_OVER_TIMEOUT_MS };
-      const { exitCode } = await site.plane.waitForTask(taskIdOf(run), [], ended);
-      expect(exitCode).toBe(3);
-    }
-    // Nobody took what belongs to a worker that lives.
-    expect(own.every((run) => !run.ended && site.terminals(taskIdOf(run)).length === 0)).toBe(true);
-    const after = await instances();
-    for (const run of own) expect(after.get(taskIdOf(run))).toBe(before.get(taskIdOf(run)));
-    for (const run of own) run.release();
-    for (const run of own) expect((await site.ended(run)).exitCode).toBe(3);
-    expectOnce(site, runs);
-    expect(stays.running).toBe(true);
-    await goes[Symbol.asyncDispose]();
-  }, 240_000);
 
   test("tasks go on while the API server is gone, and are reported once it is back", async () => {
     await using site = await ClusterSite.create();
