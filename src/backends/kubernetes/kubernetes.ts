@@ -22,6 +22,7 @@ import type { TaskSpec } from "../../task/prepare.ts";
 import type { Cluster } from "./cluster.ts";
 import { envSecretNameOf } from "./job/env-secret.ts";
 import { buildJob } from "./job/job.ts";
+import { jobNameOf } from "./job/name.ts";
 import { mark } from "./ownership/marks.ts";
 import type { Ownership } from "./ownership/ownership.ts";
 import { type CreateContext, createEnvSecret, createJob } from "./run/create-job.ts";
@@ -66,6 +67,8 @@ export class KubernetesBackend implements Backend {
 
   async run(task: TaskSpec, context: RunContext): Promise<Completion> {
     const ref = refOf(task);
+    // From before it is there: even what ends and goes in the same moment is seen.
+    using _ = this.options.observatory.follow(jobNameOf(ref.taskId, ref.executionId));
     const created = this.create(task, ref, context);
     this.creating.add(created);
     const handle = await context.step("create", () => created).finally(() => this.creating.delete(created));

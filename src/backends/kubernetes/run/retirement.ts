@@ -75,10 +75,19 @@ export class Retirement implements AsyncDisposable {
         await this.cluster.patchJob(name, endedPatch(uid), signal);
         return;
       case "end":
-        await this.cluster.patchJob(name, { ...endedPatch(uid), ...PASSED_DEADLINE }, signal);
+        await this.end(name, uid, signal);
         return;
       default:
         what satisfies never;
+    }
+  }
+  private async end(name: string, uid: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.cluster.patchJob(name, { ...endedPatch(uid), ...PASSED_DEADLINE }, signal);
+    } catch (error) {
+      // Better gone than running on after its task was reported.
+      if (!isStatus(error, 403)) throw error;
+      await this.cluster.deleteJob(name, signal, { uid });
     }
   }
 }

@@ -34,6 +34,8 @@ export class JobStore {
     },
     put: (job) => {
       const entry = this.entry(job.metadata?.name ?? "");
+      // What is gone does not come back: this is an answer or a list that was late.
+      if (entry.lastJob !== null && entry.lastJob.metadata?.uid === job.metadata?.uid) return false;
       if (!isNewer(job, entry.job)) return false;
       entry.job = job;
       this.tell(entry);
