@@ -163,7 +163,7 @@ describe("a task on Kubernetes", () => {
     const lost = once(creates("secrets"));
     cluster.api.fault = (call) => (lost(call) ? "lost" : null);
     const task = rig.run("t-1");
-    await cluster.api.until(() => task.handles.at(-1)?.["ready"] === true, "the task to be ready");
+    await eventually(() => task.handles.at(-1)?.["ready"] === true, "the task to be ready");
     expect(cluster.api.store.list("secrets")).toHaveLength(1);
   });
 

@@ -109,6 +109,12 @@ export class FakeApiServer implements AsyncDisposable {
     await closed;
   }
 
+  /** As the server does it every few minutes: what was written comes through. */
+  endWatches(): void {
+    for (const { response } of this.#watches) response.end();
+    this.#watches.clear();
+  }
+
   cutWatches(): void {
     for (const { response } of this.#watches) response.socket?.destroy();
     this.#watches.clear();
@@ -123,6 +129,10 @@ export class FakeApiServer implements AsyncDisposable {
     for (const watch of this.#watches) {
       if (watch.resource === resource) watch.response.write(`${JSON.stringify(event)}\n`);
     }
+  }
+
+  sendRaw(text: string): void {
+    for (const { response } of this.#watches) response.write(text);
   }
 
   callsOf(verb: string, resource: string): readonly ApiCall[] {

@@ -1,4 +1,5 @@
 /** The Kubernetes backend as the scheduler uses it, and all that it says and keeps. */
+import { jest } from "bun:test";
 import { createKubernetesBackend } from "../../src/backends/kubernetes/create.ts";
 import type { KubernetesBackend } from "../../src/backends/kubernetes/kubernetes.ts";
 import type { KubernetesSettings } from "../../src/config/settings.ts";
@@ -95,4 +96,33 @@ export class KubernetesRig implements AsyncDisposable {
     ended.catch(() => {});
     return { taskId, executionId, handles, ended, stop: (why) => stop.abort(new TaskStopped(why)) };
   }
+}
+
+/**
+ * Under fake timers: lets time pass in small steps, and between them lets what is on its way to the
+ * server and back arrive, until `probe` holds.
+ */
+export async function passTime<T>(
+  cluster: FakeCluster,
+  probe: () => T | null | undefined | false,
+  { stepMs = 500, mostMs = 120_000 }: { readonly stepMs?: number; readonly mostMs?: number } = {},
+): Promise<T> {
+  for (let passedMs = 0; passedMs <= mostMs; passedMs += stepMs) {
+    const found = probe();
+    if (found !== null && found !== undefined && found !== false) return found;
+    jest.advanceTimersByTime(stepMs);
+    for (let turn = 0; turn < 3; turn++) await cluster.turn();
+  }
+  throw new Error(`it did not come about within ${mostMs} ms of fake time`);
+}
+
+/** Settles with `work`, letting fake time pass for it. */
+export async function passTimeFor<T>(cluster: FakeCluster, work: Promise<T>): Promise<T> {
+  let settled = false;
+  const mark = () => {
+    settled = true;
+  };
+  work.then(mark, mark);
+  await passTime(cluster, () => settled, { stepMs: 50 });
+  return work;
 }
