@@ -66,7 +66,7 @@ function sidecarsOf(assignment: Assignment, settings: KubernetesSettings): reado
   const sidecars = listSidecars({
     ...assignment,
     sidecarImage: settings.sidecarImage ?? assignment.sidecarImage,
-  });
+  }).map((sidecar) => ({ ...sidecar, mountPath: plainPath(sidecar.mountPath) }));
   const harness = assignment.task.snapshot?.harness ?? "";
   const image = Object.hasOwn(settings.codingCliSidecars, harness)
     ? settings.codingCliSidecars[harness]
@@ -77,6 +77,12 @@ function sidecarsOf(assignment: Assignment, settings: KubernetesSettings): reado
     return [...sidecars, { image, mountPath, readWrite: false }];
   }
   return sidecars.map((sidecar) => (sidecar.mountPath === mountPath ? { ...sidecar, image } : sidecar));
+}
+
+/** `//workspace/` is `/workspace`. */
+function plainPath(path: string): string {
+  const plain = path.replace(/\/+/g, "/");
+  return plain.length > 1 ? plain.replace(/\/$/, "") : plain;
 }
 
 function refuseUnmountable({ image, mountPath, readWrite }: Sidecar, settings: KubernetesSettings): void {
@@ -91,5 +97,5 @@ function refuseUnmountable({ image, mountPath, readWrite }: Sidecar, settings: K
 }
 
 function unusable(why: string): TaskFailure {
-  return new TaskFailure("sidecar_prep", `Cannot prepare the task's sidecars: ${why}`);
+  return new TaskFailure("sidecar_prep", `cannot use a sidecar: ${why}`);
 }

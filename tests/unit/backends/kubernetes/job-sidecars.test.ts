@@ -104,10 +104,10 @@ describe("sidecars", () => {
   test.each([
     ["at the workspace", [sidecar({ mountPath: "/workspace" })], {}, "/workspace"],
     ["at the workspace, written otherwise", [sidecar({ mountPath: "//workspace/" })], {}, "/workspace"],
-    ["at the agent's place", [sidecar({ mountPath: "/agent" })], {}, '"/agent"'],
-    ["at one place twice", [sidecar(), sidecar({ mountPath: "/more/" })], {}, '"/more"'],
-    ["without an image", [sidecar({ image: "" })], {}, "names no image"],
-    ["without a place", [sidecar({ mountPath: "" })], {}, "names no mount path"],
+    ["at the agent's place", [sidecar({ mountPath: "/agent" })], {}, "/agent"],
+    ["at one place twice", [sidecar(), sidecar({ mountPath: "/more/" })], {}, "/more"],
+    ["without an image", [sidecar({ image: "" })], {}, "no image"],
+    ["without a place", [sidecar({ mountPath: "" })], {}, "no mount path"],
     [
       "writable and an image volume",
       [sidecar({ readWrite: true })],
