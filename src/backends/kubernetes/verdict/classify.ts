@@ -52,7 +52,7 @@ function ofPods(rule: (view: JobView, pod: V1Pod) => Verdict | null): Rule {
 
 function evicted(view: JobView, pod: V1Pod): Verdict | null {
   if (pod.status?.reason !== "Evicted") return null;
-  const message = withWords(`The cluster evicted ${podText(view, pod)}`, reasonText(pod.status));
+  const message = withWords(`the cluster evicted ${podText(view, pod)}`, reasonText(pod.status));
   return { kind: "failed", reason: "evicted", message };
 }
 
@@ -67,7 +67,7 @@ function outOfTime(view: JobView, job: V1Job): Verdict | null {
 function podOutOfTime(view: JobView, pod: V1Pod): Verdict | null {
   if (pod.status?.reason !== "DeadlineExceeded" || !hasEnded(pod)) return null;
   const head = `${podText(view, pod)} ran longer than its active deadline`;
-  const message = withWords(head.replace(/^p/, "P"), reasonText(pod.status));
+  const message = withWords(head, reasonText(pod.status));
   return { kind: "failed", reason: "active_deadline", message };
 }
 

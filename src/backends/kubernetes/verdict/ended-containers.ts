@@ -77,7 +77,7 @@ export function deadlineText(view: JobView): string {
 }
 
 function messageOf({ view, pod, container: { name, role }, how, exitStatus }: Ended): string {
-  const what = role === "init" ? "Init container" : "Container";
+  const what = role === "init" ? "init container" : "container";
   const head = `${what} "${name}" of ${podText(view, pod)} ended with exit status ${exitStatus}`;
   const hint = signalHint(pod, exitStatus);
   return [withWords(head, reasonText(how)), hint].filter((part) => part !== "").join("; ");

@@ -19,7 +19,7 @@ export function unschedulable(view: JobView, pod: V1Pod): Verdict | null {
   const since = scheduled.lastTransitionTime?.getTime() ?? view.nowMs;
   const leftMs = since + view.unschedulableTimeoutMs - view.nowMs;
   if (leftMs > 0) return { kind: "running", recheckInMs: leftMs };
-  const head = `No node takes ${podText(view, pod)} since ${Math.round((view.nowMs - since) / 1000)} s`;
+  const head = `no node takes ${podText(view, pod)} since ${Math.round((view.nowMs - since) / 1000)} s`;
   return { kind: "failed", reason: "unschedulable", message: withWords(head, reasonText(scheduled)) };
 }
 
@@ -30,7 +30,7 @@ export function unmountable(view: JobView, pod: V1Pod): Verdict | null {
     return reason === "FailedMount" && involvedObject.uid === pod.metadata?.uid;
   });
   if (event !== undefined && (phase === "Failed" || isLasting(event, view.nowMs))) {
-    const head = `A volume of ${podText(view, pod)} cannot be mounted`;
+    const head = `a volume of ${podText(view, pod)} cannot be mounted`;
     return { kind: "failed", reason: "volume_mount", message: withWords(head, reasonText(event)) };
   }
   // A pod that has failed is looked at with its events when its Job has.
@@ -52,7 +52,7 @@ export function podless(view: JobView, job: V1Job): Verdict | null {
   if (view.unschedulableTimeoutMs === null) return null;
   const leftMs = since + view.unschedulableTimeoutMs - view.nowMs;
   if (leftMs > 0) return { kind: "running", recheckInMs: leftMs };
-  const head = `The cluster creates no pod for ${jobText(view)}`;
+  const head = `the cluster creates no pod for ${jobText(view)}`;
   return { kind: "failed", reason: "job_create", message: withWords(head, reasonText(event)) };
 }
 

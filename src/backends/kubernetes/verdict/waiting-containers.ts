@@ -31,7 +31,7 @@ export function stuckContainer(view: JobView, pod: V1Pod): Verdict | null {
     const patience = patienceMs(view, pod, waiting);
     if (patience > 0) return { kind: "running", recheckInMs: patience };
     const message = withWords(
-      `${isInit(container) ? "Init container" : "Container"} "${container.name}" of ${podText(view, pod)} cannot start`,
+      `${isInit(container) ? "init container" : "container"} "${container.name}" of ${podText(view, pod)} cannot start`,
       reasonText(waiting),
     );
     const atInit = reason === "container_create" && isInit(container);
