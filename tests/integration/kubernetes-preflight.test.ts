@@ -178,6 +178,23 @@ describe("a cluster that takes no such Jobs", () => {
     expect(server.store.list("jobs")).toEqual([]);
   });
 
+  test("as the preflight's own names the setting that it was made from", async () => {
+    await using server = await startServer();
+    const configFile = await pki.dir.write(
+      "resources.yaml",
+      "backend:\n  kubernetes:\n    preflight_resources: {requests: {cpu: 2}, limits: {cpu: 1}}\n",
+    );
+    const message = 'spec.template.spec.containers[0].resources.requests: Invalid value: "2": too much';
+    server.fault = (call) => {
+      const isReal = call.verb === "create" && call.resource === "jobs" && !isDryRun(call);
+      return isReal ? { status: 422, message } : null;
+    };
+    const words = await refusalOf(preflight(server, { configFile }));
+    expect(words).toContain(`${configFile}:3:26: `);
+    expect(words).toContain("backend.kubernetes.preflight_resources");
+    expect(words).toContain(message);
+  });
+
   test("because there is no such namespace says which", async () => {
     await using server = await startServer();
     server.fault = (call) => {

@@ -6,12 +6,23 @@ const BLOCK = "backend.kubernetes";
 
 type Path = readonly (string | number)[];
 
+interface Origin {
+  readonly field: RegExp;
+  readonly setting: string;
+}
+
 /** Fields of a Job that are made from one setting each; the pod's own come from the template. */
-const SETTINGS: readonly { readonly field: RegExp; readonly setting: string }[] = [
+const SETTINGS: readonly Origin[] = [
   { field: /\blabels: /, setting: "extra_labels" },
   { field: /\bannotations: /, setting: "extra_annotations" },
   { field: /\bspec\.activeDeadlineSeconds: /, setting: "active_deadline_seconds" },
   { field: /\bspec\.ttlSecondsAfterFinished: /, setting: "ttl_seconds_after_finished" },
+];
+
+/** The same for the preflight's own Job, whose template was accepted before. */
+const PREFLIGHT_SETTINGS: readonly Origin[] = [
+  { field: /\.resources\b/, setting: "preflight_resources" },
+  { field: /\.image\b/, setting: "preflight_image" },
 ];
 
 export interface ConfigPlace {
@@ -28,19 +39,26 @@ export interface ConfigPlace {
 export function configPlaceOf(
   words: string,
   ownInitContainers: number,
-  { configFile, podTemplate }: KubernetesSettings,
+  settings: KubernetesSettings,
 ): ConfigPlace {
-  const path = podTemplate === null ? null : templatePathOf(words, ownInitContainers);
-  const setting = SETTINGS.find(({ field }) => field.test(words))?.setting;
-  const found: Path = path !== null ? ["pod_template", ...path] : setting === undefined ? [] : [setting];
+  const path = settings.podTemplate === null ? null : templatePathOf(words, ownInitContainers);
+  return placed(path === null ? originOf(words, SETTINGS) : ["pod_template", ...path], settings);
+}
+
+export function preflightPlaceOf(words: string, settings: KubernetesSettings): ConfigPlace {
+  return placed(originOf(words, PREFLIGHT_SETTINGS), settings);
+}
+
+function originOf(words: string, origins: readonly Origin[]): Path {
+  const found = origins.find(({ field }) => field.test(words));
+  return found === undefined ? [] : [found.setting];
+}
+
+function placed(found: Path, { configFile }: KubernetesSettings): ConfigPlace {
   const [key] = found;
-  return {
-    setting: key === undefined ? BLOCK : `${BLOCK}.${key}`,
-    place:
-      configFile === null || key === undefined
-        ? null
-        : placeInYaml(configFile, [...BLOCK.split("."), ...found]),
-  };
+  if (key === undefined) return { setting: BLOCK, place: null };
+  const place = configFile === null ? null : placeInYaml(configFile, [...BLOCK.split("."), ...found]);
+  return { setting: `${BLOCK}.${key}`, place };
 }
 
 /** Null: the words name nothing of the template's. */

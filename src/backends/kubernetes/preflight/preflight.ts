@@ -7,7 +7,7 @@ import { BackendUnusable } from "../../../task/backend.ts";
 import { ClusterError } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { readPodTemplate } from "../job/pod-template.ts";
-import { configPlaceOf } from "./config-place.ts";
+import { type ConfigPlace, configPlaceOf, preflightPlaceOf } from "./config-place.ts";
 import { buildPreflightJob } from "./preflight-job.ts";
 import { findMissingRights, type MissingRights } from "./rights.ts";
 import { buildSampleJob } from "./sample-job.ts";
@@ -41,14 +41,23 @@ export async function runPreflight(
   );
   const result = judgeRights(missing, cluster, settings, log);
   await dryRun(cluster, settings, { ...context, envSecrets: result.envSecrets });
-  const { workerId } = context;
-  const job = buildPreflightJob({ settings, workerId, nanoseconds: nanosecondsNow() });
-  const { unschedulableTimeoutMs, useImageVolumes: toTheEnd } = settings;
-  await tried(cluster, signal, "run the preflight Job", () =>
-    tryJob(cluster, job, { toTheEnd, unschedulableTimeoutMs, limits: TRIAL_LIMITS, signal }),
-  );
-  log.debug("The cluster passed the preflight", { namespace: cluster.namespace });
+  await tried(cluster, signal, "run the preflight Job", () => trial(cluster, settings, context));
+  log.debug("the cluster passed the preflight", { namespace: cluster.namespace });
   return result;
+}
+
+async function trial(
+  cluster: Cluster,
+  settings: KubernetesSettings,
+  { workerId, signal }: PreflightContext,
+): Promise<void> {
+  const { unschedulableTimeoutMs, useImageVolumes: toTheEnd } = settings;
+  const job = buildPreflightJob({ settings, workerId, nanoseconds: nanosecondsNow() });
+  try {
+    await tryJob(cluster, job, { toTheEnd, unschedulableTimeoutMs, limits: TRIAL_LIMITS, signal });
+  } catch (error) {
+    throw isMalformed(error) ? notAccepted(preflightPlaceOf(error.message, settings), error) : error;
+  }
 }
 
 async function reach(cluster: Cluster, signal: AbortSignal): Promise<void> {
@@ -86,14 +95,14 @@ function judgeRights(
   }
   const { namespace } = cluster;
   if (forTakingOver.length > 0) {
-    log.warn("The role does not allow to take over the Jobs of dead workers: only own ones are resumed", {
+    log.warn("the role does not allow to take over the Jobs of dead workers: only own ones are resumed", {
       namespace,
       grant: forTakingOver.join("; "),
     });
   }
   const envSecrets = taskEnvSecret !== "never" && forSecrets.length === 0;
   if (taskEnvSecret === "auto" && !envSecrets) {
-    log.warn("The role does not allow to create Secrets: the tasks' variables stand readable in their Jobs", {
+    log.warn("the role does not allow to create Secrets: the tasks' variables stand readable in their Jobs", {
       namespace,
       grant: forSecrets.join("; "),
     });
@@ -113,19 +122,31 @@ async function dryRun(
     await cluster.createJob(sample, signal, { dryRun: true });
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof ClusterError)) throw unusable(cluster, "try a Job out", error);
-    if (error.status !== 400 && error.status !== 422) throw unusable(cluster, "create Jobs", error);
+    if (!isMalformed(error)) {
+      throw unusable(cluster, error instanceof ClusterError ? "create Jobs" : "try a Job out", error);
+    }
     // A webhook may refuse every dry run; the API has no code for that.
     if (/dry[- ]?run/i.test(error.message)) {
-      log.debug("The cluster refuses dry runs: the pod template is not checked", { words: error.message });
+      log.debug("the cluster refuses dry runs: the pod template is not checked", { words: error.message });
       return;
     }
-    const { setting, place } = configPlaceOf(error.message, ownInitContainers(sample, settings), settings);
-    throw new BackendUnusable(
-      `${place === null ? "" : `${place}: `}The cluster does not accept Jobs made from ${setting}: ${error.message}`,
-      { cause: error },
-    );
+    throw notAccepted(configPlaceOf(error.message, ownInitContainers(sample, settings), settings), error);
   }
+}
+
+/** What was sent is not what the API takes, whoever sends it. */
+function isMalformed(error: unknown): error is ClusterError {
+  return error instanceof ClusterError && (error.status === 400 || error.status === 422);
+}
+
+function notAccepted({ setting, place }: ConfigPlace, error: ClusterError): BackendUnusable {
+  const where = place === null ? "" : `${place}: `;
+  return new BackendUnusable(
+    `${where}The cluster does not accept Jobs made from ${setting}: ${error.message}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 function ownInitContainers(sample: V1Job, { podTemplate }: KubernetesSettings): number {
