@@ -51,6 +51,8 @@ const RESOURCE =
 export class FakeApiServer implements AsyncDisposable {
   readonly store = new FakeApiStore();
   readonly calls: ApiCall[] = [];
+  /** Which of these calls came with a client certificate of the authority. */
+  readonly certified: boolean[] = [];
   /** Text that `pods/log` answers. */
   logs = "some output\n";
   /** Asked for each call before it is served; null: it is served. */
@@ -161,6 +163,7 @@ export class FakeApiServer implements AsyncDisposable {
     const call = await readCall(request);
     if (call === null) return answer(response, 404, status(404, "NotFound", `no ${request.url}`));
     this.calls.push(call);
+    this.certified.push("authorized" in request.socket && request.socket.authorized === true);
     try {
       const fault = this.fault(call);
       if (fault === "cut") return void request.socket.destroy();
