@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runGate } from "../check.ts";
 import { readReport } from "./junit.ts";
-import { buildServices, ServiceFolder } from "./services.ts";
 import { NOTHING, ONE_FAILED, ONE_PASSED, type Tally } from "./tally.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
@@ -41,14 +40,12 @@ export async function runFolder({ root, binary, write }: Surroundings, folder: s
     write(`skip  tests/${folder} holds no test\n`);
     return NOTHING;
   }
-  if (folder === "live") await buildServices(root, write);
-  await using services = await ServiceFolder.create();
   const scratch = await mkdtemp(join(tmpdir(), "oz-test-"));
   try {
     const outfile = join(scratch, "junit.xml");
     const options = [`--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${outfile}`];
     const argv = [process.execPath, "test", ...options, ...files.map((file) => `./${file}`)];
-    const exitCode = await runChild(root, argv, { OZ_TEST_BINARY: binary, OZ_LIVE_DIR: services.path });
+    const exitCode = await runChild(root, argv, { OZ_TEST_BINARY: binary });
     const xml = await Bun.file(outfile)
       .text()
       .catch(() => null);

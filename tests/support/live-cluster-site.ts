@@ -32,7 +32,7 @@ const WORKER_RULES = [
     resource: "leases",
     verbs: ["create", "list", "patch", "delete"],
   },
-  { group: "", resource: "secrets", verbs: ["create"] },
+  { group: "", resource: "secrets", verbs: ["create", "delete"] },
 ] as const;
 
 export interface SiteWorkerOptions extends Omit<WorkerOptions, "config" | "stateDir"> {

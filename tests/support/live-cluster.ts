@@ -1,15 +1,17 @@
 /**
- * A real Kubernetes for the live tests, started by scripts/services/cluster at the first use and gone
- * with this process. OZ_CLUSTER_DIR names one that runs already and stays.
+ * A real Kubernetes for the live tests: the one whose state is in OZ_CLUSTER_DIR, else one of this process's
+ * own, which goes down after it.
  */
 import { createHash, createSign } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { clusterService } from "../../scripts/services/cluster-service.ts";
+import { requireConsent } from "../../scripts/services/service.ts";
 
 const repository = resolve(import.meta.dir, "../..");
 const program = join(repository, "scripts/services/cluster");
-const COMMAND_TIMEOUT_MS = 60_000;
+const COMMAND_TIMEOUT_MS = 120_000;
+const BUILD_TIMEOUT_MS = 15 * 60_000;
 
 export interface Finished {
   readonly status: number;
@@ -23,10 +25,13 @@ export const noCluster: string | null = process.env["CI"] === "true" ? null : fi
 if (noCluster !== null) process.stderr.write(`skip  tests on a real cluster: ${noCluster}\n`);
 
 function findObstacle(): string | null {
-  if (process.platform !== "linux") return "the cluster needs Linux";
-  if (process.getuid?.() !== 0) return "the cluster needs root";
-  const { exitCode } = Bun.spawnSync([program, "built"], { stdout: "ignore", stderr: "ignore" });
-  return exitCode === 0 ? null : "it is not built yet, which takes minutes: scripts/services/cluster build";
+  if (process.env["OZ_CLUSTER_DIR"] !== undefined) return null;
+  try {
+    requireConsent("A Kubernetes for tests");
+    return null;
+  } catch (error) {
+    return process.env["OZ_TEST_WITHOUT_CLUSTER"] ?? String(error);
+  }
 }
 
 export class LiveCluster {
@@ -49,16 +54,9 @@ export class LiveCluster {
   }
 
   static async #start(): Promise<LiveCluster> {
-    const given = process.env["OZ_CLUSTER_DIR"];
-    const dir = given ?? join(process.env["OZ_LIVE_DIR"] ?? join(tmpdir(), "oz-live"), "cluster");
-    mkdirSync(dir, { recursive: true });
-    // However this process ends, the cluster goes down after it; the stop is for who wants to wait for that.
-    const env = given === undefined ? { OZ_CLUSTER_OWNER: String(process.pid) } : {};
-    if (given === undefined) {
-      const stop = `#!/bin/sh\nOZ_CLUSTER_DIR='${dir}' exec '${program}' down\n`;
-      writeFileSync(join(dir, "stop"), stop, { mode: 0o755 });
-    }
-    await runOrThrow([program, "up"], { OZ_CLUSTER_DIR: dir, ...env });
+    const obstacle = process.env["OZ_TEST_WITHOUT_CLUSTER"];
+    if (obstacle !== undefined) throw new Error(`There is no cluster here: ${obstacle}`);
+    const dir = process.env["OZ_CLUSTER_DIR"] ?? (await clusterService().start()).env["OZ_CLUSTER_DIR"] ?? "";
     const ask = async (what: string) =>
       (await runOrThrow([program, what], { OZ_CLUSTER_DIR: dir })).stdout.trim();
     return new LiveCluster(dir, await ask("kubeconfig"), await ask("gateway"));
@@ -130,15 +128,14 @@ export class LiveCluster {
 /** Of a program in scripts/services, which prints a path: where what it built lies. */
 export async function builtBy(script: string): Promise<string> {
   const path = join(repository, "scripts/services", script);
-  if (!existsSync(path)) throw new Error(`There is no scripts/services/${script}`);
-  return (await runOrThrow([path], {}, "", 15 * 60_000)).stdout.trim();
+  return (await runOrThrow([path], {}, "", BUILD_TIMEOUT_MS)).stdout.trim();
 }
 
 export async function run(
   argv: readonly string[],
   env: Readonly<Record<string, string>> = {},
   input = "",
-  timeoutMs = COMMAND_TIMEOUT_MS * 2,
+  timeoutMs = COMMAND_TIMEOUT_MS,
 ): Promise<Finished> {
   const child = Bun.spawn([...argv], {
     env: { ...process.env, ...env },

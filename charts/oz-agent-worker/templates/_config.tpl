@@ -43,7 +43,7 @@
 {{- $_ := set $config "idle_on_complete" . }}
 {{- end }}
 {{- if .Values.health.enabled }}
-{{- $_ := set $config "health_address" (printf "0.0.0.0:%d" (int .Values.health.port)) }}
+{{- $_ := set $config "health_address" (printf ":%d" (int .Values.health.port)) }}
 {{- end }}
 {{- toYaml (merge $config $worker.extraConfig) }}
 {{- end }}

@@ -71,11 +71,13 @@ start_controllers() {
     --secure-port 0 --profiling=false
 }
 
-# Takes the cluster down when the process that wanted it has ended, however that ended.
+# Takes the cluster down when the process that wanted it has ended, however that ended, unless that
+# process did so itself.
 start_guard() {
   [ -n "${OZ_CLUSTER_OWNER:-}" ] || return 0
-  OZ_CLUSTER_DIR=$state start_process guard sh -c 'tail --pid="$1" -f /dev/null; exec "$2" down' guard \
-    "$OZ_CLUSTER_OWNER" "$here/cluster"
+  OZ_CLUSTER_DIR=$state start_process guard sh -c \
+    'tail --pid="$1" -f /dev/null; [ ! -d "$3" ] || { "$2" down && rm -rf --one-file-system "$3"; }' guard \
+    "$OZ_CLUSTER_OWNER" "$here/cluster" "$state"
 }
 
 admin() {
@@ -88,7 +90,7 @@ is_node_ready() {
 
 cluster_down() {
   mkdir -p "$state/pids" "$state/log"
-  if is_running guard && [ "$running_pid" -ne $$ ]; then stop_process guard 0; fi
+  if is_running guard && [ "$running_pid" -ne "$PPID" ]; then stop_process guard 0; fi
   stop_process kubelet 10
   stop_process kube-scheduler 5
   stop_process kube-controller-manager 5
