@@ -131,6 +131,8 @@ function kubernetes(block: Block<"kubernetes">, { flags, host, cleanup }: Backen
     workspaceSizeLimit: set.workspace_size_limit ?? null,
     unschedulableTimeoutMs: goMs(set.unschedulable_timeout) || null,
     podTemplate: set.pod_template ?? null,
+    taskEnvSecret: set.task_env_secret,
+    configFile: flags.configFile,
     environment: resolveEnvironment([], flags.environment, host.env),
   };
 }

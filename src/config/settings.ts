@@ -94,6 +94,9 @@ export interface DockerSettings {
 export const IMAGE_PULL_POLICIES = ["Always", "Never", "IfNotPresent"] as const;
 export type ImagePullPolicy = (typeof IMAGE_PULL_POLICIES)[number];
 
+export const TASK_ENV_SECRET = ["auto", "always", "never"] as const;
+export type TaskEnvSecret = (typeof TASK_ENV_SECRET)[number];
+
 export interface KubernetesSettings {
   readonly kind: "kubernetes";
   readonly namespace: string;
@@ -124,6 +127,10 @@ export interface KubernetesSettings {
   readonly unschedulableTimeoutMs: number | null;
   /** A PodSpec, unchecked; null: an empty one. */
   readonly podTemplate: JsonObject | null;
+  /** Whether the tasks' environment goes into a Secret per Job; auto: where the role may create Secrets. */
+  readonly taskEnvSecret: TaskEnvSecret;
+  /** Where pod_template stands, for messages about it; null: nowhere. */
+  readonly configFile: string | null;
   /** The flags' entries only: the file has its pod template for that. */
   readonly environment: readonly EnvironmentVariable[];
 }

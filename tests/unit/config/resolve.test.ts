@@ -239,6 +239,8 @@ describe("the backend", () => {
       workspaceSizeLimit: null,
       unschedulableTimeoutMs: 30_000,
       podTemplate: null,
+      taskEnvSecret: "auto",
+      configFile: null,
       environment: [{ name: "A", value: "1" }],
     });
   });

@@ -55,6 +55,7 @@ const BACKENDS = {
     ttl_seconds_after_finished: 0,
     workspace_size_limit: "10Gi",
     unschedulable_timeout: "1m30s",
+    task_env_secret: "always",
     pod_template: { containers: [{ name: "task" }] },
   },
   command: {
