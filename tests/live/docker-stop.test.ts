@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { DockerSite } from "../support/live-docker-site.ts";
 import { onEachEngine } from "../support/live-services.ts";
+import { eventually } from "../support/wait.ts";
 
 /** Says when it is up, and takes its time over SIGTERM. */
 const GENTLE =
@@ -32,6 +33,8 @@ onEachEngine("stopping", ({ socket, registry }) => {
     await using site = await DockerSite.create({ socket, registry });
     await using _worker = await site.start({ flags: ["--no-cleanup"] });
     const taskId = await startTask(site, GENTLE);
+    // Before the worker knows that its task has begun there is nothing that it would keep.
+    await eventually(async () => (await site.containerOf(taskId)).State.Running, "the engine to know");
     site.plane.cancel(taskId);
     expect((await site.plane.waitForTask(taskId)).state).toBe("cancelled");
     expect(await site.signOf(`${taskId}.saved`)).toBe("saved\n");
