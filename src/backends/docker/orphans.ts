@@ -77,7 +77,7 @@ export class Orphans {
     if (taskId === undefined) return;
     const claim = await this.options.claims.take(name, signal);
     if (claim.kind !== "ours") return;
-    const handle = { container: name, started: true, adopted: true, result: null };
+    const handle = { container: name, started: true, adopted: true, settler: "", result: null };
     const adoption = adopt({
       taskId,
       executionId: container.labels[LABELS.executionId] ?? "",
