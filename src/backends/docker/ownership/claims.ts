@@ -45,7 +45,10 @@ export class Claims {
     if (lock === null) return { kind: "another's" };
     const release = () => this.release(lock);
     // Whoever held the lock before may have reported and removed it.
-    const state = await this.find(container, signal);
+    const state = await this.find(container, signal).catch(async (error: unknown) => {
+      await release();
+      throw error;
+    });
     if (state !== null) return { kind: "ours", state, release };
     await release();
     return this.whenGone(container, signal);
