@@ -20,29 +20,25 @@ export function absenceVariable(name: string): string {
   return WITHOUT + name.toUpperCase().replaceAll("-", "_");
 }
 
-/** All at once. What cannot run here costs only itself; a defect ends those that did start. */
+/** All at once. One that does not start costs the tests that need it, and they say why. */
 export async function startServices(
   services: readonly Service[],
   write: (text: string) => void,
 ): Promise<RunningService> {
   const started = await Promise.allSettled(services.map((service) => service.start()));
-  await using stack = new AsyncDisposableStack();
+  const running = new AsyncDisposableStack();
   const env: Record<string, string> = {};
-  const defects: unknown[] = [];
   for (const [index, result] of started.entries()) {
     const name = services[index]?.name ?? "";
     if (result.status === "fulfilled") {
-      stack.use(result.value);
+      running.use(result.value);
       Object.assign(env, result.value.env);
-    } else if (result.reason instanceof Unavailable) {
-      env[absenceVariable(name)] = result.reason.message;
-      write(`skip  ${name}: ${result.reason.message}\n`);
     } else {
-      defects.push(result.reason);
+      const why = result.reason instanceof Error ? result.reason.message : String(result.reason);
+      env[absenceVariable(name)] = why;
+      write(`${result.reason instanceof Unavailable ? "skip" : "FAIL"}  ${name}: ${why}\n`);
     }
   }
-  if (defects.length > 0) throw new AggregateError(defects, defects.map(String).join("\n"));
-  const running = stack.move();
   return { env, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
