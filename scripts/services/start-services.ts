@@ -10,6 +10,8 @@ import { type RunningService, type Service, Unavailable } from "./service.ts";
 
 /** What cannot run here has its reason in a variable of this beginning. */
 const WITHOUT = "OZ_TEST_WITHOUT_";
+/** The one reason that is nobody's failure. */
+export const LEFT_OUT = "left out by --only";
 
 export function liveServices(): Service[] {
   return [engineService("debian"), engineService("modern"), registryService()];
@@ -45,10 +47,14 @@ export async function startServices(
 async function main(argv: readonly string[]): Promise<number> {
   const end = argv.indexOf("--");
   const names = argv.slice(0, Math.max(end, 0)).filter((word) => word !== "--only");
-  const services = liveServices().filter(({ name }) => names.length === 0 || names.includes(name));
+  const wanted = ({ name }: Service) => names.length === 0 || names.includes(name);
+  const all = liveServices();
+  const services = all.filter(wanted);
+  const others = all.filter((service) => !wanted(service));
+  const leftOut = Object.fromEntries(others.map(({ name }) => [absenceVariable(name), LEFT_OUT]));
   await using running = await startServices(services, (text) => void process.stderr.write(text));
   const child = Bun.spawn(argv.slice(end + 1), {
-    env: { ...process.env, ...running.env },
+    env: { ...process.env, ...leftOut, ...running.env },
     stdio: ["inherit", "inherit", "inherit"],
   });
   // Both have the terminal's signals; the services are stopped after the command has ended.
