@@ -3,6 +3,7 @@ import { turns } from "../../src/async/wait.ts";
 import type { LocalImage } from "../../src/backends/docker/images/puller.ts";
 import { parseReference } from "../../src/backends/docker/images/reference.ts";
 import { LABELS } from "../../src/backends/docker/labels.ts";
+import { describeSelf, type Owner } from "../../src/backends/docker/ownership/owner.ts";
 import { collectGarbage } from "../../src/backends/docker/sidecars/garbage.ts";
 import { volumeNameOf } from "../../src/backends/docker/sidecars/volume-name.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
@@ -89,6 +90,44 @@ describe("a shared volume", () => {
     expect(await ensuring(await rig.worker("me"))).toBeNull();
     expect(fake.volumes.get(NAME)?.files).toBe("who knows what");
     expect(fake.withRole("lock")).toEqual([]);
+  });
+
+  const stranger: Owner = { ...describeSelf("stranger", ""), bootId: "another", machineId: "another" };
+  const locked = (minutes: number, owner: Owner) => {
+    const lock = fake.add(`oz-worker-fills-${NAME}`, { ...labelsOf(owner), "oz-role": "lock" }, "created");
+    lock.createdAt -= minutes * 60;
+    return lock;
+  };
+
+  // A worker on another host died while it filled the volume: no task with that sidecar ever began again.
+  test("is given up when somebody of whom nothing is known has locked it for very long", async () => {
+    const lock = locked(20, stranger);
+    expect(await within(ensuring(await rig.worker("me")), "an answer")).toBeNull();
+    expect(fake.find(lock.id)).toBe(lock);
+  });
+
+  test("is waited for as long as it may still be filled, and by one who lives however long", async () => {
+    const lives = { ...describeSelf("sibling", "") };
+    for (const [minutes, owner] of [
+      [10, stranger],
+      [20, lives],
+    ] as const) {
+      const lock = locked(minutes, owner);
+      const worker = await rig.worker("me");
+      const waiting = ensuring(worker);
+      await within(
+        fake.until(() => fake.listening > 0),
+        "the wait",
+      );
+      fake.drop(lock);
+      expect(await within(waiting, "the volume")).not.toBeNull();
+      fake.volumes.clear();
+      worker.watcher[Symbol.dispose]();
+      await within(
+        fake.until(() => fake.listening === 0),
+        "the watcher to go",
+      );
+    }
   });
 
   test("is taken as it is when it is whole", async () => {

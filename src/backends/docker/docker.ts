@@ -158,7 +158,7 @@ export class DockerBackend implements Backend {
     }
     if (claim.kind !== "ours") throw handle.started ? goneFailure(handle.container) : notBegun();
     const { state } = claim;
-    if (state.status === "created" || state.status === "configured") throw notBegun();
+    if (!state.running && state.startedAt === "") throw notBegun();
     await context.step("run", () => run.finish(state.id));
   }
 
