@@ -58,6 +58,18 @@ describe("a lock", () => {
     expect(fake.find("lock")?.id).toBe(taken.find((lock) => lock !== null)?.id ?? "");
   });
 
+  test("that was taken from a dead holder stays with the one that was quicker", async () => {
+    const [quick, slow] = await workers(2);
+    fake.add("lock", labelsOf(deadOwner("dead")), "created");
+    const removal = fake.hold("DELETE", /^\/containers\//);
+    const late = slow?.locks.tryTake(LOCK, signal);
+    await removal.arrived;
+    const taken = await quick?.locks.tryTake(LOCK, signal);
+    removal.release();
+    expect(await late).toBeNull();
+    expect(fake.find("lock")?.id).toBe(taken?.id ?? "");
+  });
+
   test("whose holder dies while it is waited for is taken over", async () => {
     jest.useFakeTimers();
     const { locks } = await rig.worker("me");

@@ -164,6 +164,7 @@ describe("a shared volume", () => {
     const again = fake.hold("PUT", ARCHIVE);
     const next = ensuring(worker);
     await release.arrived;
+    await Promise.race([again.arrived, turns(1_000)]);
     release.release();
     await within(again.arrived, "the next filling");
     expect(fake.withRole("lock")).toHaveLength(1);
