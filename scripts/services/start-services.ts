@@ -27,6 +27,7 @@ export async function startServices(
   services: readonly Service[],
   write: (text: string) => void,
 ): Promise<RunningService> {
+  exemptLoopback();
   const started = await Promise.allSettled(services.map((service) => service.start()));
   const running = new AsyncDisposableStack();
   const env: Record<string, string> = {};
@@ -42,6 +43,14 @@ export async function startServices(
     }
   }
   return { env, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** No proxy between the tests and what runs for them; whatever is started inherits it. */
+function exemptLoopback(): void {
+  const exempt = [process.env["NO_PROXY"] ?? process.env["no_proxy"], "127.0.0.1", "localhost"];
+  const list = exempt.filter(Boolean).join(",");
+  process.env["NO_PROXY"] = list;
+  process.env["no_proxy"] = list;
 }
 
 async function main(argv: readonly string[]): Promise<number> {
