@@ -124,7 +124,9 @@ export class Scheduler {
   readonly adopt = (orphan: Orphan): Adoption => {
     const { taskId, executionId, handle, claimedAt } = orphan;
     if (this.running.has(taskId)) return "running";
-    if (executionId !== "" && this.options.journal.find(orphan)?.ended === true) return "ended";
+    const known = executionId === "" ? null : this.options.journal.find(orphan);
+    // One that was left to another worker is an orphan again when that one is dead too.
+    if (known?.ended === true && known.terminal !== null) return "ended";
     if (this.stopping) return "refused";
     const ref = { taskId, executionId };
     this.claim(ref, UNOBSERVED_TRAIL);
