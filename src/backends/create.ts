@@ -1,7 +1,13 @@
 /** The one place that names all backends; each is loaded only when it is the one. */
-import type { CommandSettings, DirectSettings, Settings } from "../config/settings.ts";
+import type {
+  CommandSettings,
+  DirectSettings,
+  DockerSettings,
+  KubernetesSettings,
+  Settings,
+} from "../config/settings.ts";
 import type { Logger } from "../logging/logger.ts";
-import { type Backend, BackendUnusable } from "../task/backend.ts";
+import type { Backend } from "../task/backend.ts";
 import { builtInEnvironment, operatorEnvironment } from "../task/prepare.ts";
 
 export interface BackendDependencies {
@@ -14,6 +20,8 @@ export interface BackendDependencies {
   /** The argv that starts a shim. */
   readonly shimCommand: readonly string[];
   readonly log: Logger;
+  /** Fires when the daemon is asked to stop, perhaps while it still starts. */
+  readonly stop: AbortSignal;
 }
 
 /** Throws BackendUnusable with what is wrong and what to do. */
@@ -22,13 +30,12 @@ export async function createBackend(dependencies: BackendDependencies): Promise<
   switch (backend.kind) {
     case "direct":
       return createDirect(backend, dependencies);
+    case "docker":
+      return createDocker(backend, dependencies);
     case "command":
       return createCommand(backend, dependencies);
-    case "docker":
     case "kubernetes":
-      throw new BackendUnusable(
-        `Cannot use the ${backend.kind} backend: this version does not have it yet; choose --backend direct`,
-      );
+      return createKubernetes(backend, dependencies);
     default:
       return backend satisfies never;
   }
@@ -50,6 +57,20 @@ async function createDirect(backend: DirectSettings, dependencies: BackendDepend
   });
 }
 
+async function createDocker(backend: DockerSettings, dependencies: BackendDependencies): Promise<Backend> {
+  const { createDockerBackend } = await import("./docker/create.ts");
+  const { settings, workerEnvironment, instanceId, log } = dependencies;
+  return createDockerBackend(backend, {
+    workerId: settings.workerId,
+    instanceId,
+    cleanup: settings.cleanup,
+    verbose: settings.logLevel === "debug",
+    graceMs: settings.cancelGracePeriodMs,
+    workerEnvironment,
+    log,
+  });
+}
+
 async function createCommand(backend: CommandSettings, dependencies: BackendDependencies): Promise<Backend> {
   const { createCommandBackend } = await import("./command/create.ts");
   const { settings, workerEnvironment, exitsDir, shimCommand } = dependencies;
@@ -60,5 +81,21 @@ async function createCommand(backend: CommandSettings, dependencies: BackendDepe
     workerEnvironment,
     exitsDir,
     shimCommand,
+  });
+}
+
+async function createKubernetes(
+  backend: KubernetesSettings,
+  dependencies: BackendDependencies,
+): Promise<Backend> {
+  const { createKubernetesBackend } = await import("./kubernetes/create.ts");
+  const { settings, workerEnvironment, instanceId, log, stop } = dependencies;
+  return createKubernetesBackend(backend, {
+    workerId: settings.workerId,
+    instanceId,
+    cleanup: settings.cleanup,
+    workerEnvironment,
+    log,
+    signal: stop,
   });
 }

@@ -76,6 +76,7 @@ export class DirectBackend implements Backend {
       if (folder !== null) mkdirSync(folder, { recursive: true, mode: 0o700 });
       const hooks = this.hooks(assignment.taskId, workspace, task.environment, context);
       return hooks.around(async (fromSetup) => {
+        context.hide?.(Object.values(fromSetup));
         const env = agentEnvironment({
           worker: this.options.workerEnvironment,
           task: task.environment,
@@ -83,10 +84,12 @@ export class DirectBackend implements Backend {
           workspace,
           fromSetup,
         });
-        const agent = await this.start(task.argv, workspace, env, exitFile);
-        this.agents.set(assignment.taskId, agent);
-        context.saveHandle(writeHandle({ ...handle, process: agent.identity }));
-        return this.watch(agent, workspace, context);
+        return context.step("run", async () => {
+          const agent = await this.start(task.argv, workspace, env, exitFile);
+          this.agents.set(assignment.taskId, agent);
+          context.saveHandle(writeHandle({ ...handle, process: agent.identity }));
+          return this.watch(agent, workspace, context);
+        });
       });
     });
   }
@@ -108,7 +111,7 @@ export class DirectBackend implements Backend {
         }
         const agent = foundWard(process, exitFile);
         this.agents.set(ref.taskId, agent);
-        return this.watch(agent, workspace, context);
+        return context.step("run", () => this.watch(agent, workspace, context));
       });
     });
   }
@@ -174,7 +177,7 @@ export class DirectBackend implements Backend {
       return await work();
     } finally {
       try {
-        await removeWorkspace(workspace, !this.options.cleanup);
+        await context.step("cleanup", () => removeWorkspace(workspace, !this.options.cleanup));
       } catch (error) {
         const why = wordsOf(error);
         context.log.warn("cannot remove the workspace", { dir: workspace.dir, error: why });

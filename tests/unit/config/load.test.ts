@@ -195,6 +195,17 @@ backend:
     ],
     ["backend: {docker: {volumes: [cache:/c]}}", "backend.docker.volumes[0] must be HOST:CONTAINER"],
     ["backend: {docker: {volumes: ['/a:/b:rx']}}", "backend.docker.volumes[0] must be HOST:CONTAINER"],
+    ["backend: {docker: {image_pull_policy: Always}}", 'not "Always" (did you mean "always"?)'],
+    [
+      "backend: {docker: {sidecar_volume_max_age: week}}",
+      'sidecar_volume_max_age must be a duration such as "12h" or "7days", not "week"',
+    ],
+    [
+      "backend: {docker: {security: {pids_limit: -1}}}",
+      "security.pids_limit must be a whole number of 0 or more, not -1",
+    ],
+    ["backend: {docker: {security: {cap_drop: [a b]}}}", "cap_drop[0] must be a capability such as NET_RAW"],
+    ["backend: {docker: {security: {privileged: no}}}", 'Unknown key "backend.docker.security.privileged"'],
     [
       "backend: {docker: {volumes: /a:/b}}",
       "backend.docker.volumes must be a list of HOST:CONTAINER[:ro|rw]",
@@ -234,6 +245,15 @@ backend:
     ["backend: {kubernetes: {active_deadline_seconds: 0}}", "must be a whole number of 1 or more, not 0"],
     ["backend: {kubernetes: {extra_labels: {a: [b]}}}", "extra_labels.a must be text, not a list"],
     ["backend: {kubernetes: {pod_template: [a]}}", "pod_template must be a mapping, not a list"],
+    [
+      "backend: {kubernetes: {pod_template: {containers: [{env: yes}]}}}",
+      "pod_template.containers[0].env must be a list of mappings",
+    ],
+    [
+      "backend: {kubernetes: {pod_template: {containers: [{resources: {limits: {cpu: many}}}]}}}",
+      'containers[0].resources.limits.cpu must be a quantity such as "10Gi", "500m" or "0.5", not "many"',
+    ],
+    ["backend: {kubernetes: {task_env_secret: Always}}", 'not "Always" (did you mean "always"?)'],
     [
       "backend: {direct: {environment: {A: s3cret}}}",
       "environment must be a list of mappings with name and value",
@@ -279,6 +299,20 @@ describe("a file that works with the original means the same here", () => {
       "octal modes in a pod template, and its empty keys",
       "backend: {kubernetes: {pod_template: {volumes: [{mode: 0400, emptyDir: }]}}}",
       { backend: { kubernetes: { pod_template: { volumes: [{ mode: 256, emptyDir: null }] } } } },
+    ],
+    [
+      "bare quantities in a pod template, and lists without an entry",
+      "backend: {kubernetes: {pod_template: {volumes: , containers: [{name: task, env: , resources: {limits: {cpu: 2}}}]}}}",
+      {
+        backend: {
+          kubernetes: {
+            pod_template: {
+              volumes: null,
+              containers: [{ name: "task", env: null, resources: { limits: { cpu: 2 } } }],
+            },
+          },
+        },
+      },
     ],
     [
       "anchors and merge keys",

@@ -25,6 +25,9 @@ const BACKENDS = {
   docker: {
     volumes: ["/a:/b", "/a:/b:ro", "/a:/b:rw"],
     environment: [{ name: "A", value: "b" }, { name: "C" }],
+    image_pull_policy: "if-not-present",
+    sidecar_volume_max_age: "30days",
+    security: { no_new_privileges: true, pids_limit: 512, cap_drop: ["ALL"] },
   },
   direct: {
     workspace_root: "/w",
@@ -52,6 +55,7 @@ const BACKENDS = {
     ttl_seconds_after_finished: 0,
     workspace_size_limit: "10Gi",
     unschedulable_timeout: "1m30s",
+    task_env_secret: "always",
     pod_template: { containers: [{ name: "task" }] },
   },
   command: {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Journal } from "../../../src/journal/journal.ts";
 import { type Backend, type RunContext, TaskFailure, type TaskRef } from "../../../src/task/backend.ts";
 import { HandedOff } from "../../../src/task/handed-off.ts";
+import { UNOBSERVED } from "../../../src/task/observer.ts";
 import { recordLog } from "../logging/recorded-log.ts";
 import { ScriptedBackend } from "./scripted-backend.ts";
 
@@ -24,7 +25,7 @@ class Rig implements Disposable {
 
   constructor(backend: Backend = this.#backend()) {
     const { log, journal } = this;
-    this.handedOff = new HandedOff({ backend, journal, log, hurry: this.hurry.signal });
+    this.handedOff = new HandedOff({ backend, journal, log, observer: UNOBSERVED, hurry: this.hurry.signal });
   }
 
   handOff(...refs: readonly TaskRef[]): void {
@@ -79,7 +80,7 @@ describe("a cancellation of a task that was handed off", () => {
     rig.handedOff.cancel("t");
     const { log, journal } = rig;
     const backend = new ScriptedBackend();
-    new HandedOff({ backend, journal, log, hurry: rig.hurry.signal }).cancel("t");
+    new HandedOff({ backend, journal, log, observer: UNOBSERVED, hurry: rig.hurry.signal }).cancel("t");
     expect(rig.tellings).toHaveLength(1);
     expect(log.said().filter((said) => /does not run here/.test(said))).toHaveLength(2);
   });
