@@ -13,7 +13,12 @@ async function healthUrl(worker: WorkerProcess): Promise<string> {
 }
 
 async function ask(...args: readonly string[]) {
-  const child = Bun.spawn([...workerCommand(), "health", ...args], { stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn([...workerCommand(), "health", ...args], {
+    // A proxy is for the way out: who asks this host asks it directly.
+    env: { PATH: process.env["PATH"] ?? "", HTTP_PROXY: "http://127.0.0.1:9" },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
   return { status: await within(child.exited, "the health command"), stdout, stderr };
 }

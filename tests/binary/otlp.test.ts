@@ -99,6 +99,15 @@ describe.each(PROTOCOLS)("over $name", (protocol) => {
   );
 });
 
+test("a collector on this host is not looked for behind the proxy", async () => {
+  await using collector = startHttpCollector();
+  await using site = await DirectSite.create();
+  const env = environment(collector, { HTTP_PROXY: "http://127.0.0.1:9", NO_PROXY: "" });
+  await using worker = await site.start({ env, connected: false });
+  await collector.waitFor(() => true);
+  worker.kill("SIGKILL");
+});
+
 test("with delta temporality each export tells what came since the last, and nothing twice", async () => {
   await using collector = startHttpCollector();
   await using site = await DirectSite.create();
