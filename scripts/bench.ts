@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Bench, type Figure, type Scale } from "./benchmark/figures.ts";
+import { kubernetesFigures } from "./benchmark/kubernetes-figures.ts";
 import type { Agents } from "./benchmark/subject.ts";
 
 const FULL: Scale = { starts: 15, tasks: 200, burst: 1_000, held: 300, soak: 10_000 };
@@ -33,6 +34,7 @@ try {
     held: () => bench.heldTasks(),
     output: () => bench.loudTask(),
     soak: () => bench.soak(),
+    kubernetes: () => kubernetesFigures(worker, flags.smoke ? SMOKE : FULL),
   };
   say(row(["figure", "worker", "floor", "ratio", "target"]));
   for (const [name, measure] of Object.entries(measures)) {

@@ -107,7 +107,9 @@ describe("the watches of a worker", () => {
     const { task, name } = await runningTask(rig);
     let troubles = 4;
     cluster.api.fault = ({ verb }) =>
-      (verb === "watch" || verb === "list") && troubles-- > 0 ? { status: 500, message: "etcd is ill" } : null;
+      (verb === "watch" || verb === "list") && troubles-- > 0
+        ? { status: 500, message: "etcd is ill" }
+        : null;
     cluster.api.cutWatches();
     cluster.complete(name);
     expect(await task.ended).toBe("completed");

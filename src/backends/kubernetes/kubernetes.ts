@@ -33,6 +33,7 @@ import { type Retiree, Retirement } from "./run/retirement.ts";
 import { stopJob } from "./run/stop-job.ts";
 import { isFinished } from "./verdict/job-condition.ts";
 import type { Observatory } from "./watch/observatory.ts";
+import { slimJob } from "./watch/slim.ts";
 
 export interface KubernetesOptions {
   readonly settings: KubernetesSettings;
@@ -142,7 +143,7 @@ export class KubernetesBackend implements Backend {
       }
       const ready = { ...made, ready: true };
       context.saveHandle(writeHandle(ready));
-      observatory.store.jobs.put(created);
+      observatory.store.jobs.put(slimJob(created));
       context.log.info("Job created", { job: name });
       return ready;
     } catch (error) {

@@ -12,6 +12,7 @@ import { isPassing, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { type JobHandle, writeHandle } from "../run/handle.ts";
 import type { JobStore } from "../watch/job-store.ts";
+import { slimJob } from "../watch/slim.ts";
 import type { WorkerLease } from "./lease.ts";
 import { claimPatch, instanceOf, isEnded } from "./marks.ts";
 import { Orphanage } from "./orphanage.ts";
@@ -61,7 +62,7 @@ export class Ownership implements AsyncDisposable {
         const job = await cluster.getJob(handle.job, signal);
         if (job === null || (handle.uid !== null && job.metadata?.uid !== handle.uid)) return null;
         const claimed = await this.claim(job, handle, context);
-        if (claimed !== null) store.jobs.put(claimed.job);
+        if (claimed !== null) store.jobs.put(slimJob(claimed.job));
         return claimed?.handle ?? "taken";
       } catch (error) {
         signal.throwIfAborted();
