@@ -1,7 +1,13 @@
 /** The one place that names all backends; each is loaded only when it is the one. */
-import type { DirectSettings, KubernetesSettings, Settings } from "../config/settings.ts";
+import type {
+  CommandSettings,
+  DirectSettings,
+  DockerSettings,
+  KubernetesSettings,
+  Settings,
+} from "../config/settings.ts";
 import type { Logger } from "../logging/logger.ts";
-import { type Backend, BackendUnusable } from "../task/backend.ts";
+import type { Backend } from "../task/backend.ts";
 import { builtInEnvironment, operatorEnvironment } from "../task/prepare.ts";
 
 export interface BackendDependencies {
@@ -24,13 +30,12 @@ export async function createBackend(dependencies: BackendDependencies): Promise<
   switch (backend.kind) {
     case "direct":
       return createDirect(backend, dependencies);
+    case "docker":
+      return createDocker(backend, dependencies);
+    case "command":
+      return createCommand(backend, dependencies);
     case "kubernetes":
       return createKubernetes(backend, dependencies);
-    case "docker":
-    case "command":
-      throw new BackendUnusable(
-        `Cannot use the ${backend.kind} backend: this version does not have it yet; choose --backend direct`,
-      );
     default:
       return backend satisfies never;
   }
@@ -49,6 +54,33 @@ async function createDirect(backend: DirectSettings, dependencies: BackendDepend
       ...builtInEnvironment(taskId, settings.serverRootUrl),
       ...operatorEnvironment(settings),
     }),
+  });
+}
+
+async function createDocker(backend: DockerSettings, dependencies: BackendDependencies): Promise<Backend> {
+  const { createDockerBackend } = await import("./docker/create.ts");
+  const { settings, workerEnvironment, instanceId, log } = dependencies;
+  return createDockerBackend(backend, {
+    workerId: settings.workerId,
+    instanceId,
+    cleanup: settings.cleanup,
+    verbose: settings.logLevel === "debug",
+    graceMs: settings.cancelGracePeriodMs,
+    workerEnvironment,
+    log,
+  });
+}
+
+async function createCommand(backend: CommandSettings, dependencies: BackendDependencies): Promise<Backend> {
+  const { createCommandBackend } = await import("./command/create.ts");
+  const { settings, workerEnvironment, exitsDir, shimCommand } = dependencies;
+  return createCommandBackend(backend, {
+    workerId: settings.workerId,
+    serverRootUrl: settings.serverRootUrl,
+    graceMs: settings.cancelGracePeriodMs,
+    workerEnvironment,
+    exitsDir,
+    shimCommand,
   });
 }
 

@@ -3,6 +3,7 @@
  */
 import type { LogFormat, LogLevel } from "../logging/logger.ts";
 import type { KeySource } from "./key-source.ts";
+import type { TelemetrySettings } from "./telemetry.ts";
 
 /** A variable for the tasks, value resolved (a bare name took the worker's own value at start). */
 export interface EnvironmentVariable {
@@ -30,9 +31,18 @@ export interface Settings {
   readonly maxTaskDurationMs: number | null;
   /** A private CA in PEM, trusted beside the system's. */
   readonly caFile: string | null;
+  readonly telemetry: TelemetrySettings;
+  /** Where health is told; null: nowhere. */
+  readonly healthAddress: ListenAddress | null;
   readonly webSocketUrl: string;
   readonly serverRootUrl: string;
   readonly sessionSharingServerUrl: string | null;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
 }
 
 export type BackendSettings = DirectSettings | DockerSettings | KubernetesSettings | CommandSettings;
@@ -51,9 +61,22 @@ export interface DirectSettings {
 }
 
 export interface VolumeMount {
+  /** As the operator wrote it, which is also how the engine takes it. */
+  readonly spec: string;
   readonly hostPath: string;
   readonly containerPath: string;
   readonly readOnly: boolean;
+}
+
+export const ENGINE_PULL_POLICIES = ["always", "if-not-present", "never"] as const;
+export type EnginePullPolicy = (typeof ENGINE_PULL_POLICIES)[number];
+
+export interface ContainerSecurity {
+  readonly noNewPrivileges: boolean;
+  /** Null: the engine's own limit, if it has one. */
+  readonly pidsLimit: number | null;
+  /** Capabilities as the engine names them, `ALL` among them. */
+  readonly capDrop: readonly string[];
 }
 
 export interface DockerSettings {
@@ -61,6 +84,11 @@ export interface DockerSettings {
   /** The file's entries, then the flags'. */
   readonly volumes: readonly VolumeMount[];
   readonly environment: readonly EnvironmentVariable[];
+  /** Of task images and of sidecar images. */
+  readonly imagePullPolicy: EnginePullPolicy;
+  /** Null: sidecar volumes stay for ever. */
+  readonly sidecarVolumeMaxAgeMs: number | null;
+  readonly security: ContainerSecurity;
 }
 
 export const IMAGE_PULL_POLICIES = ["Always", "Never", "IfNotPresent"] as const;
@@ -112,6 +140,9 @@ export interface CommandSettings {
   readonly dispatchCommand: string;
   readonly cancelCommand: string | null;
   readonly dispatchTimeoutMs: number;
+  readonly handedOffTtlMs: number;
+  /** Where both commands run: the folder that the worker was started in. */
+  readonly workingDir: string;
   readonly environment: readonly EnvironmentVariable[];
 }
 

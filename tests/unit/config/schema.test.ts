@@ -25,6 +25,9 @@ const BACKENDS = {
   docker: {
     volumes: ["/a:/b", "/a:/b:ro", "/a:/b:rw"],
     environment: [{ name: "A", value: "b" }, { name: "C" }],
+    image_pull_policy: "if-not-present",
+    sidecar_volume_max_age: "30days",
+    security: { no_new_privileges: true, pids_limit: 512, cap_drop: ["ALL"] },
   },
   direct: {
     workspace_root: "/w",
@@ -55,7 +58,13 @@ const BACKENDS = {
     task_env_secret: "always",
     pod_template: { containers: [{ name: "task" }] },
   },
-  command: { dispatch_command: "d", cancel_command: "c", dispatch_timeout: "60s", environment: [] },
+  command: {
+    dispatch_command: "d",
+    cancel_command: "c",
+    dispatch_timeout: "60s",
+    handed_off_ttl: "7days",
+    environment: [],
+  },
 };
 
 describe("the schema of the config file", () => {

@@ -1,10 +1,12 @@
 /** The contract's assignments as Jobs: what the kubelet gives to the agent is what the contract says. */
+
 import { describe, expect, test } from "bun:test";
 import type { V1Container, V1Job } from "@kubernetes/client-node";
 import { buildEnvSecret, envSecretNameOf } from "../../../../src/backends/kubernetes/job/env-secret.ts";
 import { buildJob } from "../../../../src/backends/kubernetes/job/job.ts";
 import { jobNameOf } from "../../../../src/backends/kubernetes/job/name.ts";
 import type { Settings } from "../../../../src/config/settings.ts";
+import { chooseTelemetry } from "../../../../src/config/telemetry.ts";
 import { parseInbound } from "../../../../src/protocol/inbound.ts";
 import { prepareTask } from "../../../../src/task/prepare.ts";
 import { cases as table } from "../../../fixtures/assignments.json";
@@ -56,6 +58,8 @@ function settings(): Settings {
     webSocketUrl: "ws://x",
     serverRootUrl: "https://root",
     sessionSharingServerUrl: null,
+    telemetry: chooseTelemetry({}).settings,
+    healthAddress: null,
   };
 }
 
