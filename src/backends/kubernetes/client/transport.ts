@@ -41,6 +41,11 @@ export class Transport {
     return this.credentials.access.cluster.server;
   }
 
+  /** Made now or waiting to be made; watches are none. */
+  get callsUnderway(): number {
+    return this.turnstile.size;
+  }
+
   /** The whole answer. Throws ClusterError, ClusterGone, or the signal's reason. */
   async call(request: HttpRequest): Promise<HttpAnswer> {
     using _ = await this.turnstile.enter();

@@ -4,8 +4,16 @@ export class Turnstile {
   private free: number;
   private readonly waiting: (() => void)[] = [];
 
+  private readonly places: number;
+
   constructor(places: number) {
+    this.places = places;
     this.free = places;
+  }
+
+  /** Inside, or waiting to be. */
+  get size(): number {
+    return this.places - this.free + this.waiting.length;
   }
 
   /** Resolves with one's place, which is given back when it is disposed. */

@@ -28,7 +28,7 @@ export interface OwnershipOptions {
   readonly log: Logger;
 }
 
-type ReclaimContext = Pick<RunContext, "signal" | "log" | "saveHandle">;
+type ReclaimContext = Pick<RunContext, "signal" | "log" | "saveHandle" | "hide">;
 
 const BACKOFF = { firstMs: 250, lastMs: 15_000 } as const;
 const RELEASE_MS = 3_000;
@@ -61,6 +61,7 @@ export class Ownership implements AsyncDisposable {
         signal.throwIfAborted();
         const job = await cluster.getJob(handle.job, signal);
         if (job === null || (handle.uid !== null && job.metadata?.uid !== handle.uid)) return null;
+        context.hide?.(plainValuesOf(job));
         const claimed = await this.claim(job, handle, context);
         if (claimed !== null) store.jobs.put(slimJob(claimed.job));
         return claimed?.handle ?? "taken";
@@ -130,4 +131,12 @@ export class Ownership implements AsyncDisposable {
     const patched = await cluster.patchJob(handle.job, claimPatch(job, instance), signal);
     return patched === null ? null : { job: patched, handle: ours };
   }
+}
+
+/** Of a Job that an earlier worker made; those in its Secret are not for the worker to read. */
+function plainValuesOf({ spec }: V1Job): readonly string[] {
+  const { containers = [], initContainers = [] } = spec?.template.spec ?? {};
+  return [...initContainers, ...containers].flatMap(({ env = [] }) =>
+    env.flatMap(({ value }) => value ?? []),
+  );
 }
