@@ -58,7 +58,7 @@ export class Cluster {
   }
 
   serverVersion(signal: AbortSignal): Promise<VersionInfo> {
-    return this.api.version.getCode(this.api.options(signal));
+    return this.api.version.getCode({}, this.api.options(signal));
   }
 
   /** Sent as it is and checked strictly: a field that the server does not know is an error that names it. */
