@@ -54,7 +54,7 @@ describe("a task on Kubernetes", () => {
 
   test("keeps what its variables hold in a Secret that its Job owns", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const task = rig.run("t-1", "e-1", { TASK_ID: "t-1", TOKEN: "very-secret" } as never);
+    const task = rig.run("t-1", "e-1", { TASK_ID: "t-1", TOKEN: "very-secret" });
     const job = await cluster.jobOf("t-1");
     const secret = await cluster.api.until(() => cluster.api.store.list("secrets")[0], "the Secret");
     expect(secret.metadata.ownerReferences).toEqual([
