@@ -188,7 +188,7 @@ test.skipIf(noCluster !== null)(
     const task = assignment({ env: { AGENT_EXIT: "3", AGENT_OUTPUT_BYTES: "9" } });
     expect((await site.run(task)).exitCode).toBe(3);
     // Also in the worker's own log, for those who have no access to the cluster.
-    await worker.waitForLog(/output="?x{9}/);
+    await worker.waitForLog(/task output .*x{9}/);
     const failed = async () => (await site.jobs()).flatMap(({ status }) => status.conditions ?? []);
     const reason = await eventually(
       async () => (await failed()).find(({ type }) => type === "Failed")?.reason,
