@@ -5,6 +5,7 @@
  *
  * for one test file by hand; `scripts/test live` does the same for all of them.
  */
+import { clusterService } from "./cluster-service.ts";
 import { engineService, registryService } from "./docker-service.ts";
 import { type RunningService, type Service, Unavailable } from "./service.ts";
 
@@ -14,7 +15,7 @@ const WITHOUT = "OZ_TEST_WITHOUT_";
 export const LEFT_OUT = "left out by --only";
 
 export function liveServices(): Service[] {
-  return [engineService("debian"), engineService("modern"), registryService()];
+  return [engineService("debian"), engineService("modern"), registryService(), clusterService()];
 }
 
 /** `docker-modern` -> OZ_TEST_WITHOUT_DOCKER_MODERN */

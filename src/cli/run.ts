@@ -32,6 +32,8 @@ export async function runDaemon(
     });
     return exitStatusOf(end);
   } catch (error) {
+    // Asked to stop before it was ready: a backend that was trying its engine out rejects with that.
+    if (stop.aborted && error === stop.reason) return EXIT.ok;
     if (error instanceof ConfigError) throw error;
     if (!(error instanceof BackendUnusable))
       throw new Error(secrets.redact(wordsOf(error)), { cause: error });

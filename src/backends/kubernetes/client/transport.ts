@@ -6,6 +6,7 @@ import { wordsOf } from "../../../logging/words-of.ts";
 import type { Credentials, Grant } from "../access/credentials.ts";
 import { ClusterError, ClusterGone } from "./cluster-error.ts";
 import { Deadline } from "./deadline.ts";
+import { Turnstile } from "./turnstile.ts";
 
 export interface HttpRequest {
   readonly method: string;
@@ -24,12 +25,13 @@ export interface HttpAnswer {
 
 /** Longer than any single call of ours takes; a watch has none. */
 const CALL_TIMEOUT_MS = 30_000;
+/** At once. Each has a connection, and each of those costs memory here and there. */
+const MOST_CALLS = 32;
 const MOST_WORDS = 2_000;
 
 export class Transport {
-  /** Calls made so far, for the figures. */
-  calls = 0;
   private readonly credentials: Credentials;
+  private readonly turnstile = new Turnstile(MOST_CALLS);
 
   constructor(credentials: Credentials) {
     this.credentials = credentials;
@@ -39,8 +41,14 @@ export class Transport {
     return this.credentials.access.cluster.server;
   }
 
+  /** Made now or waiting to be made; watches are none. */
+  get callsUnderway(): number {
+    return this.turnstile.size;
+  }
+
   /** The whole answer. Throws ClusterError, ClusterGone, or the signal's reason. */
   async call(request: HttpRequest): Promise<HttpAnswer> {
+    using _ = await this.turnstile.enter();
     using deadline = new Deadline(request.signal, CALL_TIMEOUT_MS);
     try {
       const response = await this.open({ ...request, signal: deadline.signal });
@@ -77,7 +85,6 @@ export class Transport {
 
   private async send(request: HttpRequest): Promise<Response> {
     const grant = await this.credentials.grant();
-    this.calls++;
     return fetch(`${this.server}${request.path}`, {
       method: request.method,
       headers: headersOf(request, grant),

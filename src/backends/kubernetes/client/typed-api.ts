@@ -1,4 +1,7 @@
-/** client-node's typed API, its requests sent by our transport. */
+/**
+ * client-node's typed API, its requests sent by our transport. Imported from where it is generated: the
+ * package's own entry brings clients for exec, OpenID and web sockets along, which cost 10 MB and are not used.
+ */
 import {
   AuthorizationV1Api,
   BatchV1Api,
@@ -13,7 +16,7 @@ import {
   ServerConfiguration,
   VersionApi,
   wrapHttpLibrary,
-} from "@kubernetes/client-node";
+} from "@kubernetes/client-node/dist/gen/index.js";
 import { never } from "../../../async/wait.ts";
 import type { Transport } from "./transport.ts";
 
