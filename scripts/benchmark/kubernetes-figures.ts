@@ -63,6 +63,7 @@ class KubernetesSite implements AsyncDisposable {
       env: {
         PATH: process.env["PATH"] ?? "",
         WARP_API_KEY: "bench",
+        OTEL_METRICS_EXPORTER: "none",
         STATE_DIRECTORY: join(site.dir, "state"),
       },
       stdio: ["ignore", "ignore", "inherit"],

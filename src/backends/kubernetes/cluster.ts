@@ -3,7 +3,7 @@
  * wrong is a ClusterError (the server's words) or a ClusterGone; a signal that fires rejects with its reason.
  */
 import type { CoreV1Event, V1Job, V1Lease, V1Pod, V1Secret, VersionInfo } from "@kubernetes/client-node";
-import { isStatus } from "./client/cluster-error.ts";
+import { isPassing, isStatus, mayBeUnsettled } from "./client/cluster-error.ts";
 import type { TypedApi } from "./client/typed-api.ts";
 
 export interface DeleteOptions {
@@ -44,6 +44,9 @@ export interface ClusterOptions {
   readonly origin: string;
 }
 
+/** So long a server that was away may refuse what it will take when it knows everything again. */
+const SETTLE_MS = 30_000;
+
 export class Cluster {
   readonly namespace: string;
   readonly server: string;
@@ -55,6 +58,12 @@ export class Cluster {
     this.namespace = namespace;
     this.server = server;
     this.origin = origin;
+  }
+
+  /** Whether the same call may well succeed a little later. */
+  mayPass(error: unknown): boolean {
+    if (isPassing(error)) return true;
+    return mayBeUnsettled(error) && performance.now() - this.api.lastAwayAt() < SETTLE_MS;
   }
 
   serverVersion(signal: AbortSignal): Promise<VersionInfo> {
@@ -179,7 +188,8 @@ async function nullWhenMissing<T>(call: Promise<T>): Promise<T | null> {
   try {
     return await call;
   } catch (error) {
-    if (isStatus(error, 404)) return null;
+    // Of the API itself, not of a proxy that has lost its way to it.
+    if (isStatus(error, 404) && error.reason === "NotFound") return null;
     throw error;
   }
 }

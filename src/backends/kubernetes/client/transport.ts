@@ -30,6 +30,8 @@ const MOST_CALLS = 32;
 const MOST_WORDS = 2_000;
 
 export class Transport {
+  /** When (by performance.now) the server last was not there, or not well. */
+  lastAwayAt = Number.NEGATIVE_INFINITY;
   private readonly credentials: Credentials;
   private readonly turnstile = new Turnstile(MOST_CALLS);
 
@@ -57,8 +59,7 @@ export class Transport {
     } catch (error) {
       request.signal.throwIfAborted();
       if (deadline.expired) throw this.gone(`no answer within ${CALL_TIMEOUT_MS / 1000} s`, error);
-      if (error instanceof ClusterError || error instanceof ClusterGone) throw error;
-      throw this.gone(describe(error), error);
+      throw this.failure(error);
     }
   }
 
@@ -70,8 +71,7 @@ export class Transport {
       return body;
     } catch (error) {
       request.signal.throwIfAborted();
-      if (error instanceof ClusterError || error instanceof ClusterGone) throw error;
-      throw this.gone(describe(error), error);
+      throw this.failure(error);
     }
   }
 
@@ -103,7 +103,14 @@ export class Transport {
     return proxyUrl === null ? {} : { proxy: proxyUrl };
   }
 
+  private failure(error: unknown): Error {
+    if (error instanceof ClusterError && error.status >= 500) this.lastAwayAt = performance.now();
+    if (error instanceof ClusterError || error instanceof ClusterGone) return error;
+    return this.gone(describe(error), error);
+  }
+
   private gone(why: string, cause: unknown): ClusterGone {
+    this.lastAwayAt = performance.now();
     return new ClusterGone(`no answer from ${this.server}: ${why}`, { cause });
   }
 }

@@ -26,6 +26,8 @@ export interface TypedApi {
   readonly coordination: CoordinationV1Api;
   readonly authorization: AuthorizationV1Api;
   readonly version: VersionApi;
+  /** When (by performance.now) the server last was not there, or not well. */
+  lastAwayAt(): number;
   /** What each call is given last. */
   options(signal: AbortSignal, payload?: Payload): ConfigurationOptions<ObservableMiddleware>;
 }
@@ -50,6 +52,7 @@ export function createTypedApi(transport: Transport): TypedApi {
     coordination: new CoordinationV1Api(configuration),
     authorization: new AuthorizationV1Api(configuration),
     version: new VersionApi(configuration),
+    lastAwayAt: () => transport.lastAwayAt,
     options: (signal, payload = {}) => ({
       middleware: [middlewareFor(signal, payload)],
       middlewareMergeStrategy: "append",

@@ -8,7 +8,7 @@ import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Adoption, Orphan, RunContext } from "../../../task/backend.ts";
-import { isPassing, isStatus } from "../client/cluster-error.ts";
+import { isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { type JobHandle, writeHandle } from "../run/handle.ts";
 import type { JobStore } from "../watch/job-store.ts";
@@ -69,7 +69,7 @@ export class Ownership implements AsyncDisposable {
         signal.throwIfAborted();
         // Its status changed since it was read.
         if (isStatus(error, 409)) continue;
-        if (!isPassing(error)) throw error;
+        if (!cluster.mayPass(error)) throw error;
         log.debug("cannot read the Job of a task; trying again", { why: wordsOf(error) });
         await pause(backoff.next(), signal);
       }

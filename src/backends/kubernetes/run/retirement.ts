@@ -6,7 +6,7 @@ import { Backoff } from "../../../async/backoff.ts";
 import { pause, within } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
-import { isPassing, isStatus } from "../client/cluster-error.ts";
+import { isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { endedPatch } from "../ownership/marks.ts";
 import { isFinished } from "../verdict/job-condition.ts";
@@ -79,7 +79,7 @@ export class Retirement implements AsyncDisposable {
       } catch (error) {
         // Another Job has its name now.
         if (signal.aborted || isStatus(error, 409)) return;
-        if (!isPassing(error)) throw error;
+        if (!this.cluster.mayPass(error)) throw error;
         await pause(backoff.next(), signal);
       }
     }
