@@ -12,6 +12,6 @@ export function ownCommand(): string[] {
 }
 
 /** A compiled program's sources live in a file system of their own. */
-function isCompiled(): boolean {
+export function isCompiled(): boolean {
   return Bun.main.startsWith("/$bunfs/") || /^[A-Z]:[\\/]~BUN[\\/]/i.test(Bun.main);
 }

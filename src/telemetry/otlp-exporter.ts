@@ -2,6 +2,7 @@
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { ISerializer } from "@opentelemetry/otlp-transformer";
 import { wordsOf } from "../logging/words-of.ts";
+import { rarely } from "../runtime/rarely.ts";
 import type { ExportTrouble } from "./export-trouble.ts";
 import type { OtlpSender } from "./otlp-sender.ts";
 
@@ -53,7 +54,7 @@ export class OtlpExporter<Items> {
   }
 
   private async deliver(items: Items): Promise<void> {
-    const bytes = this.serializer.serializeRequest(items);
+    const bytes = rarely(() => this.serializer.serializeRequest(items));
     if (bytes === undefined) throw new Error("what was collected cannot be encoded");
     const refusal = this.refusalIn(await this.sender.send(bytes));
     if (refusal !== null) this.trouble.tookInPart(refusal);
