@@ -10,7 +10,7 @@
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { runFolder, runProgram, runRules, type Surroundings } from "./suite/step.ts";
+import { runFolder, runLive, runProgram, runRules, type Surroundings } from "./suite/step.ts";
 import { isGreen, NOTHING, ONE_SKIPPED, renderTally, sum, type Tally } from "./suite/tally.ts";
 
 const STEPS = ["check", "build", "unit", "integration", "binary", "live", "demo", "bench"] as const;
@@ -60,8 +60,9 @@ async function runStep(here: Surroundings, step: Step): Promise<Tally> {
     case "unit":
     case "integration":
     case "binary":
-    case "live":
       return await runFolder(here, step);
+    case "live":
+      return await runLive(here);
     case "demo":
       return await runWhereThere(here, ["scripts/demo"]);
     case "bench":

@@ -10,8 +10,11 @@ export class BenchPlane implements Disposable {
   private socket: Bun.ServerWebSocket<unknown> | null = null;
   private connected = Promise.withResolvers<void>();
   private onMessage: (message: Message) => void = () => {};
+  private readonly more: object;
 
-  constructor() {
+  /** `more`: fields of every assignment beside the usual ones. */
+  constructor(more: object = {}) {
+    this.more = more;
     this.server = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
@@ -50,7 +53,7 @@ export class BenchPlane implements Disposable {
         left -= 1;
         if (left === 0) resolve();
       };
-      for (const id of ids) this.send("task_assignment", assignment(id, env));
+      for (const id of ids) this.send("task_assignment", { ...assignment(id, env), ...this.more });
     });
   }
 

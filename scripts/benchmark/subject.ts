@@ -15,6 +15,11 @@ export interface Memory {
 export interface SubjectKind {
   readonly name: "worker" | "floor";
   readonly executable: string;
+  /** The worker's `backend` in its config file; left out: Direct, with the agent that is measured. */
+  readonly backend?: object;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Fields of every assignment beside the usual ones. */
+  readonly assignment?: object;
 }
 
 export interface Agents {
@@ -27,7 +32,7 @@ export interface Agents {
 }
 
 export class Subject implements AsyncDisposable {
-  readonly plane = new BenchPlane();
+  readonly plane: BenchPlane;
   private readonly kind: SubjectKind;
   private readonly agent: string;
   private readonly dir = mkdtempSync(join(tmpdir(), "oz-bench-"));
@@ -36,17 +41,15 @@ export class Subject implements AsyncDisposable {
   constructor(kind: SubjectKind, agent: string) {
     this.kind = kind;
     this.agent = agent;
+    this.plane = new BenchPlane(kind.assignment);
   }
 
   /** ms from the start of the process to its open connection. */
   async start(): Promise<number> {
     this.plane.forgetConnection();
     const config = join(this.dir, "worker.yaml");
-    await Bun.write(
-      config,
-      `worker_id: bench\nbackend:\n  direct:\n    workspace_root: ${this.dir}/ws\n    oz_path: ${this.agent}\n`,
-    );
-    const { executable, name } = this.kind;
+    const { executable, name, backend = this.direct(), env = {} } = this.kind;
+    await Bun.write(config, Bun.YAML.stringify({ worker_id: "bench", backend }, null, 2));
     const flags = ["--config-file", config, "--log-level", "warn", "--web-socket-url", this.plane.url];
     const argv = name === "floor" ? [executable, this.plane.url, this.agent] : [executable, ...flags];
     const startedAt = performance.now();
@@ -55,11 +58,16 @@ export class Subject implements AsyncDisposable {
         PATH: process.env["PATH"] ?? "",
         WARP_API_KEY: "bench",
         STATE_DIRECTORY: join(this.dir, "state"),
+        ...env,
       },
       stdio: ["ignore", "ignore", "inherit"],
     });
     await this.plane.whenConnected();
     return performance.now() - startedAt;
+  }
+
+  private direct(): object {
+    return { direct: { workspace_root: join(this.dir, "ws"), oz_path: this.agent } };
   }
 
   async stop(): Promise<void> {

@@ -18,6 +18,8 @@ import type { Finding, Rule } from "./rule.ts";
 
 const FILE_LINES = { src: 300, scripts: 300, tests: 500 } as const;
 const FUNCTION_LINES = 60;
+/** The last one declares the tests of a real engine once for each of them. */
+const DECLARES_TESTS: readonly string[] = ["describe", "test", "it", "onEachEngine"];
 
 export const fileSize: Rule = {
   name: "file-size",
@@ -70,12 +72,12 @@ function isFunctionLike(node: Node): boolean {
   );
 }
 
-/** What is handed to describe, test or it, their `.each`, `.skipIf` and so on included. */
+/** What is handed to what declares tests, `.each`, `.skipIf` and so on included. */
 function isTestBody(module: Module, node: Node): boolean {
   if (!module.path.startsWith("tests/") || !isCallExpression(node.parent)) return false;
   let callee: Node = node.parent.expression;
   while (isCallExpression(callee) || isPropertyAccessExpression(callee)) callee = callee.expression;
-  return isIdentifier(callee) && ["describe", "test", "it"].includes(callee.text);
+  return isIdentifier(callee) && DECLARES_TESTS.includes(callee.text);
 }
 
 function nameOf(node: Node): string {

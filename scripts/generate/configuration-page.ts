@@ -39,8 +39,8 @@ connect, so it can be rotated without a restart; a newline at its end is no part
 
 \`unschedulable_timeout\` and \`dispatch_timeout\` are Go durations (\`1m30s\`, \`500ms\`, \`1.5h\`).
 \`idle_on_complete\` is read by the agent, in the form of Rust's humantime (\`45m\`, \`1h 30m\`, \`2days\`,
-no fractions). The other durations may be written either way and be 24 days at most. Quantities are
-Kubernetes' (\`10Gi\`, \`500m\`).
+no fractions). The other durations may be written either way and be 24 days at most, but for
+\`sidecar_volume_max_age\`, which may be longer. Quantities are Kubernetes' (\`10Gi\`, \`500m\`).
 `;
 
 const VARIABLES = `## Environment variables
@@ -50,12 +50,14 @@ const VARIABLES = `## Environment variables
 | \`WARP_API_KEY\` | The API key |
 | \`WARP_API_KEY_FILE\` | File that holds the API key |
 | \`STATE_DIRECTORY\`, \`XDG_STATE_HOME\` | Where the state folder is without \`state_dir\`; systemd sets the first for \`StateDirectory=\` |
+| \`DOCKER_HOST\`, \`DOCKER_TLS_VERIFY\`, \`DOCKER_CERT_PATH\`, \`DOCKER_CONTEXT\` | Docker backend: the engine, as the \`docker\` command reads them |
+| \`DOCKER_CONFIG\` | Docker backend: the folder of \`config.json\` (contexts, credentials) instead of \`~/.docker\` |
 `;
 
 export function configurationPage(): string {
   const settings = settingsOf(configSchema());
   const blocks = ["docker", "direct", "kubernetes", "command"];
-  const inBlock = (block: string) => settings.filter(({ path }) => path[1] === block && path.length === 3);
+  const inBlock = (block: string) => settings.filter(({ path }) => path[1] === block && path.length > 2);
   return [
     INTRODUCTION,
     `## Flags\n\n${flagTable(runFlags())}`,
@@ -87,7 +89,8 @@ function flagText(name: string, flag: FlagDef): string {
 
 function settingTable(settings: readonly Setting[]): string {
   const rows = settings.map((setting) => [
-    code(setting.path.at(-1) ?? ""),
+    // Below `backend.KIND`, which the heading names.
+    code(pathText(setting.path.length > 2 ? setting.path.slice(2) : setting.path)),
     typeText(setting),
     defaultText(setting),
     setting.info.flag === undefined

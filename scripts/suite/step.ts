@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runGate } from "../check.ts";
+import { liveServices, startServices } from "../services/start-services.ts";
 import { readReport } from "./junit.ts";
 import { NOTHING, ONE_FAILED, ONE_PASSED, type Tally } from "./tally.ts";
 
@@ -32,8 +33,15 @@ export async function runProgram({ root, write }: Surroundings, argv: readonly s
   return ONE_FAILED;
 }
 
-/** All `*.test.ts` below tests/FOLDER in one process. No such file: nothing to count. */
-export async function runFolder({ root, binary, write }: Surroundings, folder: string): Promise<Tally> {
+/**
+ * All `*.test.ts` below tests/FOLDER in one process. No such file: nothing to count.
+ * @param extra variables of the tests' environment
+ */
+export async function runFolder(
+  { root, binary, write }: Surroundings,
+  folder: string,
+  extra: Readonly<Record<string, string>> = {},
+): Promise<Tally> {
   const found = await Array.fromAsync(new Bun.Glob(`tests/${folder}/**/*.test.ts`).scan({ cwd: root }));
   const files = found.sort();
   if (files.length === 0) {
@@ -45,7 +53,7 @@ export async function runFolder({ root, binary, write }: Surroundings, folder: s
     const outfile = join(scratch, "junit.xml");
     const options = [`--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${outfile}`];
     const argv = [process.execPath, "test", ...options, ...files.map((file) => `./${file}`)];
-    const exitCode = await runChild(root, argv, { OZ_TEST_BINARY: binary });
+    const exitCode = await runChild(root, argv, { OZ_TEST_BINARY: binary, ...extra });
     const xml = await Bun.file(outfile)
       .text()
       .catch(() => null);
@@ -55,6 +63,12 @@ export async function runFolder({ root, binary, write }: Surroundings, folder: s
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** The tests against real engines, which run as long as the tests do. */
+export async function runLive(here: Surroundings): Promise<Tally> {
+  await using services = await startServices(liveServices(), here.write);
+  return await runFolder(here, "live", services.env);
 }
 
 async function runChild(

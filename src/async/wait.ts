@@ -36,6 +36,26 @@ export function firing(signal: AbortSignal): Firing {
   };
 }
 
+export interface Expiry extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+/** A signal that fires with the other one, or after `ms`; disposed, it keeps neither timer nor listener. */
+export function expiring(signal: AbortSignal, ms: number): Expiry {
+  const controller = new AbortController();
+  const abort = () => controller.abort(signal.reason);
+  const timer = setTimeout(() => controller.abort(new DOMException("Time is up", "TimeoutError")), ms);
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+    },
+  };
+}
+
 /** What `work` resolves to, or `fallback` when it has not settled after `ms`. Rejections pass through. */
 export function within<T, F>(work: Promise<T>, ms: number, fallback: F): Promise<T | F> {
   return new Promise((resolve, reject) => {

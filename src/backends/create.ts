@@ -1,5 +1,5 @@
 /** The one place that names all backends; each is loaded only when it is the one. */
-import type { DirectSettings, Settings } from "../config/settings.ts";
+import type { DirectSettings, DockerSettings, Settings } from "../config/settings.ts";
 import type { Logger } from "../logging/logger.ts";
 import { type Backend, BackendUnusable } from "../task/backend.ts";
 import { builtInEnvironment, operatorEnvironment } from "../task/prepare.ts";
@@ -23,6 +23,7 @@ export async function createBackend(dependencies: BackendDependencies): Promise<
     case "direct":
       return createDirect(backend, dependencies);
     case "docker":
+      return createDocker(backend, dependencies);
     case "kubernetes":
     case "command":
       throw new BackendUnusable(
@@ -46,5 +47,19 @@ async function createDirect(backend: DirectSettings, dependencies: BackendDepend
       ...builtInEnvironment(taskId, settings.serverRootUrl),
       ...operatorEnvironment(settings),
     }),
+  });
+}
+
+async function createDocker(backend: DockerSettings, dependencies: BackendDependencies): Promise<Backend> {
+  const { createDockerBackend } = await import("./docker/create.ts");
+  const { settings, workerEnvironment, instanceId, log } = dependencies;
+  return createDockerBackend(backend, {
+    workerId: settings.workerId,
+    instanceId,
+    cleanup: settings.cleanup,
+    verbose: settings.logLevel === "debug",
+    graceMs: settings.cancelGracePeriodMs,
+    workerEnvironment,
+    log,
   });
 }

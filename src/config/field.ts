@@ -14,7 +14,7 @@ import {
 } from "./duration.ts";
 import { VARIABLE_NAME, VARIABLE_NAME_RULE } from "./environment.ts";
 import { parseQuantity, QUANTITY } from "./quantity.ts";
-import { VOLUME, VOLUME_RULE } from "./volume.ts";
+import { VOLUME, VOLUME_RULE, volumeProblem } from "./volume.ts";
 
 /** What a setting says of itself beside its type; flags, help and docs are made from it. */
 export interface SettingInfo {
@@ -84,6 +84,16 @@ export function duration() {
   );
 }
 
+/** Compared with a date, never waited for, so no timer bounds it. */
+export function age() {
+  const rule = 'must be a duration such as "12h" or "7days"';
+  return v.pipe(
+    v.string(rule),
+    v.check((value) => parseDuration(value) !== null, rule),
+    v.metadata({ pattern: EITHER_DURATION }),
+  );
+}
+
 export function quantity() {
   const rule = 'must be a quantity such as "10Gi", "500m" or "0.5"';
   return v.pipe(
@@ -94,7 +104,14 @@ export function quantity() {
 }
 
 export function volume() {
-  return v.pipe(v.string(VOLUME_RULE), v.regex(new RegExp(VOLUME), VOLUME_RULE));
+  return v.pipe(
+    v.string(VOLUME_RULE),
+    v.check(
+      (spec) => volumeProblem(spec) === null,
+      (issue) => volumeProblem(issue.input) ?? "",
+    ),
+    v.metadata({ pattern: VOLUME }),
+  );
 }
 
 export function textMap() {

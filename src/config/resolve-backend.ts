@@ -1,7 +1,7 @@
 /** The settings of the one backend that runs the tasks: flags over the file's block over the defaults. */
 import { resolve } from "node:path";
 import * as v from "valibot";
-import { LONGEST_TIMER_MS, parseGoDuration } from "./duration.ts";
+import { LONGEST_TIMER_MS, parseDuration, parseGoDuration } from "./duration.ts";
 import { resolveEnvironment } from "./environment.ts";
 import type { FlagValues } from "./flag-values.ts";
 import { BACKEND_KINDS } from "./flags.ts";
@@ -20,7 +20,7 @@ import type {
   KubernetesSettings,
 } from "./settings.ts";
 import type { Host } from "./state-dir.ts";
-import { parseVolume } from "./volume.ts";
+import { parseVolume, repeatedContainerPaths } from "./volume.ts";
 
 export interface BackendInput {
   readonly flags: FlagValues;
@@ -45,6 +45,11 @@ export function chooseBackend({ flags, file }: Pick<BackendInput, "flags" | "fil
   if (flags.volumes.length > 0 && kind !== "docker") problems.push(onlyFor("--volumes", "docker", kind));
   if (flags.settings.backend?.direct?.target_dir !== undefined && kind !== "direct") {
     problems.push(onlyFor("--target-dir", "direct", kind));
+  }
+  if (kind === "docker") {
+    const volumes = [...(file.config.backend?.docker?.volumes ?? []), ...flags.volumes];
+    const twice = repeatedContainerPaths(volumes);
+    problems.push(...twice.map((path) => `Two volumes have the container path ${JSON.stringify(path)}`));
   }
   if (kind === "command" && inFile === undefined) {
     problems.push("The command backend needs backend.command.dispatch_command in the config file");
@@ -94,6 +99,13 @@ function docker(block: Block<"docker">, { flags, host }: BackendInput): DockerSe
     kind: "docker",
     volumes: [...set.volumes, ...flags.volumes].map(parseVolume),
     environment: resolveEnvironment(set.environment, flags.environment, host.env),
+    imagePullPolicy: set.image_pull_policy,
+    sidecarVolumeMaxAgeMs: Math.ceil(parseDuration(set.sidecar_volume_max_age) ?? 0) || null,
+    security: {
+      noNewPrivileges: set.security.no_new_privileges,
+      pidsLimit: set.security.pids_limit || null,
+      capDrop: set.security.cap_drop,
+    },
   };
 }
 

@@ -51,9 +51,22 @@ export interface DirectSettings {
 }
 
 export interface VolumeMount {
+  /** As the operator wrote it, which is also how the engine takes it. */
+  readonly spec: string;
   readonly hostPath: string;
   readonly containerPath: string;
   readonly readOnly: boolean;
+}
+
+export const ENGINE_PULL_POLICIES = ["always", "if-not-present", "never"] as const;
+export type EnginePullPolicy = (typeof ENGINE_PULL_POLICIES)[number];
+
+export interface ContainerSecurity {
+  readonly noNewPrivileges: boolean;
+  /** Null: the engine's own limit, if it has one. */
+  readonly pidsLimit: number | null;
+  /** Capabilities as the engine names them, `ALL` among them. */
+  readonly capDrop: readonly string[];
 }
 
 export interface DockerSettings {
@@ -61,6 +74,11 @@ export interface DockerSettings {
   /** The file's entries, then the flags'. */
   readonly volumes: readonly VolumeMount[];
   readonly environment: readonly EnvironmentVariable[];
+  /** Of task images and of sidecar images. */
+  readonly imagePullPolicy: EnginePullPolicy;
+  /** Null: sidecar volumes stay for ever. */
+  readonly sidecarVolumeMaxAgeMs: number | null;
+  readonly security: ContainerSecurity;
 }
 
 export const IMAGE_PULL_POLICIES = ["Always", "Never", "IfNotPresent"] as const;

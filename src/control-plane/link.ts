@@ -6,7 +6,7 @@ import { pause } from "../async/wait.ts";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import type { SocketOptions } from "../runtime/web-socket.ts";
-import { Backoff, FIRST_BOUND_MS } from "./backoff.ts";
+import { FIRST_BOUND_MS, ReconnectBackoff } from "./backoff.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
 import { OutageLog } from "./outage-log.ts";
 import type { Outbox } from "./outbox.ts";
@@ -22,7 +22,7 @@ export interface LinkOptions {
   readonly onText: (text: string) => void;
   /** Names the source of the key, for whoever has to replace it. */
   readonly keyLabel: string;
-  readonly backoff?: Backoff;
+  readonly backoff?: ReconnectBackoff;
 }
 
 export type LinkEnd =
@@ -37,7 +37,7 @@ type State =
 
 export class Link {
   private readonly options: LinkOptions;
-  private readonly backoff: Backoff;
+  private readonly backoff: ReconnectBackoff;
   private readonly outages: OutageLog;
   private state: State = { mode: "serving" };
   private connection: Connection | null = null;
@@ -46,7 +46,7 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.options = options;
-    this.backoff = options.backoff ?? new Backoff();
+    this.backoff = options.backoff ?? new ReconnectBackoff();
     this.outages = new OutageLog(options.log);
   }
 

@@ -268,7 +268,7 @@ describe("flags that are wrong", () => {
       "a relative volume",
       ["-v", "data:/x"],
       [
-        '--volumes must be HOST:CONTAINER, HOST:CONTAINER:ro or HOST:CONTAINER:rw with absolute paths, not "data:/x"',
+        '--volumes must be HOST:CONTAINER, HOST:CONTAINER:ro or HOST:CONTAINER:rw with absolute paths (the host\'s path is relative, or the name of a volume, which cannot be mounted), not "data:/x"',
       ],
     ],
     [

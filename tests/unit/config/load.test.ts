@@ -195,6 +195,17 @@ backend:
     ],
     ["backend: {docker: {volumes: [cache:/c]}}", "backend.docker.volumes[0] must be HOST:CONTAINER"],
     ["backend: {docker: {volumes: ['/a:/b:rx']}}", "backend.docker.volumes[0] must be HOST:CONTAINER"],
+    ["backend: {docker: {image_pull_policy: Always}}", 'not "Always" (did you mean "always"?)'],
+    [
+      "backend: {docker: {sidecar_volume_max_age: week}}",
+      'sidecar_volume_max_age must be a duration such as "12h" or "7days", not "week"',
+    ],
+    [
+      "backend: {docker: {security: {pids_limit: -1}}}",
+      "security.pids_limit must be a whole number of 0 or more, not -1",
+    ],
+    ["backend: {docker: {security: {cap_drop: [a b]}}}", "cap_drop[0] must be a capability such as NET_RAW"],
+    ["backend: {docker: {security: {privileged: no}}}", 'Unknown key "backend.docker.security.privileged"'],
     [
       "backend: {docker: {volumes: /a:/b}}",
       "backend.docker.volumes must be a list of HOST:CONTAINER[:ro|rw]",

@@ -43,7 +43,14 @@ describe("defaults", () => {
     expect(key.label).toBe("--api-key");
     expect(rest).toEqual({
       workerId: "w",
-      backend: { kind: "docker", volumes: [], environment: [] },
+      backend: {
+        kind: "docker",
+        volumes: [],
+        environment: [],
+        imagePullPolicy: "always",
+        sidecarVolumeMaxAgeMs: 604_800_000,
+        security: { noNewPrivileges: false, pidsLimit: null, capDrop: [] },
+      },
       cleanup: true,
       maxConcurrentTasks: 0,
       idleOnComplete: null,
@@ -174,11 +181,36 @@ describe("the backend", () => {
       settings(["-v", "/c:/d:ro", "--volumes", "/e:/f:rw"], { backend: { docker } }).backend,
     ).toMatchObject({
       volumes: [
-        { hostPath: "/a", containerPath: "/b", readOnly: false },
-        { hostPath: "/c", containerPath: "/d", readOnly: true },
-        { hostPath: "/e", containerPath: "/f", readOnly: false },
+        { spec: expect.stringContaining("/a:/b"), hostPath: "/a", containerPath: "/b", readOnly: false },
+        { spec: expect.stringContaining("/c:/d"), hostPath: "/c", containerPath: "/d", readOnly: true },
+        { spec: expect.stringContaining("/e:/f"), hostPath: "/e", containerPath: "/f", readOnly: false },
       ],
     });
+  });
+
+  test("docker: its own keys, of which 0 stands for none", () => {
+    const docker = {
+      image_pull_policy: "if-not-present" as const,
+      sidecar_volume_max_age: "60days",
+      security: { no_new_privileges: true, pids_limit: 512, cap_drop: ["NET_RAW"] },
+    };
+    expect(settings([], { backend: { docker } }).backend).toMatchObject({
+      imagePullPolicy: "if-not-present",
+      sidecarVolumeMaxAgeMs: 60 * 24 * 3_600_000,
+      security: { noNewPrivileges: true, pidsLimit: 512, capDrop: ["NET_RAW"] },
+    });
+    const none = { sidecar_volume_max_age: "0s", security: { pids_limit: 0 } };
+    expect(settings([], { backend: { docker: none } }).backend).toMatchObject({
+      sidecarVolumeMaxAgeMs: null,
+      security: { pidsLimit: null },
+    });
+  });
+
+  test("docker: one path in the container for two volumes is an error, wherever they were given", () => {
+    const docker = { volumes: ["/a:/b/c", "/a:/b"] };
+    expect(problems([...BASE, "-v", "/d:/b//c/:ro", "-v", "/e:/f"], { backend: { docker } })).toEqual([
+      'Two volumes have the container path "/b/c"',
+    ]);
   });
 
   test("kubernetes: every default", () => {

@@ -25,6 +25,9 @@ const BACKENDS = {
   docker: {
     volumes: ["/a:/b", "/a:/b:ro", "/a:/b:rw"],
     environment: [{ name: "A", value: "b" }, { name: "C" }],
+    image_pull_policy: "if-not-present",
+    sidecar_volume_max_age: "30days",
+    security: { no_new_privileges: true, pids_limit: 512, cap_drop: ["ALL"] },
   },
   direct: {
     workspace_root: "/w",

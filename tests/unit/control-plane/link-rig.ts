@@ -1,5 +1,5 @@
 /** The real link with the real outbox, as worker.ts joins them; the far side is the test's. */
-import { Backoff } from "../../../src/control-plane/backoff.ts";
+import { ReconnectBackoff } from "../../../src/control-plane/backoff.ts";
 import { Link, type LinkEnd } from "../../../src/control-plane/link.ts";
 import { Outbox } from "../../../src/control-plane/outbox.ts";
 import { Bell } from "../../../src/dev/bell.ts";
@@ -52,7 +52,7 @@ export class LinkRig implements AsyncDisposable {
       outbox: this.outbox,
       log: this.log,
       keyLabel: "the test's key",
-      backoff: new Backoff(() => options.jitter ?? 0),
+      backoff: new ReconnectBackoff(() => options.jitter ?? 0),
       onText: (text) => {
         this.texts.push(text);
         this.#bell.ring();

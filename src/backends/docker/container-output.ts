@@ -1,0 +1,55 @@
+/** What a container that ended has printed: to the log, and a few words of it for the one who asks why. */
+
+import type { Logger } from "../../logging/logger.ts";
+import type { Redact } from "../../logging/redact.ts";
+import { wordsOf } from "../../logging/words-of.ts";
+import { builtInEnvironment } from "../../task/prepare.ts";
+import type { Containers } from "./engine/containers.ts";
+import { type OutputLine, OutputTail } from "./output-tail.ts";
+
+/** The engine finds so many at the end of its file without reading the rest. */
+const MOST_LINES = 2_000;
+const READ_MS = 30_000;
+const QUOTED_LINES = 10;
+const QUOTED_CHARACTERS = 1_024;
+
+/** Never throws: an engine without the output of a container still knows how it ended. */
+export async function readOutput(
+  containers: Containers,
+  id: string,
+  log: Logger,
+): Promise<readonly OutputLine[]> {
+  const tail = new OutputTail();
+  try {
+    const options = { follow: false, tail: MOST_LINES };
+    for await (const chunk of containers.logs(id, options, AbortSignal.timeout(READ_MS))) tail.add(chunk);
+  } catch (error) {
+    log.warn("cannot read the container's output", { error: wordsOf(error) });
+  }
+  return tail.lines();
+}
+
+/**
+ * The last words, for a failure message that leaves this host; null when there are none, or when a
+ * secret is among them.
+ */
+export function quoteOutput(lines: readonly OutputLine[], redact: Redact): string | null {
+  const text = lines
+    .slice(-QUOTED_LINES)
+    .map((line) => line.text)
+    .join("\n")
+    .trim()
+    .slice(-QUOTED_CHARACTERS);
+  return text === "" || redact(text) !== text ? null : text;
+}
+
+/** Set in every task or by nearly every image, and nobody's secret. */
+const PUBLIC: readonly string[] = [...Object.keys(builtInEnvironment("", "")), "PATH", "HOME"];
+
+/** `env`: NAME=VALUE, of a container. */
+export function secretsOf(env: readonly string[]): readonly string[] {
+  return env
+    .map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)] as const)
+    .filter(([name]) => !PUBLIC.includes(name))
+    .map(([, value]) => value);
+}

@@ -1,0 +1,136 @@
+/** Builds the Docker backend, or says at start why it cannot run anything here. */
+import type { DockerSettings } from "../../config/settings.ts";
+import type { Logger } from "../../logging/logger.ts";
+import { BackendUnusable } from "../../task/backend.ts";
+import { DockerBackend } from "./docker.ts";
+import { chooseEndpoint } from "./engine/endpoint-choice.ts";
+import { Engine } from "./engine/engine.ts";
+import { EndpointError, EngineUnreachable } from "./engine/errors.ts";
+import { Credentials } from "./images/credentials.ts";
+import { ImagePuller } from "./images/puller.ts";
+import { LABELS, type Labels } from "./labels.ts";
+import { Orphans } from "./orphans.ts";
+import { Census } from "./ownership/census.ts";
+import { Claims } from "./ownership/claims.ts";
+import { LockSmith } from "./ownership/engine-lock.ts";
+import { describeSelf, guessOwnContainer, type Owner, writeOwner } from "./ownership/owner.ts";
+import { SharedVolumes } from "./sidecars/shared-volume.ts";
+import { SidecarMounts } from "./sidecars/sidecar-mounts.ts";
+import { Upkeep } from "./upkeep.ts";
+import { Watcher } from "./watcher.ts";
+
+export interface DockerDependencies {
+  readonly workerId: string;
+  readonly instanceId: string;
+  readonly cleanup: boolean;
+  /** True: the output of tasks that ended well is logged too, at debug. */
+  readonly verbose: boolean;
+  readonly graceMs: number;
+  readonly workerEnvironment: Readonly<Record<string, string>>;
+  readonly log: Logger;
+}
+
+const CONNECT_MS = 30_000;
+
+/** Throws BackendUnusable with what is wrong and what to do. */
+export async function createDockerBackend(
+  settings: DockerSettings,
+  dependencies: DockerDependencies,
+): Promise<DockerBackend> {
+  const { log, workerEnvironment } = dependencies;
+  const engine = await connect(workerEnvironment, log);
+  try {
+    warnOfSocket(settings, engine, log);
+    return assemble(settings, dependencies, engine, await describe(engine, dependencies.instanceId));
+  } catch (error) {
+    await engine[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function connect(environment: DockerDependencies["workerEnvironment"], log: Logger): Promise<Engine> {
+  try {
+    const engine = await Engine.connect(
+      chooseEndpoint(environment),
+      environment,
+      AbortSignal.timeout(CONNECT_MS),
+    );
+    const { os, architecture } = engine.platform;
+    const { chosen, api, version } = engine;
+    log.info("container engine chosen", {
+      engine: chosen.label,
+      because: chosen.why,
+      version,
+      api,
+      platform: `${os}/${architecture}`,
+    });
+    if (os === "linux" && ["amd64", "arm64"].includes(architecture)) return engine;
+    await engine[Symbol.asyncDispose]();
+    throw new EngineUnreachable(
+      `Cannot use the container engine at ${chosen.label}: it runs ${os}/${architecture}, and tasks need linux/amd64 or linux/arm64`,
+    );
+  } catch (error) {
+    if (!(error instanceof EndpointError || error instanceof EngineUnreachable)) throw error;
+    throw new BackendUnusable(error.message, { cause: error });
+  }
+}
+
+/** Who this worker is, as others on the engine will see it. */
+async function describe(engine: Engine, instanceId: string): Promise<Owner> {
+  const guess = guessOwnContainer();
+  const container =
+    guess === "" ? null : await engine.containers.find(guess, AbortSignal.timeout(CONNECT_MS));
+  return describeSelf(instanceId, container?.id ?? "");
+}
+
+function assemble(
+  settings: DockerSettings,
+  { workerId, cleanup, verbose, graceMs, workerEnvironment, log }: DockerDependencies,
+  engine: Engine,
+  self: Owner,
+): DockerBackend {
+  const labels: Labels = {
+    [LABELS.workerId]: workerId,
+    [LABELS.instance]: self.instanceId,
+    [LABELS.owner]: writeOwner(self),
+  };
+  const watcher = new Watcher(engine);
+  const census = new Census(self, engine.containers);
+  const locks = new LockSmith({ containers: engine.containers, watcher, census, labels });
+  const claims = new Claims({ engine, locks, labels, log });
+  const credentials = new Credentials({ environment: workerEnvironment, log });
+  const puller = new ImagePuller({ engine, credentials, policy: settings.imagePullPolicy, log });
+  const shared = new SharedVolumes({ engine, locks, labels, log });
+  const mounts = new SidecarMounts({ engine, puller, shared, labels });
+  const ownedHere = new Set<string>();
+  const orphans = new Orphans({ workerId, engine, census, claims, ownedHere, cleanup, log });
+  const { sidecarVolumeMaxAgeMs: maxAgeMs } = settings;
+  const upkeep = new Upkeep({ orphans, garbage: { engine, maxAgeMs, lastUsed: shared.lastUsed, log }, log });
+  return new DockerBackend({
+    settings,
+    engine,
+    puller,
+    mounts,
+    claims,
+    watcher,
+    upkeep,
+    ownedHere,
+    labels,
+    cleanup,
+    verbose,
+    graceMs,
+  });
+}
+
+/** Whoever can speak to the engine is root on its host. */
+function warnOfSocket({ volumes }: DockerSettings, { chosen }: Engine, log: Logger): void {
+  const sockets = ["/var/run/docker.sock", "/run/docker.sock"];
+  if (chosen.endpoint.kind === "unix") sockets.push(chosen.endpoint.path);
+  for (const { hostPath, spec } of volumes) {
+    const folder = hostPath.endsWith("/") ? hostPath : `${hostPath}/`;
+    if (!sockets.some((socket) => socket === hostPath || socket.startsWith(folder))) continue;
+    log.warn("a volume gives every task the container engine's socket, and with it root on this host", {
+      volume: spec,
+    });
+  }
+}

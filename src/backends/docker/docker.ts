@@ -1,0 +1,204 @@
+/**
+ * Docker: each task in a container of its own. The engine keeps a container's exit status, so a task
+ * outlives a crash of the worker by itself; what is to be kept is which container is whose.
+ */
+
+import { together } from "../../async/together.ts";
+import type { DockerSettings } from "../../config/settings.ts";
+import { wordsOf } from "../../logging/words-of.ts";
+import {
+  type Adoption,
+  type Backend,
+  type Completion,
+  type Handle,
+  type Orphan,
+  type RunContext,
+  TaskFailure,
+  type TaskRef,
+} from "../../task/backend.ts";
+import type { TaskSpec } from "../../task/prepare.ts";
+import { listSidecars } from "../../task/sidecars.ts";
+import type { Engine } from "./engine/engine.ts";
+import { type DockerHandle, readHandle, writeHandle } from "./handle.ts";
+import type { ImagePuller } from "./images/puller.ts";
+import type { Labels } from "./labels.ts";
+import type { Claim, Claims } from "./ownership/claims.ts";
+import type { SidecarMounts } from "./sidecars/sidecar-mounts.ts";
+import { buildContainer, nameContainer, type SidecarMount, taskLabels } from "./task-container.ts";
+import { failureOf, goneFailure, TaskRun, type TaskRunTools } from "./task-run.ts";
+import type { Upkeep } from "./upkeep.ts";
+import type { Watcher } from "./watcher.ts";
+
+export interface DockerOptions {
+  readonly settings: DockerSettings;
+  readonly engine: Engine;
+  readonly puller: ImagePuller;
+  readonly mounts: SidecarMounts;
+  readonly claims: Claims;
+  readonly watcher: Watcher;
+  readonly upkeep: Upkeep;
+  /** Names of containers that this process has resumed. */
+  readonly ownedHere: Set<string>;
+  /** This worker's own, for whatever it makes. */
+  readonly labels: Labels;
+  readonly cleanup: boolean;
+  readonly verbose: boolean;
+  readonly graceMs: number;
+}
+
+const DEFAULT_IMAGE = "ubuntu:22.04";
+const SAFE_TO_RETRY = "it is safe to retry";
+/** A sidecar volume may be removed between its preparation and the container that mounts it. */
+const MOST_CREATIONS = 3;
+const LET_GO_MS = 30_000;
+
+export class DockerBackend implements Backend {
+  readonly kind = "docker";
+  readonly outlivesWorker = false;
+  private readonly options: DockerOptions;
+  private readonly tools: TaskRunTools;
+
+  constructor(options: DockerOptions) {
+    this.options = options;
+    const { engine, watcher, graceMs, cleanup, verbose, mounts } = options;
+    const removeCopies = mounts.removeCopies.bind(mounts);
+    this.tools = { engine, watcher, graceMs, cleanup, verbose, removeCopies };
+  }
+
+  async run(task: TaskSpec, context: RunContext): Promise<Completion> {
+    const container = nameContainer(task.assignment.taskId);
+    const handle = { container, started: false, adopted: false, result: null };
+    // Before anything is made, so that a worker that is killed from here on leaves nothing unknown.
+    context.saveHandle(writeHandle(handle));
+    return this.inContainer(handle, context, async (run) => {
+      const id = await this.create(task, run, context);
+      await context.step("run", async () => {
+        await run.start(id);
+        await run.finish(id);
+      });
+    });
+  }
+
+  async resume(_ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+    const handle = readHandle(saved);
+    if (handle === null) throw notBegun();
+    const { container, adopted } = handle;
+    // From the first moment on, so that the search for orphans does not find it.
+    this.options.ownedHere.add(container);
+    try {
+      const claim = await this.claim(container, context);
+      if (claim.kind === "another's") return "handed-off";
+      try {
+        return await this.inContainer(handle, context, async (run) => {
+          try {
+            await this.pickUp(handle, claim, run, context);
+          } finally {
+            // Before the container goes: a journal that turns up later has to find one or the other.
+            if (adopted) await this.options.claims.settle(container, AbortSignal.timeout(LET_GO_MS));
+          }
+        });
+      } finally {
+        if (claim.kind === "ours") await claim.release();
+      }
+    } finally {
+      this.options.ownedHere.delete(container);
+    }
+  }
+
+  /** A container that ended is removed before its end is reported. */
+  forget(): void {}
+
+  findOrphans(adopt: (orphan: Orphan) => Adoption, signal: AbortSignal): Promise<void> {
+    return this.options.upkeep.run(adopt, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.options.watcher[Symbol.dispose]();
+    await this.options.engine[Symbol.asyncDispose]();
+  }
+
+  /** A task that is stopped meanwhile has to be found first all the same: only then it can be stopped gently. */
+  private async claim(container: string, { hurry }: RunContext): Promise<Claim> {
+    try {
+      return await this.options.claims.take(container, hurry);
+    } catch (error) {
+      if (!hurry.aborted) throw error;
+      // Not to be called stopped: as far as anybody knows it runs, and the next worker takes it up.
+      return await new Promise<never>(() => {});
+    }
+  }
+
+  private async inContainer(
+    handle: DockerHandle,
+    context: RunContext,
+    work: (run: TaskRun) => Promise<void>,
+  ): Promise<Completion> {
+    const run = new TaskRun(handle, this.tools, context);
+    try {
+      await work(run);
+      return "completed";
+    } finally {
+      await run.remove();
+    }
+  }
+
+  private async pickUp(handle: DockerHandle, claim: Claim, run: TaskRun, context: RunContext): Promise<void> {
+    if (handle.result !== null) {
+      const failure = failureOf(handle.result, null, "");
+      if (failure !== null) throw failure;
+      return;
+    }
+    if (claim.kind !== "ours") throw handle.started ? goneFailure(handle.container) : notBegun();
+    const { state } = claim;
+    if (state.status === "created" || state.status === "configured") throw notBegun();
+    await context.step("run", () => run.finish(state.id));
+  }
+
+  private async create(task: TaskSpec, run: TaskRun, context: RunContext): Promise<string> {
+    const { puller, engine, mounts } = this.options;
+    const image = task.assignment.dockerImage.trim() || DEFAULT_IMAGE;
+    const sidecars = listSidecars(task.assignment);
+    const host = { container: run.container, labels: this.marks(task), log: context.log };
+    const prepare = (signal: AbortSignal) =>
+      context.step("sidecar", () => mounts.prepare(sidecars, host, signal));
+    let [, ready] = await together(
+      (signal) => context.step("pull", () => pullImage(puller, image, signal)),
+      prepare,
+      context.signal,
+    );
+    for (let tries = 1; tries <= MOST_CREATIONS; tries++) {
+      const body = this.body(task, image, ready);
+      const id = await context.step("create", () => run.create(body));
+      if (await mounts.areIntact(ready, context.signal)) return id;
+      await engine.containers.remove(id, { volumes: true, force: true }, context.signal);
+      ready = await prepare(context.signal);
+    }
+    throw new TaskFailure(
+      "sidecar_prep",
+      "sidecar volumes are removed by somebody else as soon as they are made",
+    );
+  }
+
+  private body(task: TaskSpec, image: string, sidecars: readonly SidecarMount[]) {
+    const { volumes, security } = this.options.settings;
+    const labels = this.marks(task);
+    return buildContainer({ task, image, sidecars, volumes, security, labels });
+  }
+
+  private marks({ assignment }: TaskSpec): Labels {
+    return { ...this.options.labels, ...taskLabels(assignment) };
+  }
+}
+
+async function pullImage(puller: ImagePuller, image: string, signal: AbortSignal): Promise<void> {
+  try {
+    await puller.ensure(image, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new TaskFailure("image_pull", wordsOf(error), { cause: error });
+  }
+}
+
+function notBegun(): TaskFailure {
+  return new TaskFailure("unknown", `the worker was killed before it had started the task; ${SAFE_TO_RETRY}`);
+}

@@ -1,0 +1,206 @@
+/** One call to the engine's API: path and query in, its answer or its error out. */
+
+import { wordsOf } from "../../../logging/words-of.ts";
+import type { Channel } from "../../../runtime/byte-channel.ts";
+import { EngineError, EngineGone } from "./errors.ts";
+import { type ByteStream, exchange, type Response, SourceBroke } from "./exchange.ts";
+import { fieldsOf, textOf } from "./fields.ts";
+import { Limit } from "./limit.ts";
+
+export type { ByteStream } from "./exchange.ts";
+
+export type QueryValue = string | number | boolean | undefined;
+
+export interface CallOptions {
+  readonly query?: Readonly<Record<string, QueryValue>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  readonly json?: object;
+  /** Sent as a tar archive. */
+  readonly tar?: Uint8Array | ByteStream;
+  /** For the whole call; null: as long as it takes. Left out: QUICK_CALL_MS. */
+  readonly limitMs?: number | null;
+}
+
+/** Opens a connection to the engine. Throws the system's words. */
+export type Dial = (signal: AbortSignal) => Promise<Channel>;
+
+/** For a call that only looks something up or notes something down. A busy disk makes seconds of it. */
+const QUICK_CALL_MS = 60_000;
+/** An answer in JSON that is larger than this is none of ours; `inspect` and lists are a few kilobytes. */
+const LARGEST_JSON_BYTES = 64 * 1024 * 1024;
+/** Enough of an error's page to know where it comes from. */
+const LARGEST_REFUSAL_BYTES = 64 * 1024;
+
+export class Calls {
+  readonly #dial: Dial;
+  readonly #host: string;
+  readonly #prefix: string;
+  readonly #label: string;
+  readonly #closing: AbortSignal;
+
+  /**
+   * `host`: for the Host header. `prefix`: /v1.41, or nothing. `label`: the endpoint in messages.
+   * `closing`: fires when the client is disposed.
+   */
+  constructor(dial: Dial, about: { host: string; prefix: string; label: string; closing: AbortSignal }) {
+    this.#dial = dial;
+    this.#host = about.host;
+    this.#prefix = about.prefix;
+    this.#label = about.label;
+    this.#closing = about.closing;
+  }
+
+  /** The parsed answer; null for an empty one. @throws EngineError for 4xx and 5xx, EngineGone */
+  async json(method: string, path: string, options: CallOptions, signal: AbortSignal): Promise<unknown> {
+    using limit = new Limit(
+      [signal, this.#closing],
+      options.limitMs === undefined ? QUICK_CALL_MS : options.limitMs,
+    );
+    const what = `${method} ${path}`;
+    // With await, or the limit is let go before the call has ended.
+    return await this.#told(what, limit, async () => {
+      const response = await this.#send(method, path, options, limit.signal);
+      const text = await readText(response.body, LARGEST_JSON_BYTES);
+      if (text.trim() === "") return null;
+      try {
+        return JSON.parse(text);
+      } catch {
+        throw notTheApi(response.status, text);
+      }
+    });
+  }
+
+  /** The answer as it comes. @throws EngineError for 4xx and 5xx, EngineGone (from the body too) */
+  async stream(method: string, path: string, options: CallOptions, signal: AbortSignal): Promise<Response> {
+    const limit = new Limit([signal, this.#closing], options.limitMs ?? null);
+    const what = `${method} ${path}`;
+    try {
+      const response = await this.#told(what, limit, () => this.#send(method, path, options, limit.signal));
+      const close = () => {
+        response.close();
+        limit[Symbol.dispose]();
+      };
+      return { ...response, body: this.#toldBody(what, limit, response.body), close };
+    } catch (error) {
+      limit[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Whether an engine answers at all, and what it speaks. @throws EngineError when it is something else */
+  async ping(limitMs: number, signal: AbortSignal): Promise<{ readonly api: string }> {
+    const response = await this.stream("GET", "/_ping", { limitMs }, signal);
+    const text = await readText(response.body, LARGEST_REFUSAL_BYTES);
+    const api = response.header("api-version");
+    if (api === "" && text.trim() !== "OK") throw notTheApi(response.status, text);
+    return { api };
+  }
+
+  async *#toldBody(what: string, limit: Limit, body: ByteStream): ByteStream {
+    try {
+      yield* body;
+    } catch (error) {
+      throw this.#tell(what, limit, error);
+    } finally {
+      limit[Symbol.dispose]();
+    }
+  }
+
+  async #send(method: string, path: string, options: CallOptions, signal: AbortSignal): Promise<Response> {
+    const { json, tar } = options;
+    const type = json !== undefined ? "application/json" : tar !== undefined ? "application/x-tar" : null;
+    const headers = {
+      Host: this.#host,
+      "User-Agent": "oz-agent-worker",
+      Accept: "*/*",
+      Connection: "close",
+      ...(type === null ? {} : { "Content-Type": type }),
+      ...options.headers,
+    };
+    const body =
+      json === undefined ? (tar ?? emptyBodyOf(method)) : new TextEncoder().encode(JSON.stringify(json));
+    const target = `${this.#prefix}${path}${queryOf(options.query ?? {})}`;
+    const channel = await this.#dial(signal);
+    const response = await exchange(channel, { method, target, headers, body }, signal);
+    if (response.status < 400) return response;
+    throw refusal(response.status, await readText(response.body, LARGEST_REFUSAL_BYTES));
+  }
+
+  async #told<T>(what: string, limit: Limit, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.#tell(what, limit, error);
+    }
+  }
+
+  #tell(what: string, limit: Limit, error: unknown): unknown {
+    if (limit.stopped) return limit.reason;
+    if (error instanceof EngineError || error instanceof EngineGone) return error;
+    if (error instanceof SourceBroke) return error.cause;
+    const told = (why: string) =>
+      new EngineGone(`The container engine at ${this.#label} did not answer ${what}: ${why}`, {
+        code: codeOf(error),
+        cause: error,
+      });
+    return limit.late ? told(`nothing came within ${limit.ms / 1000} s`) : told(wordsOf(error));
+  }
+}
+
+/** A POST without a body has to say so, or a proxy waits for one. */
+function emptyBodyOf(method: string): Uint8Array | null {
+  return method === "GET" || method === "HEAD" ? null : new Uint8Array(0);
+}
+
+function queryOf(query: Readonly<Record<string, QueryValue>>): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) parameters.append(name, String(value));
+  }
+  return parameters.size === 0 ? "" : `?${parameters}`;
+}
+
+/** An id, a name or a reference in a path: slashes stay, as the engine's router wants them. */
+export function pathOf(name: string): string {
+  return encodeURIComponent(name).replace(/%(?:2F|3A|40)/g, decodeURIComponent);
+}
+
+function refusal(status: number, text: string): EngineError {
+  try {
+    const fields = fieldsOf(JSON.parse(text));
+    const words = textOf(fields, "message", "cause");
+    if (words !== "") return new EngineError(status, words);
+  } catch {
+    // Whoever this is, it is not the engine.
+  }
+  return notTheApi(status, text);
+}
+
+/** @returns an error that quotes the beginning of what came instead */
+export function notTheApi(status: number, text: string): EngineError {
+  const words = text
+    .replace(/<(style|script)\b.*?<\/\1>/gis, " ")
+    .replace(/<[^>]*>/g, " ")
+    .replace(/\s+/g, " ")
+    .trim();
+  const quoted = words === "" ? "nothing" : JSON.stringify(words.slice(0, 120));
+  return new EngineError(
+    status,
+    `It answered with status ${status} and something that is not the Docker API (is a proxy in between?): ${quoted}`,
+  );
+}
+
+async function readText(body: ByteStream, mostBytes: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const bytes of body) {
+    text += decoder.decode(bytes, { stream: true });
+    if (text.length > mostBytes) break;
+  }
+  return text + decoder.decode();
+}
+
+function codeOf(error: unknown): string | null {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
+}

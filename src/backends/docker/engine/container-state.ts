@@ -1,0 +1,108 @@
+/** What the engine says of a container, in our terms. */
+import { type Fields, fieldsOf, listOf, numberOf, textMapOf, textOf, textsOf } from "./fields.ts";
+
+export interface ContainerMount {
+  readonly type: string;
+  /** Of a volume; empty for others. */
+  readonly name: string;
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+export interface ContainerState {
+  readonly id: string;
+  /** Without the leading slash. */
+  readonly name: string;
+  /** The image's id. */
+  readonly imageId: string;
+  /** The reference that it was created with. */
+  readonly image: string;
+  /** created, running, paused, restarting, removing, exited, dead; podman also: configured, stopped. */
+  readonly status: string;
+  readonly running: boolean;
+  /** 0 as long as it has not ended: look at `status`. */
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  /** The engine's words about why it could not start or end; empty when all went well. */
+  readonly error: string;
+  /** RFC 3339; empty for never. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly createdAt: string;
+  readonly tty: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  /** NAME=VALUE, the image's included. Never to be shown. */
+  readonly env: readonly string[];
+  readonly mounts: readonly ContainerMount[];
+}
+
+export interface ContainerSummary {
+  readonly id: string;
+  /** Without leading slashes. */
+  readonly names: readonly string[];
+  readonly image: string;
+  /** As ContainerState.status. */
+  readonly state: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Seconds since 1970. */
+  readonly createdAt: number;
+  readonly mounts: readonly ContainerMount[];
+}
+
+/** Go's zero time, which the engine gives for "never". */
+const NEVER = /^0001-01-01T/;
+
+export function readContainerState(value: unknown): ContainerState {
+  const fields = fieldsOf(value);
+  const state = fieldsOf(fields["State"]);
+  const config = fieldsOf(fields["Config"]);
+  return {
+    id: textOf(fields, "Id"),
+    name: textOf(fields, "Name").replace(/^\//, ""),
+    imageId: textOf(fields, "Image"),
+    image: textOf(config, "Image"),
+    status: textOf(state, "Status"),
+    running: state["Running"] === true,
+    exitCode: numberOf(state, "ExitCode"),
+    oomKilled: state["OOMKilled"] === true,
+    error: textOf(state, "Error"),
+    startedAt: timeOf(state, "StartedAt"),
+    finishedAt: timeOf(state, "FinishedAt"),
+    createdAt: timeOf(fields, "Created"),
+    tty: config["Tty"] === true,
+    labels: textMapOf(config["Labels"]),
+    env: textsOf(config["Env"]),
+    mounts: readMounts(fields["Mounts"]),
+  };
+}
+
+export function readContainerSummary(value: unknown): ContainerSummary {
+  const fields = fieldsOf(value);
+  return {
+    id: textOf(fields, "Id"),
+    names: textsOf(fields["Names"]).map((name) => name.replace(/^\//, "")),
+    image: textOf(fields, "Image"),
+    state: textOf(fields, "State"),
+    labels: textMapOf(fields["Labels"]),
+    createdAt: numberOf(fields, "Created"),
+    mounts: readMounts(fields["Mounts"]),
+  };
+}
+
+function readMounts(value: unknown): readonly ContainerMount[] {
+  return listOf(value)
+    .map(fieldsOf)
+    .map((mount) => ({
+      type: textOf(mount, "Type"),
+      name: textOf(mount, "Name"),
+      source: textOf(mount, "Source"),
+      target: textOf(mount, "Destination"),
+      readOnly: mount["RW"] === false,
+    }));
+}
+
+function timeOf(fields: Fields, name: string): string {
+  const time = textOf(fields, name);
+  return NEVER.test(time) ? "" : time;
+}

@@ -1,0 +1,205 @@
+/**
+ * The engine's containers. What is asked for and is so already (start of a running one, stop of an
+ * ended one, removal of one that is gone) is no error; every other refusal is an EngineError, and no
+ * answer an EngineGone.
+ */
+import { type ByteStream, type Calls, pathOf } from "./calls.ts";
+import type { ContainerBody } from "./container-body.ts";
+import {
+  type ContainerState,
+  type ContainerSummary,
+  readContainerState,
+  readContainerSummary,
+} from "./container-state.ts";
+import { EngineError, EngineGone } from "./errors.ts";
+import { fieldsOf, listOf, textOf, textsOf } from "./fields.ts";
+import { type LogChunk, readLog } from "./log-frames.ts";
+
+export type { ContainerState, ContainerSummary } from "./container-state.ts";
+
+export interface CreatedContainer {
+  readonly id: string;
+  readonly warnings: readonly string[];
+}
+
+export interface ContainerEnd {
+  readonly exitCode: number;
+  /** The engine's words when it could not wait properly; null otherwise. */
+  readonly error: string | null;
+}
+
+export interface LogOptions {
+  readonly follow: boolean;
+  /** RFC 3339 or seconds since 1970, fractions allowed. */
+  readonly since?: string;
+  /** Lines. */
+  readonly tail?: number;
+  readonly timestamps?: boolean;
+}
+
+/** Creating and starting copy files and set up networks; a slow disk takes minutes for a large image. */
+const HEAVY_CALL_MS = 10 * 60_000;
+/** What a stop may take beyond its grace: the kill, and the engine's own work. */
+const STOP_MARGIN_MS = 60_000;
+/** The answer of an engine that had nothing to do. */
+const IGNORED = { missing: 404, conflict: 409 } as const;
+
+export class Containers {
+  readonly #calls: Calls;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  /** @throws EngineError 404 (no such image), 409 (the name is taken), 400 (a bad body) */
+  async create(name: string, body: ContainerBody, signal: AbortSignal): Promise<CreatedContainer> {
+    const options = { query: { name }, json: body, limitMs: HEAVY_CALL_MS };
+    const fields = fieldsOf(await this.#calls.json("POST", "/containers/create", options, signal));
+    return { id: textOf(fields, "Id"), warnings: textsOf(fields["Warnings"]) };
+  }
+
+  /** Resolves for one that runs already. @throws EngineError 404, 400/409/500 with why it cannot run */
+  async start(id: string, signal: AbortSignal): Promise<void> {
+    await this.#calls.json("POST", `${at(id)}/start`, { limitMs: HEAVY_CALL_MS }, signal);
+  }
+
+  /**
+   * SIGTERM (or the image's stop signal), then SIGKILL after the grace; resolves once it has ended, and
+   * at once for one that does not run or is gone.
+   */
+  async stop(id: string, graceSeconds: number, signal: AbortSignal): Promise<void> {
+    const options = { query: { t: graceSeconds }, limitMs: graceSeconds * 1000 + STOP_MARGIN_MS };
+    await ignoring([IGNORED.missing], this.#calls.json("POST", `${at(id)}/stop`, options, signal));
+  }
+
+  /** Resolves for one that does not run or is gone. */
+  async kill(id: string, signalName: string, signal: AbortSignal): Promise<void> {
+    const options = { query: { signal: signalName } };
+    const killed = this.#calls.json("POST", `${at(id)}/kill`, options, signal);
+    await ignoring([IGNORED.missing, IGNORED.conflict], killed);
+  }
+
+  /**
+   * Resolves when it does not run any more, at once for one that has ended or never started; as long as
+   * that takes. @throws EngineError 404; EngineGone when the engine went away meanwhile: wait again
+   */
+  async wait(id: string, signal: AbortSignal): Promise<ContainerEnd> {
+    const options = { query: { condition: "not-running" }, limitMs: null };
+    const answer = await this.#calls.json("POST", `${at(id)}/wait`, options, signal);
+    const fields = fieldsOf(answer);
+    // An engine that is shutting down ends the answer properly, without having said anything.
+    if (typeof fields["StatusCode"] !== "number") {
+      throw new EngineGone(`The container engine stopped waiting for container ${id} without a result`);
+    }
+    return { exitCode: fields["StatusCode"], error: textOf(fieldsOf(fields["Error"]), "Message") || null };
+  }
+
+  /** @throws EngineError 404 */
+  async inspect(id: string, signal: AbortSignal): Promise<ContainerState> {
+    return readContainerState(await this.#calls.json("GET", `${at(id)}/json`, {}, signal));
+  }
+
+  /** Null when there is none. */
+  async find(id: string, signal: AbortSignal): Promise<ContainerState | null> {
+    try {
+      return await this.inspect(id, signal);
+    } catch (error) {
+      if (error instanceof EngineError && error.status === 404) return null;
+      throw error;
+    }
+  }
+
+  /** @throws EngineError 404, 409 (the name is taken) */
+  async rename(id: string, name: string, signal: AbortSignal): Promise<void> {
+    await this.#calls.json("POST", `${at(id)}/rename`, { query: { name } }, signal);
+  }
+
+  /** Resolves once it is gone, by whomever. @throws EngineError 409 when it runs and `force` is false */
+  async remove(
+    id: string,
+    options: { readonly volumes: boolean; readonly force: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const query = { v: options.volumes, force: options.force };
+    try {
+      await this.#calls.json("DELETE", at(id), { query, limitMs: HEAVY_CALL_MS }, signal);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      if (error.status === IGNORED.missing) return;
+      if (error.status !== IGNORED.conflict || !(await this.#isBeingRemoved(id, signal))) throw error;
+      const gone = { query: { condition: "removed" }, limitMs: HEAVY_CALL_MS };
+      await ignoring([IGNORED.missing], this.#calls.json("POST", `${at(id)}/wait`, gone, signal));
+    }
+  }
+
+  /** `labels`: "key" or "key=value", all of which it has. `all`: also those that do not run. */
+  async list(
+    options: { readonly labels: readonly string[]; readonly all: boolean },
+    signal: AbortSignal,
+  ): Promise<readonly ContainerSummary[]> {
+    const query = { all: options.all, filters: JSON.stringify({ label: options.labels }) };
+    return listOf(await this.#calls.json("GET", "/containers/json", { query }, signal)).map(
+      readContainerSummary,
+    );
+  }
+
+  /** Ends with the container when `follow`. @throws EngineError 404; EngineGone when cut */
+  async *logs(id: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk> {
+    const { follow, since, tail, timestamps } = options;
+    const query = { stdout: true, stderr: true, follow, since, tail, timestamps };
+    const { header, body, close } = await this.#calls.stream("GET", `${at(id)}/logs`, { query }, signal);
+    try {
+      // Engines before API 1.42 do not tell the two kinds apart.
+      const framed = /multiplexed/.test(header("content-type")) || !(await this.inspect(id, signal)).tty;
+      yield* readLog(body, framed);
+    } finally {
+      close();
+    }
+  }
+
+  /** Its whole file system as a tar archive; it need not run, nor ever have run. */
+  async exportRoot(id: string, signal: AbortSignal): Promise<ByteStream> {
+    return (await this.#calls.stream("GET", `${at(id)}/export`, {}, signal)).body;
+  }
+
+  /**
+   * Unpacks a tar archive at an existing folder of a container, volumes mounted there included. A body
+   * that throws ends the call with that error, and the engine is not told that it was whole.
+   */
+  async putArchive(
+    id: string,
+    path: string,
+    body: ByteStream | Uint8Array,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const options = { query: { path }, tar: body, limitMs: null };
+    await this.#calls.json("PUT", `${at(id)}/archive`, options, signal);
+  }
+
+  /** A tar archive of what is at the path. @throws EngineError 404 for either */
+  async getArchive(id: string, path: string, signal: AbortSignal): Promise<ByteStream> {
+    return (await this.#calls.stream("GET", `${at(id)}/archive`, { query: { path } }, signal)).body;
+  }
+
+  async #isBeingRemoved(id: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      return (await this.inspect(id, signal)).status === "removing";
+    } catch (error) {
+      if (error instanceof EngineError && error.status === IGNORED.missing) return true;
+      throw error;
+    }
+  }
+}
+
+function at(id: string): string {
+  return `/containers/${pathOf(id)}`;
+}
+
+/** For what is so already. */
+async function ignoring(statuses: readonly number[], work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof EngineError && statuses.includes(error.status))) throw error;
+  }
+}

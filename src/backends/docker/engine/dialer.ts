@@ -1,0 +1,84 @@
+/** Opens connections to the chosen endpoint. */
+import type { Channel } from "../../../runtime/byte-channel.ts";
+import { dialTcp, dialUnix } from "../../../runtime/dial.ts";
+import type { Dial } from "./calls.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A host that does not answer at all is given up after this; the system itself would take minutes. */
+const CONNECT_MS = 30_000;
+
+/** `environment`: what ssh needs to find its keys and its agent. */
+export function dialerFor(endpoint: Endpoint, environment: Environment): Dial {
+  switch (endpoint.kind) {
+    case "unix":
+      return (signal) => dialUnix(endpoint.path, signal);
+    case "tcp":
+      return (signal) => inTime(signal, (both) => dialTcp(endpoint.host, endpoint.port, endpoint.tls, both));
+    case "ssh":
+      return () => dialSsh(endpoint.target, environment);
+    default:
+      return endpoint satisfies never;
+  }
+}
+
+/** For the Host header, which an engine does not look at but a proxy does. */
+export function hostHeaderOf(endpoint: Endpoint): string {
+  if (endpoint.kind !== "tcp") return "localhost";
+  const host = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
+  return `${host}:${endpoint.port}`;
+}
+
+async function inTime(
+  signal: AbortSignal,
+  connect: (signal: AbortSignal) => Promise<Channel>,
+): Promise<Channel> {
+  const controller = new AbortController();
+  const stop = () => controller.abort(signal.reason);
+  const late = new Error(`no connection within ${CONNECT_MS / 1000} s`);
+  const timer = setTimeout(() => controller.abort(late), CONNECT_MS);
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await connect(controller.signal);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+async function dialSsh(target: string, environment: Environment): Promise<Channel> {
+  // Loaded only where ssh is used.
+  const { dialProgram } = await import("../../../runtime/dial-program.ts");
+  return dialProgram(sshCommand(target), sshEnvironment(environment));
+}
+
+/**
+ * Docker's own way over ssh: its client there connects its standard streams to its engine. A daemon
+ * has nobody to ask, so ssh must not wait for a password or for a yes to a new host key.
+ */
+export function sshCommand(target: string): readonly string[] {
+  const { hostname, port, username, pathname } = new URL(target);
+  const socket =
+    pathname === "" || pathname === "/" ? [] : ["--host", `unix://${decodeURIComponent(pathname)}`];
+  return [
+    "ssh",
+    "-T",
+    ...["-o", "BatchMode=yes"],
+    ...["-o", `ConnectTimeout=${CONNECT_MS / 1000}`],
+    ...(username === "" ? [] : ["-l", decodeURIComponent(username)]),
+    ...(port === "" ? [] : ["-p", port]),
+    "--",
+    hostname.replace(/^\[|\]$/g, ""),
+    ...["docker", ...socket, "system", "dial-stdio"],
+  ];
+}
+
+/** The worker's key is none of ssh's business, whose configuration may send variables along. */
+function sshEnvironment(environment: Environment): Readonly<Record<string, string>> {
+  const entries = Object.entries(environment).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && entry[0] !== "WARP_API_KEY",
+  );
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,122 @@
+/** The container engine, connected: the one thing that the rest of the backend holds. */
+import { Calls } from "./calls.ts";
+import { Containers } from "./containers.ts";
+import { dialerFor, hostHeaderOf } from "./dialer.ts";
+import type { ChosenEndpoint } from "./endpoint.ts";
+import { EngineError, EngineUnreachable } from "./errors.ts";
+import { type EngineEvent, type EventOptions, readEvents } from "./events.ts";
+import { fieldsOf, textOf } from "./fields.ts";
+import { Images } from "./images.ts";
+import { unreachable } from "./unreachable.ts";
+import { compareVersions, isVersion, negotiate } from "./version.ts";
+import { Volumes } from "./volumes.ts";
+
+/** As image platforms name it: linux, amd64 | arm64…; variant empty for none. */
+export interface EnginePlatform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant: string;
+}
+
+interface About {
+  readonly api: string;
+  readonly version: string;
+  readonly platform: EnginePlatform;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A socket on which something else listens may say nothing for ever. */
+const FIRST_ANSWER_MS = 15_000;
+/** Kernel names, which some engines give instead of Go's. */
+const ARCHITECTURES: ReadonlyMap<string, string> = new Map([
+  ["x86_64", "amd64"],
+  ["aarch64", "arm64"],
+]);
+
+export class Engine implements AsyncDisposable {
+  readonly chosen: ChosenEndpoint;
+  /** Negotiated: "1.41" … */
+  readonly api: string;
+  /** As the engine says: 20.10.24, 5.4.0; for the log. */
+  readonly version: string;
+  readonly platform: EnginePlatform;
+  readonly containers: Containers;
+  readonly images: Images;
+  readonly volumes: Volumes;
+  readonly #calls: Calls;
+  readonly #closing: AbortController;
+
+  private constructor(chosen: ChosenEndpoint, about: About, calls: Calls, closing: AbortController) {
+    this.chosen = chosen;
+    this.api = about.api;
+    this.version = about.version;
+    this.platform = about.platform;
+    this.containers = new Containers(calls);
+    this.images = new Images(calls);
+    this.volumes = new Volumes(calls);
+    this.#calls = calls;
+    this.#closing = closing;
+  }
+
+  /**
+   * Asks the engine who it is, and agrees on a version. `environment` goes to ssh, where that is the way.
+   * @throws EngineUnreachable with what is wrong and what to try; the signal's reason
+   */
+  static async connect(
+    chosen: ChosenEndpoint,
+    environment: Environment,
+    signal: AbortSignal,
+  ): Promise<Engine> {
+    const dial = dialerFor(chosen.endpoint, environment);
+    const closing = new AbortController();
+    const common = { host: hostHeaderOf(chosen.endpoint), label: chosen.label, closing: closing.signal };
+    try {
+      const about = await askWho(new Calls(dial, { ...common, prefix: "" }), chosen, signal);
+      return new Engine(chosen, about, new Calls(dial, { ...common, prefix: `/v${about.api}` }), closing);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error instanceof EngineUnreachable ? error : unreachable(chosen, error);
+    }
+  }
+
+  /** By number: 1.9 < 1.41. */
+  atLeast(version: string): boolean {
+    return compareVersions(this.api, version) >= 0;
+  }
+
+  /** Never ends by itself: @throws EngineGone when the engine goes away, the signal's reason when it fires. */
+  events(options: EventOptions, signal: AbortSignal): AsyncIterable<EngineEvent> {
+    return readEvents(this.#calls, options, signal);
+  }
+
+  /** Ends every call that is open. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new Error("The engine client was closed"));
+  }
+}
+
+/** /_ping tells whether it is an engine at all, /version (of no version itself) the rest. */
+async function askWho(calls: Calls, chosen: ChosenEndpoint, signal: AbortSignal): Promise<About> {
+  const ping = await calls.ping(FIRST_ANSWER_MS, signal);
+  const fields = fieldsOf(await calls.json("GET", "/version", { limitMs: FIRST_ANSWER_MS }, signal));
+  const newest = isVersion(ping.api) ? ping.api : textOf(fields, "ApiVersion");
+  if (!isVersion(newest))
+    throw new EngineError(200, "It does not say which version of the Docker API it speaks");
+  const agreed = negotiate(newest, textOf(fields, "MinAPIVersion"));
+  if ("refusal" in agreed) {
+    throw new EngineUnreachable(
+      `Cannot use the container engine at ${chosen.label} (${chosen.why}): ${agreed.refusal}`,
+    );
+  }
+  const architecture = textOf(fields, "Arch");
+  return {
+    api: agreed.api,
+    version: textOf(fields, "Version"),
+    platform: {
+      os: textOf(fields, "Os") || "linux",
+      architecture: ARCHITECTURES.get(architecture) ?? architecture,
+      variant: "",
+    },
+  };
+}

@@ -1,0 +1,38 @@
+/** What can go wrong between this program and the container engine. */
+
+/** The engine answered and refused; the message holds its own words. */
+export class EngineError extends Error {
+  override readonly name = "EngineError";
+  /** The HTTP status; 0 for an error that came inside a stream (a pull). */
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * No answer, or half of one: refused, cut, reset, too late. The engine may be restarting, and what was
+ * asked for may or may not have been done.
+ */
+export class EngineGone extends Error {
+  override readonly name = "EngineGone";
+  /** The system's code (ENOENT, ECONNREFUSED, EACCES…); null when the connection was there and broke. */
+  readonly code: string | null;
+
+  constructor(message: string, options: { readonly code?: string | null; readonly cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.code = options.code ?? null;
+  }
+}
+
+/** At start: the endpoint cannot be made out of what the environment and Docker's files say. */
+export class EndpointError extends Error {
+  override readonly name = "EndpointError";
+}
+
+/** At start: no engine of ours at the chosen endpoint. The message says which, why it, and what to try. */
+export class EngineUnreachable extends Error {
+  override readonly name = "EngineUnreachable";
+}

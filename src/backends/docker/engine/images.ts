@@ -1,0 +1,101 @@
+/** The engine's images. */
+import { type Calls, pathOf } from "./calls.ts";
+import { EngineError } from "./errors.ts";
+import { fieldsOf, numberOf, textOf, textsOf } from "./fields.ts";
+import { readJsonLines } from "./json-lines.ts";
+
+export interface ImageDetails {
+  readonly id: string;
+  /** NAME@sha256:… */
+  readonly repoDigests: readonly string[];
+  readonly repoTags: readonly string[];
+  readonly os: string;
+  readonly architecture: string;
+  /** Empty for none. */
+  readonly variant: string;
+  readonly sizeBytes: number;
+}
+
+export interface PullRequest {
+  /** Without tag and digest. */
+  readonly fromImage: string;
+  /** A tag, or a digest (sha256:…). */
+  readonly tag: string;
+  /** linux/arm64/v8; null: the engine's own. */
+  readonly platform: string | null;
+  /** The value of X-Registry-Auth; null: none. */
+  readonly auth: string | null;
+}
+
+export interface PullProgress {
+  /** The layer; empty for what is said of the whole. */
+  readonly id: string;
+  readonly status: string;
+  readonly currentBytes: number;
+  readonly totalBytes: number;
+}
+
+export class Images {
+  readonly #calls: Calls;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  /** Null when the engine has none by that name. */
+  async inspect(reference: string, signal: AbortSignal): Promise<ImageDetails | null> {
+    try {
+      return readImage(await this.#calls.json("GET", `/images/${pathOf(reference)}/json`, {}, signal));
+    } catch (error) {
+      if (error instanceof EngineError && error.status === 404) return null;
+      throw error;
+    }
+  }
+
+  /**
+   * Has to be read to its end: the pull is done then. As long as it takes.
+   * @throws EngineError with the HTTP status, or for a failure in the middle with the status that the
+   * engine gives it, 0 when none (the engine's words in both); EngineGone when cut
+   */
+  async *pull(request: PullRequest, signal: AbortSignal): AsyncIterable<PullProgress> {
+    const { fromImage, tag, platform, auth } = request;
+    const { body } = await this.#calls.stream(
+      "POST",
+      "/images/create",
+      {
+        query: { fromImage, tag, platform: platform ?? undefined },
+        headers: auth === null ? {} : { "X-Registry-Auth": auth },
+      },
+      signal,
+    );
+    for await (const line of readJsonLines(body)) yield readProgress(line);
+  }
+}
+
+function readImage(value: unknown): ImageDetails {
+  const fields = fieldsOf(value);
+  return {
+    id: textOf(fields, "Id"),
+    repoDigests: textsOf(fields["RepoDigests"]),
+    repoTags: textsOf(fields["RepoTags"]),
+    os: textOf(fields, "Os"),
+    architecture: textOf(fields, "Architecture"),
+    variant: textOf(fields, "Variant"),
+    sizeBytes: numberOf(fields, "Size"),
+  };
+}
+
+/** @throws EngineError for a line that tells of a failure */
+function readProgress(line: unknown): PullProgress {
+  const fields = fieldsOf(line);
+  const detail = fieldsOf(fields["errorDetail"]);
+  const failure = textOf(detail, "message") || textOf(fields, "error");
+  if (failure !== "") throw new EngineError(numberOf(detail, "code"), failure);
+  const progress = fieldsOf(fields["progressDetail"]);
+  return {
+    id: textOf(fields, "id"),
+    status: textOf(fields, "status"),
+    currentBytes: numberOf(progress, "current"),
+    totalBytes: numberOf(progress, "total"),
+  };
+}

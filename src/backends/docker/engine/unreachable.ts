@@ -1,0 +1,120 @@
+/** Why there is no engine at the chosen endpoint, in words that say what to try. */
+import { readFileSync, statSync } from "node:fs";
+import { wordsOf } from "../../../logging/words-of.ts";
+import type { ChosenEndpoint, Endpoint } from "./endpoint.ts";
+import { EngineError, EngineGone, EngineUnreachable } from "./errors.ts";
+import { NotHttp } from "./http-head.ts";
+
+/** What is known of a socket's file; null for what cannot be found out. */
+export interface SocketFacts {
+  readonly isSocket: boolean | null;
+  /** The name of the group that owns it, or its number. */
+  readonly group: string | null;
+  /** Whether members of the group may use it. */
+  readonly groupMay: boolean;
+  readonly user: string;
+}
+
+export function unreachable(chosen: ChosenEndpoint, error: unknown): EngineUnreachable {
+  const { endpoint } = chosen;
+  const facts = endpoint.kind === "unix" ? factsOf(endpoint.path) : null;
+  return new EngineUnreachable(explain(chosen, error, facts), { cause: error });
+}
+
+/** `facts`: of the socket, where it is one. */
+export function explain(chosen: ChosenEndpoint, error: unknown, facts: SocketFacts | null): string {
+  const start = `Cannot use the container engine at ${chosen.label} (${chosen.why})`;
+  return `${start}: ${reasonOf(chosen.endpoint, error, facts)}`;
+}
+
+function reasonOf(endpoint: Endpoint, error: unknown, facts: SocketFacts | null): string {
+  if (error instanceof EngineError) return refusalOf(endpoint, error);
+  const cause = error instanceof EngineGone ? error.cause : error;
+  if (cause instanceof NotHttp) {
+    return `what answers there is ${cause.message}; let DOCKER_HOST name the socket or port of the Docker API`;
+  }
+  const code = error instanceof EngineGone ? error.code : null;
+  if (endpoint.kind === "unix") return socketReason(endpoint.path, code, error, facts);
+  if (endpoint.kind === "ssh") {
+    return `${inOneLine(wordsOf(cause ?? error))}; try the command "ssh ${withoutScheme(endpoint.target)} docker version" as this user`;
+  }
+  const said = wordsOf(cause ?? error);
+  const words = code === null || said.includes(code) ? said : `${said} (${code})`;
+  return `${words}; check that the engine listens there${endpoint.tls === null ? "" : ", and its certificates"}, or set DOCKER_HOST to another one`;
+}
+
+function refusalOf(endpoint: Endpoint, error: EngineError): string {
+  const words = error.message.replace(/^It answered/, "it answered");
+  // What a port of TLS says to somebody who speaks without.
+  if (endpoint.kind === "tcp" && endpoint.tls === null && error.status === 400) {
+    return `${words}; if the engine wants TLS, set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH`;
+  }
+  return `${words}; let DOCKER_HOST name the engine itself`;
+}
+
+function socketReason(path: string, code: string | null, error: unknown, facts: SocketFacts | null): string {
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    return "there is no such socket; start the engine (systemctl start docker), mount its socket when the worker runs in a container, or set DOCKER_HOST to where it is";
+  }
+  if (code === "EACCES" || code === "EPERM") return permissionReason(path, facts);
+  if (facts?.isSocket === false) return `${path} is not a socket; set DOCKER_HOST to the engine's`;
+  if (code === "ECONNREFUSED") {
+    return "nothing listens on the socket any more; start the engine (systemctl start docker)";
+  }
+  const cause = error instanceof EngineGone ? error.cause : null;
+  return `${wordsOf(error instanceof EngineGone && cause === null ? error : (cause ?? error))}; check that an engine listens there, or set DOCKER_HOST to another one`;
+}
+
+function permissionReason(path: string, facts: SocketFacts | null): string {
+  const user = facts?.user ?? "USER";
+  const rootless = "or use rootless Docker or podman";
+  if (facts?.group == null) {
+    return `user ${user} has no permission to reach ${path}; run the worker as a user who has, ${rootless}`;
+  }
+  if (!facts.groupMay) {
+    return `user ${user} has no permission, and neither has the socket's group ${facts.group}; run the worker as the socket's owner, ${rootless}`;
+  }
+  return `user ${user} has no permission: the socket belongs to the group ${facts.group}; add the user to it (sudo usermod -aG ${facts.group} ${user}, then log in again or restart the service), ${rootless}`;
+}
+
+/** ssh speaks in lines, and ends them with a full stop. */
+function inOneLine(words: string): string {
+  return words.replace(/\s+/g, " ").trim().replace(/\.$/, "");
+}
+
+function withoutScheme(target: string): string {
+  const { username, hostname } = new URL(target);
+  return username === "" ? hostname : `${username}@${hostname}`;
+}
+
+const GROUP_WRITE = 0o020;
+
+function factsOf(path: string): SocketFacts {
+  const user = userName();
+  try {
+    const stat = statSync(path);
+    const groupMay = (stat.mode & GROUP_WRITE) !== 0;
+    return { isSocket: stat.isSocket(), group: groupName(stat.gid), groupMay, user };
+  } catch {
+    return { isSocket: null, group: null, groupMay: false, user };
+  }
+}
+
+/** The number where the file of groups has no name for it. */
+function groupName(gid: number): string {
+  try {
+    const lines = readFileSync("/etc/group", "utf8").split("\n");
+    return lines.map((line) => line.split(":")).find(([, , id]) => id === String(gid))?.[0] ?? String(gid);
+  } catch {
+    return String(gid);
+  }
+}
+
+function userName(): string {
+  try {
+    return process.getBuiltinModule("node:os").userInfo().username;
+  } catch {
+    // A container's user without an entry.
+    return String(process.getuid?.() ?? "USER");
+  }
+}

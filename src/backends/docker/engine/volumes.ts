@@ -1,0 +1,81 @@
+/** The engine's named volumes. */
+import { type Calls, pathOf } from "./calls.ts";
+import { EngineError } from "./errors.ts";
+import { fieldsOf, listOf, textMapOf, textOf } from "./fields.ts";
+
+export interface Volume {
+  readonly name: string;
+  readonly driver: string;
+  readonly mountpoint: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** RFC 3339; empty when the engine does not say. */
+  readonly createdAt: string;
+}
+
+/** A volume with many files takes its time on a slow disk. */
+const REMOVAL_MS = 10 * 60_000;
+
+export class Volumes {
+  readonly #calls: Calls;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  /** One that exists already is returned as it is, its labels unchanged. */
+  async create(
+    request: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
+    signal: AbortSignal,
+  ): Promise<Volume> {
+    const json = { Name: request.name, Driver: "local", Labels: request.labels };
+    try {
+      return readVolume(await this.#calls.json("POST", "/volumes/create", { json }, signal));
+    } catch (error) {
+      // Some versions of podman refuse a name that they have.
+      if (!(error instanceof EngineError && error.status === 409)) throw error;
+      const existing = await this.inspect(request.name, signal);
+      if (existing === null) throw error;
+      return existing;
+    }
+  }
+
+  /** Null when there is none. */
+  async inspect(name: string, signal: AbortSignal): Promise<Volume | null> {
+    try {
+      return readVolume(await this.#calls.json("GET", `/volumes/${pathOf(name)}`, {}, signal));
+    } catch (error) {
+      if (error instanceof EngineError && error.status === 404) return null;
+      throw error;
+    }
+  }
+
+  /** `labels`: "key" or "key=value", all of which it has. */
+  async list(
+    options: { readonly labels: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<readonly Volume[]> {
+    const query = { filters: JSON.stringify({ label: options.labels }) };
+    const fields = fieldsOf(await this.#calls.json("GET", "/volumes", { query }, signal));
+    return listOf(fields["Volumes"]).map(readVolume);
+  }
+
+  /** Resolves for one that is gone. @throws EngineError 409 while a container uses it */
+  async remove(name: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#calls.json("DELETE", `/volumes/${pathOf(name)}`, { limitMs: REMOVAL_MS }, signal);
+    } catch (error) {
+      if (!(error instanceof EngineError && error.status === 404)) throw error;
+    }
+  }
+}
+
+function readVolume(value: unknown): Volume {
+  const fields = fieldsOf(value);
+  return {
+    name: textOf(fields, "Name"),
+    driver: textOf(fields, "Driver"),
+    mountpoint: textOf(fields, "Mountpoint"),
+    labels: textMapOf(fields["Labels"]),
+    createdAt: textOf(fields, "CreatedAt"),
+  };
+}

@@ -1,0 +1,31 @@
+/** What the journal keeps of a Docker task, to find it again and to remember how it ended. */
+import type { Handle } from "../../task/backend.ts";
+
+export interface ContainerResult {
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+}
+
+export interface DockerHandle {
+  /** The container's name: chosen, and saved, before the engine is asked for it. */
+  readonly container: string;
+  readonly started: boolean;
+  /** Taken over from a worker whose journal may turn up again. */
+  readonly adopted: boolean;
+  /** Null before it ended. */
+  readonly result: ContainerResult | null;
+}
+
+export function writeHandle({ container, started, adopted, result }: DockerHandle): Handle {
+  const { exitCode = null, oomKilled = null } = result ?? {};
+  return { container, started, adopted, exitCode, oomKilled };
+}
+
+/** Null for a handle of another backend. */
+export function readHandle(handle: Handle | null): DockerHandle | null {
+  if (handle === null) return null;
+  const { container, started, adopted, exitCode, oomKilled } = handle;
+  if (typeof container !== "string") return null;
+  const result = typeof exitCode === "number" ? { exitCode, oomKilled: oomKilled === true } : null;
+  return { container, started: started === true, adopted: adopted === true, result };
+}

@@ -1,0 +1,37 @@
+/** The marks on everything that this worker makes in an engine, by which a later one finds it again. */
+
+export const LABELS = {
+  workerId: "oz-worker-id",
+  taskId: "oz-task-id",
+  executionId: "oz-execution-id",
+  /** The process that made it, or that has taken it over. */
+  instance: "oz-instance",
+  /** Enough of that process to find out whether it still lives; see ownership/owner.ts. */
+  owner: "oz-owner",
+  /** What it is for; see Role. */
+  role: "oz-role",
+  /** On a container that takes part in filling a volume: that volume. */
+  fills: "oz-fills",
+  /** On what belongs to a task's container: that container's name. */
+  container: "oz-container",
+  /** On a sidecar volume, and on the mark that says it is complete: one filling of it. */
+  filling: "oz-filling",
+} as const;
+
+/** `private-sidecar`: a read_write sidecar's own copy, which goes with its task. */
+export type Role =
+  | "task"
+  | "lock"
+  | "filler"
+  | "sidecar"
+  | "sidecar-complete"
+  | "private-sidecar"
+  /** An empty volume: the end of the container that it is named for was reported. */
+  | "reported";
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** As the engine's list calls take it. */
+export function labelFilter(name: keyof typeof LABELS, value: string): string {
+  return `${LABELS[name]}=${value}`;
+}

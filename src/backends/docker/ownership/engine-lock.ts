@@ -1,0 +1,123 @@
+/**
+ * A lock that all workers on one engine see: a container that is never started, because the engine
+ * gives a name once. It tells who holds it, so that one whose holder died is taken from it.
+ */
+import { expiring } from "../../../async/wait.ts";
+import type { ContainerBody } from "../engine/container-body.ts";
+import type { ContainerState, Containers } from "../engine/containers.ts";
+import { EngineError } from "../engine/errors.ts";
+import { LABELS, type Labels, type Role } from "../labels.ts";
+import type { Watcher } from "../watcher.ts";
+import type { Census, Life } from "./census.ts";
+import { readOwner } from "./owner.ts";
+
+export interface LockSmithOptions {
+  readonly containers: Containers;
+  readonly watcher: Watcher;
+  readonly census: Census;
+  /** This worker's own, for whatever it makes. */
+  readonly labels: Labels;
+}
+
+/** Any image will do; it is not run. */
+export interface LockRequest {
+  readonly name: string;
+  readonly image: string;
+}
+
+export interface EngineLock {
+  readonly id: string;
+  /** Resolves once nobody holds it. Throws what the engine throws. */
+  release(signal: AbortSignal): Promise<void>;
+}
+
+/** Of several that found a dead holder's lock, one gets it and the others find that one's. */
+const MOST_TRIES = 8;
+const HOLDER_CHECK_MS = 10_000;
+
+/** A container that only has to exist: whatever the image is, nothing of it is run. */
+export function neverStarted(image: string, labels: Labels, binds: readonly string[] = []): ContainerBody {
+  return {
+    Image: image,
+    // An image without a command of its own is refused otherwise.
+    Cmd: ["/never-started"],
+    Labels: labels,
+    HostConfig: { NetworkMode: "none", Binds: binds },
+  };
+}
+
+export class LockSmith {
+  private readonly options: LockSmithOptions;
+
+  constructor(options: LockSmithOptions) {
+    this.options = options;
+  }
+
+  /** Null when a living worker, or one of whom nothing is known, holds it. */
+  async tryTake(request: LockRequest, signal: AbortSignal): Promise<EngineLock | null> {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const taken = await this.create(request, signal);
+      if (taken !== null) return taken;
+      const holder = await this.options.containers.find(request.name, signal);
+      if (holder === null) continue;
+      const life = await this.lifeOf(holder, signal);
+      if (life === "self") return this.lock(holder.id);
+      if (life !== "dead") return null;
+      // By its id: by its name this could be the lock of the next holder.
+      await this.remove(holder.id, signal);
+    }
+    return null;
+  }
+
+  /** Waits until whoever holds it is done or dead. */
+  async take(request: LockRequest, signal: AbortSignal): Promise<EngineLock> {
+    for (;;) {
+      const lock = await this.tryTake(request, signal);
+      if (lock !== null) return lock;
+      // Its release is an event; the death of its holder is none.
+      await this.whenFree(request.name, signal);
+      signal.throwIfAborted();
+    }
+  }
+
+  private async whenFree(name: string, signal: AbortSignal): Promise<void> {
+    const holder = await this.options.containers.find(name, signal);
+    if (holder === null) return;
+    using expiry = expiring(signal, HOLDER_CHECK_MS);
+    await this.options.watcher
+      .until(holder.id, (state) => (state === null ? true : null), expiry.signal)
+      .catch((error: unknown) => {
+        if (!expiry.signal.aborted) throw error;
+      });
+  }
+
+  /** Null when the name is taken. */
+  private async create({ name, image }: LockRequest, signal: AbortSignal): Promise<EngineLock | null> {
+    const { containers, labels } = this.options;
+    const role: Role = "lock";
+    try {
+      const { id } = await containers.create(
+        name,
+        neverStarted(image, { ...labels, [LABELS.role]: role }),
+        signal,
+      );
+      return this.lock(id);
+    } catch (error) {
+      if (error instanceof EngineError && error.status === 409) return null;
+      throw error;
+    }
+  }
+
+  private lock(id: string): EngineLock {
+    return { id, release: (signal) => this.remove(id, signal) };
+  }
+
+  private lifeOf({ labels }: ContainerState, signal: AbortSignal): Promise<Life> {
+    const owner = readOwner(labels[LABELS.instance], labels[LABELS.owner]);
+    return this.options.census.lifeOf(owner, signal);
+  }
+
+  private async remove(id: string, signal: AbortSignal): Promise<void> {
+    await this.options.containers.remove(id, { volumes: true, force: true }, signal);
+  }
+}

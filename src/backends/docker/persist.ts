@@ -1,0 +1,30 @@
+/** Work on an engine that may be restarting at this moment. */
+
+import { Backoff } from "../../async/backoff.ts";
+import { pause } from "../../async/wait.ts";
+import { EngineGone } from "./engine/errors.ts";
+
+const RETRY = { firstMs: 250, lastMs: 5_000 };
+
+/** An engine that is away for longer fails what has not begun; what runs is waited for without end. */
+export const RESTART_MS = 60_000;
+
+/** Tries again as long as the engine does not answer; throws its last silence after `patienceMs`. */
+export async function persist<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+  patienceMs = RESTART_MS,
+): Promise<T> {
+  const deadline = performance.now() + patienceMs;
+  const backoff = new Backoff(RETRY);
+  for (;;) {
+    try {
+      signal.throwIfAborted();
+      return await work(signal);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (!(error instanceof EngineGone) || performance.now() >= deadline) throw error;
+      await pause(backoff.next(), signal);
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/** Puts an image's files into a volume without running anything of the image: it may have no shell, no tar. */
+import type { Engine } from "../engine/engine.ts";
+import { LABELS, type Labels, type Role } from "../labels.ts";
+import { neverStarted } from "../ownership/engine-lock.ts";
+
+export interface Filling {
+  /** The image's id. */
+  readonly image: string;
+  readonly volume: string;
+  /** The worker's own, for the two containers that it takes. */
+  readonly labels: Labels;
+}
+
+const TARGET = "/oz-sidecar";
+const CLEAN_UP_MS = 30_000;
+
+/** The volume has to exist and be empty. */
+export async function fillVolume(
+  { containers }: Pick<Engine, "containers">,
+  { image, volume, labels }: Filling,
+  signal: AbortSignal,
+): Promise<void> {
+  const role: Role = "filler";
+  const marked = { ...labels, [LABELS.role]: role, [LABELS.fills]: volume };
+  const name = `oz-worker-filler-${crypto.randomUUID().slice(0, 8)}`;
+  const made: string[] = [];
+  try {
+    const source = await containers.create(`${name}-source`, neverStarted(image, marked), signal);
+    made.push(source.id);
+    const binds = [`${volume}:${TARGET}`];
+    const target = await containers.create(`${name}-target`, neverStarted(image, marked, binds), signal);
+    made.push(target.id);
+    const files = await containers.exportRoot(source.id, signal);
+    await containers.putArchive(target.id, TARGET, files, signal);
+  } finally {
+    const giveUp = AbortSignal.timeout(CLEAN_UP_MS);
+    // What cannot be removed now is found by its labels later.
+    await Promise.allSettled(made.map((id) => containers.remove(id, { volumes: true, force: true }, giveUp)));
+  }
+}

@@ -1,0 +1,232 @@
+/** One task's container from its creation to its removal, and how it ended. */
+
+import type { Logger } from "../../logging/logger.ts";
+import { createRedactor, type Redact } from "../../logging/redact.ts";
+import { wordsOf } from "../../logging/words-of.ts";
+import { type RunContext, TaskFailure } from "../../task/backend.ts";
+import { quoteOutput, readOutput, secretsOf } from "./container-output.ts";
+import type { ContainerBody } from "./engine/container-body.ts";
+import type { ContainerState } from "./engine/containers.ts";
+import type { Engine } from "./engine/engine.ts";
+import { EngineError, EngineGone } from "./engine/errors.ts";
+import { type ContainerResult, type DockerHandle, writeHandle } from "./handle.ts";
+import { persist } from "./persist.ts";
+import { stopContainer } from "./stop.ts";
+import type { Watcher } from "./watcher.ts";
+
+export interface TaskRunTools {
+  readonly engine: Engine;
+  readonly watcher: Watcher;
+  readonly graceMs: number;
+  /** False: what has run stays. */
+  readonly cleanup: boolean;
+  /** True: the output of tasks that ended well is logged too, at debug. */
+  readonly verbose: boolean;
+  /** Volumes that were made for this container alone. */
+  readonly removeCopies: (container: string, signal: AbortSignal) => Promise<void>;
+}
+
+const REMOVE_MS = 30_000;
+
+export class TaskRun {
+  /** The container's name. */
+  readonly container: string;
+  private readonly handle: DockerHandle;
+  private readonly tools: TaskRunTools;
+  private readonly context: RunContext;
+  /** True as soon as the task's own program has begun: only then is there something worth keeping. */
+  private begun: boolean;
+
+  constructor(handle: DockerHandle, tools: TaskRunTools, context: RunContext) {
+    this.handle = handle;
+    this.container = handle.container;
+    this.begun = handle.started;
+    this.tools = tools;
+    this.context = context;
+  }
+
+  /** Resolves with the container's id. Throws a TaskFailure (`container_create`), or the signal's reason. */
+  async create(body: ContainerBody): Promise<string> {
+    const { containers } = this.tools.engine;
+    try {
+      return await persist(async (signal) => {
+        try {
+          const { id, warnings } = await containers.create(this.container, body, signal);
+          for (const warning of warnings)
+            this.context.log.debug("engine warns of the container", { warning });
+          return id;
+        } catch (error) {
+          // The name is this task's alone: an earlier try got through, and its answer was lost.
+          if (!(error instanceof EngineError) || error.status !== 409) throw error;
+          return (await containers.inspect(this.container, signal)).id;
+        }
+      }, this.context.signal);
+    } catch (error) {
+      throw this.failure("container_create", "cannot create the container", error);
+    }
+  }
+
+  /** Throws a TaskFailure (`container_start`), or the signal's reason. */
+  async start(id: string): Promise<void> {
+    try {
+      await persist((signal) => this.tools.engine.containers.start(id, signal), this.context.signal);
+      this.begun = true;
+      this.context.saveHandle(writeHandle({ ...this.handle, started: true }));
+    } catch (error) {
+      throw this.failure("container_start", "cannot start the container", error);
+    }
+  }
+
+  /**
+   * Of one that was started, here or by an earlier worker. Stops it when the signal fires, and rejects
+   * with its reason then. Throws a TaskFailure.
+   */
+  async finish(id: string): Promise<void> {
+    this.begun = true;
+    const { signal } = this.context;
+    let state: ContainerState | null;
+    try {
+      state = await this.tools.watcher.until(id, endOf, signal).then((end) => end.state);
+    } catch (error) {
+      if (!signal.aborted) throw this.failure("container_wait", "cannot wait for the container", error);
+      await this.stop(id);
+      throw signal.reason;
+    }
+    if (state === null || isBeingRemoved(state)) throw goneFailure(this.container);
+    const result = { exitCode: state.exitCode, oomKilled: state.oomKilled };
+    // From here on the container is not needed to know how the task ended.
+    this.context.saveHandle(writeHandle({ ...this.handle, started: true, result }));
+    const secrets = createRedactor(secretsOf(state.env));
+    const lines = await this.showOutput(id, result.exitCode !== 0, secrets);
+    const failure = failureOf(result, quoteOutput(lines, secrets), state.error);
+    if (failure !== null) throw failure;
+  }
+
+  /** Whatever happened: nothing of it stays in the engine, unless the operator wants to look at it. */
+  async remove(): Promise<void> {
+    const clear = this.tools.cleanup || !this.begun;
+    const work = clear ? this.clear.bind(this) : this.keep.bind(this);
+    try {
+      await persist(work, AbortSignal.timeout(REMOVE_MS), REMOVE_MS);
+    } catch (error) {
+      this.context.log.warn("cannot remove the container", {
+        container: this.container,
+        error: wordsOf(error),
+      });
+    }
+  }
+
+  private async clear(signal: AbortSignal): Promise<void> {
+    await this.tools.engine.containers.remove(this.container, { volumes: true, force: true }, signal);
+    await this.tools.removeCopies(this.container, signal);
+  }
+
+  /** Under a name that tells later workers that there is nothing left to report of it. */
+  private async keep(signal: AbortSignal): Promise<void> {
+    await this.tools.engine.containers.rename(this.container, keptNameOf(this.container), signal);
+  }
+
+  private async stop(id: string): Promise<void> {
+    const { engine, watcher, graceMs } = this.tools;
+    const { hurry, log } = this.context;
+    log.debug("stopping the container", { container: this.container, graceMs });
+    try {
+      await stopContainer(engine.containers, id, graceMs, hurry);
+    } catch (error) {
+      if (!(error instanceof EngineGone)) throw error;
+      log.warn(
+        "engine does not answer: the container goes on, and the next start of the worker takes it up",
+        {
+          container: this.container,
+        },
+      );
+      // Not to be called stopped: as far as anybody knows it runs.
+      await new Promise<never>(() => {});
+    }
+    await watcher.until(id, endOf, AbortSignal.timeout(REMOVE_MS)).catch(() => {});
+  }
+
+  private async showOutput(id: string, failed: boolean, redact: Redact) {
+    const { log } = this.context;
+    if (!failed && !this.tools.verbose) return [];
+    const lines = await readOutput(this.tools.engine.containers, id, log);
+    const show: Logger["info"] = failed ? log.info : log.debug;
+    for (const { stream, text } of lines) show("task output", { stream, text: redact(text) });
+    return lines;
+  }
+
+  private failure(
+    reason: "container_create" | "container_start" | "container_wait",
+    what: string,
+    error: unknown,
+  ) {
+    if (this.context.signal.aborted) return this.context.signal.reason;
+    return new TaskFailure(reason, `${what}: ${wordsOf(error)}`, { cause: error });
+  }
+}
+
+const KEPT = "-ended";
+
+function keptNameOf(container: string): string {
+  return `${container}${KEPT}`;
+}
+
+/** Of an ended container that stays for the operator to look at. */
+export function isKept(container: string): boolean {
+  return container.endsWith(KEPT);
+}
+
+/** Ended, or gone altogether; null as long as it runs. */
+function endOf(state: ContainerState | null): { readonly state: ContainerState | null } | null {
+  if (state === null) return { state };
+  return state.running || state.status === "created" || state.status === "restarting" ? null : { state };
+}
+
+/** The engine kills what it is told to remove: that is no end of the agent's own. */
+function isBeingRemoved({ status, exitCode }: ContainerState): boolean {
+  return status === "removing" && exitCode === SIGKILLED;
+}
+
+const SIGKILLED = 137;
+
+export function goneFailure(container: string): TaskFailure {
+  return new TaskFailure(
+    "container_wait",
+    `the container ${container} was removed by somebody else, so nobody knows how it ended`,
+  );
+}
+
+/** Null: it ended well. `quote`: its last words; `engineWords`: the engine's about its end. */
+export function failureOf(
+  result: ContainerResult,
+  quote: string | null,
+  engineWords: string,
+): TaskFailure | null {
+  const { exitCode, oomKilled } = result;
+  if (exitCode === 0) return null;
+  const said = [
+    engineWords === "" ? "" : `; the engine says: ${engineWords}`,
+    quote === null ? "" : `; its last output: ${quote}`,
+  ];
+  const end = oomKilled
+    ? "the container was killed because it used more memory than it may (OOM)"
+    : `the container exited with status ${exitCode}${hintAt(exitCode)}`;
+  return new TaskFailure(oomKilled ? "container_oom" : "container_exit", `${end}${said.join("")}`, {
+    exitCode,
+  });
+}
+
+function hintAt(exitCode: number): string {
+  switch (exitCode) {
+    case 126:
+      return " (its command cannot be executed)";
+    case 127:
+      return " (its command was not found; an agent built for glibc is not found in an image with musl)";
+    case 137:
+      return " (killed)";
+    case 143:
+      return " (terminated)";
+    default:
+      return "";
+  }
+}

@@ -1,0 +1,48 @@
+/** What has to be looked at now and then: tasks of dead workers, and volumes that nobody uses. */
+import { pause } from "../../async/wait.ts";
+import type { Logger } from "../../logging/logger.ts";
+import { wordsOf } from "../../logging/words-of.ts";
+import { type Adopt, type Orphans, RETURN_MS } from "./orphans.ts";
+import { collectGarbage, type GarbageOptions } from "./sidecars/garbage.ts";
+
+export interface UpkeepOptions {
+  readonly orphans: Orphans;
+  readonly garbage: GarbageOptions;
+  readonly log: Logger;
+}
+
+/** The death of a process on this host is no event of the engine. */
+const PERIOD_MS = 60_000;
+const SHORTEST_PERIOD_MS = 1_000;
+
+export class Upkeep {
+  private readonly options: UpkeepOptions;
+
+  constructor(options: UpkeepOptions) {
+    this.options = options;
+  }
+
+  /** Until the signal fires. Never rejects. */
+  async run(adopt: Adopt, signal: AbortSignal): Promise<void> {
+    const { maxAgeMs } = this.options.garbage;
+    const periodMs = Math.max(SHORTEST_PERIOD_MS, Math.min(PERIOD_MS, maxAgeMs ?? PERIOD_MS));
+    let patienceMs = 0;
+    while (!signal.aborted) {
+      if (await this.turn(adopt, patienceMs, signal)) patienceMs = RETURN_MS;
+      await pause(periodMs, signal);
+    }
+  }
+
+  /** False when the engine did not let it come to its end. */
+  private async turn(adopt: Adopt, patienceMs: number, signal: AbortSignal): Promise<boolean> {
+    const { orphans, garbage, log } = this.options;
+    try {
+      await orphans.look(adopt, patienceMs, signal);
+      await collectGarbage(garbage, Date.now(), signal);
+      return true;
+    } catch (error) {
+      if (!signal.aborted) log.debug("upkeep of the engine put off", { error: wordsOf(error) });
+      return false;
+    }
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * Waits for containers through one stream of events, however many there are: a waiting request for
+ * each would take one of the 256 connections that the runtime makes at a time. An event is a reason to
+ * look, never the news itself, so a lost, a late and a doubled one do no harm.
+ */
+
+import { Backoff } from "../../async/backoff.ts";
+import { pause } from "../../async/wait.ts";
+import type { ContainerState, Containers } from "./engine/containers.ts";
+import { EngineGone } from "./engine/errors.ts";
+import type { EngineEvent, EventOptions } from "./engine/events.ts";
+
+/** As much of the engine as is watched. */
+export interface WatchedEngine {
+  readonly containers: Pick<Containers, "find">;
+  events(options: EventOptions, signal: AbortSignal): AsyncIterable<EngineEvent>;
+}
+
+/** Null: there is no such container. Returns null as long as it has to be waited for. */
+export type Test<T> = (state: ContainerState | null) => T | null;
+
+interface Waiter {
+  readonly id: string;
+  look(): void;
+}
+
+/** Against a stream that says nothing any more although it is open. */
+const LOOK_AGAIN_MS = 30_000;
+/** Kept open between tasks that follow each other. */
+const LINGER_MS = 10_000;
+/** What the engine remembers of so long ago is looked at, against what happened before it was heard. */
+const HINDSIGHT_MS = 60_000;
+
+const RECONNECT = { firstMs: 200, lastMs: 10_000 };
+
+const FILTERS = { type: ["container"], event: ["die", "died", "destroy", "remove", "oom"] } as const;
+
+export class Watcher implements Disposable {
+  private readonly engine: WatchedEngine;
+  private readonly waiters = new Set<Waiter>();
+  private listening: AbortController | null = null;
+  private lingering: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(engine: WatchedEngine) {
+    this.engine = engine;
+  }
+
+  /**
+   * Resolves with the first answer of `test` that is not null. `id` in full, as events carry it. An
+   * engine that is away is waited for. Rejects with the signal's reason, and with an EngineError.
+   */
+  until<T>(id: string, test: Test<T>, signal: AbortSignal): Promise<T> {
+    signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const look = new Look(async () => {
+      try {
+        const answer = test(await this.engine.containers.find(id, signal));
+        if (answer !== null) resolve(answer);
+      } catch (error) {
+        // The next connection of the stream looks again.
+        if (!(error instanceof EngineGone)) reject(signal.aborted ? signal.reason : error);
+      }
+    });
+    const waiter: Waiter = { id, look: () => look.again() };
+    const aborted = () => reject(signal.reason);
+    signal.addEventListener("abort", aborted, { once: true });
+    this.add(waiter);
+    return promise.finally(() => {
+      signal.removeEventListener("abort", aborted);
+      this.remove(waiter);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    if (this.lingering !== null) clearTimeout(this.lingering);
+    this.listening?.abort();
+  }
+
+  private add(waiter: Waiter): void {
+    this.waiters.add(waiter);
+    if (this.lingering !== null) clearTimeout(this.lingering);
+    this.lingering = null;
+    if (this.listening === null) {
+      this.listening = new AbortController();
+      this.listen(this.listening.signal);
+    }
+    waiter.look();
+  }
+
+  private remove(waiter: Waiter): void {
+    this.waiters.delete(waiter);
+    if (this.waiters.size > 0) return;
+    this.lingering = setTimeout(() => {
+      this.listening?.abort();
+      this.listening = null;
+    }, LINGER_MS);
+    this.lingering.unref();
+  }
+
+  private async listen(signal: AbortSignal): Promise<void> {
+    const timer = setInterval(() => this.lookAtAll(), LOOK_AGAIN_MS);
+    timer.unref();
+    const backoff = new Backoff(RECONNECT);
+    while (!signal.aborted) {
+      const startedAt = performance.now();
+      await this.hear(signal);
+      if (performance.now() - startedAt > LOOK_AGAIN_MS) backoff.reset();
+      await pause(backoff.next(), signal);
+      this.lookAtAll();
+    }
+    clearInterval(timer);
+  }
+
+  private async hear(signal: AbortSignal): Promise<void> {
+    try {
+      const since = String((Date.now() - HINDSIGHT_MS) / 1000);
+      for await (const event of this.engine.events({ filters: FILTERS, since }, signal)) {
+        for (const waiter of this.waiters) if (waiter.id === event.id) waiter.look();
+      }
+    } catch {
+      // Cut, or refused: the loop tries again, and looks by itself meanwhile.
+    }
+  }
+
+  private lookAtAll(): void {
+    for (const waiter of this.waiters) waiter.look();
+  }
+}
+
+/** One look at a time; asked for while one is underway, one more follows it. */
+class Look {
+  private readonly work: () => Promise<void>;
+  private state: "idle" | "looking" | "once more" = "idle";
+
+  constructor(work: () => Promise<void>) {
+    this.work = work;
+  }
+
+  again(): void {
+    if (this.state !== "idle") {
+      this.state = "once more";
+      return;
+    }
+    this.state = "looking";
+    this.work().then(() => {
+      const more = this.state === "once more";
+      this.state = "idle";
+      if (more) this.again();
+    });
+  }
+}

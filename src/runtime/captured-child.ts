@@ -1,0 +1,101 @@
+/** A short-lived child whose output is an answer: text in, text out, within a limit of size and a signal. */
+import { within } from "../async/wait.ts";
+import type { Command } from "./spawn.ts";
+
+export interface CaptureOptions {
+  /** Lies in memory: no pipe to break for a child that does not read. */
+  readonly stdin: string;
+  readonly maxBytes: number;
+  /** Kills the child and all of its group. */
+  readonly signal: AbortSignal;
+}
+
+export interface Captured {
+  /** 128+signal for a signal. */
+  readonly exitCode: number;
+  readonly stdout: string;
+  /** False: it wrote more than maxBytes, and was killed for it. */
+  readonly whole: boolean;
+}
+
+/** A grandchild that went on may hold the pipe open for ever. */
+const LAST_OUTPUT_MS = 1_000;
+
+/**
+ * What it writes to standard error is dropped.
+ * @throws the system's error when it cannot be started; the signal's reason
+ */
+export async function runCaptured(command: Command, options: CaptureOptions): Promise<Captured> {
+  const { stdin, maxBytes, signal } = options;
+  signal.throwIfAborted();
+  const child = Bun.spawn([...command.argv], {
+    cwd: command.cwd,
+    env: { ...command.env },
+    stdio: [new Blob([stdin]), "pipe", "ignore"],
+    detached: true,
+  });
+  const kill = () => killGroup(child.pid);
+  signal.addEventListener("abort", kill, { once: true });
+  const output = new Output(maxBytes, kill);
+  const reader = child.stdout.getReader();
+  try {
+    const reading = output.readAll(() => reader.read());
+    const exitCode = await child.exited;
+    await within(reading, LAST_OUTPUT_MS, undefined);
+    signal.throwIfAborted();
+    return { exitCode, stdout: output.text(), whole: output.whole };
+  } finally {
+    signal.removeEventListener("abort", kill);
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** `value` is absent at the end. */
+interface Reading {
+  readonly value?: Uint8Array | undefined;
+}
+
+class Output {
+  readonly #maxBytes: number;
+  readonly #onTooMuch: () => void;
+  readonly #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  whole = true;
+
+  constructor(maxBytes: number, onTooMuch: () => void) {
+    this.#maxBytes = maxBytes;
+    this.#onTooMuch = onTooMuch;
+  }
+
+  /** Never rejects: what cannot be read any more is not there. */
+  async readAll(read: () => Promise<Reading>): Promise<void> {
+    try {
+      for (let next = await read(); next.value !== undefined; next = await read()) this.#take(next.value);
+    } catch {
+      this.whole = false;
+    }
+  }
+
+  #take(chunk: Uint8Array): void {
+    if (!this.whole) return;
+    this.#bytes += chunk.byteLength;
+    if (this.#bytes <= this.#maxBytes) {
+      this.#chunks.push(chunk);
+      return;
+    }
+    this.whole = false;
+    this.#onTooMuch();
+  }
+
+  text(): string {
+    return Buffer.concat(this.#chunks).toString("utf8");
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended by itself, and so has its group.
+  }
+}

@@ -1,0 +1,200 @@
+/** Sidecars: the files of an image, in every task, and never half of them. */
+import { expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { upload } from "../../scripts/services/registry-upload.ts";
+import { tarOf } from "../../scripts/services/tar.ts";
+import type { TestImage } from "../../scripts/services/test-images.ts";
+import { DockerSite } from "../support/live-docker-site.ts";
+import { onEachEngine } from "../support/live-services.ts";
+import { eventually } from "../support/wait.ts";
+
+/** An image that no engine has seen, so that its first use can be watched. */
+async function freshSidecar(site: DockerSite, files = 50): Promise<string> {
+  const name = `fresh/${crypto.randomUUID().slice(0, 8)}:1`;
+  const entries = Array.from({ length: files }, (_, index) => ({
+    path: `file-${index}`,
+    kind: "file" as const,
+    content: `${name} ${index}\n`.repeat(500),
+  }));
+  const image: TestImage = { name, layer: tarOf(entries) };
+  await upload(site.registry, image);
+  return site.image(name);
+}
+
+function at(image: string, mountPath: string, readWrite = false) {
+  return { additional_sidecars: [{ image, mount_path: mountPath, read_write: readWrite }] };
+}
+
+function volumesOf(image: string) {
+  const repository = image.slice(0, image.lastIndexOf(":")).replace(/[^A-Za-z0-9_.-]/g, "-");
+  return (name: string) => name.startsWith(repository);
+}
+
+onEachEngine("sidecars", ({ socket, registry, flavour }) => {
+  test("8 of 8 tasks at the first parallel use of a sidecar see all of it", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    await using _worker = await site.start();
+    const more = at(await freshSidecar(site), "/fresh");
+    const sh = '[ "$(cat /fresh/file-* | wc -l)" = 25000 ]';
+    const tasks = Array.from({ length: 8 }, () => site.plane.submit(site.task({ sh, more })));
+    const ends: unknown[] = [];
+    for (const { taskId } of tasks) {
+      const { state, message } = await site.plane.waitForTask(taskId, [], { timeoutMs: 40_000 });
+      ends.push(`${state}: ${message}`);
+    }
+    expect(ends).toEqual(Array.from({ length: 8 }, () => "completed: Task completed successfully"));
+  });
+
+  test("two workers that use it first at the same time both see all of it", async () => {
+    await using one = await DockerSite.create({ socket, registry });
+    await using other = await DockerSite.create({ socket, registry });
+    const more = at(await freshSidecar(one), "/fresh");
+    const sh = '[ "$(cat /fresh/file-* | wc -l)" = 25000 ]';
+    await using _first = await one.start();
+    await using _second = await other.start();
+    const ends = await Promise.all([one, other, one, other].map((site) => site.run({ sh, more })));
+    expect(ends.map(({ state, message }) => `${state}: ${message}`)).toEqual(
+      Array.from({ length: 4 }, () => "completed: Task completed successfully"),
+    );
+  });
+
+  test("an image without a shell, or anything to run, serves", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    await using _worker = await site.start();
+    const more = at(site.image("test/scratch:1"), "/tools");
+    const sh = '[ "$(cat /tools/data.txt)" = "from scratch" ] && ! touch /tools/x';
+    const { state, message } = await site.run({ sh, more });
+    expect(`${state}: ${message}`).toBe("completed: Task completed successfully");
+  });
+
+  test("links, modes, owners and odd names come as they are in the image", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    await using _worker = await site.start();
+    const sh =
+      "cd /agent/odd && stat -c '%n %a %u' empty owned setuid twin 'with space ü' >/control/$TASK_ID.stat && " +
+      "cat link >>/control/$TASK_ID.stat && touch /control/$TASK_ID.done";
+    const { taskId, state } = await site.run({ sh });
+    expect(state).toBe("completed");
+    expect((await site.signOf(`${taskId}.stat`)).split("\n")).toEqual([
+      ...[
+        "empty 700 0",
+        "owned 640 1000",
+        "setuid 4755 0",
+        "twin 640 1000",
+        "with space ü 644 0",
+        "1000",
+        "",
+      ],
+    ]);
+  });
+
+  test("a read_write sidecar is a task's own: no trace for the next one, and none left", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    await using _worker = await site.start();
+    const image = site.image("test/writable:1");
+    const more = at(image, "/state", true);
+    const sh =
+      '[ "$(cat /state/note.txt)" = "as shipped" ] && [ ! -e /state/new ] && ' +
+      "echo changed >/state/note.txt && touch /state/new";
+    const ends = [
+      await site.run({ sh, more }),
+      ...(await Promise.all([1, 2].map(() => site.run({ sh, more })))),
+    ];
+    expect(ends.map(({ state, message }) => `${state}: ${message}`)).toEqual(
+      Array.from({ length: 3 }, () => "completed: Task completed successfully"),
+    );
+    await site.cleared();
+    // What was private is gone; a shared read-only one of the same image may stay, unchanged.
+    const isOurs = ({ Labels }: { Labels: Readonly<Record<string, string>> | null }) =>
+      Labels?.["oz-worker-id"] === site.workerId && Labels["oz-role"] === "private-sidecar";
+    await eventually(async () => !(await site.api.volumes()).some(isOurs), "the private copies to go");
+    const { state } = await site.run({
+      sh: '[ "$(cat /state/note.txt)" = "as shipped" ]',
+      more: at(image, "/state"),
+    });
+    expect(state).toBe("completed");
+  });
+
+  test("the agent's own sidecar may be rewritten by no task", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    await using _worker = await site.start();
+    const { state } = await site.run({ sh: "! echo hacked 2>/dev/null >/agent/entrypoint.sh" });
+    expect(state).toBe("completed");
+    expect((await site.run({})).state).toBe("completed");
+  });
+
+  test.each([
+    ["an empty image", { image: "", mount_path: "/tools" }],
+    ["an empty path", { image: "a/b:1", mount_path: "" }],
+    ["the agent's path again", { image: "a/b:1", mount_path: "/agent" }],
+    ["the agent's path again, written in another way", { image: "a/b:1", mount_path: "/agent/" }],
+  ])("a sidecar with %s is sidecar_prep", async (_what, sidecar) => {
+    await using site = await DockerSite.create({ socket, registry });
+    await using _worker = await site.start();
+    const task = await site.run({ more: { additional_sidecars: [sidecar] } });
+    expect([task.state, task.failureReason]).toEqual(["failed", "sidecar_prep"]);
+    await site.cleared();
+  });
+
+  if (flavour === "modern") return;
+
+  test("a volume that a crash left half filled is filled anew", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    await using _worker = await site.start();
+    const image = await freshSidecar(site);
+    const sh = '[ "$(cat /fresh/file-* | wc -l)" = 25000 ]';
+    expect((await site.run({ sh, more: at(image, "/fresh") })).state).toBe("completed");
+    const isIts = volumesOf(image);
+    const filled = (await site.api.volumes()).filter(({ Name }) => isIts(Name));
+    expect(filled.length).toBeGreaterThan(0);
+    // As the worker's crash in the middle of filling would leave it: the name taken, some files there.
+    const [{ Name, Mountpoint } = { Name: "", Mountpoint: "" }] = filled;
+    for (const { Name: name } of filled) await site.api.ask("DELETE", `/volumes/${name}`);
+    await site.api.ask("POST", "/volumes/create", { Name });
+    writeFileSync(join(Mountpoint, "file-1"), "half");
+    const again = await site.run({ sh, more: at(image, "/fresh") });
+    expect(`${again.state}: ${again.message}`).toBe("completed: Task completed successfully");
+  });
+
+  test("a worker killed while it fills is followed by one whose tasks see all of it", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    const image = await freshSidecar(site, 400);
+    const sh = '[ "$(cat /fresh/file-* | wc -l)" = 200000 ]';
+    const isIts = volumesOf(image);
+    const first = await site.start();
+    site.plane.submit(site.task({ sh, more: at(image, "/fresh") }));
+    await eventually(
+      async () => (await site.api.volumes()).some(({ Name }) => isIts(Name)),
+      "the volume to be made",
+      { timeoutMs: 30_000, intervalMs: 1 },
+    );
+    first.kill("SIGKILL");
+    await first.exited;
+    await using _second = await site.start();
+    const { state, message } = await site.run({ sh, more: at(image, "/fresh") });
+    expect(`${state}: ${message}`).toBe("completed: Task completed successfully");
+    await site.plane.waitForAllTasks();
+    await site.cleared();
+  });
+
+  test("a volume that no task has used for its age is removed, a stranger's and a used one are not", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    const [old, used] = [await freshSidecar(site, 1), await freshSidecar(site, 1)];
+    const stranger = `stranger-${site.workerId}`;
+    await site.api.ask("POST", "/volumes/create", { Name: stranger });
+    await using worker = await site.start();
+    expect((await site.run({ more: at(old, "/x") })).state).toBe("completed");
+    const [taskId = ""] = await site.hold(1, "", { more: at(used, "/x") });
+    worker.kill("SIGKILL");
+    await worker.exited;
+    await using _next = await site.start({ docker: { sidecar_volume_max_age: "1ms" } });
+    const names = async () => (await site.api.volumes()).map(({ Name }) => Name);
+    await eventually(async () => !(await names()).some(volumesOf(old)), "the unused volume to go");
+    expect((await names()).some(volumesOf(used))).toBe(true);
+    expect(await names()).toContain(stranger);
+    await site.release(taskId);
+    expect((await site.plane.waitForTask(taskId)).state).toBe("completed");
+    await site.api.ask("DELETE", `/volumes/${stranger}`);
+  });
+});

@@ -1,0 +1,47 @@
+/** The engines that a live test may use, and what becomes of the test where there are none. */
+import { describe, test } from "bun:test";
+import type { Flavour } from "../../scripts/services/docker-programs.ts";
+import { absenceVariable } from "../../scripts/services/start-services.ts";
+
+export interface LiveEngine {
+  readonly flavour: Flavour;
+  readonly socket: string;
+  /** HOST:PORT of the registry with the test images. */
+  readonly registry: string;
+  /** The same behind a name and a password. */
+  readonly closedRegistry: string;
+}
+
+/** Declares the tests of `body` once for each engine, or for those named. */
+export function onEachEngine(
+  title: string,
+  body: (engine: LiveEngine) => void,
+  flavours: readonly Flavour[] = ["debian", "modern"],
+): void {
+  for (const flavour of flavours) {
+    const socket = process.env[`OZ_TEST_DOCKER_${flavour.toUpperCase()}`];
+    const registry = process.env["OZ_TEST_REGISTRY"];
+    const closedRegistry = process.env["OZ_TEST_CLOSED_REGISTRY"];
+    const name = `${title} (${flavour} engine)`;
+    if (socket !== undefined && registry !== undefined && closedRegistry !== undefined) {
+      describe(name, () => body({ flavour, socket, registry, closedRegistry }));
+    } else {
+      declareMissing(name, socket === undefined ? `docker-${flavour}` : "registry");
+    }
+  }
+}
+
+/** A live test that cannot run is skipped aloud, and in CI it is a failure. */
+function declareMissing(title: string, service: string): void {
+  const why =
+    process.env[absenceVariable(service)] ??
+    "nothing was started: run `scripts/test live`, or this file by `bun scripts/services/start-services.ts`";
+  if (process.env["CI"] === "true") {
+    test(title, () => {
+      throw new Error(`There is no ${service} here: ${why}`);
+    });
+    return;
+  }
+  process.stderr.write(`skip  ${title}: there is no ${service} here: ${why}\n`);
+  test.skip(title, () => undefined);
+}
