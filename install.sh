@@ -4,8 +4,8 @@
 #   curl -fsSL .../install.sh | sh
 #   curl -fsSL .../install.sh | sh -s -- [--dry-run] [--uninstall [--purge]] [--help]
 #
-# All of it is in functions that the last line calls: of a script that was cut in the download
-# nothing is run.
+# All of it is in functions that the last lines call, in braces: of a script that was cut in the
+# download nothing is run.
 set -eu
 
 program=oz-agent-worker
@@ -19,14 +19,17 @@ Installs $program from a release, after checking its SHA-256 and starting it onc
 
   --dry-run     say what would be done, and do nothing
   --uninstall   remove the program; its state and configuration stay
-  --purge       with --uninstall: remove its state, too
+  --purge       with --uninstall: remove both, too; results that were not delivered are lost
   --help        this text
 
 Environment:
   OZ_WORKER_VERSION      version to install, such as 1.2.3 (default: the newest)
   OZ_WORKER_INSTALL_DIR  folder to install into (default: /usr/local/bin for root, else ~/.local/bin)
+  OZ_WORKER_CONFIG_DIR   what --purge removes beside the state (default: /etc/oz-agent-worker for root,
+                         else ~/.config/oz-agent-worker)
   OZ_WORKER_BASE_URL     where releases are, for a mirror; below it latest/download/ and download/vVERSION/
   OZ_WORKER_TARGET       platform to install, such as linux-arm64-musl (default: this one)
+  OZ_WORKER_TIMEOUT      seconds without a byte after which a download is given up (default: 60)
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY as curl and wget read them
 USAGE
 }
@@ -121,45 +124,81 @@ detect_install_dir() {
 
 # --- downloading --------------------------------------------------------------------------------
 
-choose_downloader() {
+choose_tools() {
   if has curl; then
     downloader=curl
   elif has wget; then
     downloader=wget
   else
-    fail "needs curl or wget"
+    fail "needs curl or wget to download"
   fi
+  if has sha256sum; then
+    hasher=sha256sum
+  elif has shasum; then
+    hasher='shasum -a 256'
+  elif has openssl; then
+    hasher='openssl dgst -sha256 -r'
+  else
+    fail "needs sha256sum, shasum or openssl to check what it downloads"
+  fi
+  for tool in tar gzip mktemp awk; do
+    has $tool || fail "needs $tool"
+  done
+  seconds=${OZ_WORKER_TIMEOUT:-60}
+  case $seconds in
+    0 | *[!0-9]*) fail "OZ_WORKER_TIMEOUT is not a whole number of seconds: $seconds" ;;
+  esac
 }
 
 # download URL FILE
 download() {
   case $downloader in
-    curl) curl --fail --silent --show-error --location --connect-timeout 30 --retry 2 \
-      --speed-limit 1 --speed-time 60 --output "$2" "$1" ;;
-    wget) wget -q -T 60 -O "$2" "$1" ;;
+    curl)
+      # What was asked for over TLS is not taken from a redirect to a plain address.
+      case $1 in https:*) allowed='=https' ;; *) allowed='=https,http' ;; esac
+      curl --fail --silent --show-error --location --proto-redir "$allowed" --connect-timeout "$seconds" \
+        --retry 2 --retry-delay 1 --speed-limit 1 --speed-time "$seconds" --output "$2" "$1"
+      ;;
+    # Quiet, because it would tell of success, too; its words are shown when it fails.
+    wget)
+      if wget --version 2>/dev/null | grep -q GNU; then
+        wget --no-verbose --tries 2 --timeout "$seconds" --output-document "$2" "$1" 2>"$staging/words"
+      else
+        busybox_download "$1" "$2" 2>"$staging/words"
+      fi || {
+        tail -n 3 "$staging/words" >&2
+        return 1
+      }
+      ;;
   esac
 }
 
-sha256_of() {
-  if has sha256sum; then
-    sha256sum "$1"
-  elif has shasum; then
-    shasum -a 256 "$1"
-  elif has openssl; then
-    openssl dgst -sha256 -r "$1"
-  else
-    fail "needs sha256sum, shasum or openssl to check what it downloads"
-  fi | cut -d ' ' -f 1
+# Some builds of busybox die of a signal when they are given a time limit; without, theirs is 900 s.
+busybox_download() {
+  outcome=0
+  wget -q -T "$seconds" -O "$2" "$1" || outcome=$?
+  if [ "$outcome" -gt 128 ]; then
+    outcome=0
+    wget -q -O "$2" "$1" || outcome=$?
+  fi
+  return "$outcome"
 }
 
 # check_sum ARCHIVE SUMS: the line of the archive's own name counts, and no other.
 check_sum() {
   wanted=$(awk -v name="$archive" '($2 == name || $2 == "*" name) && length($1) == 64 { print $1; exit }' "$2")
   [ -n "$wanted" ] ||
-    fail "$sums_url does not name $archive: is that address a release of this program? Its first line: $(head -n 1 "$2" | cut -c 1-80)"
-  found=$(sha256_of "$1")
+    fail "$sums_url does not name $archive: is that address a release of this program? Its first line: $(first_line "$2")"
+  # The words of the command are its options.
+  # shellcheck disable=SC2086
+  found=$($hasher "$1" | cut -d ' ' -f 1)
   [ "$found" = "$wanted" ] ||
     fail "$archive has the wrong SHA-256: $found in place of $wanted; it is not what was released, and nothing was installed"
+}
+
+# Somebody else's words, on their way to a terminal.
+first_line() {
+  head -n 1 "$1" | LC_ALL=C tr -cd '\040-\176' | cut -c 1-80
 }
 
 # --- installing ---------------------------------------------------------------------------------
@@ -180,17 +219,19 @@ install_program() {
   esac
   archive=$program-$target.tar.gz
   sums_url=$from/SHA256SUMS
+  choose_tools
+  [ ! -d "$dir/$program" ] || fail "$dir/$program is a folder: move it away, or set OZ_WORKER_INSTALL_DIR"
   if [ "$dry_run" = yes ]; then
     say "would download $from/$archive"
     say "would check it against $sums_url"
     say "would start it once, and put it at $dir/$program"
     return
   fi
-  choose_downloader
   make_dir "$dir"
   fetch
   replace
   say "installed $dir/$program: $new_version"
+  if [ -n "$old_version" ]; then say "it replaces $old_version; a worker that runs keeps the old one until it is restarted"; fi
   advise_path
 }
 
@@ -213,12 +254,23 @@ fetch() {
   tar -xzf "$staging/$archive" -C "$staging" "$program" ||
     fail "cannot unpack $archive: see above; is the disk of $dir full? Nothing was installed"
   chmod 755 "$staging/$program"
+  # Where there was just enough room for both, what follows would have none.
+  rm -f "$staging/$archive"
 }
 
 replace() {
-  # In an empty environment, apart from what finds libraries: it is the file that is tried.
+  # In an environment that is nearly empty: it is the file that is tried, not this user's settings.
   new_version=$(env -i PATH="$PATH" HOME="${HOME:-/}" "$staging/$program" version 2>"$staging/words") ||
-    fail "the new program does not run here, and nothing was changed; it said: $(head -c 400 "$staging/words")"
+    fail "the new program does not run here, and nothing was changed; it said: $(first_line "$staging/words")"
+  case $new_version in
+    "$program ${version:+$version }"*) ;;
+    *) fail "$archive is not $program${version:+ }$version: it calls itself \"$new_version\"; nothing was changed" ;;
+  esac
+  old_version=
+  if [ -x "$dir/$program" ]; then
+    old_version=$("$dir/$program" version 2>/dev/null | head -n 1) || true
+    old_version=${old_version:-a file that does not start}
+  fi
   # A worker that runs keeps the file that it was started from, under no name; a rename is never half done.
   mv -f "$staging/$program" "$dir/$program" || fail "cannot replace $dir/$program: see above; the old one is as it was"
 }
@@ -241,28 +293,43 @@ advise_path() {
 
 uninstall_program() {
   dir=$(detect_install_dir)
+  for unit in /etc/systemd/system/$program.service /Library/LaunchDaemons/$program.plist; do
+    if [ -e "$unit" ]; then
+      fail "there is a service that starts $program ($unit): take it away first with \"$program service uninstall\""
+    fi
+  done
   if [ -e "$dir/$program" ] || [ -L "$dir/$program" ]; then
     remove "$dir/$program"
   else
     say "there is no $dir/$program"
   fi
   state=$(detect_state_dir)
-  if [ ! -d "$state" ]; then return; fi
-  if [ "$purge" = yes ]; then
-    remove "$state"
-  else
-    say "kept the state in $state (--purge removes it); results that were not delivered are in there"
-  fi
+  for kept in "$state" "$(detect_config_dir)"; do
+    if [ ! -d "$kept" ]; then continue; fi
+    if [ "$purge" = yes ]; then remove "$kept"; else say "kept $kept (--purge removes it)"; fi
+  done
 }
 
 # As the program itself chooses it.
 detect_state_dir() {
-  if [ -n "${XDG_STATE_HOME:-}" ]; then
-    printf '%s/%s\n' "$XDG_STATE_HOME" "$program"
+  case ${XDG_STATE_HOME:-} in
+    /*) printf '%s/%s\n' "$XDG_STATE_HOME" "$program" ;;
+    *) if [ "$(id -u)" = 0 ] || [ -z "${HOME:-}" ]; then
+      printf '/var/lib/oz/state\n'
+    else
+      printf '%s/.local/state/%s\n' "$HOME" "$program"
+    fi ;;
+  esac
+}
+
+# Where the documentation and the packages have the configuration and the key.
+detect_config_dir() {
+  if [ -n "${OZ_WORKER_CONFIG_DIR:-}" ]; then
+    printf '%s\n' "$OZ_WORKER_CONFIG_DIR"
   elif [ "$(id -u)" = 0 ]; then
-    printf '/var/lib/oz/state\n'
+    printf '/etc/%s\n' "$program"
   else
-    printf '%s/.local/state/%s\n' "${HOME:-}" "$program"
+    printf '%s/%s\n' "${XDG_CONFIG_HOME:-${HOME:-}/.config}" "$program"
   fi
 }
 
@@ -295,4 +362,8 @@ main() {
   if [ "$uninstall" = yes ]; then uninstall_program; else install_program; fi
 }
 
-main "$@"
+# Until the closing brace has arrived the shell runs nothing of this.
+{
+  main "$@"
+  exit
+}

@@ -26,6 +26,7 @@ async function main(argv: string[]): Promise<void> {
       outdir: { type: "string", default: join(ROOT, "dist/release") },
       only: { type: "string", multiple: true },
       // For the tests of this script.
+      level: { type: "string", default: "9" },
       entry: { type: "string", default: join(ROOT, "src/main.ts") },
     },
   });
@@ -40,6 +41,7 @@ async function main(argv: string[]): Promise<void> {
       entry,
       version,
       commit,
+      level: values.level === "1" ? 1 : 9,
       say,
     });
     return;

@@ -8,6 +8,9 @@ export interface Executable {
   readonly content: Uint8Array;
 }
 
+/** 1 is quick, 9 is small. */
+export type CompressionLevel = 1 | 9;
+
 /** The earliest that a zip can say. */
 const ZIP_TIME = new Date(1980, 0, 1);
 
@@ -15,16 +18,17 @@ export function packExecutable(
   kind: "tar.gz" | "zip",
   { name, content }: Executable,
   documents: Readonly<Record<string, string>>,
+  level: CompressionLevel = 9,
 ): Uint8Array {
   if (kind === "zip") {
     const texts = Object.entries(documents).map(([file, text]) => [
       `${file}.txt`,
       new TextEncoder().encode(text),
     ]);
-    return zipSync({ [name]: content, ...Object.fromEntries(texts) }, { mtime: ZIP_TIME, level: 9 });
+    return zipSync({ [name]: content, ...Object.fromEntries(texts) }, { mtime: ZIP_TIME, level });
   }
   const texts = Object.entries(documents).map(
     ([path, text]) => ({ path, kind: "file", content: text }) as const,
   );
-  return gzipSync(tarOf([{ path: name, kind: "file", content, mode: 0o755 }, ...texts]), { level: 9 });
+  return gzipSync(tarOf([{ path: name, kind: "file", content, mode: 0o755 }, ...texts]), { level });
 }

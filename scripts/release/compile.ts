@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { ROOT } from "./source.ts";
 
 export interface Build {
   readonly entry: string;
@@ -15,7 +16,10 @@ export interface Build {
 export async function compile({ entry, outfile, target, version, commit }: Build): Promise<void> {
   if (!existsSync(entry)) throw new Error(`There is no ${entry} to build`);
   const scratch = join(dirname(outfile), `.building-${process.pid}`);
-  await mkdir(scratch, { recursive: true });
+  // Bun leaves its own scratch file in the working folder when it is killed. And it makes the names of
+  // chunks from the way that leads from there to the sources: always the same, wherever the outfile is.
+  const workingFolder = join(ROOT, "dist", `.building-in-${process.pid}`);
+  for (const folder of [scratch, workingFolder]) await mkdir(folder, { recursive: true });
   // The name is written into the executable: two builds of one commit are equal only under one name.
   const unfinished = join(scratch, basename(outfile));
   const flags = [
@@ -40,8 +44,7 @@ export async function compile({ entry, outfile, target, version, commit }: Build
   ];
   try {
     const child = Bun.spawn([process.execPath, "build", ...flags, entry], {
-      // Bun leaves its scratch file in the working folder when it is killed.
-      cwd: scratch,
+      cwd: workingFolder,
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
@@ -51,6 +54,6 @@ export async function compile({ entry, outfile, target, version, commit }: Build
     await chmod(unfinished, 0o755);
     await rename(unfinished, outfile);
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    for (const folder of [scratch, workingFolder]) await rm(folder, { recursive: true, force: true });
   }
 }

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { packExecutable } from "./archive.ts";
+import { type CompressionLevel, packExecutable } from "./archive.ts";
 import { compile } from "./compile.ts";
 import { readComponents } from "./components.ts";
 import { renderInstaller } from "./installer.ts";
@@ -22,6 +22,7 @@ export interface Release {
   readonly entry: string;
   readonly version: string;
   readonly commit: string;
+  readonly level: CompressionLevel;
   readonly say: (line: string) => void;
 }
 
@@ -88,7 +89,7 @@ function chooseTargets(only: readonly string[]): readonly Target[] {
 async function buildTarget(
   target: Target,
   documents: Readonly<Record<string, string>>,
-  { outdir, entry, version, commit, say }: Release,
+  { outdir, entry, version, commit, level, say }: Release,
 ): Promise<ReleasedFile> {
   const executableName = target.archive === "zip" ? `${PROGRAM}.exe` : PROGRAM;
   const outfile = join(outdir, `.${target.name}`, executableName);
@@ -96,7 +97,12 @@ async function buildTarget(
   const executable = await readFile(outfile);
   await rm(join(outdir, `.${target.name}`), { recursive: true });
   const name = `${PROGRAM}-${target.name}.${target.archive}`;
-  const archive = packExecutable(target.archive, { name: executableName, content: executable }, documents);
+  const archive = packExecutable(
+    target.archive,
+    { name: executableName, content: executable },
+    documents,
+    level,
+  );
   await writeFile(join(outdir, name), archive);
   say(`${name}: ${megabytes(archive.length)} MB, unpacked ${megabytes(executable.length)} MB`);
   return {
