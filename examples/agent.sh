@@ -93,7 +93,7 @@ stop_early() {
 }
 
 # The task decides where the search begins, so that each leaves something of its own.
-prime=$(($(printf '%s' "$task" | cksum | cut -d ' ' -f 1) % 1000 + 1))
+prime=$((($(printf '%s' "$task" | od -A n -v -t u1 | tr -s ' \n' '++' | sed 's/^+//; s/+$//')) % 1000 + 1))
 say "starts in $(pwd) with the first prime after $prime"
 write_program
 start_history

@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { type DockerScale, dockerFigures } from "./benchmark/docker-figures.ts";
 import { Bench, type Figure, type Scale } from "./benchmark/figures.ts";
 import type { Agents } from "./benchmark/subject.ts";
+import { telemetryFigures } from "./benchmark/telemetry.ts";
 import { Unavailable } from "./services/service.ts";
 
 const FULL: Scale = { starts: 15, tasks: 200, burst: 1_000, held: 300, soak: 10_000 };
@@ -29,7 +30,9 @@ try {
     worker: { name: "worker", executable: worker },
     floor: { name: "floor", executable: buildFloor(join(dir, "floor")) },
   } as const;
-  const bench = new Bench(kinds, makeAgents(dir), flags.smoke ? SMOKE : FULL);
+  const agents = makeAgents(dir);
+  const scale = flags.smoke ? SMOKE : FULL;
+  const bench = new Bench(kinds, agents, scale);
   const measures: Record<string, () => Promise<Figure | Figure[]>> = {
     start: () => bench.startToConnected(),
     idle: () => bench.idleMemory(),
@@ -39,6 +42,7 @@ try {
     output: () => bench.loudTask(),
     soak: () => bench.soak(),
     docker: () => dockerFigures(worker, flags.smoke ? DOCKER_SMOKE : DOCKER_FULL),
+    telemetry: () => telemetryFigures(kinds.worker, agents, scale),
   };
   say(row(["figure", "worker", "floor", "ratio", "target"]));
   for (const [name, measure] of Object.entries(measures)) {

@@ -1,15 +1,19 @@
 /**
- * Shows the main job, and checks what it shows: three tasks of examples/tasks go to a worker with the
- * Direct backend; one completes, one is cancelled half-way, one fails with its exit status.
+ * Shows the main job, and checks what it shows: three tasks of examples/tasks go to a worker; one
+ * completes, one is cancelled half-way, one fails with its exit status.
  *
- *   scripts/demo
+ *   scripts/demo            with the Direct backend
+ *   scripts/demo docker     with the Docker backend, on the engine that DOCKER_HOST or the default names
  *
- * The agent is `oz` when it is on PATH, else examples/agent.sh. A real `oz` does what its server says,
- * so then only claim and end of each task are checked. OZ_DEMO_AGENT=PATH takes another agent.
+ * With the Direct backend the agent is `oz` when it is on PATH, else examples/agent.sh. A real `oz` does
+ * what its server says, so then only claim and end of each task are checked.
  */
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { directStage } from "./showcase/direct-stage.ts";
+import { dockerStage } from "./showcase/docker-stage.ts";
+import type { Stage } from "./showcase/stage.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
 const DEADLINE_MS = 50_000;
@@ -33,20 +37,25 @@ const PROMISES = [
 ] as const;
 const FINAL_STATES: readonly string[] = ["completed", "cancelled", "failed"];
 
-async function main(): Promise<boolean> {
-  const standIn = join(ROOT, "examples/agent.sh");
-  const agent = process.env["OZ_DEMO_AGENT"] || Bun.which("oz") || standIn;
+async function main(kind: string): Promise<boolean> {
   const dir = await mkdtemp(join(tmpdir(), "oz-demo-"));
   try {
-    say(`Three tasks, agent ${agent === standIn ? "examples/agent.sh" : agent}`);
-    const demo = await Demo.start(dir, agent);
+    await using stage = await stageOf(kind, dir);
+    say(`Three tasks, ${stage.what}`);
+    const demo = await Demo.start(dir, stage);
     const tasks = await demo.untilEnded().finally(() => demo.stop());
     say("What they left");
-    for (const task of tasks) await showTask(dir, task);
-    return judge(tasks, demo.exitCode, agent === standIn);
+    for (const task of tasks) await showTask(stage, task);
+    return judge(tasks, demo.exitCode, stage.ownAgent);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+async function stageOf(kind: string, dir: string): Promise<Stage> {
+  if (kind === "direct") return directStage(ROOT, dir);
+  if (kind === "docker") return await dockerStage(ROOT);
+  throw new Error(`There is no demo of ${kind}: choose direct or docker`);
 }
 
 /** The executable's `dev` command with its worker, as a child. */
@@ -62,11 +71,14 @@ class Demo {
     void this.#follow();
   }
 
-  static async start(dir: string, agent: string): Promise<Demo> {
+  static async start(dir: string, stage: Stage): Promise<Demo> {
     const config = join(dir, "worker.yaml");
-    await Bun.write(config, configFor(dir, agent));
+    // JSON is YAML. What a task leaves is kept, to show it.
+    const settings = { worker_id: "demo", cleanup: false, backend: stage.backend };
+    await Bun.write(config, JSON.stringify(settings, null, 2));
     const flags = ["--config-file", config, "--state-dir", join(dir, "state")];
-    const files = ["completed", "cancelled", "failed"].map((name) => `examples/tasks/${name}.json`);
+    const files: string[] = [];
+    for (const name of ["completed", "cancelled", "failed"]) files.push(await taskFile(dir, name, stage));
     const argv = [
       "dist/oz-agent-worker",
       "dev",
@@ -74,7 +86,8 @@ class Demo {
       ...files.flatMap((file) => ["--assignment", file]),
     ];
     process.stdout.write(`$ ${argv.join(" ")}\n`);
-    return new Demo(Bun.spawn(argv, { cwd: ROOT, env: process.env, stdio: ["ignore", "pipe", "inherit"] }));
+    const env = { ...process.env, ...stage.env };
+    return new Demo(Bun.spawn(argv, { cwd: ROOT, env, stdio: ["ignore", "pipe", "inherit"] }));
   }
 
   get exitCode(): number | null {
@@ -126,10 +139,13 @@ class Demo {
   }
 }
 
-function configFor(dir: string, agent: string): string {
-  const direct = { workspace_root: join(dir, "workspaces"), oz_path: agent };
-  // JSON is YAML. The workspaces are kept, to show what is in them.
-  return JSON.stringify({ worker_id: "demo", cleanup: false, backend: { direct } }, null, 2);
+/** The example as it is, or a copy with what the stage adds. */
+async function taskFile(dir: string, name: string, { assignment }: Stage): Promise<string> {
+  const example = `examples/tasks/${name}.json`;
+  if (Object.keys(assignment).length === 0) return example;
+  const copy = join(dir, `${name}.json`);
+  await Bun.write(copy, JSON.stringify({ ...(await Bun.file(join(ROOT, example)).json()), ...assignment }));
+  return copy;
 }
 
 async function readTasks(address: string): Promise<Task[]> {
@@ -144,29 +160,21 @@ async function withDeadline<T>(promise: Promise<T>, ms: number): Promise<T> {
   return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-async function showTask(dir: string, task: Task): Promise<void> {
+async function showTask(stage: Stage, task: Task): Promise<void> {
   const code = task.exit_code === null ? "" : `, exit status ${task.exit_code}`;
   process.stdout.write(`${task.task_id} "${task.title}": ${task.state}${code}: ${task.message}\n`);
-  const workspace = join(dir, "workspaces", task.task_id);
-  const git = Bun.which("git");
-  const log =
-    git === null
-      ? null
-      : Bun.spawnSync([git, "-C", workspace, "log", "--oneline", "-3"], { stderr: "ignore" });
-  const left = log?.success
-    ? log.stdout.toString().trimEnd()
-    : (await readdir(workspace).catch(() => [])).join("\n");
-  process.stdout.write(`${left.replace(/^/gm, "    ")}\n`);
+  const left = await stage.leftBy(task.task_id);
+  process.stdout.write(left.map((line) => `    ${line}\n`).join(""));
 }
 
 /** Says what was seen beside what was promised. */
-function judge(tasks: readonly Task[], exitCode: number | null, standIn: boolean): boolean {
+function judge(tasks: readonly Task[], exitCode: number | null, ownAgent: boolean): boolean {
   say("Seen and promised");
   const kept = PROMISES.map(({ id, state, exitCode: code }) => {
     const task = tasks.find(({ task_id }) => task_id === id);
     const ended = FINAL_STATES.includes(task?.state ?? "");
-    const kept = standIn ? task?.state === state && (task?.exit_code ?? null) === code : ended;
-    const promised = standIn ? `${state}${code === null ? "" : ` with exit status ${code}`}` : "ended";
+    const kept = ownAgent ? task?.state === state && (task?.exit_code ?? null) === code : ended;
+    const promised = ownAgent ? `${state}${code === null ? "" : ` with exit status ${code}`}` : "ended";
     process.stdout.write(
       `${kept ? "ok  " : "FAIL"}  ${id}: ${promised}${kept ? "" : `, but ${task?.state}`}\n`,
     );
@@ -183,7 +191,7 @@ function say(text: string): void {
   process.stdout.write(`\n== ${text}\n`);
 }
 
-process.exitCode = await main().then(
+process.exitCode = await main(process.argv[2] ?? "direct").then(
   (kept) => (kept ? 0 : 1),
   (error: Error) => {
     process.stderr.write(`demo: ${error.message}\n`);

@@ -1,6 +1,7 @@
 /**
  * Writes docs/config.schema.json and docs/configuration.md from the schema and the flags, so that
- * each setting is declared once. `--check`: writes nothing, exit status 1 when they are out of date.
+ * each setting is declared once, and docs/command-payload.schema.json from what the Command backend
+ * hands on. `--check`: writes nothing, exit status 1 when they are out of date.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import { toJsonSchema } from "@valibot/to-json-schema";
 import type * as v from "valibot";
 import { configSchema } from "../src/config/schema.ts";
 import { entriesOf, unwrap } from "../src/config/schema-walk.ts";
+import { dispatchPayloadSchema } from "../src/protocol/dispatch-payload.ts";
 import { configurationPage } from "./generate/configuration-page.ts";
 
 const DOCS = join(import.meta.dir, "..", "docs");
@@ -31,6 +33,12 @@ export function configJsonSchema(): string {
   return `${JSON.stringify(named, null, 2)}\n`;
 }
 
+export function payloadJsonSchema(): string {
+  const schema = toJsonSchema(dispatchPayloadSchema());
+  const named = { ...schema, title: "Standard input of a dispatch command, version 1" };
+  return `${JSON.stringify(named, null, 2)}\n`;
+}
+
 /** By name, or the lazy blocks would be numbered. */
 function backendBlocks(config: v.GenericSchema): Record<string, v.GenericSchema> {
   const backend = entriesOf(config)?.["backend"];
@@ -39,7 +47,11 @@ function backendBlocks(config: v.GenericSchema): Record<string, v.GenericSchema>
 }
 
 async function main(check: boolean): Promise<number> {
-  const files = { "config.schema.json": configJsonSchema(), "configuration.md": configurationPage() };
+  const files = {
+    "config.schema.json": configJsonSchema(),
+    "configuration.md": configurationPage(),
+    "command-payload.schema.json": payloadJsonSchema(),
+  };
   let status = 0;
   for (const [name, text] of Object.entries(files)) {
     const path = join(DOCS, name);

@@ -1,6 +1,7 @@
 /** The composition root: builds the parts, starts them, and stops them in order, each with a budget. */
 import { turns, within } from "./async/wait.ts";
 import { createBackend } from "./backends/create.ts";
+import { BUILD } from "./build-info.ts";
 import type { Settings } from "./config/settings.ts";
 import { prepareHandshake } from "./control-plane/handshake.ts";
 import { Inbox } from "./control-plane/inbox.ts";
@@ -9,10 +10,13 @@ import { Outbox } from "./control-plane/outbox.ts";
 import type { Journal } from "./journal/journal.ts";
 import { type OpenJournal, openJournal } from "./journal/open.ts";
 import type { Logger } from "./logging/logger.ts";
+import type { Secrets } from "./logging/secrets.ts";
 import type { Backend } from "./task/backend.ts";
 import { createIntake } from "./task/intake.ts";
 import { prepareTask } from "./task/prepare.ts";
 import { Scheduler } from "./task/scheduler.ts";
+import { Telemetry } from "./telemetry/telemetry.ts";
+import { openWatch } from "./worker-watch.ts";
 
 export interface WorkerOptions {
   readonly settings: Settings;
@@ -22,6 +26,8 @@ export interface WorkerOptions {
   /** The argv that starts a shim. */
   readonly shimCommand: readonly string[];
   readonly log: Logger;
+  /** The same that the log keeps to itself. */
+  readonly secrets: Secrets;
   /** Fires when the daemon is asked to stop. */
   readonly stop: AbortSignal;
 }
@@ -39,16 +45,22 @@ const FLUSH_MS = 5_000;
 /** Resolves when the daemon has ended. Throws BackendUnusable before anything was started. */
 export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   const { settings, log } = options;
+  const instanceId = crypto.randomUUID();
   let opened: OpenJournal | null = null;
+  // First, so that it goes last and tells of the others' end too.
+  await using telemetry = createTelemetry(options, instanceId);
   await using backend = await createBackend({
     ...options,
     workerEnvironment: options.environment,
-    instanceId: crypto.randomUUID(),
+    instanceId,
     exitsDir: () => opened?.exitsDir ?? null,
   });
-  const outbox = new Outbox((seq) => opened?.journal.delivered(seq));
+  const outbox = new Outbox((seq) => {
+    opened?.journal.delivered(seq);
+    telemetry.delivered(seq);
+  });
   const inbox = new Inbox();
-  const link = createLink(options, inbox, outbox);
+  const link = createLink(options, inbox, outbox, telemetry);
   // The handshake is on its way while the journal is opened.
   const linkEnded = link.run();
   await turns(TURNS_TO_HANDSHAKE);
@@ -56,7 +68,8 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   const { journal } = state;
   opened = state;
   for (const frame of journal.undelivered()) outbox.add(frame);
-  const scheduler = createScheduler(options, backend, journal, outbox);
+  await telemetry.openTraces();
+  const scheduler = createScheduler(options, backend, journal, outbox, telemetry);
   scheduler.recover(journal.running());
   inbox.open(createIntake(scheduler, log));
   using orphanage = stoppable();
@@ -68,24 +81,40 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
     maxConcurrentTasks: settings.maxConcurrentTasks,
     unreported: outbox.size,
   });
+  await using _watch = await openWatch(options, { backend, scheduler, link, outbox, state, telemetry });
   const end = await Promise.race([linkEnded, whenFired(options.stop)]);
   if (end?.kind === "unauthorized") return refused(options, end.status);
   await shutDown({ options, backend, scheduler, link, linkEnded, outbox });
   return "stopped";
 }
 
+function createTelemetry({ settings, secrets, log }: WorkerOptions, instanceId: string): Telemetry {
+  return new Telemetry({
+    settings: settings.telemetry,
+    version: BUILD.version,
+    workerId: settings.workerId,
+    backend: settings.backend.kind,
+    instanceId,
+    redact: secrets.redact,
+    log,
+  });
+}
+
 function createScheduler(
-  { settings, log }: WorkerOptions,
+  { settings, log, secrets }: WorkerOptions,
   backend: Backend,
   journal: Journal,
   outbox: Outbox,
+  telemetry: Telemetry,
 ): Scheduler {
   return new Scheduler({
     workerId: settings.workerId,
     backend,
     journal,
     log,
-    prepare: (assignment) => prepareTask(assignment, settings),
+    secrets,
+    prepare: (assignment, traceContext) => prepareTask(assignment, settings, traceContext),
+    observer: telemetry.tasks,
     deliver: (frame) => outbox.add(frame),
     isOnItsWay: (frame) => outbox.holdsUnsent(frame),
     maxConcurrentTasks: settings.maxConcurrentTasks,
@@ -93,18 +122,24 @@ function createScheduler(
   });
 }
 
-function createLink(options: WorkerOptions, inbox: Inbox, outbox: Outbox): Link {
-  const { settings, log, environment, privateCa } = options;
+function createLink(options: WorkerOptions, inbox: Inbox, outbox: Outbox, telemetry: Telemetry): Link {
+  const { settings, log, secrets, environment, privateCa } = options;
   return new Link({
     outbox,
     log,
     keyLabel: settings.key.label,
+    observer: telemetry.link,
     onText: (text) => inbox.take(text),
     socketOptions: () =>
       prepareHandshake({
         webSocketUrl: settings.webSocketUrl,
         workerId: settings.workerId,
-        readKey: () => settings.key.read(),
+        readKey: async () => {
+          const key = await settings.key.read();
+          // A file may hold another one by now.
+          secrets.rememberKey(key);
+          return key;
+        },
         proxyVariables: environment,
         privateCa,
       }),

@@ -23,10 +23,10 @@ export async function dockerFigures(executable: string, scale: DockerScale): Pro
   for (const image of await testImages()) await upload(registry.address, image);
   const image = (name: string) => `${registry.address}/${name}`;
   const assignment = { docker_image: image(TASK_IMAGE), sidecar_image: image(AGENT_IMAGE) };
-  const env = { DOCKER_HOST: engine.host };
+  const environment = { DOCKER_HOST: engine.host };
   // The pull's round trip to a registry is the registry's, not the worker's.
   const docker = { image_pull_policy: "if-not-present" };
-  const kind: SubjectKind = { name: "worker", executable, backend: { docker }, env, assignment };
+  const kind: SubjectKind = { name: "worker", executable, backend: { docker }, environment, assignment };
   const binds = [`${await warmUp(kind, engine.socket)}:/agent:ro`];
   const loop = new DockerLoop(engine.socket, {
     Image: assignment.docker_image,

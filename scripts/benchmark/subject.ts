@@ -17,7 +17,8 @@ export interface SubjectKind {
   readonly executable: string;
   /** The worker's `backend` in its config file; left out: Direct, with the agent that is measured. */
   readonly backend?: object;
-  readonly env?: Readonly<Record<string, string>>;
+  /** Over the little that every subject gets. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Fields of every assignment beside the usual ones. */
   readonly assignment?: object;
 }
@@ -48,7 +49,7 @@ export class Subject implements AsyncDisposable {
   async start(): Promise<number> {
     this.plane.forgetConnection();
     const config = join(this.dir, "worker.yaml");
-    const { executable, name, backend = this.direct(), env = {} } = this.kind;
+    const { executable, name, backend = this.direct() } = this.kind;
     await Bun.write(config, Bun.YAML.stringify({ worker_id: "bench", backend }, null, 2));
     const flags = ["--config-file", config, "--log-level", "warn", "--web-socket-url", this.plane.url];
     const argv = name === "floor" ? [executable, this.plane.url, this.agent] : [executable, ...flags];
@@ -58,7 +59,9 @@ export class Subject implements AsyncDisposable {
         PATH: process.env["PATH"] ?? "",
         WARP_API_KEY: "bench",
         STATE_DIRECTORY: join(this.dir, "state"),
-        ...env,
+        // The floor has no metrics; what they cost has figures of its own.
+        OTEL_METRICS_EXPORTER: "none",
+        ...this.kind.environment,
       },
       stdio: ["ignore", "ignore", "inherit"],
     });

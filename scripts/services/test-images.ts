@@ -18,7 +18,7 @@ export interface TestImage {
 export const AGENT_SCRIPT = '#!/bin/sh\n[ -z "$AGENT_SH" ] || eval "$AGENT_SH"\n';
 
 const APPLETS = [
-  ...["sh", "cat", "cp", "date", "dd", "diff", "cut", "cksum", "echo", "env", "find", "grep", "head"],
+  ...["sh", "cat", "cp", "date", "dd", "diff", "cut", "od", "echo", "env", "find", "grep", "head"],
   ...["hostname", "id", "ln", "ls", "mkdir", "mkfifo", "mv", "pwd", "rm", "sed", "setsid", "sleep"],
   ...["sort", "stat", "tail", "tar", "test", "touch", "tr", "true", "wc", "yes", "chmod", "expr", "kill"],
 ] as const;

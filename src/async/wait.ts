@@ -56,6 +56,24 @@ export function expiring(signal: AbortSignal, ms: number): Expiry {
   };
 }
 
+/** A signal that fires `ms` after the other one, for what is better brought to its end; to be disposed. */
+export function outlasting(signal: AbortSignal, ms: number): Expiry {
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const begin = () => {
+    timer = setTimeout(() => controller.abort(signal.reason), ms);
+  };
+  if (signal.aborted) begin();
+  else signal.addEventListener("abort", begin, { once: true });
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      if (timer !== null) clearTimeout(timer);
+      signal.removeEventListener("abort", begin);
+    },
+  };
+}
+
 /** What `work` resolves to, or `fallback` when it has not settled after `ms`. Rejections pass through. */
 export function within<T, F>(work: Promise<T>, ms: number, fallback: F): Promise<T | F> {
   return new Promise((resolve, reject) => {

@@ -1,7 +1,13 @@
 /** The one place that names all backends; each is loaded only when it is the one. */
-import type { DirectSettings, DockerSettings, Settings } from "../config/settings.ts";
+import type {
+  CommandSettings,
+  DirectSettings,
+  DockerSettings,
+  KubernetesSettings,
+  Settings,
+} from "../config/settings.ts";
 import type { Logger } from "../logging/logger.ts";
-import { type Backend, BackendUnusable } from "../task/backend.ts";
+import type { Backend } from "../task/backend.ts";
 import { builtInEnvironment, operatorEnvironment } from "../task/prepare.ts";
 
 export interface BackendDependencies {
@@ -14,6 +20,8 @@ export interface BackendDependencies {
   /** The argv that starts a shim. */
   readonly shimCommand: readonly string[];
   readonly log: Logger;
+  /** Fires when the daemon is asked to stop, perhaps while it still starts. */
+  readonly stop: AbortSignal;
 }
 
 /** Throws BackendUnusable with what is wrong and what to do. */
@@ -24,11 +32,10 @@ export async function createBackend(dependencies: BackendDependencies): Promise<
       return createDirect(backend, dependencies);
     case "docker":
       return createDocker(backend, dependencies);
-    case "kubernetes":
     case "command":
-      throw new BackendUnusable(
-        `Cannot use the ${backend.kind} backend: this version does not have it yet; choose --backend direct`,
-      );
+      return createCommand(backend, dependencies);
+    case "kubernetes":
+      return createKubernetes(backend, dependencies);
     default:
       return backend satisfies never;
   }
@@ -61,5 +68,34 @@ async function createDocker(backend: DockerSettings, dependencies: BackendDepend
     graceMs: settings.cancelGracePeriodMs,
     workerEnvironment,
     log,
+  });
+}
+
+async function createCommand(backend: CommandSettings, dependencies: BackendDependencies): Promise<Backend> {
+  const { createCommandBackend } = await import("./command/create.ts");
+  const { settings, workerEnvironment, exitsDir, shimCommand } = dependencies;
+  return createCommandBackend(backend, {
+    workerId: settings.workerId,
+    serverRootUrl: settings.serverRootUrl,
+    graceMs: settings.cancelGracePeriodMs,
+    workerEnvironment,
+    exitsDir,
+    shimCommand,
+  });
+}
+
+async function createKubernetes(
+  backend: KubernetesSettings,
+  dependencies: BackendDependencies,
+): Promise<Backend> {
+  const { createKubernetesBackend } = await import("./kubernetes/create.ts");
+  const { settings, workerEnvironment, instanceId, log, stop } = dependencies;
+  return createKubernetesBackend(backend, {
+    workerId: settings.workerId,
+    instanceId,
+    cleanup: settings.cleanup,
+    workerEnvironment,
+    log,
+    signal: stop,
   });
 }

@@ -37,6 +37,14 @@ async function dispatch(argv: readonly string[], { host, stopSignal }: ProcessEd
       process.stdout.write(`${versionText(commandLine.json)}\n`);
       return EXIT.ok;
     }
+    case "health": {
+      const { askHealth } = await import("./health.ts");
+      return askHealth(
+        commandLine,
+        (text) => void process.stdout.write(text),
+        (text) => void process.stderr.write(text),
+      );
+    }
     case "run": {
       const stop = stopSignal();
       return runDaemon(await loadSettings(commandLine.flags, host), definedOnly(host.env), stop);

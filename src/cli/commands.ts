@@ -1,4 +1,6 @@
 /** The commands and what each takes. */
+import { SUGGESTED_ADDRESS } from "../config/address.ts";
+import { address } from "../config/field.ts";
 import { type FlagDefs, runFlags } from "../config/flags.ts";
 import { DEV_FLAGS } from "./dev-flags.ts";
 
@@ -11,6 +13,18 @@ export interface CommandInfo {
 
 export const VERSION_FLAGS = {
   json: { type: "boolean", description: "As one JSON object" },
+} satisfies FlagDefs;
+
+export const HEALTH_FLAGS = {
+  address: {
+    type: "string",
+    valueHint: "HOST:PORT",
+    description: "The worker's health_address",
+    default: SUGGESTED_ADDRESS,
+    schema: address,
+  },
+  ready: { type: "boolean", description: "Is it connected and taking tasks, rather than only alive?" },
+  status: { type: "boolean", description: "Show all that it tells, as JSON" },
 } satisfies FlagDefs;
 
 export const COMMANDS = {
@@ -28,6 +42,11 @@ export const COMMANDS = {
     flags: () => VERSION_FLAGS,
     examples: ["oz-agent-worker version --json"],
   },
+  health: {
+    description: "Ask a running worker how it is: exit status 0 for well, 1 for not",
+    flags: () => HEALTH_FLAGS,
+    examples: ["oz-agent-worker health --address 127.0.0.1:8152", "oz-agent-worker health --ready"],
+  },
   dev: {
     description: "Try a configuration against a local control plane, without an account",
     flags: () => ({ ...DEV_FLAGS, ...runFlags() }),
@@ -40,7 +59,7 @@ export const COMMANDS = {
 
 export type CommandName = keyof typeof COMMANDS;
 
-export const COMMAND_NAMES: readonly CommandName[] = ["run", "version", "dev"];
+export const COMMAND_NAMES: readonly CommandName[] = ["run", "version", "health", "dev"];
 
 export function commandNamed(name: string): CommandName | null {
   return COMMAND_NAMES.find((known) => known === name) ?? null;

@@ -131,7 +131,8 @@ function startWorker(options: DevOptions, plane: ControlPlane): ForegroundChild 
 
 /** No proxy between the two, and not the operator's real key, of which the worker has no need. */
 function workerEnvironment(base: DevOptions["workerEnv"]): Record<string, string> {
-  const env: Record<string, string> = {};
+  // Nobody looks at the metrics of a trial, unless the operator says so.
+  const env: Record<string, string> = { OTEL_METRICS_EXPORTER: "none" };
   for (const [name, value] of Object.entries(base)) {
     if (value !== undefined && !name.startsWith("WARP_API_KEY")) env[name] = value;
   }

@@ -4,6 +4,7 @@ import { type FlagValues, readFlagValues } from "../config/flag-values.ts";
 import { suggestion } from "../config/nearest.ts";
 import { COMMAND_NAMES, COMMANDS, type CommandName, commandNamed } from "./commands.ts";
 import { DEV_FLAGS, type DevFlags, readDevFlags } from "./dev-flags.ts";
+import { type HealthQuestion, readHealthQuestion } from "./health-question.ts";
 import { type Scanned, scanFlags } from "./scan.ts";
 
 export type CommandLine =
@@ -11,6 +12,7 @@ export type CommandLine =
   | { readonly command: "version"; readonly json: boolean }
   /** `flags.problems` holds what is wrong with the flags: it is reported with what is wrong in the file. */
   | { readonly command: "run"; readonly flags: FlagValues }
+  | ({ readonly command: "health" } & HealthQuestion)
   | {
       readonly command: "dev";
       readonly flags: FlagValues;
@@ -44,6 +46,8 @@ function parseCommand(command: CommandName, named: CommandName | null, args: rea
     case "version":
       if (scanned.problems.length > 0) throw new ConfigError(scanned.problems);
       return { command, json: scanned.values.has("json") };
+    case "health":
+      return { command, ...readHealthQuestion(scanned, defs) };
     case "run":
       return { command, flags: readFlagValues(scanned, defs) };
     case "dev": {

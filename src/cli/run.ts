@@ -1,7 +1,9 @@
 /** `oz-agent-worker [run]`: the daemon. */
 import { readCaFile } from "../config/ca-file.ts";
+import { hostSecrets } from "../config/host-secrets.ts";
 import type { Settings } from "../config/settings.ts";
 import { createLogger } from "../logging/logger.ts";
+import { Secrets } from "../logging/secrets.ts";
 import { ownCommand } from "../runtime/self.ts";
 import { BackendUnusable } from "../task/backend.ts";
 import { runWorker, type WorkerEnd } from "../worker.ts";
@@ -13,7 +15,8 @@ export async function runDaemon(
   environment: Readonly<Record<string, string>>,
   stop: AbortSignal,
 ): Promise<number> {
-  const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  const secrets = await knownSecrets(settings, environment);
+  const log = createLogger({ level: settings.logLevel, format: settings.logFormat, secrets });
   reportStrayErrors((error) => log.error("unexpected error; the worker goes on", { error }));
   try {
     const end = await runWorker({
@@ -22,14 +25,32 @@ export async function runDaemon(
       privateCa: settings.caFile === null ? null : await readCaFile(settings.caFile),
       shimCommand: [...ownCommand(), SHIM_COMMAND],
       log,
+      secrets,
       stop,
     });
     return exitStatusOf(end);
   } catch (error) {
     if (!(error instanceof BackendUnusable)) throw error;
-    log.error(error.message);
+    log.error(secrets.redact(error.message));
     return EXIT.couldNotStart;
   }
+}
+
+/** What is known before anything is said: the key, what else the environment holds, the operator's variables. */
+async function knownSecrets(
+  settings: Settings,
+  environment: Readonly<Record<string, string>>,
+): Promise<Secrets> {
+  const secrets = new Secrets();
+  for (const secret of hostSecrets(environment)) secrets.rememberKey(secret);
+  // It was readable a moment ago; if it no longer is, the connection will say so.
+  const key = await settings.key.read().catch(() => null);
+  if (key !== null) secrets.rememberKey(key);
+  secrets.hide(
+    settings.backend.environment.map(({ value }) => value),
+    [settings.workerId],
+  );
+  return secrets;
 }
 
 function exitStatusOf(end: WorkerEnd): number {

@@ -3,6 +3,7 @@
  * the key or the flag in front.
  */
 import * as v from "valibot";
+import { ADDRESS, ADDRESS_RULE, parseAddress } from "./address.ts";
 import {
   EITHER_DURATION,
   GO_DURATION,
@@ -111,6 +112,14 @@ export function volume() {
       (issue) => volumeProblem(issue.input) ?? "",
     ),
     v.metadata({ pattern: VOLUME }),
+  );
+}
+
+export function address() {
+  return v.pipe(
+    v.string(ADDRESS_RULE),
+    v.regex(new RegExp(ADDRESS), ADDRESS_RULE),
+    v.check((value) => parseAddress(value) !== null, ADDRESS_RULE),
   );
 }
 

@@ -69,7 +69,7 @@ export function readFlagValues(raw: RawFlags, defs: FlagDefs): FlagValues {
 }
 
 /** Text for one value of one flag, as it will be shown after the flag's name. */
-function valueProblem(name: string, def: FlagDef, value: string): readonly string[] {
+export function valueProblem(name: string, def: FlagDef, value: string): readonly string[] {
   if (def.schema === undefined) return [];
   const result = v.safeParse(def.schema(), typed(def, value), { abortPipeEarly: true });
   if (result.success) return [];

@@ -131,6 +131,8 @@ function kubernetes(block: Block<"kubernetes">, { flags, host, cleanup }: Backen
     workspaceSizeLimit: set.workspace_size_limit ?? null,
     unschedulableTimeoutMs: goMs(set.unschedulable_timeout) || null,
     podTemplate: set.pod_template ?? null,
+    taskEnvSecret: set.task_env_secret,
+    configFile: flags.configFile,
     environment: resolveEnvironment([], flags.environment, host.env),
   };
 }
@@ -142,6 +144,8 @@ function command(block: Block<"command"> | undefined, { flags, host }: BackendIn
     dispatchCommand: set.dispatch_command,
     cancelCommand: set.cancel_command ?? null,
     dispatchTimeoutMs: goMs(set.dispatch_timeout),
+    handedOffTtlMs: parseDuration(set.handed_off_ttl) ?? 0,
+    workingDir: host.cwd,
     environment: resolveEnvironment(set.environment, flags.environment, host.env),
   };
 }

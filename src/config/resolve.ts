@@ -1,6 +1,7 @@
 /** Flags over the file over the defaults: one value of settings, or everything that is wrong at once. Pure. */
 import { resolve } from "node:path";
 import * as v from "valibot";
+import { parseAddress } from "./address.ts";
 import { ConfigError } from "./config-error.ts";
 import { parseDuration } from "./duration.ts";
 import type { FlagValues } from "./flag-values.ts";
@@ -12,6 +13,7 @@ import type { FileConfig } from "./schema.ts";
 import { type WorkerConfig, workerSchema } from "./schema-worker.ts";
 import type { Settings } from "./settings.ts";
 import { defaultStateDir, type Host } from "./state-dir.ts";
+import { chooseTelemetry } from "./telemetry.ts";
 
 export interface ResolveInput extends Host {
   readonly flags: FlagValues;
@@ -34,6 +36,7 @@ export function resolveSettings(input: ResolveInput): Settings {
   const backend = chooseBackend(input);
   const key = chooseKey(input);
   const workerId = config.worker_id ?? defaults.workerId;
+  const telemetry = chooseTelemetry(input.env);
   const problems = [
     ...flags.problems,
     ...file.problems,
@@ -42,6 +45,7 @@ export function resolveSettings(input: ResolveInput): Settings {
       : []),
     ...(key.kind === "problem" ? [key.text] : []),
     ...backend.problems,
+    ...telemetry.problems,
     ...graceProblem(input, given, config),
   ];
   if (problems.length > 0 || workerId === undefined || key.kind !== "source") throw new ConfigError(problems);
@@ -52,6 +56,7 @@ export function resolveSettings(input: ResolveInput): Settings {
     backend: resolveBackend(backend.kind, { flags, file, host: input, cleanup }),
     cleanup,
     ...daemonSettings(config, input),
+    telemetry: telemetry.settings,
     webSocketUrl: flags.webSocketUrl ?? defaults.webSocketUrl ?? OWN_FLAGS["web-socket-url"].default,
     serverRootUrl: flags.serverRootUrl ?? OWN_FLAGS["server-root-url"].default,
     sessionSharingServerUrl: flags.sessionSharingServerUrl,
@@ -116,6 +121,7 @@ function daemonSettings(config: WorkerConfig, input: ResolveInput) {
     shutdownTimeoutMs: ms(config.shutdown_timeout),
     maxTaskDurationMs: ms(config.max_task_duration ?? "0s") || null,
     caFile: caFileOf(input),
+    healthAddress: config.health_address === undefined ? null : parseAddress(config.health_address),
   };
 }
 

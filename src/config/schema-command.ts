@@ -1,7 +1,10 @@
 /** `backend.command`: the operator's own engine runs the tasks. */
 import * as v from "valibot";
-import { parseGoDuration } from "./duration.ts";
-import { environment, goDuration, setting, text } from "./field.ts";
+import { parseDuration, parseGoDuration } from "./duration.ts";
+import { duration, environment, goDuration, setting, text } from "./field.ts";
+
+/** Every ended task is remembered for that long, so a shorter time would not hold. */
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 export function commandSchema() {
   return v.strictObject(
@@ -28,6 +31,17 @@ export function commandSchema() {
           { valueHint: "DURATION" },
         ),
         "60s",
+      ),
+      handed_off_ttl: v.optional(
+        setting(
+          v.pipe(
+            duration(),
+            v.check((value) => (parseDuration(value) ?? 0) >= DAY_MS, "must be 1day or longer"),
+          ),
+          "How long a task that was handed over is remembered, so that it can still be cancelled",
+          { valueHint: "DURATION" },
+        ),
+        "7days",
       ),
       environment: environment(),
     },

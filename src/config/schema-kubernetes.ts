@@ -1,12 +1,19 @@
 /** `backend.kubernetes`: each task as a Job. */
 import * as v from "valibot";
 import { anyMap, count, flagged, goDuration, image, quantity, setting, text, textMap } from "./field.ts";
-import { IMAGE_PULL_POLICIES } from "./settings.ts";
+import { IMAGE_PULL_POLICIES, TASK_ENV_SECRET } from "./settings.ts";
 
 const NAMESPACE_RULE = "must be a namespace: lower-case letters, digits and dashes, at most 63";
 
-const amounts = () =>
-  v.optional(v.record(v.string(), quantity(), "must be a mapping of resources to quantities"));
+const MAPPING = "must be a mapping";
+
+const amounts = () => v.record(v.string(), quantity(), "must be a mapping of resources to quantities");
+
+/** The API server takes a bare number for a quantity, and nothing for an empty mapping. */
+const bareAmounts = () => {
+  const rule = 'must be a quantity such as "10Gi", "500m" or 2';
+  return v.nullish(v.record(v.string(), v.union([v.number(), quantity()], rule), MAPPING));
+};
 
 const placement = () => ({
   namespace: v.optional(
@@ -46,7 +53,10 @@ const images = () => ({
   ),
   preflight_resources: v.optional(
     setting(
-      v.looseObject({ requests: amounts(), limits: amounts() }, "must be a mapping with requests and limits"),
+      v.looseObject(
+        { requests: v.optional(amounts()), limits: v.optional(amounts()) },
+        "must be a mapping with requests and limits",
+      ),
       "Resources of that Job's containers",
       { valueHint: "ResourceRequirements" },
     ),
@@ -105,9 +115,16 @@ const job = () => ({
     }),
     "30s",
   ),
+  task_env_secret: v.optional(
+    setting(
+      v.picklist(TASK_ENV_SECRET),
+      "Whether the variables of a task go into a Secret that its Job owns instead of standing in the Job; auto: where the role may create Secrets",
+    ),
+    "auto",
+  ),
   pod_template: v.optional(
     setting(
-      anyMap(),
+      podTemplate(),
       "PodSpec that every task's pod starts from; its container `task` is the one that is filled in",
       {
         valueHint: "PodSpec",
@@ -115,6 +132,30 @@ const job = () => ({
     ),
   ),
 });
+
+/** Only the places to which the worker adds something; the rest is the API server's to check. */
+const podTemplate = () => {
+  const objects = v.array(anyMap(), "must be a list of mappings");
+  const resources = v.looseObject({ requests: bareAmounts(), limits: bareAmounts() }, MAPPING);
+  const container = v.looseObject(
+    {
+      env: v.nullish(objects),
+      volumeMounts: v.nullish(objects),
+      resources: v.nullish(resources),
+      lifecycle: v.nullish(anyMap()),
+    },
+    MAPPING,
+  );
+  return v.looseObject(
+    {
+      containers: v.nullish(v.array(container, "must be a list of mappings")),
+      initContainers: v.nullish(objects),
+      volumes: v.nullish(objects),
+      securityContext: v.nullish(anyMap()),
+    },
+    MAPPING,
+  );
+};
 
 export function kubernetesSchema() {
   return v.strictObject({ ...placement(), ...images(), ...job() }, "must be a mapping");

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { LOG_FORMATS, LOG_LEVELS } from "../logging/logger.ts";
-import { count, duration, flagged, humantime, setting, text } from "./field.ts";
+import { address, count, duration, flagged, humantime, setting, text } from "./field.ts";
 
 const worker = () => ({
   worker_id: v.optional(
@@ -75,6 +75,13 @@ const daemon = () => ({
     setting(duration(), "A task that runs longer is stopped and fails with task_timeout; 0s: no limit", {
       valueHint: "DURATION",
       otherwise: "no limit",
+    }),
+  ),
+  health_address: v.optional(
+    setting(address(), "Where the worker tells its health over HTTP, such as 127.0.0.1:8152", {
+      flag: "health-address",
+      valueHint: "HOST:PORT",
+      otherwise: "nowhere",
     }),
   ),
   ca_file: v.optional(

@@ -3,6 +3,7 @@
  */
 import type { LogFormat, LogLevel } from "../logging/logger.ts";
 import type { KeySource } from "./key-source.ts";
+import type { TelemetrySettings } from "./telemetry.ts";
 
 /** A variable for the tasks, value resolved (a bare name took the worker's own value at start). */
 export interface EnvironmentVariable {
@@ -30,9 +31,18 @@ export interface Settings {
   readonly maxTaskDurationMs: number | null;
   /** A private CA in PEM, trusted beside the system's. */
   readonly caFile: string | null;
+  readonly telemetry: TelemetrySettings;
+  /** Where health is told; null: nowhere. */
+  readonly healthAddress: ListenAddress | null;
   readonly webSocketUrl: string;
   readonly serverRootUrl: string;
   readonly sessionSharingServerUrl: string | null;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
 }
 
 export type BackendSettings = DirectSettings | DockerSettings | KubernetesSettings | CommandSettings;
@@ -84,6 +94,9 @@ export interface DockerSettings {
 export const IMAGE_PULL_POLICIES = ["Always", "Never", "IfNotPresent"] as const;
 export type ImagePullPolicy = (typeof IMAGE_PULL_POLICIES)[number];
 
+export const TASK_ENV_SECRET = ["auto", "always", "never"] as const;
+export type TaskEnvSecret = (typeof TASK_ENV_SECRET)[number];
+
 export interface KubernetesSettings {
   readonly kind: "kubernetes";
   readonly namespace: string;
@@ -114,6 +127,10 @@ export interface KubernetesSettings {
   readonly unschedulableTimeoutMs: number | null;
   /** A PodSpec, unchecked; null: an empty one. */
   readonly podTemplate: JsonObject | null;
+  /** Whether the tasks' environment goes into a Secret per Job; auto: where the role may create Secrets. */
+  readonly taskEnvSecret: TaskEnvSecret;
+  /** Where pod_template stands, for messages about it; null: nowhere. */
+  readonly configFile: string | null;
   /** The flags' entries only: the file has its pod template for that. */
   readonly environment: readonly EnvironmentVariable[];
 }
@@ -123,6 +140,9 @@ export interface CommandSettings {
   readonly dispatchCommand: string;
   readonly cancelCommand: string | null;
   readonly dispatchTimeoutMs: number;
+  readonly handedOffTtlMs: number;
+  /** Where both commands run: the folder that the worker was started in. */
+  readonly workingDir: string;
   readonly environment: readonly EnvironmentVariable[];
 }
 

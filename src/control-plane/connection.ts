@@ -35,6 +35,8 @@ export type ConnectionEnd =
 export interface ConnectionHooks {
   onOpen(): void;
   onText(text: string): void;
+  /** The peer answered a ping. */
+  onPong(): void;
   /** Messages left the outbox, proven to have been read. */
   onProven(): void;
 }
@@ -69,7 +71,10 @@ export class Connection {
     this.socket = openSocket(options, {
       onOpen: () => this.opened(),
       onText: (text) => this.hooks.onText(text),
-      onPong: (payload) => this.answered(Number(payload)),
+      onPong: (payload) => {
+        this.hooks.onPong();
+        this.answered(Number(payload));
+      },
       onFrame: () => {
         this.lastFrameAt = performance.now();
       },

@@ -8,6 +8,7 @@ import { wordsOf } from "../logging/words-of.ts";
 import type { SocketOptions } from "../runtime/web-socket.ts";
 import { FIRST_BOUND_MS, ReconnectBackoff } from "./backoff.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
+import { LinkLog, type LinkObserver, type LinkStatus } from "./link-status.ts";
 import { OutageLog } from "./outage-log.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -22,6 +23,7 @@ export interface LinkOptions {
   readonly onText: (text: string) => void;
   /** Names the source of the key, for whoever has to replace it. */
   readonly keyLabel: string;
+  readonly observer: LinkObserver;
   readonly backoff?: ReconnectBackoff;
 }
 
@@ -39,6 +41,7 @@ export class Link {
   private readonly options: LinkOptions;
   private readonly backoff: ReconnectBackoff;
   private readonly outages: OutageLog;
+  private readonly statusLog = new LinkLog();
   private state: State = { mode: "serving" };
   private connection: Connection | null = null;
   private everOpened = false;
@@ -50,7 +53,17 @@ export class Link {
     this.outages = new OutageLog(options.log);
   }
 
+  get status(): LinkStatus {
+    return this.statusLog.status;
+  }
+
   async run(): Promise<LinkEnd> {
+    const end = await this.connectUntilOver();
+    this.statusLog.enter("closed");
+    return end;
+  }
+
+  private async connectUntilOver(): Promise<LinkEnd> {
     while (!this.isOver()) {
       const end = await this.connectOnce();
       if (end.kind === "refused" && isUnauthorized(end.status) && !this.everOpened) {
@@ -59,7 +72,10 @@ export class Link {
       const delayMs = this.delayAfter(end);
       if (this.isOver()) break;
       this.report(end, delayMs);
+      this.options.observer.reconnecting(end.kind === "ended" ? "remote_close" : "dial_failed");
+      this.statusLog.enter("waiting");
       await this.rest(delayMs);
+      this.statusLog.reconnecting();
     }
     return { kind: "finished" };
   }
@@ -88,7 +104,8 @@ export class Link {
   }
 
   private async connectOnce(): Promise<ConnectionEnd> {
-    const { outbox, log, onText } = this.options;
+    const { outbox, log, onText, observer } = this.options;
+    this.statusLog.enter("connecting");
     try {
       const socket = await this.options.socketOptions();
       if (this.isOver()) return { kind: "unreachable", why: "stopped" };
@@ -96,8 +113,11 @@ export class Link {
         onText,
         onOpen: () => {
           this.everOpened = true;
+          this.statusLog.enter("connected");
+          observer.up();
           log.info("connected to the control plane", this.outages.recovered());
         },
+        onPong: () => this.statusLog.pong(),
         onProven: () => this.closeWhenDrained(),
       });
     } catch (error) {
@@ -105,6 +125,7 @@ export class Link {
     }
     const end = await this.connection.ended;
     this.connection = null;
+    if (end.kind === "ended") observer.down();
     return end;
   }
 

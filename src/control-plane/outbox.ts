@@ -9,8 +9,13 @@ export interface OutboxFrame {
   readonly frame: string;
 }
 
+interface HeldFrame extends OutboxFrame {
+  /** When it came here, in ms since 1970. */
+  readonly since: number;
+}
+
 export class Outbox {
-  private readonly frames: OutboxFrame[] = [];
+  private readonly frames: HeldFrame[] = [];
   /** How many of them, from the front, the present connection has sent. */
   private sent = 0;
   private readonly onDelivered: (seq: number) => void;
@@ -25,8 +30,13 @@ export class Outbox {
     return this.frames.length;
   }
 
+  /** Since when the oldest is held, in ms since 1970; null: there is none. */
+  get oldestSince(): number | null {
+    return this.frames[0]?.since ?? null;
+  }
+
   add(frame: OutboxFrame): void {
-    this.frames.push(frame);
+    this.frames.push({ seq: frame.seq, frame: frame.frame, since: Date.now() });
     this.listener();
   }
 

@@ -13,6 +13,8 @@ export interface OpenJournal extends Disposable {
   readonly journal: Journal;
   /** Where exit statuses wait for a daemon that was not there to hear them; null without a state folder. */
   readonly exitsDir: string | null;
+  /** Of its files on disk; 0 without. */
+  sizeBytes(): number;
 }
 
 /** Never throws: without a usable folder there is one warning, and the journal is in memory. */
@@ -57,11 +59,16 @@ function own(journal: Journal, exitsDir: string | null, slot: Slot | null): Open
   return {
     journal,
     exitsDir,
+    sizeBytes: () => (slot === null ? 0 : sizeOf(slot.databaseFile) + sizeOf(`${slot.databaseFile}-wal`)),
     [Symbol.dispose]: () => {
       journal[Symbol.dispose]();
       slot?.[Symbol.dispose]();
     },
   };
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 function takeOver(dir: string, own: Slot, into: DatabaseSync, log: Logger): void {

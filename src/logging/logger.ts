@@ -4,6 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import { type ConsolaInstance, createConsola, LogLevels, type LogObject } from "consola/core";
+import { Secrets } from "./secrets.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -28,17 +29,20 @@ export interface LoggerOptions {
   readonly format: LogFormat;
   /** Where a finished line goes, newline included; standard error unless told. */
   readonly write?: (line: string) => void;
+  /** What no line may hold; nothing unless told. */
+  readonly secrets?: Secrets;
 }
 
 export function createLogger(options: LoggerOptions): Logger {
   const write = options.write ?? writeToStderr;
   const render = options.format === "json" ? renderJson : renderText;
+  const secrets = options.secrets ?? new Secrets();
   const sink = createConsola({
     level: LogLevels[options.level],
     // The reporter below does all the formatting; consola would otherwise swallow repeated lines,
     // and two tasks that end alike are two events.
     throttle: 0,
-    reporters: [{ log: (entry) => write(`${render(entry)}\n`) }],
+    reporters: [{ log: (entry) => write(`${render(redacted(entry, secrets))}\n`) }],
   });
   return bind(sink, {});
 }
@@ -53,17 +57,37 @@ function bind(sink: ConsolaInstance, bound: Fields): Logger {
   };
 }
 
-function renderJson(entry: LogObject): string {
+/** Names and closed words, by which lines are found and joined: a value that equals one changes none of them. */
+const IDENTITIES: ReadonlySet<string> = new Set([
+  ...["taskId", "executionId", "workerId", "backend", "result", "reason"],
+]);
+
+interface Entry extends LogObject {
+  readonly args: [message: string, fields: Fields];
+}
+
+/** Before it is written as JSON or in quotes, in which a secret would look different. */
+function redacted(entry: LogObject, secrets: Secrets): Entry {
+  const [message, fields] = entry.args as Entry["args"];
+  const clean: Record<string, Fields[string]> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value !== "string") clean[name] = value;
+    else clean[name] = IDENTITIES.has(name) ? secrets.redactKeys(value) : secrets.redact(value);
+  }
+  return { ...entry, args: [secrets.redactKeys(message), clean] };
+}
+
+function renderJson(entry: Entry): string {
   const [message, fields] = entry.args;
   const event = { time: entry.date.toISOString(), level: entry.type, message };
   // Twice: first for the order of the names, last so that no field can take the event's place.
-  return JSON.stringify({ ...event, ...(fields as Fields), ...event });
+  return JSON.stringify({ ...event, ...fields, ...event });
 }
 
-function renderText(entry: LogObject): string {
+function renderText(entry: Entry): string {
   const [message, fields] = entry.args;
   let line = `${entry.date.toISOString()} ${entry.type.toUpperCase().padEnd(5)} ${message}`;
-  for (const [name, value] of Object.entries(fields as Fields)) {
+  for (const [name, value] of Object.entries(fields)) {
     if (value !== undefined) line += ` ${name}=${quoteWhereNeeded(String(value))}`;
   }
   return line;

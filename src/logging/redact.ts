@@ -1,26 +1,88 @@
 /**
- * Takes known secrets out of text by value. Values of fewer than 6 characters are left alone: `1`,
- * `true` and `main` stand in every second line, and taking them out would make text unreadable
- * without hiding anything.
+ * Takes known secrets out of text by value, wherever they stand: whole, one line of several, or as a
+ * JSON string or a URL would write them. Values of fewer than 6 characters are left alone.
  */
+import { SecretIndex, SHORTEST_SECRET } from "./secret-index.ts";
 
-export const SHORTEST_SECRET = 6;
+export { SHORTEST_SECRET };
 export const REDACTED = "***";
 
 export type Redact = (text: string) => string;
 
-/**
- * Each line of a value of several lines is taken out by itself too: logs are cut at line ends. The
- * longest goes first, so that of one that contains another nothing is left.
- */
 export function createRedactor(secrets: Iterable<string>): Redact {
-  const parts = new Set<string>();
-  for (const secret of secrets) {
-    for (const part of [secret, ...secret.split(/\r?\n/)]) {
-      if (part.trim().length >= SHORTEST_SECRET) parts.add(part.trim());
-    }
+  const index = new SecretIndex();
+  for (const secret of secrets) for (const part of partsOf(secret)) index.add(part);
+  return (text) => redactWith(index, text);
+}
+
+export function redactWith(index: SecretIndex, text: string): string {
+  const spans = index.find(text);
+  if (spans.length === 0) return text;
+  let clean = "";
+  let at = 0;
+  for (const { from, to } of spans) {
+    clean += text.slice(at, from) + REDACTED;
+    at = to;
   }
-  if (parts.size === 0) return (text) => text;
-  const longestFirst = [...parts].sort((a, b) => b.length - a.length);
-  return (text) => longestFirst.reduce((rest, part) => rest.replaceAll(part, REDACTED), text);
+  return clean + text.slice(at);
+}
+
+/** Nothing in it is ever escaped: most keys, and not worth two more forms. */
+const LOOKS_THE_SAME_EVERYWHERE = /^[\w.~-]+$/;
+
+/** What of a secret is looked for: logs are cut at line ends, and others quote what they print. */
+export function partsOf(secret: string): ReadonlySet<string> {
+  const parts = new Set<string>();
+  for (const piece of secret.includes("\n") ? [secret, ...secret.split(/\r?\n/)] : [secret]) {
+    const text = piece.trim();
+    if (text.length < SHORTEST_SECRET) continue;
+    parts.add(text);
+    if (LOOKS_THE_SAME_EVERYWHERE.test(text)) continue;
+    parts.add(JSON.stringify(text).slice(1, -1));
+    parts.add(inUrl(text));
+  }
+  return parts;
+}
+
+function inUrl(text: string): string {
+  // Half a surrogate pair has no form in a URL, and the function throws.
+  return encodeURIComponent(text.toWellFormed());
+}
+
+/**
+ * The same for text that comes in pieces: a secret may begin in one and end in the next. What might
+ * still become one is held back until the next piece, or the end.
+ */
+export class StreamRedactor {
+  private readonly index: SecretIndex;
+  private held = "";
+
+  constructor(index: SecretIndex) {
+    this.index = index;
+  }
+
+  static of(secrets: Iterable<string>): StreamRedactor {
+    const index = new SecretIndex();
+    for (const secret of secrets) for (const part of partsOf(secret)) index.add(part);
+    return new StreamRedactor(index);
+  }
+
+  /** What can be shown by now, which may be less than was pushed, or what was held back before. */
+  push(piece: string): string {
+    const text = this.held + piece;
+    let cut = this.index.firstUnfinished(text);
+    // A whole secret that reaches into what is held back stays with it: both may be parts of one span.
+    for (const { from, to } of this.index.find(text)) {
+      if (from < cut && to > cut) cut = from;
+    }
+    this.held = text.slice(cut);
+    return redactWith(this.index, text.slice(0, cut));
+  }
+
+  /** The rest. Half a secret is no secret: it is shown. */
+  end(): string {
+    const rest = redactWith(this.index, this.held);
+    this.held = "";
+    return rest;
+  }
 }

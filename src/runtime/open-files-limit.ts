@@ -4,35 +4,24 @@
  * task gets back the limit that the daemon itself was given.
  */
 
-import { dlopen, ptr } from "bun:ffi";
+import { ptr } from "bun:ffi";
+import { openCLibrary } from "./c-library.ts";
 
 const RLIMIT_NOFILE = process.platform === "darwin" ? 8 : 7;
-const LIBRARIES = [
-  "libc.so.6",
-  "libc.musl-x86_64.so.1",
-  "libc.musl-aarch64.so.1",
-  "libSystem.B.dylib",
-] as const;
 /** Runs `work` with the soft limit lowered; children started in it keep the lower one. */
 export type LimitScope = <T>(soft: number, work: () => T) => T;
 
 /** Null where the C library cannot be reached. */
 export function openFilesLimitScope(): LimitScope | null {
-  for (const library of LIBRARIES) {
-    try {
-      const { symbols } = dlopen(library, {
-        getrlimit: { args: ["i32", "ptr"], returns: "i32" },
-        setrlimit: { args: ["i32", "ptr"], returns: "i32" },
-      });
-      return scopeOver(
-        (limit) => symbols.getrlimit(RLIMIT_NOFILE, ptr(limit)) === 0,
-        (limit) => symbols.setrlimit(RLIMIT_NOFILE, ptr(limit)) === 0,
-      );
-    } catch {
-      // Not this platform's name of the C library.
-    }
-  }
-  return null;
+  const library = openCLibrary({
+    getrlimit: { args: ["i32", "ptr"], returns: "i32" },
+    setrlimit: { args: ["i32", "ptr"], returns: "i32" },
+  });
+  if (library === null) return null;
+  return scopeOver(
+    (limit) => library.getrlimit(RLIMIT_NOFILE, ptr(limit)) === 0,
+    (limit) => library.setrlimit(RLIMIT_NOFILE, ptr(limit)) === 0,
+  );
 }
 
 /** The kernel's struct rlimit: soft, then hard. */

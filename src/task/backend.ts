@@ -55,10 +55,16 @@ export interface RunContext {
   saveHandle(handle: Handle): void;
   /** Runs one part of the task's way under its name, so that its time and its end can be seen. */
   step<T>(name: StepName, work: () => Promise<T>): Promise<T>;
+  /** Values of its environment that became known only now: no log line shows them while it runs. */
+  hide?(values: Iterable<string>): void;
 }
 
-/** The parts of a task's way that an operator wants to see apart. */
-export const STEP_NAMES = ["pull", "sidecar", "create", "run"] as const;
+/**
+ * The parts of a task's way that an operator wants to see apart. `run` is the agent's own time, from
+ * its start to its end. `cleanup` is what comes after it and changes no result: a step of that name
+ * that throws is counted as a failed cleanup, and whoever called it goes on.
+ */
+export const STEP_NAMES = ["pull", "sidecar", "create", "run", "cleanup"] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
 /** Enough to name a task that this process no longer holds. */
@@ -81,6 +87,8 @@ export interface Backend extends AsyncDisposable {
   readonly kind: BackendKind;
   /** Its tasks go on while the worker is away, so a stop leaves them alone and the next start resumes them. */
   readonly outlivesWorker: boolean;
+  /** Calls to its engine that are made or wait to be made, for the metrics. Absent: there is no engine. */
+  readonly engineCalls?: () => number;
   /** Resolves when the task ended well; throws TaskFailure, or the signal's reason. */
   run(task: TaskSpec, context: RunContext): Promise<Completion>;
   /**

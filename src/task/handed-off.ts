@@ -7,11 +7,13 @@ import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { type Backend, TaskFailure } from "./backend.ts";
+import type { TaskObserver } from "./observer.ts";
 
 export interface HandedOffOptions {
   readonly backend: Backend;
   readonly journal: Journal;
   readonly log: Logger;
+  readonly observer: TaskObserver;
   /** Fires when a stopping worker has no more time. */
   readonly hurry: AbortSignal;
 }
@@ -64,7 +66,9 @@ export class HandedOff {
       log.info("cancellation passed on");
     } catch (error) {
       const reason = error instanceof TaskFailure ? error.reason : "cancel_command";
-      log.warn("cancellation could not be passed on", { reason, why: wordsOf(error) });
+      const why = wordsOf(error);
+      this.options.observer.cancelFailed(ref, reason, why);
+      log.warn("cancellation could not be passed on", { reason, why });
     }
   }
 }

@@ -10,12 +10,18 @@ export interface TaskSpec {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-export function prepareTask(assignment: Assignment, settings: Settings): TaskSpec {
+/** `traceContext`: variables that a task's own ones may override, as the built-in ones. */
+export function prepareTask(
+  assignment: Assignment,
+  settings: Settings,
+  traceContext: Readonly<Record<string, string>> = {},
+): TaskSpec {
   return {
     assignment,
     argv: buildAgentArgs(assignment, settings),
     environment: {
       ...builtInEnvironment(assignment.taskId, settings.serverRootUrl),
+      ...traceContext,
       ...assignment.envVars,
       ...operatorEnvironment(settings),
     },

@@ -6,27 +6,27 @@ import { LONGEST_TIMER_MS } from "../config/duration.ts";
 import type { Execution, ExecutionRef, StoredFrame } from "../journal/execution.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
+import type { Secrets } from "../logging/secrets.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import { encodeOutbound, type Outbound } from "../protocol/outbound.ts";
-import {
-  type Adoption,
-  type Backend,
-  type Completion,
-  type Orphan,
-  type RunContext,
-  TaskStopped,
-} from "./backend.ts";
+import type { Adoption, Backend, Completion, Orphan, RunContext } from "./backend.ts";
 import { HandedOff } from "./handed-off.ts";
+import { type Rejection, type TaskObserver, type TaskTrail, UNOBSERVED_TRAIL } from "./observer.ts";
 import { type Outcome, reportFor } from "./outcome.ts";
 import type { TaskSpec } from "./prepare.ts";
 import { runToOutcome } from "./run.ts";
+import { RunningTask, type TaskStatus } from "./running-task.ts";
 
 export interface SchedulerOptions {
   readonly workerId: string;
   readonly backend: Backend;
   readonly journal: Journal;
   readonly log: Logger;
-  readonly prepare: (assignment: Assignment) => TaskSpec;
+  /** A running task's values are hidden in it. */
+  readonly secrets: Secrets;
+  /** `traceContext`: variables by which the agent's own traces join the task's. */
+  readonly prepare: (assignment: Assignment, traceContext: Readonly<Record<string, string>>) => TaskSpec;
+  readonly observer: TaskObserver;
   /** A frame that is already in the journal; it is delivered however long that takes. */
   readonly deliver: (frame: StoredFrame) => void;
   /** True when the same words are on their way already. */
@@ -37,14 +37,14 @@ export interface SchedulerOptions {
   readonly maxTaskDurationMs: number | null;
 }
 
-interface RunningTask {
-  readonly ref: ExecutionRef;
-  readonly stop: AbortController;
-  /** Settles when its report is in the journal. Never rejects. */
-  readonly ended: Promise<void>;
-}
-
 type Work = (context: RunContext) => Promise<Completion>;
+
+/** The first is the control plane's own word for it, upon which it keeps the task queued. */
+const REJECTIONS = {
+  atCapacity: "worker at maximum concurrency",
+  stopping: "worker is shutting down",
+  alreadyRunning: "another execution of this task is still running",
+} as const satisfies Readonly<Record<Rejection, string>>;
 
 export class Scheduler {
   private readonly options: SchedulerOptions;
@@ -65,18 +65,33 @@ export class Scheduler {
     return this.running.size;
   }
 
+  /** False from the moment in which it was asked to stop. */
+  get accepting(): boolean {
+    return !this.stopping;
+  }
+
+  tasks(now = Date.now()): TaskStatus[] {
+    return [...this.running.values()].map((task) => task.status(now));
+  }
+
   offer(assignment: Assignment): void {
     const { taskId, executionId } = assignment;
     if (this.answerKnown({ taskId, executionId })) return;
+    const { backend, prepare, observer } = this.options;
+    const trail = observer.assigned(assignment);
     const obstacle = this.obstacleTo(taskId);
     if (obstacle !== null) {
-      this.reject(taskId, obstacle);
+      trail.rejected(obstacle);
+      this.reject(taskId, REJECTIONS[obstacle]);
       return;
     }
-    this.claim({ taskId, executionId });
-    this.start({ taskId, executionId }, (context) =>
-      this.options.backend.run(this.options.prepare(assignment), context),
-    );
+    this.claim({ taskId, executionId }, trail);
+    const task = this.start({ taskId, executionId }, trail, async (context) => {
+      const spec = prepare(assignment, trail.environment);
+      trail.started();
+      return backend.run(spec, context);
+    });
+    this.hide(task, Object.values(assignment.envVars));
   }
 
   /** What arrived for `taskId` cannot be run; its sender is told which field is at fault. */
@@ -85,6 +100,7 @@ export class Scheduler {
       this.options.log.warn("unreadable assignment for a running task ignored", { taskId, problem });
       return;
     }
+    this.options.observer.unreadable(taskId);
     const message = `Failed to execute task: cannot read the assignment: ${problem}`;
     this.owe({ type: "task_failed", taskId, message, reason: "unknown" });
   }
@@ -96,7 +112,7 @@ export class Scheduler {
       return;
     }
     this.options.log.info("task cancellation requested", { taskId });
-    task.stop.abort(new TaskStopped("cancelled"));
+    task.stop("cancelled");
   }
 
   /** Picks up what an earlier daemon claimed and did not end. */
@@ -111,7 +127,7 @@ export class Scheduler {
     if (executionId !== "" && this.options.journal.find(orphan)?.ended === true) return "ended";
     if (this.stopping) return "refused";
     const ref = { taskId, executionId };
-    this.claim(ref);
+    this.claim(ref, UNOBSERVED_TRAIL);
     this.options.journal.saveHandle(ref, handle);
     this.takeOver({ ...ref, handle, claimedAt, ended: false, terminal: null });
     return "taken";
@@ -131,7 +147,12 @@ export class Scheduler {
     }
     this.options.log.info("task taken over from an earlier daemon", { taskId, executionId });
     const ref = { taskId, executionId };
-    this.start(ref, (context) => this.options.backend.resume(ref, handle, context), claimedAt);
+    const trail = this.options.observer.takenOver(ref);
+    const work: Work = (context) => {
+      trail.started();
+      return this.options.backend.resume(ref, handle, context);
+    };
+    this.start(ref, trail, work, claimedAt).handle = handle;
   }
 
   /** From now on nothing is accepted. */
@@ -146,7 +167,7 @@ export class Scheduler {
     // More than once: the end of one execution may start another that an earlier daemon left.
     while (this.running.size + this.turns.size > 0) {
       const tasks = [...this.running.values()];
-      for (const task of tasks) task.stop.abort(new TaskStopped("shutdown"));
+      for (const task of tasks) task.stop("shutdown");
       await Promise.all([...tasks.map((task) => task.ended), ...this.turns]);
     }
     await this.handedOff.settled();
@@ -157,7 +178,7 @@ export class Scheduler {
     const running = this.running.get(ref.taskId);
     if (running !== undefined) {
       if (running.ref.executionId === ref.executionId) this.owe(this.claimOf(ref.taskId));
-      else this.reject(ref.taskId, "another execution of this task is still running");
+      else this.reject(ref.taskId, REJECTIONS.alreadyRunning);
       return true;
     }
     // Without an execution id an ended task cannot be told from a new run of it.
@@ -171,12 +192,12 @@ export class Scheduler {
     return true;
   }
 
-  private obstacleTo(taskId: string): string | null {
+  private obstacleTo(taskId: string): Rejection | null {
     const { maxConcurrentTasks, log } = this.options;
-    if (this.stopping) return "worker is shutting down";
+    if (this.stopping) return "stopping";
     if (maxConcurrentTasks === 0 || this.running.size < maxConcurrentTasks) return null;
     log.debug("at maximum concurrency", { taskId, maxConcurrentTasks });
-    return "worker at maximum concurrency";
+    return "atCapacity";
   }
 
   private reject(taskId: string, reason: string): void {
@@ -184,9 +205,10 @@ export class Scheduler {
     this.owe({ type: "task_rejected", taskId, reason });
   }
 
-  private claim(ref: ExecutionRef): void {
+  private claim(ref: ExecutionRef, trail: TaskTrail): void {
     const frame = encodeOutbound(this.claimOf(ref.taskId));
     this.options.deliver(this.options.journal.claim(ref, frame));
+    trail.claimed();
     this.options.log.info("task claimed", { ...ref });
   }
 
@@ -199,43 +221,57 @@ export class Scheduler {
   }
 
   /** `claimedAt` in ms since 1970: what an earlier daemon let it run counts. */
-  private start(ref: ExecutionRef, work: Work, claimedAt = Date.now()): void {
-    const stop = new AbortController();
+  private start(ref: ExecutionRef, trail: TaskTrail, work: Work, claimedAt = Date.now()): RunningTask {
+    const task = new RunningTask(ref, trail, claimedAt);
     const { journal, log } = this.options;
     const context: RunContext = {
-      signal: stop.signal,
+      signal: task.signal,
       hurry: this.hurry.signal,
       log: log.with({ taskId: ref.taskId }),
-      saveHandle: (handle) => journal.saveHandle(ref, handle),
-      step: (_name, work) => work(),
+      saveHandle: (handle) => {
+        task.handle = handle;
+        journal.saveHandle(ref, handle);
+      },
+      step: (name, stepWork) => task.step(name, stepWork),
+      hide: (values) => this.hide(task, values),
     };
-    const timer = this.limitDuration(stop, claimedAt);
+    const timer = this.limitDuration(task, claimedAt);
     const startedAt = performance.now();
     // The map knows it before the work begins: a second delivery may be the very next frame.
-    const ended = Promise.resolve()
-      .then(() => runToOutcome(() => work(context), stop.signal))
+    task.ended = Promise.resolve()
+      .then(() => runToOutcome(() => work(context), task.signal))
       .then((outcome) => {
         if (timer !== null) clearTimeout(timer);
-        this.finish(ref, outcome, performance.now() - startedAt);
+        this.finish(task, outcome, performance.now() - startedAt);
       });
-    this.running.set(ref.taskId, { ref, stop, ended });
+    this.running.set(ref.taskId, task);
+    return task;
   }
 
-  private limitDuration(stop: AbortController, claimedAt: number): ReturnType<typeof setTimeout> | null {
+  private limitDuration(task: RunningTask, claimedAt: number): ReturnType<typeof setTimeout> | null {
     const { maxTaskDurationMs } = this.options;
     if (maxTaskDurationMs === null) return null;
     const leftMs = Math.max(0, claimedAt + maxTaskDurationMs - Date.now());
-    return setTimeout(() => stop.abort(new TaskStopped("timeout")), Math.min(leftMs, LONGEST_TIMER_MS));
+    return setTimeout(() => task.stop("timeout"), Math.min(leftMs, LONGEST_TIMER_MS));
   }
 
-  private finish(ref: ExecutionRef, outcome: Outcome, durationMs: number): void {
-    const { journal, backend, deliver } = this.options;
+  /** Until the task has ended. Its ids and the worker's stay readable although an agent is told them. */
+  private hide(task: RunningTask, values: Iterable<string>): void {
+    const { taskId, executionId } = task.ref;
+    task.hidden.use(this.options.secrets.hide(values, [taskId, executionId, this.options.workerId]));
+  }
+
+  private finish({ ref, trail, hidden }: RunningTask, raw: Outcome, durationMs: number): void {
+    const { journal, backend, deliver, secrets } = this.options;
+    const outcome = raw.kind === "failed" ? { ...raw, message: secrets.redact(raw.message) } : raw;
     const report = reportFor(ref.taskId, outcome);
     const stored = journal.end(ref, report === null ? null : encodeOutbound(report));
     this.running.delete(ref.taskId);
     if (stored !== null) deliver(stored);
+    trail.ended(outcome, durationMs / 1_000, stored?.seq ?? null);
     backend.forget(ref);
     this.logEnd(ref, outcome, durationMs);
+    hidden.dispose();
   }
 
   private logEnd(ref: ExecutionRef, outcome: Outcome, durationMs: number): void {

@@ -76,19 +76,6 @@ onEachEngine("the end of a task", ({ socket, registry }) => {
     expect(worker.stderr).not.toContain("s3cr3t-of-the-task");
   });
 
-  test("200 MB of output cost no more than 100 MB over idle", async () => {
-    await using site = await DockerSite.create({ socket, registry });
-    await using worker = await site.start();
-    expect((await site.run({ sh: "exit 0" })).state).toBe("completed");
-    const idle = residentBytes(worker.pid, "VmRSS");
-    const sh =
-      "yes 0123456789012345678901234567890123456789012345678901234567890 | head -c 200000000; exit 5";
-    const task = await site.run({ sh });
-    expect(task.exitCode).toBe(5);
-    expect(residentBytes(worker.pid, "VmHWM") - idle).toBeLessThan(100 * MIB);
-    await site.cleared();
-  });
-
   test("a container that somebody else removes fails, saying so", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using _worker = await site.start();
@@ -118,3 +105,24 @@ onEachEngine("the end of a task", ({ socket, registry }) => {
     await eventually(async () => (await site.containers()).length === 0, "all containers to go");
   });
 });
+
+/** The engine's own log takes most of the time, and that of one engine is enough. */
+onEachEngine(
+  "the output of a task",
+  ({ socket, registry }) => {
+    test("200 MB of output cost no more than 100 MB over idle", async () => {
+      await using site = await DockerSite.create({ socket, registry });
+      await using worker = await site.start();
+      expect((await site.run({ sh: "exit 0" })).state).toBe("completed");
+      const idle = residentBytes(worker.pid, "VmRSS");
+      // Lines of 1 kB: with shorter ones the test would wait for the engine's log twice as long.
+      const line = "$(head -c 999 /dev/zero | tr '\\000' x)";
+      const sh = `yes ${line} | head -c 200000000; exit 5`;
+      const task = await site.run({ sh });
+      expect(task.exitCode).toBe(5);
+      expect(residentBytes(worker.pid, "VmHWM") - idle).toBeLessThan(100 * MIB);
+      await site.cleared();
+    });
+  },
+  ["debian"],
+);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { type ShimClient, SpawnRefused } from "../../process/shim/client.ts";
+import { foundWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { Surveyor } from "../../process/stragglers.ts";
 import {
   type Backend,
@@ -17,7 +18,6 @@ import {
   type TaskRef,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
-import { type Agent, foundAgent, startedAgent } from "./agent.ts";
 import { agentEnvironment, type Environment, harnessFolder, MARK_NAME } from "./environment.ts";
 import { readHandle, writeHandle } from "./handle.ts";
 import { killUnknownAgent, seeThrough } from "./supervise.ts";
@@ -51,7 +51,7 @@ export class DirectBackend implements Backend {
   readonly outlivesWorker = false;
   private readonly options: DirectOptions;
   private readonly surveyor = new Surveyor(MARK_NAME);
-  private readonly agents = new Map<string, Agent>();
+  private readonly agents = new Map<string, Ward>();
 
   constructor(options: DirectOptions) {
     this.options = options;
@@ -76,6 +76,7 @@ export class DirectBackend implements Backend {
       if (folder !== null) mkdirSync(folder, { recursive: true, mode: 0o700 });
       const hooks = this.hooks(assignment.taskId, workspace, task.environment, context);
       return hooks.around(async (fromSetup) => {
+        context.hide?.(Object.values(fromSetup));
         const env = agentEnvironment({
           worker: this.options.workerEnvironment,
           task: task.environment,
@@ -83,10 +84,12 @@ export class DirectBackend implements Backend {
           workspace,
           fromSetup,
         });
-        const agent = await this.start(task.argv, workspace, env, exitFile);
-        this.agents.set(assignment.taskId, agent);
-        context.saveHandle(writeHandle({ ...handle, process: agent.identity }));
-        return this.watch(agent, workspace, context);
+        return context.step("run", async () => {
+          const agent = await this.start(task.argv, workspace, env, exitFile);
+          this.agents.set(assignment.taskId, agent);
+          context.saveHandle(writeHandle({ ...handle, process: agent.identity }));
+          return this.watch(agent, workspace, context);
+        });
       });
     });
   }
@@ -106,9 +109,9 @@ export class DirectBackend implements Backend {
             `the worker was killed while it prepared the task; ${SAFE_TO_RETRY}`,
           );
         }
-        const agent = foundAgent(process, exitFile);
+        const agent = foundWard(process, exitFile);
         this.agents.set(ref.taskId, agent);
-        return this.watch(agent, workspace, context);
+        return context.step("run", () => this.watch(agent, workspace, context));
       });
     });
   }
@@ -133,7 +136,7 @@ export class DirectBackend implements Backend {
     this.options.shim[Symbol.dispose]();
   }
 
-  private async watch(agent: Agent, workspace: Workspace, context: RunContext): Promise<Completion> {
+  private async watch(agent: Ward, workspace: Workspace, context: RunContext): Promise<Completion> {
     await seeThrough(agent, workspace, { surveyor: this.surveyor, graceMs: this.options.graceMs }, context);
     return "completed";
   }
@@ -154,10 +157,10 @@ export class DirectBackend implements Backend {
     workspace: Workspace,
     env: Environment,
     exitFile: string | null,
-  ): Promise<Agent> {
+  ): Promise<Ward> {
     const { oz, shim } = this.options;
     try {
-      return startedAgent(await shim.spawn({ argv: [oz, ...argv], cwd: workspace.dir, env }, exitFile));
+      return startedWard(await shim.spawn({ argv: [oz, ...argv], cwd: workspace.dir, env }, exitFile));
     } catch (error) {
       if (!(error instanceof SpawnRefused)) throw error;
       throw new TaskFailure("agent_invocation", `cannot start ${oz}: ${error.message}`, { cause: error });
@@ -174,7 +177,7 @@ export class DirectBackend implements Backend {
       return await work();
     } finally {
       try {
-        await removeWorkspace(workspace, !this.options.cleanup);
+        await context.step("cleanup", () => removeWorkspace(workspace, !this.options.cleanup));
       } catch (error) {
         const why = wordsOf(error);
         context.log.warn("cannot remove the workspace", { dir: workspace.dir, error: why });

@@ -1,8 +1,9 @@
 /** The environments of a Direct task's processes: the agent's, and its hooks'. Pure. */
 import { join } from "node:path";
+import { type Environment, withoutBunVariables } from "../../process/worker-environment.ts";
 import type { Workspace } from "./workspace.ts";
 
-export type Environment = Readonly<Record<string, string>>;
+export type { Environment } from "../../process/worker-environment.ts";
 
 /** What a process needs to run at all; nothing else of the worker's own reaches the agent. */
 const FROM_THE_WORKER = ["HOME", "TMPDIR", "PATH"] as const;
@@ -75,9 +76,4 @@ export function hookEnvironment(parts: HookEnvironmentParts): Environment {
     OZ_RUN_ID: parts.taskId,
     OZ_ENVIRONMENT_FILE: parts.environmentFile,
   };
-}
-
-/** BUN_OPTIONS and its like would change how any Bun program that a hook starts behaves. */
-function withoutBunVariables(environment: Environment): Environment {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith("BUN_")));
 }

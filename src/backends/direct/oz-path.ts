@@ -1,38 +1,25 @@
 /** Finds the agent's executable, at start and not at the first task. */
-import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { delimiter, isAbsolute, join, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { findOnPath, isExecutable } from "../../process/executable.ts";
 import { BackendUnusable } from "../../task/backend.ts";
 
 /** `configured` null: `oz` on `searchPath`. Absolute, because tasks have another working directory. */
 export function findOz(configured: string | null, searchPath: string): string {
   if (configured !== null) {
-    const path = configured.includes("/") ? resolve(configured) : onPath(configured, searchPath);
+    const path = configured.includes("/") ? resolve(configured) : findOnPath(configured, searchPath);
     if (path !== null && isExecutable(path)) return path;
     throw new BackendUnusable(
       `Cannot use the agent "${configured}" (oz_path): ${path !== null && isThere(path) ? "it is not an executable file" : "there is no such file"}; install the oz CLI or correct backend.direct.oz_path`,
     );
   }
-  const found = onPath("oz", searchPath);
+  const found = findOnPath("oz", searchPath);
   if (found !== null) return found;
   throw new BackendUnusable(
     `Cannot find the agent "oz" on PATH (${searchPath || "PATH is empty"}); install the oz CLI or set backend.direct.oz_path`,
   );
 }
 
-function onPath(name: string, searchPath: string): string | null {
-  const folders = searchPath.split(delimiter).filter((folder) => isAbsolute(folder));
-  return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
-}
-
 function isThere(path: string): boolean {
   return existsSync(path);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }

@@ -2,9 +2,9 @@
 import { firing, pause } from "../../async/wait.ts";
 import { isAlive } from "../../process/process-table.ts";
 import { groupIsEmpty, killTree, NO_GROUP, type ProcessTree, stopTree } from "../../process/process-tree.ts";
+import type { Ward } from "../../process/shim/ward.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
-import type { Agent } from "./agent.ts";
 import { markOf } from "./environment.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -28,7 +28,7 @@ const WORTH_A_LOOK_MS = 1_000;
 
 /** Resolves for exit status 0; throws TaskFailure for any other, and the signal's reason once all of it is gone. */
 export async function seeThrough(
-  agent: Agent,
+  agent: Ward,
   workspace: Workspace,
   { surveyor, graceMs }: SuperviseOptions,
   { signal, hurry, log }: RunContext,
@@ -67,7 +67,7 @@ type LossContext = Pick<RunContext, "signal" | "hurry" | "log">;
 
 /** Nobody can tell its status any more, but its work may still be under way: it is not cut short. */
 async function outliveLoss(
-  agent: Agent,
+  agent: Ward,
   treeNow: () => ProcessTree,
   { surveyor, graceMs }: SuperviseOptions,
   { signal, hurry, log }: LossContext,

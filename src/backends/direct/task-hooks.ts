@@ -19,6 +19,13 @@ export interface TaskHooksOptions {
   readonly context: RunContext;
 }
 
+/** It ran, and said no. */
+class TeardownFailure extends TaskFailure {
+  constructor(status: number) {
+    super("teardown_command", `teardown_command exited with status ${status}`, { exitCode: status });
+  }
+}
+
 export class TaskHooks {
   private readonly options: TaskHooksOptions;
 
@@ -63,12 +70,19 @@ export class TaskHooks {
   private async tearDown(): Promise<void> {
     const { settings, workspace, context } = this.options;
     if (settings.teardownCommand === null || workspace.scratchDir === null) return;
+    const { teardownCommand: command } = settings;
+    // Teardown is what a stopped task needs most, so the task's own signal does not end it.
+    const file = `${workspace.scratchDir}/environment`;
     try {
-      // Teardown is what a stopped task needs most, so the task's own signal does not end it.
-      const file = `${workspace.scratchDir}/environment`;
-      const status = await this.runHook(settings.teardownCommand, file, never());
-      if (status !== 0) context.log.warn("teardown_command failed", { status });
+      await context.step("cleanup", async () => {
+        const status = await this.runHook(command, file, never());
+        if (status !== 0) throw new TeardownFailure(status);
+      });
     } catch (error) {
+      if (error instanceof TeardownFailure) {
+        context.log.warn("teardown_command failed", { status: error.exitCode ?? null });
+        return;
+      }
       const why = wordsOf(error);
       context.log.warn("teardown_command cannot be run", { error: why });
     }

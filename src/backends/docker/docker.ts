@@ -23,6 +23,7 @@ import { type DockerHandle, readHandle, writeHandle } from "./handle.ts";
 import type { ImagePuller } from "./images/puller.ts";
 import type { Labels } from "./labels.ts";
 import type { Claim, Claims } from "./ownership/claims.ts";
+import { persist } from "./persist.ts";
 import type { SidecarMounts } from "./sidecars/sidecar-mounts.ts";
 import { buildContainer, nameContainer, type SidecarMount, taskLabels } from "./task-container.ts";
 import { failureOf, goneFailure, TaskRun, type TaskRunTools } from "./task-run.ts";
@@ -51,6 +52,7 @@ const SAFE_TO_RETRY = "it is safe to retry";
 /** A sidecar volume may be removed between its preparation and the container that mounts it. */
 const MOST_CREATIONS = 3;
 const LET_GO_MS = 30_000;
+const REMOVAL = { volumes: true, force: true } as const;
 
 export class DockerBackend implements Backend {
   readonly kind = "docker";
@@ -169,8 +171,9 @@ export class DockerBackend implements Backend {
     for (let tries = 1; tries <= MOST_CREATIONS; tries++) {
       const body = this.body(task, image, ready);
       const id = await context.step("create", () => run.create(body));
-      if (await mounts.areIntact(ready, context.signal)) return id;
-      await engine.containers.remove(id, { volumes: true, force: true }, context.signal);
+      const made = ready;
+      if (await persist((signal) => mounts.areIntact(made, signal), context.signal)) return id;
+      await persist((signal) => engine.containers.remove(id, REMOVAL, signal), context.signal);
       ready = await prepare(context.signal);
     }
     throw new TaskFailure(

@@ -29,5 +29,11 @@ export async function stopContainer(
     }
     await pause(RETRY_MS, hurry);
   }
-  await containers.kill(id, "SIGKILL", AbortSignal.timeout(KILL_MS));
+  const late = AbortSignal.timeout(KILL_MS);
+  try {
+    await containers.kill(id, "SIGKILL", late);
+  } catch (error) {
+    if (!late.aborted) throw error;
+    throw new EngineGone(`The container engine did not answer within ${KILL_MS / 1000} s`, { cause: error });
+  }
 }

@@ -5,6 +5,7 @@ import { createRedactor, type Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
 import { quoteOutput, readOutput, secretsOf } from "./container-output.ts";
+import { createContainer } from "./creation.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -12,7 +13,7 @@ import { EngineError, EngineGone } from "./engine/errors.ts";
 import { type ContainerResult, type DockerHandle, writeHandle } from "./handle.ts";
 import { persist } from "./persist.ts";
 import { stopContainer } from "./stop.ts";
-import type { Watcher } from "./watcher.ts";
+import type { Test, Watcher } from "./watcher.ts";
 
 export interface TaskRunTools {
   readonly engine: Engine;
@@ -51,14 +52,17 @@ export class TaskRun {
     try {
       return await persist(async (signal) => {
         try {
-          const { id, warnings } = await containers.create(this.container, body, signal);
+          const { id, warnings } = await createContainer(containers, this.container, body, signal);
           for (const warning of warnings)
             this.context.log.debug("engine warns of the container", { warning });
           return id;
         } catch (error) {
           // The name is this task's alone: an earlier try got through, and its answer was lost.
           if (!(error instanceof EngineError) || error.status !== 409) throw error;
-          return (await containers.inspect(this.container, signal)).id;
+          const made = await containers.find(this.container, signal);
+          if (made === null)
+            throw new EngineGone(`${error.message}, but there is none yet`, { cause: error });
+          return made.id;
         }
       }, this.context.signal);
     } catch (error) {
@@ -68,11 +72,21 @@ export class TaskRun {
 
   /** Throws a TaskFailure (`container_start`), or the signal's reason. */
   async start(id: string): Promise<void> {
+    const { containers } = this.tools.engine;
+    const { signal } = this.context;
+    let asked = false;
     try {
-      await persist((signal) => this.tools.engine.containers.start(id, signal), this.context.signal);
+      await persist(async (trying) => {
+        // The answer of an earlier try was lost: a task that has ended meanwhile must not begin again.
+        if (asked && (await containers.inspect(id, trying)).startedAt !== "") return;
+        asked = true;
+        await containers.start(id, trying);
+      }, signal);
       this.begun = true;
       this.context.saveHandle(writeHandle({ ...this.handle, started: true }));
     } catch (error) {
+      // The engine goes on with a start whose caller hung up.
+      if (signal.aborted && asked) await this.stop(id);
       throw this.failure("container_start", "cannot start the container", error);
     }
   }
@@ -123,7 +137,12 @@ export class TaskRun {
 
   /** Under a name that tells later workers that there is nothing left to report of it. */
   private async keep(signal: AbortSignal): Promise<void> {
-    await this.tools.engine.containers.rename(this.container, keptNameOf(this.container), signal);
+    try {
+      await this.tools.engine.containers.rename(this.container, keptNameOf(this.container), signal);
+    } catch (error) {
+      // Somebody removed it, or an earlier try got through.
+      if (!(error instanceof EngineError && error.status === 404)) throw error;
+    }
   }
 
   private async stop(id: string): Promise<void> {
@@ -143,7 +162,8 @@ export class TaskRun {
       // Not to be called stopped: as far as anybody knows it runs.
       await new Promise<never>(() => {});
     }
-    await watcher.until(id, endOf, AbortSignal.timeout(REMOVE_MS)).catch(() => {});
+    const resting: Test<true> = (state) => (state?.running ? null : true);
+    await watcher.until(id, resting, AbortSignal.timeout(REMOVE_MS)).catch(() => {});
   }
 
   private async showOutput(id: string, failed: boolean, redact: Redact) {

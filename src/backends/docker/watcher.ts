@@ -7,7 +7,7 @@
 import { Backoff } from "../../async/backoff.ts";
 import { pause } from "../../async/wait.ts";
 import type { ContainerState, Containers } from "./engine/containers.ts";
-import { EngineGone } from "./engine/errors.ts";
+import { EngineError, EngineGone } from "./engine/errors.ts";
 import type { EngineEvent, EventOptions } from "./engine/events.ts";
 
 /** As much of the engine as is watched. */
@@ -26,6 +26,10 @@ interface Waiter {
 
 /** Against a stream that says nothing any more although it is open. */
 const LOOK_AGAIN_MS = 30_000;
+/** After a look that brought no answer: the engine may be back before the next event. */
+const LOOK_SOON_MS = 1_000;
+/** An engine that is in trouble of its own for longer (status 5xx) is believed that it cannot tell. */
+const TROUBLE_MS = 5 * 60_000;
 /** Kept open between tasks that follow each other. */
 const LINGER_MS = 10_000;
 /** What the engine remembers of so long ago is looked at, against what happened before it was heard. */
@@ -40,6 +44,7 @@ export class Watcher implements Disposable {
   private readonly waiters = new Set<Waiter>();
   private listening: AbortController | null = null;
   private lingering: ReturnType<typeof setTimeout> | null = null;
+  private soon: ReturnType<typeof setTimeout> | null = null;
 
   constructor(engine: WatchedEngine) {
     this.engine = engine;
@@ -47,18 +52,22 @@ export class Watcher implements Disposable {
 
   /**
    * Resolves with the first answer of `test` that is not null. `id` in full, as events carry it. An
-   * engine that is away is waited for. Rejects with the signal's reason, and with an EngineError.
+   * engine that is away, or in trouble for a while, is waited for. Rejects with the signal's reason, and
+   * with an EngineError.
    */
   until<T>(id: string, test: Test<T>, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
+    let inTroubleSince: number | null = null;
     const look = new Look(async () => {
       try {
         const answer = test(await this.engine.containers.find(id, signal));
+        inTroubleSince = null;
         if (answer !== null) resolve(answer);
       } catch (error) {
-        // The next connection of the stream looks again.
-        if (!(error instanceof EngineGone)) reject(signal.aborted ? signal.reason : error);
+        inTroubleSince ??= performance.now();
+        if (mayPass(error, performance.now() - inTroubleSince)) this.lookSoon();
+        else reject(signal.aborted ? signal.reason : error);
       }
     });
     const waiter: Waiter = { id, look: () => look.again() };
@@ -72,7 +81,7 @@ export class Watcher implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (this.lingering !== null) clearTimeout(this.lingering);
+    for (const timer of [this.lingering, this.soon]) if (timer !== null) clearTimeout(timer);
     this.listening?.abort();
   }
 
@@ -125,6 +134,22 @@ export class Watcher implements Disposable {
   private lookAtAll(): void {
     for (const waiter of this.waiters) waiter.look();
   }
+
+  /** One for all: what one look did not find out, the others most likely did not either. */
+  private lookSoon(): void {
+    if (this.soon !== null || this.listening?.signal.aborted) return;
+    this.soon = setTimeout(() => {
+      this.soon = null;
+      this.lookAtAll();
+    }, LOOK_SOON_MS);
+    this.soon.unref();
+  }
+}
+
+/** Silence passes; so does trouble of the engine's own, and of a proxy before it, unless it lasts. */
+function mayPass(error: unknown, sinceMs: number): boolean {
+  if (error instanceof EngineGone) return true;
+  return error instanceof EngineError && error.status >= 500 && sinceMs < TROUBLE_MS;
 }
 
 /** One look at a time; asked for while one is underway, one more follows it. */

@@ -5,13 +5,16 @@
 import { type Command, spawnTalking, type TalkingChild } from "../../runtime/spawn.ts";
 import type { ProcessIdentity } from "../process-table.ts";
 import { readBootId } from "../process-table.ts";
+import type { Said } from "./output-tail.ts";
 import type { FromShim, ToShim } from "./protocol.ts";
 
 const IDLE_MS = 60_000;
 const ACKNOWLEDGE_MS = 20;
 
 /** `lost`: the shim was killed, and the status that only it could learn is gone with it. */
-export type Exit = { readonly kind: "exited"; readonly status: number } | { readonly kind: "lost" };
+export type Exit =
+  | { readonly kind: "exited"; readonly status: number; readonly said?: Said }
+  | { readonly kind: "lost" };
 
 export interface Supervised {
   readonly identity: ProcessIdentity;
@@ -57,8 +60,11 @@ export class ShimClient implements Disposable {
     this.options = options;
   }
 
-  /** `exitFile` null: the process ends with the daemon. Throws SpawnRefused. */
-  async spawn(command: Command, exitFile: string | null): Promise<Supervised> {
+  /**
+   * `exitFile` null: the process ends with the daemon. `input`: what it reads; the end of its output
+   * is then in its exit. Throws SpawnRefused.
+   */
+  async spawn(command: Command, exitFile: string | null, input?: string): Promise<Supervised> {
     const shim = this.connect();
     this.lastId += 1;
     const id = this.lastId;
@@ -66,7 +72,16 @@ export class ShimClient implements Disposable {
     const exited = Promise.withResolvers<Exit>();
     this.pending.set(id, { spawned, exited });
     const { openFiles } = this.options;
-    this.tell(shim, { op: "spawn", id, command, exitFile, openFiles, settled: this.takeSettled() });
+    const settled = this.takeSettled();
+    this.tell(shim, {
+      op: "spawn",
+      id,
+      command,
+      ...(input === undefined ? {} : { input }),
+      exitFile,
+      openFiles,
+      settled,
+    });
     return {
       identity: await spawned.promise,
       exited: exited.promise,
@@ -111,7 +126,7 @@ export class ShimClient implements Disposable {
         this.settle(message.id);
         return;
       case "exited":
-        pending.exited.resolve({ kind: "exited", status: message.status });
+        pending.exited.resolve(exitOf(message));
         return;
       default:
         message satisfies never;
@@ -156,4 +171,8 @@ export class ShimClient implements Disposable {
     }
     this.pending.clear();
   }
+}
+
+function exitOf({ status, said }: { readonly status: number; readonly said?: Said }): Exit {
+  return { kind: "exited", status, ...(said === undefined ? {} : { said }) };
 }

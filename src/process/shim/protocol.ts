@@ -6,11 +6,17 @@
  * result, its parent has to outlive it too.
  */
 import type { Command } from "../../runtime/spawn.ts";
+import type { Said } from "./output-tail.ts";
 
 export interface SpawnRequest {
   readonly op: "spawn";
   readonly id: number;
   readonly command: Command;
+  /**
+   * What the process reads; the end of its output is then kept and told. Left out: it reads nothing
+   * and writes straight to the daemon's own output.
+   */
+  readonly input?: string;
   /**
    * Where the exit status goes when the daemon is not there to hear it; null for a process that is
    * to end with the daemon (its whole group is killed).
@@ -34,5 +40,5 @@ export type FromShim =
   | { readonly event: "spawned"; readonly id: number; readonly pid: number; readonly startedAt: string }
   /** `code` is the system's error name. */
   | { readonly event: "refused"; readonly id: number; readonly code: string; readonly message: string }
-  /** 128+signal for a signal. */
-  | { readonly event: "exited"; readonly id: number; readonly status: number };
+  /** `status`: 128+signal for a signal. `said`: of a process that was given input. */
+  | { readonly event: "exited"; readonly id: number; readonly status: number; readonly said?: Said };

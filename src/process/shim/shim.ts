@@ -4,14 +4,18 @@
  */
 
 import { wordsOf } from "../../logging/words-of.ts";
+import { heardSpawner, type SpawnHeard } from "../../runtime/heard-child.ts";
 import { type LimitScope, openFilesLimitScope } from "../../runtime/open-files-limit.ts";
-import { type Child, type Command, spawnDetached } from "../../runtime/spawn.ts";
+import { type Command, spawnDetached } from "../../runtime/spawn.ts";
 import { readProcess } from "../process-table.ts";
 import { writeExitFile } from "./exit-file.ts";
+import { Output } from "./output-tail.ts";
 import type { FromShim, SpawnRequest, ToShim } from "./protocol.ts";
 
-/** Each child costs the shim a descriptor; below a limit lowered for a child it must still find one free. */
+/** Below a limit lowered for a child, the shim must still find descriptors free. */
 const SPARE_DESCRIPTORS = 64;
+/** The output of one child; one that has ended leaves it open to what it left running. */
+const OUTPUT_DESCRIPTORS = 2;
 
 export interface ShimChannel {
   send(event: FromShim): void;
@@ -22,6 +26,10 @@ export interface ShimChannel {
 interface Ward {
   readonly pid: number;
   readonly exitFile: string | null;
+  /** Null for a process that writes to the daemon's own. */
+  readonly output: Output | null;
+  /** 128+signal for a signal. */
+  readonly exited: Promise<number>;
   /** Null while it runs. */
   status: number | null;
 }
@@ -37,6 +45,8 @@ class Shim {
   private readonly channel: ShimChannel;
   private readonly done: () => void;
   private readonly daemonPid = process.ppid;
+  private spawnHeard: SpawnHeard | null = null;
+  private outputs = 0;
   private orphaned = false;
 
   constructor(channel: ShimChannel, done: () => void) {
@@ -52,43 +62,57 @@ class Shim {
     this.channel.onDisconnect(() => this.goOnAlone());
   }
 
-  private spawn({ id, command, exitFile, openFiles }: SpawnRequest): void {
+  private spawn({ id, command, input, exitFile, openFiles }: SpawnRequest): void {
     // Read only after the daemon died: its successor may by now have said that this never started.
     if (this.isOrphaned()) return;
-    let child: Child;
+    let ward: Ward;
     try {
-      child = this.spawnWithLimit(command, openFiles);
+      ward = { ...this.begin(command, input, openFiles), exitFile, status: null };
     } catch (error) {
       const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
-      this.tell({
-        event: "refused",
-        id,
-        code,
-        message: wordsOf(error),
-      });
+      this.tell({ event: "refused", id, code, message: wordsOf(error) });
       return;
     }
-    this.wards.set(id, { pid: child.pid, exitFile, status: null });
-    this.tell({ event: "spawned", id, pid: child.pid, startedAt: readProcess(child.pid)?.startedAt ?? "" });
-    child.exited.then((status) => this.exited(id, status));
+    this.wards.set(id, ward);
+    this.tell({ event: "spawned", id, pid: ward.pid, startedAt: readProcess(ward.pid)?.startedAt ?? "" });
+    ward.exited.then((status) => this.exited(id, ward, status));
   }
 
-  private spawnWithLimit(command: Command, openFiles: number): Child {
-    const roomBelowLimit = this.wards.size + SPARE_DESCRIPTORS < openFiles;
-    if (this.withLimit !== null && roomBelowLimit) {
-      return this.withLimit(openFiles, () => spawnDetached(command));
+  private begin(command: Command, input: string | undefined, openFiles: number) {
+    if (input === undefined) {
+      const child = this.withOpenFiles(command, openFiles, spawnDetached);
+      return { pid: child.pid, exited: child.exited, output: null };
+    }
+    this.spawnHeard ??= heardSpawner();
+    const spawn = this.spawnHeard;
+    const child = this.withOpenFiles(command, openFiles, (lowered) => spawn(lowered, input));
+    const output = new Output(child);
+    this.outputs += 1;
+    output.closed.then(() => {
+      this.outputs -= 1;
+    });
+    return { pid: child.pid, exited: child.exited, output };
+  }
+
+  private withOpenFiles<T>(command: Command, openFiles: number, spawn: (command: Command) => T): T {
+    const descriptors = this.wards.size + this.outputs * OUTPUT_DESCRIPTORS;
+    if (this.withLimit !== null && descriptors + SPARE_DESCRIPTORS < openFiles) {
+      return this.withLimit(openFiles, () => spawn(command));
     }
     const lower = ["/bin/sh", "-c", 'ulimit -Sn "$0" 2>/dev/null; exec "$@"', String(openFiles)];
-    return spawnDetached({ ...command, argv: [...lower, ...command.argv] });
+    return spawn({ ...command, argv: [...lower, ...command.argv] });
   }
 
-  private exited(id: number, status: number): void {
-    const ward = this.wards.get(id);
-    if (ward === undefined) return;
+  private async exited(id: number, ward: Ward, status: number): Promise<void> {
+    // First of all: should the daemon die while the output is read, this is what it left to be known.
     ward.status = status;
-    if (ward.exitFile === null) this.wards.delete(id);
+    const said = await ward.output?.ended();
+    if (!this.wards.has(id)) return;
     if (this.orphaned) this.settle(id, ward);
-    else this.tell({ event: "exited", id, status });
+    else {
+      if (ward.exitFile === null) this.wards.delete(id);
+      this.tell({ event: "exited", id, status, ...(said === undefined ? {} : { said }) });
+    }
   }
 
   /** The daemon is gone: what should end with it ends, what it never acknowledged is written down. */

@@ -246,6 +246,15 @@ backend:
     ["backend: {kubernetes: {extra_labels: {a: [b]}}}", "extra_labels.a must be text, not a list"],
     ["backend: {kubernetes: {pod_template: [a]}}", "pod_template must be a mapping, not a list"],
     [
+      "backend: {kubernetes: {pod_template: {containers: [{env: yes}]}}}",
+      "pod_template.containers[0].env must be a list of mappings",
+    ],
+    [
+      "backend: {kubernetes: {pod_template: {containers: [{resources: {limits: {cpu: many}}}]}}}",
+      'containers[0].resources.limits.cpu must be a quantity such as "10Gi", "500m" or "0.5", not "many"',
+    ],
+    ["backend: {kubernetes: {task_env_secret: Always}}", 'not "Always" (did you mean "always"?)'],
+    [
       "backend: {direct: {environment: {A: s3cret}}}",
       "environment must be a list of mappings with name and value",
     ],
@@ -290,6 +299,20 @@ describe("a file that works with the original means the same here", () => {
       "octal modes in a pod template, and its empty keys",
       "backend: {kubernetes: {pod_template: {volumes: [{mode: 0400, emptyDir: }]}}}",
       { backend: { kubernetes: { pod_template: { volumes: [{ mode: 256, emptyDir: null }] } } } },
+    ],
+    [
+      "bare quantities in a pod template, and lists without an entry",
+      "backend: {kubernetes: {pod_template: {volumes: , containers: [{name: task, env: , resources: {limits: {cpu: 2}}}]}}}",
+      {
+        backend: {
+          kubernetes: {
+            pod_template: {
+              volumes: null,
+              containers: [{ name: "task", env: null, resources: { limits: { cpu: 2 } } }],
+            },
+          },
+        },
+      },
     ],
     [
       "anchors and merge keys",

@@ -39,8 +39,9 @@ function problems(
 
 describe("defaults", () => {
   test("hold where nobody says otherwise", () => {
-    const { key, ...rest } = settings([]);
+    const { key, telemetry, ...rest } = settings([]);
     expect(key.label).toBe("--api-key");
+    expect(telemetry.metrics.exporters).toEqual(["otlp"]);
     expect(rest).toEqual({
       workerId: "w",
       backend: {
@@ -61,6 +62,7 @@ describe("defaults", () => {
       shutdownTimeoutMs: 20_000,
       maxTaskDurationMs: null,
       caFile: null,
+      healthAddress: null,
       webSocketUrl: "wss://oz.warp.dev/api/v1/selfhosted/worker/ws",
       serverRootUrl: "https://app.warp.dev",
       sessionSharingServerUrl: null,
@@ -237,6 +239,8 @@ describe("the backend", () => {
       workspaceSizeLimit: null,
       unschedulableTimeoutMs: 30_000,
       podTemplate: null,
+      taskEnvSecret: "auto",
+      configFile: null,
       environment: [{ name: "A", value: "1" }],
     });
   });
@@ -258,6 +262,8 @@ describe("the backend", () => {
       dispatchCommand: "d",
       cancelCommand: null,
       dispatchTimeoutMs: 60_000,
+      handedOffTtlMs: 7 * 24 * 3_600_000,
+      workingDir: "/cwd",
       environment: [{ name: "A", value: "1" }],
     });
   });

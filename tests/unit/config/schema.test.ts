@@ -55,9 +55,16 @@ const BACKENDS = {
     ttl_seconds_after_finished: 0,
     workspace_size_limit: "10Gi",
     unschedulable_timeout: "1m30s",
+    task_env_secret: "always",
     pod_template: { containers: [{ name: "task" }] },
   },
-  command: { dispatch_command: "d", cancel_command: "c", dispatch_timeout: "60s", environment: [] },
+  command: {
+    dispatch_command: "d",
+    cancel_command: "c",
+    dispatch_timeout: "60s",
+    handed_off_ttl: "7days",
+    environment: [],
+  },
 };
 
 describe("the schema of the config file", () => {

@@ -19,7 +19,7 @@ test.each([
     certificateAuthorities: null,
     ...options,
   };
-  const hooks = { onOpen: () => {}, onText: () => {}, onProven: () => {} };
+  const hooks = { onOpen: () => {}, onText: () => {}, onPong: () => {}, onProven: () => {} };
   expect(() => new Connection(socket, new Outbox(() => {}), hooks)).toThrow();
   const left = jest.getTimerCount();
   jest.clearAllTimers();

@@ -1,6 +1,7 @@
 /** The real link with the real outbox, as worker.ts joins them; the far side is the test's. */
 import { ReconnectBackoff } from "../../../src/control-plane/backoff.ts";
 import { Link, type LinkEnd } from "../../../src/control-plane/link.ts";
+import { type LinkObserver, UNOBSERVED_LINK } from "../../../src/control-plane/link-status.ts";
 import { Outbox } from "../../../src/control-plane/outbox.ts";
 import { Bell } from "../../../src/dev/bell.ts";
 import type { ControlPlane } from "../../../src/dev/control-plane.ts";
@@ -12,6 +13,7 @@ export interface LinkRigOptions extends Partial<SocketOptions> {
   /** In [0, 1); 0 unless told: no wait between attempts. */
   readonly jitter?: number;
   readonly key?: () => string;
+  readonly observer?: LinkObserver;
   /** Instead of what the others make. */
   readonly socketOptions?: () => Promise<SocketOptions>;
 }
@@ -51,6 +53,7 @@ export class LinkRig implements AsyncDisposable {
     this.link = new Link({
       outbox: this.outbox,
       log: this.log,
+      observer: options.observer ?? UNOBSERVED_LINK,
       keyLabel: "the test's key",
       backoff: new ReconnectBackoff(() => options.jitter ?? 0),
       onText: (text) => {

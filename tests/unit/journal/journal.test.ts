@@ -37,6 +37,35 @@ describe("an execution", () => {
     expect(journal.find(ref("t"))).toMatchObject({ ended: true, terminal: null });
   });
 
+  test("that was handed off is found by its task, and no other is", () => {
+    using journal = inMemory();
+    const ends = [
+      [ref("t", "e2"), null],
+      [ref("t", "e1"), null],
+      [ref("t", "reported"), "completed"],
+      [ref("other"), null],
+    ] as const;
+    for (const [each, frame] of ends) {
+      journal.claim(each, "claimed");
+      journal.saveHandle(each, { pid: 7 });
+      journal.end(each, frame);
+    }
+    journal.claim(ref("t", "running"), "claimed");
+    expect(
+      journal
+        .handedOff("t")
+        .map(({ executionId }) => executionId)
+        .toSorted(),
+    ).toEqual(["e1", "e2"]);
+    // What ran it here is gone, and what is noted of it afterwards stays with it.
+    expect(journal.handedOff("t").map(({ handle }) => handle)).toEqual([null, null]);
+    journal.saveHandle(ref("t", "e1"), { cancelled: true });
+    expect(journal.handedOff("t").filter(({ handle }) => handle?.["cancelled"])).toMatchObject([
+      ref("t", "e1"),
+    ]);
+    expect(journal.handedOff("stranger")).toEqual([]);
+  });
+
   test("is known by task and execution, each of any text", () => {
     using journal = inMemory();
     const odd = ["", "e", "e'--", 'e"', "😀", "x".repeat(10_000), "a\nb"];
@@ -104,6 +133,35 @@ describe("an ended execution", () => {
     journal.claim(ref("c"), "claimed");
     expect(journal.find(ref("old"))).toBeNull();
     expect(journal.find(ref("long"))?.ended).toBe(false);
+  });
+
+  test("that was handed off is remembered as long as the backend asks for, reported ones no longer for that", () => {
+    jest.useFakeTimers();
+    using journal = new Journal(null, recordLog(), 7 * 24 * HOUR_MS);
+    for (const each of [ref("t", "late"), ref("t", "later")]) {
+      journal.claim(each, "claimed");
+      jest.advanceTimersByTime(HOUR_MS);
+      journal.end(each, null);
+    }
+    journal.claim(ref("reported"), "claimed");
+    journal.end(ref("reported"), "done");
+    jest.advanceTimersByTime(6.9 * 24 * HOUR_MS);
+    journal.claim(ref("b"), "claimed");
+    expect(journal.find(ref("reported"))).toBeNull();
+    expect(journal.handedOff("t")).toMatchObject([ref("t", "late"), ref("t", "later")]);
+    jest.advanceTimersByTime(0.2 * 24 * HOUR_MS);
+    journal.claim(ref("c"), "claimed");
+    expect(journal.handedOff("t")).toEqual([]);
+  });
+
+  test("that was handed off is remembered for a day at least", () => {
+    jest.useFakeTimers();
+    using journal = new Journal(null, recordLog(), 1);
+    journal.claim(ref("t"), "claimed");
+    journal.end(ref("t"), null);
+    jest.advanceTimersByTime(23.9 * HOUR_MS);
+    journal.claim(ref("b"), "claimed");
+    expect(journal.handedOff("t")).toHaveLength(1);
   });
 
   test("that is forgotten is still owed its report", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { DirectSettings, Settings } from "../../../src/config/settings.ts";
+import { chooseTelemetry } from "../../../src/config/telemetry.ts";
 import { builtInEnvironment, prepareTask } from "../../../src/task/prepare.ts";
 import { sampleAssignment } from "./sample-assignment.ts";
 
@@ -26,6 +27,8 @@ function settings(environment: DirectSettings["environment"] = []): Settings {
     shutdownTimeoutMs: 1,
     maxTaskDurationMs: null,
     caFile: null,
+    telemetry: chooseTelemetry({}).settings,
+    healthAddress: null,
     webSocketUrl: "ws://x",
     serverRootUrl: "https://root",
     sessionSharingServerUrl: "ws://share",

@@ -1,6 +1,8 @@
 /** A scheduler with the real journal, and everything that it says. */
 import { Journal } from "../../../src/journal/journal.ts";
+import { Secrets } from "../../../src/logging/secrets.ts";
 import { encodeOutbound } from "../../../src/protocol/outbound.ts";
+import { UNOBSERVED } from "../../../src/task/observer.ts";
 import { Scheduler, type SchedulerOptions } from "../../../src/task/scheduler.ts";
 import { recordLog } from "../logging/recorded-log.ts";
 import { ScriptedBackend, type ScriptedBackendOptions, type ScriptedTask } from "./scripted-backend.ts";
@@ -45,6 +47,8 @@ export class SchedulerRig implements Disposable {
       log: this.log,
       prepare: (assignment) => ({ assignment, argv: [], environment: {} }),
       isOnItsWay: () => false,
+      observer: UNOBSERVED,
+      secrets: new Secrets(),
       maxConcurrentTasks: 0,
       maxTaskDurationMs: null,
       ...options,

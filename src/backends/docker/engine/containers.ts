@@ -41,8 +41,9 @@ export interface LogOptions {
 const HEAVY_CALL_MS = 10 * 60_000;
 /** What a stop may take beyond its grace: the kill, and the engine's own work. */
 const STOP_MARGIN_MS = 60_000;
-/** The answer of an engine that had nothing to do. */
-const IGNORED = { missing: 404, conflict: 409 } as const;
+/** HTTP's: no such container; something else is being done to it. */
+const MISSING = 404;
+const CONFLICT = 409;
 
 export class Containers {
   readonly #calls: Calls;
@@ -69,14 +70,19 @@ export class Containers {
    */
   async stop(id: string, graceSeconds: number, signal: AbortSignal): Promise<void> {
     const options = { query: { t: graceSeconds }, limitMs: graceSeconds * 1000 + STOP_MARGIN_MS };
-    await ignoring([IGNORED.missing], this.#calls.json("POST", `${at(id)}/stop`, options, signal));
+    await ignoringMissing(this.#calls.json("POST", `${at(id)}/stop`, options, signal));
   }
 
   /** Resolves for one that does not run or is gone. */
   async kill(id: string, signalName: string, signal: AbortSignal): Promise<void> {
     const options = { query: { signal: signalName } };
-    const killed = this.#calls.json("POST", `${at(id)}/kill`, options, signal);
-    await ignoring([IGNORED.missing, IGNORED.conflict], killed);
+    try {
+      await this.#calls.json("POST", `${at(id)}/kill`, options, signal);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      // 409 says so of one that does not run; podman says 500, as of anything else.
+      if ((await this.find(id, signal))?.running) throw error;
+    }
   }
 
   /**
@@ -125,10 +131,10 @@ export class Containers {
       await this.#calls.json("DELETE", at(id), { query, limitMs: HEAVY_CALL_MS }, signal);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      if (error.status === IGNORED.missing) return;
-      if (error.status !== IGNORED.conflict || !(await this.#isBeingRemoved(id, signal))) throw error;
+      if (error.status === MISSING) return;
+      if (error.status !== CONFLICT || !(await this.#isBeingRemoved(id, signal))) throw error;
       const gone = { query: { condition: "removed" }, limitMs: HEAVY_CALL_MS };
-      await ignoring([IGNORED.missing], this.#calls.json("POST", `${at(id)}/wait`, gone, signal));
+      await ignoringMissing(this.#calls.json("POST", `${at(id)}/wait`, gone, signal));
     }
   }
 
@@ -182,12 +188,8 @@ export class Containers {
   }
 
   async #isBeingRemoved(id: string, signal: AbortSignal): Promise<boolean> {
-    try {
-      return (await this.inspect(id, signal)).status === "removing";
-    } catch (error) {
-      if (error instanceof EngineError && error.status === IGNORED.missing) return true;
-      throw error;
-    }
+    const state = await this.find(id, signal);
+    return state === null || state.status === "removing";
   }
 }
 
@@ -195,11 +197,11 @@ function at(id: string): string {
   return `/containers/${pathOf(id)}`;
 }
 
-/** For what is so already. */
-async function ignoring(statuses: readonly number[], work: Promise<unknown>): Promise<void> {
+/** For what is to be gone, and is. */
+async function ignoringMissing(work: Promise<unknown>): Promise<void> {
   try {
     await work;
   } catch (error) {
-    if (!(error instanceof EngineError && statuses.includes(error.status))) throw error;
+    if (!(error instanceof EngineError && error.status === MISSING)) throw error;
   }
 }

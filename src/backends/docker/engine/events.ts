@@ -17,7 +17,10 @@ export interface EngineEvent {
 }
 
 export interface EventOptions {
-  /** {type: ["container"], event: ["die", "oom"], label: ["k=v"]}. */
+  /**
+   * {type: ["container"], event: ["die", "died"], label: ["k=v"]}. Podman filters by names of its own
+   * (died, remove) and then tells Docker's, so a filter has to have both.
+   */
   readonly filters: Readonly<Record<string, readonly string[]>>;
   /** Seconds since 1970, fractions allowed: what the engine remembers since then comes first. */
   readonly since?: string;

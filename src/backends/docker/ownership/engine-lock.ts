@@ -3,6 +3,7 @@
  * gives a name once. It tells who holds it, so that one whose holder died is taken from it.
  */
 import { expiring } from "../../../async/wait.ts";
+import { createContainer } from "../creation.ts";
 import type { ContainerBody } from "../engine/container-body.ts";
 import type { ContainerState, Containers } from "../engine/containers.ts";
 import { EngineError } from "../engine/errors.ts";
@@ -96,7 +97,8 @@ export class LockSmith {
     const { containers, labels } = this.options;
     const role: Role = "lock";
     try {
-      const { id } = await containers.create(
+      const { id } = await createContainer(
+        containers,
         name,
         neverStarted(image, { ...labels, [LABELS.role]: role }),
         signal,

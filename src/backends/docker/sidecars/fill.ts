@@ -1,4 +1,5 @@
 /** Puts an image's files into a volume without running anything of the image: it may have no shell, no tar. */
+import { createContainer } from "../creation.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LABELS, type Labels, type Role } from "../labels.ts";
 import { neverStarted } from "../ownership/engine-lock.ts";
@@ -25,10 +26,15 @@ export async function fillVolume(
   const name = `oz-worker-filler-${crypto.randomUUID().slice(0, 8)}`;
   const made: string[] = [];
   try {
-    const source = await containers.create(`${name}-source`, neverStarted(image, marked), signal);
+    const source = await createContainer(containers, `${name}-source`, neverStarted(image, marked), signal);
     made.push(source.id);
     const binds = [`${volume}:${TARGET}`];
-    const target = await containers.create(`${name}-target`, neverStarted(image, marked, binds), signal);
+    const target = await createContainer(
+      containers,
+      `${name}-target`,
+      neverStarted(image, marked, binds),
+      signal,
+    );
     made.push(target.id);
     const files = await containers.exportRoot(source.id, signal);
     await containers.putArchive(target.id, TARGET, files, signal);

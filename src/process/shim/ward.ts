@@ -1,12 +1,12 @@
-/** A running agent, started by this daemon or found again after a restart. */
+/** A process under a shim, started by this daemon or found again after a restart. */
 import { existsSync, type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
-import { isAlive, type ProcessIdentity } from "../../process/process-table.ts";
-import { NO_GROUP } from "../../process/process-tree.ts";
-import type { Exit, Supervised } from "../../process/shim/client.ts";
-import { readExitFile, removeExitFile } from "../../process/shim/exit-file.ts";
+import { isAlive, type ProcessIdentity } from "../process-table.ts";
+import { NO_GROUP } from "../process-tree.ts";
+import type { Exit, Supervised } from "./client.ts";
+import { readExitFile, removeExitFile } from "./exit-file.ts";
 
-export interface Agent {
+export interface Ward {
   readonly identity: ProcessIdentity;
   /** The group to look for its processes in; NO_GROUP when that number may be somebody else's by now. */
   groupId(): number;
@@ -17,10 +17,10 @@ export interface Agent {
 
 /** A process that nobody supervises any more cannot tell us of its end, so its pid is looked at. */
 const LOOK_EVERY_MS = 500;
-/** Between an agent's end and its status on disk lie a few milliseconds of its shim's work. */
+/** Between a process's end and its status on disk lie a few milliseconds of its shim's work. */
 const SHIM_WRITES_MS = 2_000;
 
-export function startedAgent(process: Supervised): Agent {
+export function startedWard(process: Supervised): Ward {
   return {
     identity: process.identity,
     exited: process.exited,
@@ -31,7 +31,7 @@ export function startedAgent(process: Supervised): Agent {
 }
 
 /** `exitFile`: where the shim of the dead daemon writes, or has written, the status. */
-export function foundAgent(identity: ProcessIdentity, exitFile: string): Agent {
+export function foundWard(identity: ProcessIdentity, exitFile: string): Ward {
   return {
     identity,
     exited: awaitExitFile(identity, exitFile),

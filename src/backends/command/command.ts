@@ -1,0 +1,151 @@
+/**
+ * Command: an engine of the operator's own runs the tasks. A command of theirs is given each task on
+ * its standard input; once it has exited with 0 the task is that engine's, and reports by itself.
+ * The command's parent is the shim, so that its true end is known after a crash of the worker too.
+ */
+import { join } from "node:path";
+import { identify, type ProcessIdentity } from "../../process/process-table.ts";
+import { NO_GROUP } from "../../process/process-tree.ts";
+import { foundWard, startedWard, type Ward } from "../../process/shim/ward.ts";
+import { dispatchPayload, imageOf } from "../../protocol/dispatch-payload.ts";
+import {
+  type Backend,
+  type Completion,
+  type Handle,
+  type RunContext,
+  TaskFailure,
+  type TaskRef,
+} from "../../task/backend.ts";
+import type { TaskSpec } from "../../task/prepare.ts";
+import { listSidecars } from "../../task/sidecars.ts";
+import { tellEngine } from "./cancel.ts";
+import { concludeDispatch, NOTHING_TO_HIDE } from "./dispatch.ts";
+import { dispatchEnvironment, markOf } from "./environment.ts";
+import { readHandle, writeHandle } from "./handle.ts";
+import { redactorOf } from "./last-words.ts";
+import { type CommandTools, startShell } from "./tools.ts";
+
+export interface CommandOptions extends CommandTools {
+  readonly workerId: string;
+  readonly serverRootUrl: string;
+  /** Null: no state folder, so nothing can be found again. Asked when a task comes. */
+  readonly exitsDir: () => string | null;
+}
+
+/** Of a process that is gone, and that no pid can be mistaken for. */
+const NOBODY: ProcessIdentity = { pid: 0, startedAt: "", bootId: "gone" };
+
+export class CommandBackend implements Backend {
+  readonly kind = "command";
+  /** A task that was handed over goes on. What a stop waits for is a dispatch in the middle of it. */
+  readonly outlivesWorker = false;
+  private readonly options: CommandOptions;
+  /** Of dispatches whose end is not safe on disk yet, by task id. */
+  private readonly wards = new Map<string, Ward>();
+
+  constructor(options: CommandOptions) {
+    this.options = options;
+  }
+
+  get rememberHandedOffMs(): number {
+    return this.options.settings.handedOffTtlMs;
+  }
+
+  async run(task: TaskSpec, context: RunContext): Promise<Completion> {
+    const { taskId, executionId } = requireNames(task);
+    const ref = { taskId, executionId };
+    const { settings, secrets, exitsDir } = this.options;
+    const input = this.payloadOf(task);
+    const dir = exitsDir();
+    const exitFile = dir === null ? null : join(dir, crypto.randomUUID());
+    const deadline = Date.now() + settings.dispatchTimeoutMs;
+    // Before it runs, so that a worker that is killed from here on can look for it.
+    context.saveHandle(writeHandle({ exitFile, deadline, process: null }));
+    const call = {
+      name: "dispatch_command",
+      reason: "dispatch_command",
+      text: settings.dispatchCommand,
+      env: this.environmentOf(task),
+      input,
+      exitFile,
+    } as const;
+    const ward = startedWard(await startShell(call, this.options));
+    this.wards.set(taskId, ward);
+    context.saveHandle(writeHandle({ exitFile, deadline, process: ward.identity }));
+    const redact = redactorOf([...secrets, ...Object.values(task.environment)]);
+    return context.step("run", () =>
+      concludeDispatch({ ref, ward, deadline, redact }, this.options, context),
+    );
+  }
+
+  async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+    const handle = readHandle(saved);
+    if (handle === null || handle.exitFile === null) throw notBegun();
+    const identity = handle.process ?? (await this.findLeader(ref));
+    const ward = foundWard(identity ?? NOBODY, handle.exitFile);
+    this.wards.set(ref.taskId, ward);
+    // Nobody was seen to begin it, and it left nothing: then it did not begin.
+    if (identity === null && (await ward.exited).kind === "lost") throw notBegun();
+    const { deadline } = handle;
+    const dispatch = { ref, ward, deadline, redact: NOTHING_TO_HIDE };
+    return concludeDispatch(dispatch, this.options, context);
+  }
+
+  async cancelHandedOff(ref: TaskRef, context: RunContext): Promise<void> {
+    await tellEngine(ref, this.options, context);
+  }
+
+  forget({ taskId }: TaskRef): void {
+    this.wards.get(taskId)?.forget();
+    this.wards.delete(taskId);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.options.shim[Symbol.dispose]();
+  }
+
+  private payloadOf({ assignment, argv, environment }: TaskSpec): string {
+    const { workerId, serverRootUrl } = this.options;
+    const sidecars = listSidecars(assignment);
+    return JSON.stringify(
+      dispatchPayload({ assignment, argv, environment, sidecars, workerId, serverRootUrl }),
+    );
+  }
+
+  private environmentOf({ assignment }: TaskSpec) {
+    const { serverRootUrl, environments } = this.options;
+    return dispatchEnvironment(assignment, { serverRootUrl, image: imageOf(assignment) }, environments);
+  }
+
+  /** The worker died between asking for it and hearing of its pid: it is the first that has its mark. */
+  private async findLeader(ref: TaskRef): Promise<ProcessIdentity | null> {
+    const survey = await this.options.surveyor.survey();
+    const marked = survey.membersOf(NO_GROUP, markOf(ref));
+    const [first] = [...marked].sort((one, other) => Number(one.startedAt) - Number(other.startedAt));
+    return first === undefined ? null : identify(first.pid);
+  }
+}
+
+function notBegun(): TaskFailure {
+  return new TaskFailure(
+    "dispatch_command",
+    "the worker was killed before it had dispatched the task; it is safe to retry",
+  );
+}
+
+/** They become environment variables, which cannot hold every text. */
+function requireNames({ assignment }: TaskSpec): TaskRef {
+  const names = [
+    ["task_id", assignment.taskId],
+    ["docker_image", assignment.dockerImage],
+  ] as const;
+  for (const [name, value] of names) {
+    if (value.includes("\0")) {
+      throw new TaskFailure(
+        "dispatch_command",
+        `cannot dispatch the task: ${name} has a NUL character in it`,
+      );
+    }
+  }
+  return assignment;
+}

@@ -1,0 +1,132 @@
+/** One dispatch, from the command's start to what it means for the task. */
+import { pause } from "../../async/wait.ts";
+import { createRedactor, type Redact } from "../../logging/redact.ts";
+import { wordsOf } from "../../logging/words-of.ts";
+import { groupIsEmpty, stopTree } from "../../process/process-tree.ts";
+import type { Exit } from "../../process/shim/client.ts";
+import type { Ward } from "../../process/shim/ward.ts";
+import { type Completion, type RunContext, TaskFailure, type TaskRef } from "../../task/backend.ts";
+import { tellEngine } from "./cancel.ts";
+import { markOf } from "./environment.ts";
+import { lastWords } from "./last-words.ts";
+import { type End, isShutdown, seeThrough, treeOf } from "./see-through.ts";
+import type { CommandTools } from "./tools.ts";
+import { failureWords, overTimeWords } from "./verdict.ts";
+
+export interface Dispatch {
+  readonly ref: TaskRef;
+  readonly ward: Ward;
+  /** In ms since 1970. */
+  readonly deadline: number;
+  /** Takes what the payload held out of what the command says. */
+  readonly redact: Redact;
+}
+
+const NAME = "dispatch_command";
+/** What a dispatch that failed left in its group hands nothing over any more. */
+const LEFTOVER_GRACE_MS = 1_000;
+/** 128 + SIGHUP, SIGINT, SIGTERM: somebody other than us asked it to end. */
+const ASKED_TO_END: ReadonlySet<number> = new Set([129, 130, 143]);
+/** A service manager may signal every process of the service at once, and the command be the quicker one. */
+const STOP_FOLLOWS_MS = 250;
+const NO_MARK = "";
+
+/** Resolves when the engine has the task; throws TaskFailure, or the signal's reason once nothing runs any more. */
+export async function concludeDispatch(
+  dispatch: Dispatch,
+  tools: CommandTools,
+  context: RunContext,
+): Promise<Completion> {
+  const { ref, ward, deadline } = dispatch;
+  const { settings, graceMs, surveyor } = tools;
+  const leftMs = Math.min(Math.max(deadline - Date.now(), 0), settings.dispatchTimeoutMs);
+  const limits = { leftMs, graceMs, surveyor, mark: markOf(ref) };
+  const end = await seeThrough(ward, limits, context);
+  logOutput(end.exit, dispatch.redact, context);
+  if (end.interruption !== null) return giveUp(end, dispatch, tools, context);
+  if (end.exit.kind === "lost") return giveUpLost(dispatch, tools, context);
+  if (end.exit.status !== 0) return fail(end.exit, dispatch, tools, context);
+  // From here to the border nothing waits, so a cancellation comes before this line or after the end.
+  if (context.signal.aborted && !isShutdown(context.signal))
+    return takeBack(ref, tools, context, context.signal.reason);
+  return "handed-off";
+}
+
+/** It was ended. Should it have handed the task over with its last breath, the engine is told to let go. */
+async function giveUp(
+  { exit, interruption }: End,
+  { ref, redact }: Dispatch,
+  tools: CommandTools,
+  context: RunContext,
+): Promise<Completion> {
+  const accepted = exit.kind === "exited" && exit.status === 0;
+  // What a stopping worker has handed over goes on without it.
+  if (accepted && isShutdown(context.signal)) return "handed-off";
+  const why =
+    interruption?.kind === "told"
+      ? interruption.reason
+      : new TaskFailure(
+          "dispatch_timeout",
+          overTimeWords(NAME, tools.settings.dispatchTimeoutMs, exit, redact),
+        );
+  if (accepted) return takeBack(ref, tools, context, why);
+  throw why;
+}
+
+async function takeBack(
+  ref: TaskRef,
+  tools: CommandTools,
+  context: RunContext,
+  why: unknown,
+): Promise<never> {
+  try {
+    await tellEngine(ref, tools, context);
+  } catch (error) {
+    context.log.warn("cannot take back a task that was handed over before it could be stopped", {
+      why: wordsOf(error),
+    });
+  }
+  throw why;
+}
+
+async function giveUpLost(
+  { ref, ward }: Dispatch,
+  { surveyor, graceMs }: CommandTools,
+  { signal, hurry }: RunContext,
+): Promise<never> {
+  await stopTree(treeOf(ward, markOf(ref)), { surveyor, graceMs, hurry });
+  signal.throwIfAborted();
+  throw new TaskFailure(
+    "dispatch_command",
+    "nobody knows how dispatch_command ended: the process that waited for it was killed, or the host restarted; look whether your engine has the task before it is retried",
+  );
+}
+
+async function fail(
+  exit: Exit & { readonly kind: "exited" },
+  { ward, redact }: Dispatch,
+  { surveyor, graceMs }: CommandTools,
+  { signal, hurry }: RunContext,
+): Promise<never> {
+  if (!groupIsEmpty(ward.groupId())) {
+    const leftoverGraceMs = Math.min(graceMs, LEFTOVER_GRACE_MS);
+    await stopTree(treeOf(ward, NO_MARK), { surveyor, graceMs: leftoverGraceMs, hurry });
+  }
+  if (ASKED_TO_END.has(exit.status)) {
+    await pause(STOP_FOLLOWS_MS, signal);
+    signal.throwIfAborted();
+  }
+  throw new TaskFailure("dispatch_command", failureWords(NAME, exit, redact), { exitCode: exit.status });
+}
+
+/** What it said on the way; of one that failed, standard error is in the message. */
+function logOutput(exit: Exit, redact: Redact, { log }: RunContext): void {
+  if (exit.kind !== "exited" || !exit.said) return;
+  const stdout = lastWords(exit.said.stdout, redact);
+  const stderr = lastWords(exit.said.stderr, redact);
+  if (exit.status !== 0 && stdout !== "") log.info("dispatch_command said", { stdout });
+  if (exit.status === 0 && stdout + stderr !== "") log.debug("dispatch_command said", { stdout, stderr });
+}
+
+/** For a dispatch of which nothing was heard. */
+export const NOTHING_TO_HIDE: Redact = createRedactor([]);

@@ -1,0 +1,47 @@
+/** The environments of the operator's two commands. Nothing of a task's own but its names. Pure. */
+
+import { type Environment, withoutBunVariables } from "../../process/worker-environment.ts";
+import { executionIdOf } from "../../protocol/dispatch-payload.ts";
+import type { TaskRef } from "../../task/backend.ts";
+
+/** The variable that marks a dispatch's processes: executions have names of their own. */
+export const MARK_NAME = "OZ_EXECUTION_ID";
+
+export interface CommandEnvironments {
+  /** The whole of it: the commands are the operator's own. */
+  readonly worker: Environment;
+  /** The file's `environment` and `-e`. */
+  readonly operator: Environment;
+}
+
+/** What else a dispatch is told outside of its payload. */
+export interface DispatchFacts {
+  readonly serverRootUrl: string;
+  readonly image: string;
+}
+
+export function cancelEnvironment(ref: TaskRef, { worker, operator }: CommandEnvironments): Environment {
+  return {
+    ...withoutBunVariables(worker),
+    ...operator,
+    OZ_RUN_ID: ref.taskId,
+    OZ_EXECUTION_ID: executionIdOf(ref),
+    OZ_WORKER_BACKEND: "command",
+  };
+}
+
+export function dispatchEnvironment(
+  ref: TaskRef,
+  { serverRootUrl, image }: DispatchFacts,
+  environments: CommandEnvironments,
+): Environment {
+  return {
+    ...cancelEnvironment(ref, environments),
+    OZ_SERVER_ROOT_URL: serverRootUrl,
+    OZ_DOCKER_IMAGE: image,
+  };
+}
+
+export function markOf(ref: TaskRef): string {
+  return `${MARK_NAME}=${executionIdOf(ref)}`;
+}

@@ -1,0 +1,41 @@
+/** What the journal keeps of a dispatch, to find it again. Nothing of the payload. */
+import type { ProcessIdentity } from "../../process/process-table.ts";
+import type { Handle } from "../../task/backend.ts";
+
+export interface DispatchHandle {
+  /** Where its exit status goes when nobody is there to hear it; null where there is no state folder. */
+  readonly exitFile: string | null;
+  /** When it is over time, in ms since 1970. */
+  readonly deadline: number;
+  /** Null before it was started. */
+  readonly process: ProcessIdentity | null;
+}
+
+export function writeHandle({ exitFile, deadline, process }: DispatchHandle): Handle {
+  return {
+    exitFile,
+    deadline,
+    pid: process?.pid ?? null,
+    startedAt: process?.startedAt ?? null,
+    bootId: process?.bootId ?? null,
+  };
+}
+
+/** Null for a handle of another backend or of a version that wrote other fields. */
+export function readHandle(handle: Handle | null): DispatchHandle | null {
+  if (handle === null) return null;
+  const { exitFile, deadline, pid, startedAt, bootId } = handle;
+  if (typeof deadline !== "number") return null;
+  return {
+    exitFile: textOrNull(exitFile),
+    deadline,
+    process:
+      typeof pid === "number" && pid > 1
+        ? { pid, startedAt: textOrNull(startedAt) ?? "", bootId: textOrNull(bootId) ?? "" }
+        : null,
+  };
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}

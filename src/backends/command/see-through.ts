@@ -1,0 +1,82 @@
+/** Sees one of the operator's commands through to its end, or ends it when it has to end before. */
+import { within } from "../../async/wait.ts";
+import { type ProcessTree, stopTree } from "../../process/process-tree.ts";
+import type { Exit } from "../../process/shim/client.ts";
+import type { Ward } from "../../process/shim/ward.ts";
+import type { Surveyor } from "../../process/stragglers.ts";
+import { type RunContext, TaskStopped } from "../../task/backend.ts";
+
+export interface Limits {
+  /** What is left of the time that it may take. */
+  readonly leftMs: number;
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs: number;
+  readonly surveyor: Surveyor;
+  /** What belongs to it beside its group; empty: nothing. */
+  readonly mark: string;
+}
+
+/** Why it was not left to end by itself. */
+export type Interruption =
+  | { readonly kind: "over-time" }
+  | { readonly kind: "told"; readonly reason: unknown };
+
+export interface End {
+  /** Also of one that was interrupted: it may have ended well all the same. */
+  readonly exit: Exit;
+  readonly interruption: Interruption | null;
+}
+
+/** Of a process that was killed, the status follows at once. */
+const STATUS_FOLLOWS_MS = 1_000;
+
+/** A stopping worker waits for it until it has to hurry; anything else that is wanted of it ends it at once. */
+export async function seeThrough(
+  ward: Ward,
+  limits: Limits,
+  context: Pick<RunContext, "signal" | "hurry">,
+): Promise<End> {
+  using interrupted = interruptionOf(limits.leftMs, context);
+  const first = await Promise.race([ward.exited, interrupted.promise]);
+  if (first.kind === "exited" || first.kind === "lost") return { exit: first, interruption: null };
+  await stopTree(treeOf(ward, limits.mark), { ...limits, hurry: context.hurry });
+  return { exit: await within(ward.exited, STATUS_FOLLOWS_MS, { kind: "lost" }), interruption: first };
+}
+
+export function treeOf(ward: Ward, mark: string): ProcessTree {
+  return { groupId: ward.groupId(), mark, leaderExited: ward.exited };
+}
+
+interface Interrupted extends Disposable {
+  readonly promise: Promise<Interruption>;
+}
+
+function interruptionOf(
+  leftMs: number,
+  { signal, hurry }: Pick<RunContext, "signal" | "hurry">,
+): Interrupted {
+  const { promise, resolve } = Promise.withResolvers<Interruption>();
+  const scope = new AbortController();
+  const timer = setTimeout(() => resolve({ kind: "over-time" }), leftMs);
+  whenFired(signal, scope.signal, () => {
+    const told: Interruption = { kind: "told", reason: signal.reason };
+    if (isShutdown(signal)) whenFired(hurry, scope.signal, () => resolve(told));
+    else resolve(told);
+  });
+  return {
+    promise,
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      scope.abort();
+    },
+  };
+}
+
+function whenFired(signal: AbortSignal, scope: AbortSignal, listener: () => void): void {
+  if (signal.aborted) listener();
+  else signal.addEventListener("abort", listener, { once: true, signal: scope });
+}
+
+export function isShutdown({ aborted, reason }: AbortSignal): boolean {
+  return aborted && reason instanceof TaskStopped && reason.why === "shutdown";
+}

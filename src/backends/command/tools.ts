@@ -1,0 +1,40 @@
+/** What every command of one worker is run with. */
+import type { CommandSettings } from "../../config/settings.ts";
+import { type ShimClient, SpawnRefused, type Supervised } from "../../process/shim/client.ts";
+import type { Surveyor } from "../../process/stragglers.ts";
+import type { Environment } from "../../process/worker-environment.ts";
+import type { FailureReason } from "../../protocol/failure-reason.ts";
+import { TaskFailure } from "../../task/backend.ts";
+import type { CommandEnvironments } from "./environment.ts";
+
+export interface CommandTools {
+  readonly settings: CommandSettings;
+  readonly shim: ShimClient;
+  readonly surveyor: Surveyor;
+  readonly graceMs: number;
+  readonly environments: CommandEnvironments;
+  /** What both commands can see and nobody else should: the worker's key, the operator's variables. */
+  readonly secrets: readonly string[];
+}
+
+export interface ShellCall {
+  /** The setting that holds the text. */
+  readonly name: "dispatch_command" | "cancel_command";
+  readonly reason: FailureReason;
+  readonly text: string;
+  readonly env: Environment;
+  readonly input: string;
+  /** Null: it ends with the worker. */
+  readonly exitFile: string | null;
+}
+
+export async function startShell(call: ShellCall, { shim, settings }: CommandTools): Promise<Supervised> {
+  const command = { argv: ["/bin/sh", "-c", call.text], cwd: settings.workingDir, env: call.env };
+  try {
+    return await shim.spawn(command, call.exitFile, call.input);
+  } catch (error) {
+    if (!(error instanceof SpawnRefused)) throw error;
+    const message = `${call.name} cannot be started in ${settings.workingDir}: ${error.message}`;
+    throw new TaskFailure(call.reason, message, { cause: error });
+  }
+}

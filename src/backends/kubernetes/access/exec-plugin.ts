@@ -1,0 +1,116 @@
+/**
+ * Credentials from a program that the kubeconfig names (`exec`), kept until they expire. Source:
+ * kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins.
+ */
+import { execFile } from "node:child_process";
+import { ClusterGone } from "../client/cluster-error.ts";
+import type { ExecEntry } from "./kubeconfig.ts";
+
+export interface PluginCredentials {
+  readonly token: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+}
+
+export interface ExecPluginOptions {
+  readonly exec: ExecEntry;
+  /** What a plugin that wants to know the cluster is told of it. */
+  readonly cluster: () => Readonly<Record<string, unknown>>;
+  /** What it inherits. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Long enough for one that asks a slow identity provider, too short for one that waits for a person. */
+const TIMEOUT_MS = 60_000;
+/** So much before its end a credential counts as expired: the request has to get there. */
+const EARLY_MS = 10_000;
+const STDERR_TAIL = 500;
+
+export class ExecPlugin {
+  private readonly options: ExecPluginOptions;
+  private current: { readonly credentials: PluginCredentials; readonly expiresAt: number } | null = null;
+  /** One run for all who ask at the same time. */
+  private running: Promise<PluginCredentials> | null = null;
+
+  constructor(options: ExecPluginOptions) {
+    this.options = options;
+  }
+
+  /** Throws ClusterGone with the plugin's words. */
+  async credentials(): Promise<PluginCredentials> {
+    if (this.current !== null && Date.now() < this.current.expiresAt - EARLY_MS) {
+      return this.current.credentials;
+    }
+    this.running ??= this.renew().finally(() => {
+      this.running = null;
+    });
+    return this.running;
+  }
+
+  /** The server refused what it gave. */
+  invalidate(): void {
+    this.current = null;
+  }
+
+  private async renew(): Promise<PluginCredentials> {
+    const status = readStatus(await this.run(), this.options.exec);
+    const credentials = {
+      token: textOrNull(status["token"]),
+      cert: textOrNull(status["clientCertificateData"]),
+      key: textOrNull(status["clientKeyData"]),
+    };
+    if (credentials.token === null && credentials.cert === null) {
+      throw new ClusterGone(`${name(this.options.exec)} gave neither a token nor a certificate`);
+    }
+    const expiresAt = Date.parse(textOrNull(status["expirationTimestamp"]) ?? "");
+    this.current = { credentials, expiresAt: Number.isNaN(expiresAt) ? Number.POSITIVE_INFINITY : expiresAt };
+    return credentials;
+  }
+
+  private run(): Promise<string> {
+    const { exec, cluster, environment } = this.options;
+    const spec = { interactive: false, ...(exec.provideClusterInfo ? { cluster: cluster() } : {}) };
+    const info = JSON.stringify({ apiVersion: exec.apiVersion, kind: "ExecCredential", spec });
+    const env = { ...environment, ...exec.env, KUBERNETES_EXEC_INFO: info };
+    return new Promise((resolve, reject) => {
+      const options = { env, timeout: TIMEOUT_MS, maxBuffer: 4 * 1024 * 1024 };
+      const child = execFile(exec.command, exec.args, options, (error, stdout, stderr) => {
+        if (error === null) resolve(stdout);
+        // Standard output may hold half a credential; standard error is for people.
+        else reject(new ClusterGone(`${name(exec)} failed: ${explain(error, stderr)}${hint(exec)}`));
+      });
+      child.stdin?.end();
+    });
+  }
+}
+
+function readStatus(output: string, exec: ExecEntry): Readonly<Record<string, unknown>> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(output);
+  } catch {
+    throw new ClusterGone(`${name(exec)} did not write an ExecCredential to its standard output`);
+  }
+  const status = typeof parsed === "object" && parsed !== null && "status" in parsed ? parsed.status : null;
+  if (typeof status === "object" && status !== null) return status as Readonly<Record<string, unknown>>;
+  throw new ClusterGone(`${name(exec)} wrote an ExecCredential without a status`);
+}
+
+function explain(error: Error & { code?: unknown; killed?: boolean }, stderr: string): string {
+  if (error.code === "ENOENT") return "there is no such program";
+  if (error.killed) return `no end after ${TIMEOUT_MS / 1000} s`;
+  const said = stderr.trim().slice(-STDERR_TAIL);
+  return said === "" ? `exit status ${String(error.code)}` : said;
+}
+
+function hint({ installHint }: ExecEntry): string {
+  return installHint === "" ? "" : `; ${installHint.trim().replace(/\s+/g, " ")}`;
+}
+
+function name({ command }: ExecEntry): string {
+  return `the credential plugin "${command}" of the kubeconfig`;
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
+}

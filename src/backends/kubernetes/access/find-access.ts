@@ -1,0 +1,108 @@
+/** Which cluster, and as whom: the setting, else the pod's own service account, else kubectl's places. */
+import { existsSync, readFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
+import { delimiter, join } from "node:path";
+import { wordsOf } from "../../../logging/words-of.ts";
+import { BackendUnusable } from "../../../task/backend.ts";
+import type { Access } from "./credentials.ts";
+import { type Kubeconfig, mergeKubeconfigs, parseKubeconfig, type UserEntry } from "./kubeconfig.ts";
+
+export interface FindAccessOptions {
+  /** `backend.kubernetes.kubeconfig`; null: not set. */
+  readonly kubeconfig: string | null;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Where a pod finds its service account. */
+  readonly serviceAccountDir?: string;
+}
+
+const SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount";
+const SETTING = "backend.kubernetes.kubeconfig";
+
+/** Throws BackendUnusable with every place that was looked at. */
+export function findAccess(options: FindAccessOptions): Access {
+  const { kubeconfig, environment } = options;
+  if (kubeconfig !== null) return fromFiles([kubeconfig], SETTING);
+  const inCluster = fromServiceAccount(environment, options.serviceAccountDir ?? SERVICE_ACCOUNT_DIR);
+  if (inCluster !== null) return inCluster;
+  const listed = (environment["KUBECONFIG"] ?? "").split(delimiter).filter((path) => path !== "");
+  if (listed.length > 0) return fromFiles(listed, "KUBECONFIG");
+  const home = environment["HOME"] ?? "";
+  const usual = join(home, ".kube", "config");
+  if (home !== "" && existsSync(usual)) return fromFiles([usual], "kubectl's usual place");
+  throw new BackendUnusable(
+    `Cannot use the kubernetes backend: the worker runs in no cluster (KUBERNETES_SERVICE_HOST is not set, or there is no service account token), KUBECONFIG is not set, and there is no ${home === "" ? "~/.kube/config" : usual}; set ${SETTING} or KUBECONFIG`,
+  );
+}
+
+function fromServiceAccount(environment: Readonly<Record<string, string>>, dir: string): Access | null {
+  const host = environment["KUBERNETES_SERVICE_HOST"] ?? "";
+  const port = environment["KUBERNETES_SERVICE_PORT"] ?? "";
+  const tokenFile = join(dir, "token");
+  if (host === "" || port === "" || !existsSync(tokenFile)) return null;
+  return {
+    origin: "the pod's service account",
+    cluster: {
+      server: `https://${isIPv6(host) ? `[${host}]` : host}:${port}`,
+      ca: { path: join(dir, "ca.crt") },
+      skipVerify: false,
+      tlsServerName: null,
+      proxyUrl: null,
+    },
+    user: { ...NOBODY, tokenFile },
+  };
+}
+
+const NOBODY: UserEntry = {
+  token: null,
+  tokenFile: null,
+  cert: null,
+  key: null,
+  basic: null,
+  impersonation: [],
+  exec: null,
+  authProvider: null,
+};
+
+function fromFiles(paths: readonly string[], source: string): Access {
+  const label = `${paths.map((path) => `"${path}"`).join(", ")} (${source})`;
+  const configs = paths.map((path) => read(path, paths.length > 1, label)).filter((found) => found !== null);
+  if (configs.length === 0) throw unusable(label, "no such file; correct the path");
+  const merged = mergeKubeconfigs(configs);
+  const name = merged.currentContext;
+  if (name === "") throw unusable(label, `it has no current-context; run "kubectl config use-context NAME"`);
+  const context = merged.contexts.get(name);
+  if (context === undefined) throw unusable(label, missing("context", name, merged.contexts));
+  const cluster = merged.clusters.get(context.cluster);
+  if (cluster === undefined) throw unusable(label, missing("cluster", context.cluster, merged.clusters));
+  const user = context.user === "" ? NOBODY : merged.users.get(context.user);
+  if (user === undefined) throw unusable(label, missing("user", context.user, merged.users));
+  if (user.authProvider !== null) {
+    const what = `its user "${context.user}" has the auth-provider "${user.authProvider}", which is obsolete`;
+    throw unusable(label, `${what}; use an exec plugin or a token`);
+  }
+  return { origin: `kubeconfig ${label}, context "${name}"`, cluster, user };
+}
+
+/** Of a list, files that are not there are passed over, as kubectl does. */
+function read(path: string, oneOfMany: boolean, label: string): Kubeconfig | null {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if (oneOfMany && (error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw unusable(label, `${wordsOf(error)}; correct the path, or make it readable for this user`);
+  }
+  try {
+    return parseKubeconfig(text, path);
+  } catch (error) {
+    throw unusable(label, `${oneOfMany ? `${path}: ` : ""}${wordsOf(error)}`);
+  }
+}
+
+function missing(kind: string, name: string, known: ReadonlyMap<string, unknown>): string {
+  return `it has no ${kind} "${name}"; it has ${[...known.keys()].join(", ") || "none"}`;
+}
+
+function unusable(label: string, why: string): BackendUnusable {
+  return new BackendUnusable(`Cannot use the kubeconfig ${label}: ${why}`);
+}

@@ -1,0 +1,155 @@
+/**
+ * HTTP to the API server by the runtime's own fetch: client-node's does not honour the cluster's CA
+ * nor a client certificate under Bun. Certificates are always checked, unless the kubeconfig says not to.
+ */
+import { wordsOf } from "../../../logging/words-of.ts";
+import type { Credentials, Grant } from "../access/credentials.ts";
+import { ClusterError, ClusterGone } from "./cluster-error.ts";
+import { Deadline } from "./deadline.ts";
+
+export interface HttpRequest {
+  readonly method: string;
+  /** With its query, from the root of the server. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
+/** Longer than any single call of ours takes; a watch has none. */
+const CALL_TIMEOUT_MS = 30_000;
+const MOST_WORDS = 2_000;
+
+export class Transport {
+  /** Calls made so far, for the figures. */
+  calls = 0;
+  private readonly credentials: Credentials;
+
+  constructor(credentials: Credentials) {
+    this.credentials = credentials;
+  }
+
+  get server(): string {
+    return this.credentials.access.cluster.server;
+  }
+
+  /** The whole answer. Throws ClusterError, ClusterGone, or the signal's reason. */
+  async call(request: HttpRequest): Promise<HttpAnswer> {
+    using deadline = new Deadline(request.signal, CALL_TIMEOUT_MS);
+    try {
+      const response = await this.open({ ...request, signal: deadline.signal });
+      const text = await response.text();
+      return { status: response.status, headers: Object.fromEntries(response.headers), text };
+    } catch (error) {
+      request.signal.throwIfAborted();
+      if (deadline.expired) throw this.gone(`no answer within ${CALL_TIMEOUT_MS / 1000} s`, error);
+      if (error instanceof ClusterError || error instanceof ClusterGone) throw error;
+      throw this.gone(describe(error), error);
+    }
+  }
+
+  /** An answer that is read as it comes, without a time limit. Throws as `call`. */
+  async stream(request: HttpRequest): Promise<ReadableStream<Uint8Array>> {
+    try {
+      const { body } = await this.open(request);
+      if (body === null) throw new ClusterGone("the answer had no body");
+      return body;
+    } catch (error) {
+      request.signal.throwIfAborted();
+      if (error instanceof ClusterError || error instanceof ClusterGone) throw error;
+      throw this.gone(describe(error), error);
+    }
+  }
+
+  /** Refused credentials that can be had anew are tried once more: a token may just have been rotated. */
+  private async open(request: HttpRequest): Promise<Response> {
+    const response = await this.send(request);
+    if (response.status !== 401 || !this.credentials.invalidate()) return accepted(response);
+    await response.body?.cancel();
+    return accepted(await this.send(request));
+  }
+
+  private async send(request: HttpRequest): Promise<Response> {
+    const grant = await this.credentials.grant();
+    this.calls++;
+    return fetch(`${this.server}${request.path}`, {
+      method: request.method,
+      headers: headersOf(request, grant),
+      signal: request.signal,
+      redirect: "error",
+      tls: grant.tls,
+      // Its own limit ends a quiet watch after minutes.
+      timeout: false,
+      ...(request.body === undefined ? {} : { body: request.body }),
+      ...this.proxy(),
+    });
+  }
+
+  private proxy(): { proxy?: string } {
+    const { proxyUrl } = this.credentials.access.cluster;
+    return proxyUrl === null ? {} : { proxy: proxyUrl };
+  }
+
+  private gone(why: string, cause: unknown): ClusterGone {
+    return new ClusterGone(`no answer from ${this.server}: ${why}`, { cause });
+  }
+}
+
+function headersOf({ headers }: HttpRequest, grant: Grant): Headers {
+  const all = new Headers(headers);
+  for (const [name, value] of grant.headers) all.append(name, value);
+  return all;
+}
+
+async function accepted(response: Response): Promise<Response> {
+  if (response.ok) return response;
+  const text = await response.text();
+  const wait = Number(response.headers.get("retry-after") ?? "");
+  throw new ClusterError({
+    status: response.status,
+    ...refusalOf(text),
+    retryAfterMs: wait > 0 ? wait * 1000 : null,
+  });
+}
+
+/** A Status object in most cases; a proxy or a dying server answers in prose. */
+export function refusalOf(text: string): { reason: string; said: string } {
+  try {
+    const { reason, message } = JSON.parse(text) as { reason?: unknown; message?: unknown };
+    return {
+      reason: typeof reason === "string" ? reason : "",
+      said: typeof message === "string" ? message.slice(0, MOST_WORDS) : "",
+    };
+  } catch {
+    const isPage = /^\s*</.test(text);
+    return { reason: "", said: isPage ? "" : text.trim().slice(0, MOST_WORDS) };
+  }
+}
+
+const CAUSES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "the connection was refused",
+  ConnectionRefused: "the connection was refused",
+  ECONNRESET: "the connection was cut",
+  ConnectionClosed: "the connection was cut",
+  ENOTFOUND: "the host name is not known",
+  ETIMEDOUT: "the connection timed out",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is not signed by the certificate-authority of the kubeconfig",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is not signed by the certificate-authority of the kubeconfig",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    "its certificate is not signed by the certificate-authority of the kubeconfig",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    "its certificate is not signed by the certificate-authority of the kubeconfig",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host name; see tls-server-name",
+};
+
+function describe(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return CAUSES[code] ?? wordsOf(error);
+}

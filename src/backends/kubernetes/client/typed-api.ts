@@ -1,0 +1,88 @@
+/** client-node's typed API, its requests sent by our transport. */
+import {
+  AuthorizationV1Api,
+  BatchV1Api,
+  type ConfigurationOptions,
+  CoordinationV1Api,
+  CoreV1Api,
+  createConfiguration,
+  Observable,
+  type ObservableMiddleware,
+  type RequestContext,
+  ResponseContext,
+  ServerConfiguration,
+  VersionApi,
+  wrapHttpLibrary,
+} from "@kubernetes/client-node";
+import { never } from "../../../async/wait.ts";
+import type { Transport } from "./transport.ts";
+
+export interface TypedApi {
+  readonly batch: BatchV1Api;
+  readonly core: CoreV1Api;
+  readonly coordination: CoordinationV1Api;
+  readonly authorization: AuthorizationV1Api;
+  readonly version: VersionApi;
+  /** What each call is given last. */
+  options(signal: AbortSignal, payload?: Payload): ConfigurationOptions<ObservableMiddleware>;
+}
+
+/**
+ * Sent instead of what the call was given. client-node's serializer leaves out every field that it does
+ * not know, so the server could not complain about it; and it sends patches as JSON Patch.
+ */
+export interface Payload {
+  readonly body?: object;
+  readonly mergePatch?: object;
+}
+
+export function createTypedApi(transport: Transport): TypedApi {
+  const configuration = createConfiguration({
+    baseServer: new ServerConfiguration(transport.server, {}),
+    httpApi: wrapHttpLibrary({ send: (request) => send(transport, request) }),
+  });
+  return {
+    batch: new BatchV1Api(configuration),
+    core: new CoreV1Api(configuration),
+    coordination: new CoordinationV1Api(configuration),
+    authorization: new AuthorizationV1Api(configuration),
+    version: new VersionApi(configuration),
+    options: (signal, payload = {}) => ({
+      middleware: [middlewareFor(signal, payload)],
+      middlewareMergeStrategy: "append",
+    }),
+  };
+}
+
+function middlewareFor(signal: AbortSignal, { body, mergePatch }: Payload): ObservableMiddleware {
+  return {
+    pre: (context) => {
+      context.setSignal(signal);
+      const payload = body ?? mergePatch;
+      if (payload !== undefined) context.setBody(JSON.stringify(payload));
+      if (mergePatch !== undefined) context.setHeaderParam("Content-Type", "application/merge-patch+json");
+      return new Observable(Promise.resolve(context));
+    },
+    post: (context) => new Observable(Promise.resolve(context)),
+  };
+}
+
+async function send(transport: Transport, request: RequestContext): Promise<ResponseContext> {
+  const body = request.getBody();
+  const { status, headers, text } = await transport.call({
+    method: request.getHttpMethod(),
+    path: request.getUrl().slice(transport.server.length),
+    headers: request.getHeaders(),
+    signal: request.getSignal() ?? never(),
+    ...(typeof body === "string" ? { body } : {}),
+  });
+  return new ResponseContext(
+    status,
+    { ...headers },
+    {
+      text: async () => text,
+      binary: async () => Buffer.from(text),
+      stream: () => null,
+    },
+  );
+}

@@ -1,0 +1,217 @@
+/**
+ * The calls that this backend makes, each on one namespace, in the types of client-node. Whatever goes
+ * wrong is a ClusterError (the server's words) or a ClusterGone; a signal that fires rejects with its reason.
+ */
+import type { CoreV1Event, V1Job, V1Lease, V1Pod, V1Secret, VersionInfo } from "@kubernetes/client-node";
+import { isStatus } from "./client/cluster-error.ts";
+import type { TypedApi } from "./client/typed-api.ts";
+
+export interface DeleteOptions {
+  /** `Background` unless told: the object goes at once, what it owns follows. */
+  readonly propagation?: "Background" | "Foreground" | "Orphan";
+  /** The object's own unless told. */
+  readonly graceSeconds?: number;
+  /** Only this very object, not a later one of its name. */
+  readonly uid?: string;
+}
+
+export interface CreateOptions {
+  /** Everything is checked, nothing is kept. */
+  readonly dryRun?: boolean;
+}
+
+export interface LogOptions {
+  readonly limitBytes?: number;
+  readonly tailLines?: number;
+}
+
+/** What a role may or may not do in the namespace. */
+export interface AccessQuestion {
+  readonly verb: string;
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource?: string;
+}
+
+/** As JSON says it: a merge patch (RFC 7386), where null takes a field away. */
+export type MergePatch = Readonly<Record<string, unknown>>;
+
+export interface ClusterOptions {
+  readonly api: TypedApi;
+  readonly namespace: string;
+  /** For the operator: the server's address. */
+  readonly server: string;
+  /** For the operator: where the access came from, as `kubeconfig "/path" (context "x")`. */
+  readonly origin: string;
+}
+
+export class Cluster {
+  readonly namespace: string;
+  readonly server: string;
+  readonly origin: string;
+  private readonly api: TypedApi;
+
+  constructor({ api, namespace, server, origin }: ClusterOptions) {
+    this.api = api;
+    this.namespace = namespace;
+    this.server = server;
+    this.origin = origin;
+  }
+
+  serverVersion(signal: AbortSignal): Promise<VersionInfo> {
+    return this.api.version.getCode(this.api.options(signal));
+  }
+
+  /** Sent as it is and checked strictly: a field that the server does not know is an error that names it. */
+  createJob(job: V1Job, signal: AbortSignal, { dryRun }: CreateOptions = {}): Promise<V1Job> {
+    const request = { namespace: this.namespace, body: {}, fieldValidation: "Strict" };
+    return this.api.batch.createNamespacedJob(
+      dryRun ? { ...request, dryRun: "All" } : request,
+      this.api.options(signal, { body: job }),
+    );
+  }
+
+  /** Null: there is none. */
+  getJob(name: string, signal: AbortSignal): Promise<V1Job | null> {
+    const { namespace } = this;
+    return nullWhenMissing(this.api.batch.readNamespacedJob({ name, namespace }, this.api.options(signal)));
+  }
+
+  /**
+   * With `metadata.resourceVersion` in it, only if nobody changed the Job since: else ClusterError 409.
+   * Null: there is none.
+   */
+  patchJob(name: string, patch: MergePatch, signal: AbortSignal): Promise<V1Job | null> {
+    const { namespace } = this;
+    const options = this.api.options(signal, { mergePatch: patch });
+    return nullWhenMissing(this.api.batch.patchNamespacedJob({ name, namespace, body: {} }, options));
+  }
+
+  /** False: there was none. */
+  async deleteJob(name: string, signal: AbortSignal, options: DeleteOptions = {}): Promise<boolean> {
+    const body = { propagationPolicy: options.propagation ?? "Background", ...deletion(options) };
+    const { namespace } = this;
+    const call = this.api.batch.deleteNamespacedJob({ name, namespace, body }, this.api.options(signal));
+    return (await nullWhenMissing(call)) !== null;
+  }
+
+  async listJobs(labelSelector: string, signal: AbortSignal): Promise<readonly V1Job[]> {
+    const { namespace } = this;
+    const list = await this.api.batch.listNamespacedJob(
+      { namespace, labelSelector },
+      this.api.options(signal),
+    );
+    return list.items;
+  }
+
+  async listPods(labelSelector: string, signal: AbortSignal): Promise<readonly V1Pod[]> {
+    const { namespace } = this;
+    const list = await this.api.core.listNamespacedPod(
+      { namespace, labelSelector },
+      this.api.options(signal),
+    );
+    return list.items;
+  }
+
+  /** False: there was none. */
+  async deletePod(name: string, signal: AbortSignal, options: DeleteOptions = {}): Promise<boolean> {
+    const { namespace } = this;
+    const request = { name, namespace, body: deletion(options) };
+    const call = this.api.core.deleteNamespacedPod(request, this.api.options(signal));
+    return (await nullWhenMissing(call)) !== null;
+  }
+
+  podLog(pod: string, container: string, signal: AbortSignal, options: LogOptions = {}): Promise<string> {
+    const request = { name: pod, namespace: this.namespace, container, ...options };
+    return this.api.core.readNamespacedPodLog(request, this.api.options(signal));
+  }
+
+  /** E.g. `involvedObject.uid=…`. */
+  async listEvents(fieldSelector: string, signal: AbortSignal): Promise<readonly CoreV1Event[]> {
+    const { namespace } = this;
+    const list = await this.api.core.listNamespacedEvent(
+      { namespace, fieldSelector },
+      this.api.options(signal),
+    );
+    return list.items;
+  }
+
+  async createSecret(secret: V1Secret, signal: AbortSignal): Promise<void> {
+    const request = { namespace: this.namespace, body: {} };
+    await this.api.core.createNamespacedSecret(request, this.api.options(signal, { body: secret }));
+  }
+
+  /** False: there is none. */
+  async patchSecret(name: string, patch: MergePatch, signal: AbortSignal): Promise<boolean> {
+    const { namespace } = this;
+    const options = this.api.options(signal, { mergePatch: patch });
+    const call = this.api.core.patchNamespacedSecret({ name, namespace, body: {} }, options);
+    return (await nullWhenMissing(call)) !== null;
+  }
+
+  /** False: there was none. */
+  async deleteSecret(name: string, signal: AbortSignal): Promise<boolean> {
+    const { namespace } = this;
+    const call = this.api.core.deleteNamespacedSecret({ name, namespace }, this.api.options(signal));
+    return (await nullWhenMissing(call)) !== null;
+  }
+
+  createLease(lease: V1Lease, signal: AbortSignal): Promise<V1Lease> {
+    const request = { namespace: this.namespace, body: {} };
+    return this.api.coordination.createNamespacedLease(request, this.api.options(signal, { body: lease }));
+  }
+
+  /** As patchJob: conditional with a resourceVersion; null when there is none. */
+  patchLease(name: string, patch: MergePatch, signal: AbortSignal): Promise<V1Lease | null> {
+    const { namespace } = this;
+    const options = this.api.options(signal, { mergePatch: patch });
+    return nullWhenMissing(
+      this.api.coordination.patchNamespacedLease({ name, namespace, body: {} }, options),
+    );
+  }
+
+  async listLeases(labelSelector: string, signal: AbortSignal): Promise<readonly V1Lease[]> {
+    const { namespace } = this;
+    const list = await this.api.coordination.listNamespacedLease(
+      { namespace, labelSelector },
+      this.api.options(signal),
+    );
+    return list.items;
+  }
+
+  /** False: there was none. */
+  async deleteLease(name: string, signal: AbortSignal): Promise<boolean> {
+    const { namespace } = this;
+    const call = this.api.coordination.deleteNamespacedLease({ name, namespace }, this.api.options(signal));
+    return (await nullWhenMissing(call)) !== null;
+  }
+
+  /** Asks the server itself; every authenticated user may ask. */
+  async can({ verb, group, resource, subresource }: AccessQuestion, signal: AbortSignal): Promise<boolean> {
+    const { namespace } = this;
+    const resourceAttributes = { namespace, verb, group, resource, ...(subresource ? { subresource } : {}) };
+    const body = { apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectAccessReview" };
+    const review = await this.api.authorization.createSelfSubjectAccessReview(
+      { body: { spec: {} } },
+      this.api.options(signal, { body: { ...body, spec: { resourceAttributes } } }),
+    );
+    return review.status?.allowed === true;
+  }
+}
+
+function deletion({ graceSeconds, uid }: DeleteOptions) {
+  return {
+    ...(graceSeconds === undefined ? {} : { gracePeriodSeconds: graceSeconds }),
+    ...(uid === undefined ? {} : { preconditions: { uid } }),
+  };
+}
+
+async function nullWhenMissing<T>(call: Promise<T>): Promise<T | null> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isStatus(error, 404)) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,86 @@
+/** Builds the Kubernetes backend, or says at start why it cannot run anything here. */
+import type { KubernetesSettings } from "../../config/settings.ts";
+import type { Logger } from "../../logging/logger.ts";
+import { wordsOf } from "../../logging/words-of.ts";
+import { BackendUnusable } from "../../task/backend.ts";
+import { Credentials } from "./access/credentials.ts";
+import { findAccess } from "./access/find-access.ts";
+import { Transport } from "./client/transport.ts";
+import { createTypedApi } from "./client/typed-api.ts";
+import { Cluster } from "./cluster.ts";
+import { labelValueOf, workerHashOf } from "./job/labels.ts";
+import { KubernetesBackend } from "./kubernetes.ts";
+import { WorkerLease } from "./ownership/lease.ts";
+import { openJobsOf, podsOf } from "./ownership/marks.ts";
+import { Ownership } from "./ownership/ownership.ts";
+import { runPreflight } from "./preflight/preflight.ts";
+import { Observatory } from "./watch/observatory.ts";
+
+export interface KubernetesDependencies {
+  readonly workerId: string;
+  readonly instanceId: string;
+  readonly cleanup: boolean;
+  readonly workerEnvironment: Readonly<Record<string, string>>;
+  readonly log: Logger;
+  /** Fires when the daemon is asked to stop while it starts. */
+  readonly signal: AbortSignal;
+}
+
+/** Throws BackendUnusable with what was tried, the cluster's words and what to do. */
+export async function createKubernetesBackend(
+  settings: KubernetesSettings,
+  { workerId, instanceId, cleanup, workerEnvironment, log, signal }: KubernetesDependencies,
+): Promise<KubernetesBackend> {
+  const environment = withoutSecrets(workerEnvironment);
+  const access = findAccess({ kubeconfig: settings.kubeconfig, environment });
+  const transport = new Transport(new Credentials(access, environment));
+  const cluster = new Cluster({
+    api: createTypedApi(transport),
+    namespace: settings.namespace,
+    server: transport.server,
+    origin: access.origin,
+  });
+  const { envSecrets, leases } = await runPreflight(cluster, settings, { workerId, instanceId, signal, log });
+  const workerHash = workerHashOf(workerId);
+  const instance = labelValueOf(instanceId);
+  const lease = leases ? new WorkerLease({ cluster, workerHash, instance, log }) : null;
+  await acquire(lease, signal);
+  const observatory = new Observatory({
+    transport,
+    namespace: settings.namespace,
+    jobSelector: openJobsOf(workerHash),
+    podSelector: podsOf(workerHash),
+    log,
+  });
+  const { store } = observatory;
+  const ownership = new Ownership({ cluster, store, workerHash, lease, instance, log });
+  return new KubernetesBackend({
+    settings,
+    workerId,
+    instanceId,
+    cleanup,
+    cluster,
+    observatory,
+    ownership,
+    envSecrets,
+    log,
+  });
+}
+
+async function acquire(lease: WorkerLease | null, signal: AbortSignal): Promise<void> {
+  try {
+    await lease?.acquire(signal);
+  } catch (error) {
+    throw new BackendUnusable(
+      `Cannot create the Lease "${lease?.name}" by which other workers see that this one lives: ${wordsOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** What a credential plugin inherits: it has no business with the control plane's key. */
+function withoutSecrets(environment: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !/^(?:WARP_API_KEY|BUN_)/.test(name)),
+  );
+}

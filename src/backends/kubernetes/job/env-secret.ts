@@ -1,0 +1,34 @@
+/**
+ * The Secret that holds a task's environment. It is created right after its Job and owned by it, so that
+ * nothing is left behind however the worker ends; the pod waits for it.
+ */
+import type { V1Job, V1Secret } from "@kubernetes/client-node";
+import type { TaskSpec } from "../../../task/prepare.ts";
+import { secretVariables } from "./variables.ts";
+
+export function envSecretNameOf(jobName: string): string {
+  return `${jobName}-env`;
+}
+
+/** `job` as the API server answered it: its uid makes it the owner. */
+export function buildEnvSecret(input: { readonly task: TaskSpec; readonly job: V1Job }): V1Secret {
+  const { name = "", namespace, uid = "", labels } = input.job.metadata ?? {};
+  return {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: {
+      name: envSecretNameOf(name),
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(labels === undefined ? {} : { labels }),
+      ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", name, uid, blockOwnerDeletion: false }],
+    },
+    type: "Opaque",
+    // Nobody changes it, so the kubelet need not watch it.
+    immutable: true,
+    data: Object.fromEntries(secretVariables(input.task).map(({ key, value }) => [key, base64(value)])),
+  };
+}
+
+function base64(text: string): string {
+  return Buffer.from(text, "utf8").toString("base64");
+}

@@ -1,0 +1,282 @@
+/**
+ * Kubernetes: each task is a Job. It lives in the cluster and not in this process, so a stop or a crash
+ * of the worker leaves it alone; the next worker, or another one of the same id, waits for it.
+ */
+import type { V1Job } from "@kubernetes/client-node";
+import { within } from "../../async/wait.ts";
+import type { KubernetesSettings } from "../../config/settings.ts";
+import type { Logger } from "../../logging/logger.ts";
+import { createRedactor, type Redact } from "../../logging/redact.ts";
+import {
+  type Adoption,
+  type Backend,
+  type Completion,
+  type Handle,
+  type Orphan,
+  type RunContext,
+  TaskFailure,
+  type TaskRef,
+  TaskStopped,
+} from "../../task/backend.ts";
+import type { TaskSpec } from "../../task/prepare.ts";
+import type { Cluster } from "./cluster.ts";
+import { envSecretNameOf } from "./job/env-secret.ts";
+import { buildJob } from "./job/job.ts";
+import { jobNameOf } from "./job/name.ts";
+import { mark } from "./ownership/marks.ts";
+import type { Ownership } from "./ownership/ownership.ts";
+import { type CreateContext, createEnvSecret, createJob } from "./run/create-job.ts";
+import { logFailure } from "./run/failure-log.ts";
+import { followJob, type JobEnd } from "./run/follow-job.ts";
+import { type JobHandle, readHandle, type StoppedBy, writeHandle } from "./run/handle.ts";
+import { type Retiree, Retirement } from "./run/retirement.ts";
+import { stopJob } from "./run/stop-job.ts";
+import { isFinished } from "./verdict/job-condition.ts";
+import type { Observatory } from "./watch/observatory.ts";
+
+export interface KubernetesOptions {
+  readonly settings: KubernetesSettings;
+  readonly workerId: string;
+  readonly instanceId: string;
+  readonly cleanup: boolean;
+  readonly cluster: Cluster;
+  readonly observatory: Observatory;
+  readonly ownership: Ownership;
+  /** Whether the tasks' environment goes into Secrets. */
+  readonly envSecrets: boolean;
+  readonly log: Logger;
+}
+
+const SAFE_TO_RETRY = "it is safe to retry";
+/** For Jobs that are being created when the worker stops: without it, one would be there that nobody noted. */
+const LAST_CREATE_MS = 5_000;
+
+export class KubernetesBackend implements Backend {
+  readonly kind = "kubernetes";
+  readonly outlivesWorker = true;
+  private readonly options: KubernetesOptions;
+  private readonly retirement: Retirement;
+  /** By execution, what becomes of its Job once its result is safe. */
+  private readonly fates = new Map<string, Retiree>();
+  private readonly creating = new Set<Promise<unknown>>();
+
+  constructor(options: KubernetesOptions) {
+    this.options = options;
+    this.retirement = new Retirement(options.cluster, options.log);
+  }
+
+  async run(task: TaskSpec, context: RunContext): Promise<Completion> {
+    const ref = refOf(task);
+    // From before it is there: even what ends and goes in the same moment is seen.
+    using _ = this.options.observatory.follow(jobNameOf(ref.taskId, ref.executionId));
+    const created = this.create(task, ref, context);
+    this.creating.add(created);
+    const handle = await context.step("create", () => created).finally(() => this.creating.delete(created));
+    const redact = createRedactor(Object.values(task.environment));
+    return context.step("run", () => this.follow(ref, handle, context, redact));
+  }
+
+  async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+    const handle = readHandle(saved);
+    if (handle === null) {
+      throw new TaskFailure(
+        "unknown",
+        `the worker was killed before it had started the task; ${SAFE_TO_RETRY}`,
+      );
+    }
+    const found = await this.options.ownership.reclaim(handle, context);
+    if (found === "taken") return "handed-off";
+    if (handle.stopping !== null) return this.stop(ref, found ?? handle, handle.stopping, context);
+    if (found === null) throw missingAtResume(handle);
+    if (!found.ready) {
+      this.decide(ref, found, "delete");
+      throw new TaskFailure("unknown", `the worker was killed while it prepared the task; ${SAFE_TO_RETRY}`);
+    }
+    return context.step("run", () => this.follow(ref, found, context, (text) => text));
+  }
+
+  forget(ref: TaskRef): void {
+    const fate = this.fates.get(keyOf(ref));
+    this.fates.delete(keyOf(ref));
+    if (fate !== undefined) this.retirement.add(fate);
+  }
+
+  findOrphans(adopt: (orphan: Orphan) => Adoption, signal: AbortSignal): Promise<void> {
+    return this.options.ownership.findOrphans(adopt, (job) => this.retireReported(job), signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { ownership, observatory } = this.options;
+    await within(Promise.allSettled(this.creating), LAST_CREATE_MS, null);
+    await this.retirement[Symbol.asyncDispose]();
+    await ownership[Symbol.asyncDispose]();
+    await observatory[Symbol.asyncDispose]();
+  }
+
+  private async create(task: TaskSpec, ref: TaskRef, context: RunContext): Promise<JobHandle> {
+    const { settings, workerId, instanceId, cluster, ownership, envSecrets, observatory } = this.options;
+    const bare = buildJob({ task, settings, workerId, instanceId, envSecretName: null });
+    const name = bare.metadata?.name ?? "";
+    const withSecret = envSecrets && Object.keys(task.environment).length > 0;
+    const job = withSecret
+      ? buildJob({ task, settings, workerId, instanceId, envSecretName: envSecretNameOf(name) })
+      : bare;
+    const { instance } = ownership;
+    const handle: JobHandle = {
+      namespace: cluster.namespace,
+      job: name,
+      uid: null,
+      ready: !withSecret,
+      instance: instance ?? instanceId,
+      formerInstance: null,
+      stopping: null,
+    };
+    context.saveHandle(writeHandle(handle));
+    const createContext: CreateContext = { cluster, instance, log: context.log, signal: context.signal };
+    try {
+      const created = await createJob(mark(job, ref, instance), ref, createContext);
+      const made = { ...handle, uid: created.metadata?.uid ?? "" };
+      if (withSecret) {
+        context.saveHandle(writeHandle(made));
+        await this.addSecret(task, ref, created, made, createContext);
+      }
+      const ready = { ...made, ready: true };
+      context.saveHandle(writeHandle(ready));
+      observatory.store.jobs.put(created);
+      context.log.info("Job created", { job: name });
+      return ready;
+    } catch (error) {
+      if (context.signal.aborted) await this.stopUncertain(ref, handle, context);
+      throw error;
+    }
+  }
+
+  private async addSecret(
+    task: TaskSpec,
+    ref: TaskRef,
+    job: V1Job,
+    handle: JobHandle,
+    context: CreateContext,
+  ): Promise<void> {
+    try {
+      await createEnvSecret(task, job, context);
+    } catch (error) {
+      this.decide(ref, handle, "delete");
+      throw error;
+    }
+  }
+
+  private async follow(
+    ref: TaskRef,
+    handle: JobHandle,
+    context: RunContext,
+    redact: Redact,
+  ): Promise<Completion> {
+    const { cluster, observatory, ownership, settings } = this.options;
+    const { signal, log } = context;
+    const startedAt = performance.now();
+    const target = { name: handle.job, uid: handle.uid ?? "", instance: handle.instance };
+    let end: JobEnd;
+    try {
+      using following = observatory.follow(handle.job);
+      const { subscription } = following;
+      const { unschedulableTimeoutMs } = settings;
+      end = await followJob(target, { cluster, subscription, unschedulableTimeoutMs, signal, log });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return this.stop(ref, handle, stoppedBy(signal.reason), context);
+    }
+    switch (end.kind) {
+      case "succeeded":
+        this.decide(ref, handle, this.options.cleanup ? "delete" : "mark");
+        return "completed";
+      case "taken":
+        log.warn("another worker has taken the task's Job over, and reports it", { job: handle.job });
+        return "handed-off";
+      case "vanished":
+        if (await ownership.mayHaveBeenTaken(startedAt, signal)) return "handed-off";
+        throw failure(end.failure);
+      case "failed":
+        await logFailure(cluster, end.pods, redact, log);
+        this.decide(ref, handle, this.hasFinished(handle) ? "mark" : "end");
+        throw failure(end.failure);
+      default:
+        return end satisfies never;
+    }
+  }
+
+  /** Rejects with why it was stopped, once its pods are gone. */
+  private async stop(ref: TaskRef, handle: JobHandle, why: StoppedBy, context: RunContext): Promise<never> {
+    const { cluster, observatory, cleanup } = this.options;
+    const { hurry, log } = context;
+    // A worker that is killed from here on knows why the Job is gone.
+    context.saveHandle(writeHandle({ ...handle, stopping: why }));
+    this.decide(ref, handle, cleanup ? "delete" : "end");
+    if (handle.uid !== null)
+      await stopJob(handle.job, handle.uid, { cluster, observatory, cleanup, log, hurry });
+    throw new TaskStopped(why);
+  }
+
+  /** Stopped while it was being created: it may be there without our having been told. */
+  private async stopUncertain(ref: TaskRef, handle: JobHandle, context: RunContext): Promise<void> {
+    const found = await this.options.ownership.reclaim(handle, { ...context, signal: context.hurry });
+    if (found !== null && found !== "taken") {
+      await this.stop(ref, found, stoppedBy(context.signal.reason), context);
+    }
+  }
+
+  private decide(ref: TaskRef, { job, uid }: JobHandle, what: Retiree["what"]): void {
+    if (uid !== null) this.fates.set(keyOf(ref), { name: job, uid, what });
+  }
+
+  private hasFinished({ job }: JobHandle): boolean {
+    const known = this.options.observatory.store.job(job);
+    return known === null || isFinished(known);
+  }
+
+  /** Its result was reported by an earlier worker, which had no time left for it. */
+  private retireReported(job: V1Job): void {
+    const { name = "", uid = "" } = job.metadata ?? {};
+    const succeeded = (job.status?.succeeded ?? 0) > 0;
+    const kept = isFinished(job) ? "mark" : "end";
+    this.retirement.add({ name, uid, what: succeeded && this.options.cleanup ? "delete" : kept });
+  }
+}
+
+function missingAtResume({ job, namespace, uid }: JobHandle): TaskFailure {
+  const what = `Job "${job}" in namespace "${namespace}"`;
+  if (uid === null) {
+    return new TaskFailure(
+      "unknown",
+      `the worker was killed before it had created ${what}; ${SAFE_TO_RETRY}`,
+    );
+  }
+  return new TaskFailure(
+    "job_failed",
+    `${what} was deleted while the worker was away, so its end is not known`,
+  );
+}
+
+function failure({
+  reason,
+  message,
+  exitCode,
+}: {
+  reason: TaskFailure["reason"];
+  message: string;
+  exitCode?: number;
+}) {
+  return new TaskFailure(reason, message, exitCode === undefined ? {} : { exitCode });
+}
+
+function stoppedBy(reason: unknown): StoppedBy {
+  return reason instanceof TaskStopped && reason.why === "timeout" ? "timeout" : "cancelled";
+}
+
+function refOf({ assignment: { taskId, executionId } }: TaskSpec): TaskRef {
+  return { taskId, executionId };
+}
+
+function keyOf({ taskId, executionId }: TaskRef): string {
+  return JSON.stringify([taskId, executionId]);
+}

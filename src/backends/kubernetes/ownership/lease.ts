@@ -1,0 +1,119 @@
+/**
+ * A worker's proof that it lives: a Lease that it renews. Whoever sees one that is not renewed for its
+ * whole duration may take the worker's Jobs over, and writes its own name into the Lease first.
+ */
+import type { V1Lease } from "@kubernetes/client-node";
+import { pause } from "../../../async/wait.ts";
+import type { Logger } from "../../../logging/logger.ts";
+import { wordsOf } from "../../../logging/words-of.ts";
+import { isStatus } from "../client/cluster-error.ts";
+import type { Cluster } from "../cluster.ts";
+import { INSTANCE_LABEL, WORKER_HASH_LABEL } from "../job/labels.ts";
+
+export const LEASE_SECONDS = 40;
+export const RENEW_MS = 10_000;
+/** After a renewal that failed: three more tries fit into the duration. */
+const RETRY_MS = 3_000;
+
+export interface LeaseOptions {
+  readonly cluster: Cluster;
+  readonly workerHash: string;
+  readonly instance: string;
+  readonly log: Logger;
+}
+
+export class WorkerLease {
+  readonly name: string;
+  private readonly options: LeaseOptions;
+  private lastLostAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: LeaseOptions) {
+    this.options = options;
+    this.name = leaseNameOf(options.workerHash, options.instance);
+  }
+
+  /** Before the first Job: nobody may find one without a Lease to it. */
+  async acquire(signal: AbortSignal): Promise<void> {
+    const { cluster, workerHash, instance } = this.options;
+    const now = microTime();
+    const lease: unknown = {
+      apiVersion: "coordination.k8s.io/v1",
+      kind: "Lease",
+      metadata: {
+        name: this.name,
+        labels: { [WORKER_HASH_LABEL]: workerHash, [INSTANCE_LABEL]: instance },
+      },
+      spec: {
+        holderIdentity: instance,
+        leaseDurationSeconds: LEASE_SECONDS,
+        acquireTime: now,
+        renewTime: now,
+      },
+    };
+    try {
+      await cluster.createLease(lease as V1Lease, signal);
+    } catch (error) {
+      // A create whose answer was lost.
+      if (!isStatus(error, 409)) throw error;
+    }
+  }
+
+  /** Until the signal fires. Never rejects. */
+  async keep(signal: AbortSignal): Promise<void> {
+    let failing = false;
+    while (!signal.aborted) {
+      await pause(failing ? RETRY_MS : RENEW_MS, signal);
+      if (signal.aborted) return;
+      try {
+        await this.renew(signal);
+        failing = false;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!failing) this.options.log.warn("cannot renew the worker's Lease", this.fieldsOf(error));
+        failing = true;
+      }
+    }
+  }
+
+  /**
+   * When (by performance.now) it was last seen that another worker held this one for dead: since then
+   * a Job from before may have been taken over and finished elsewhere. Asks the server.
+   */
+  async lostSince(signal: AbortSignal): Promise<number> {
+    await this.renew(signal);
+    return this.lastLostAt;
+  }
+
+  /** At the end. With Jobs left, it says that anybody may take them at once; else it goes. */
+  async release(jobsLeft: boolean, signal: AbortSignal): Promise<void> {
+    const { cluster } = this.options;
+    if (jobsLeft) await cluster.patchLease(this.name, { spec: { holderIdentity: "" } }, signal);
+    else await cluster.deleteLease(this.name, signal);
+  }
+
+  private async renew(signal: AbortSignal): Promise<void> {
+    const { cluster, instance, log } = this.options;
+    const lease = await cluster.patchLease(this.name, { spec: { renewTime: microTime() } }, signal);
+    const holder = lease?.spec?.holderIdentity ?? null;
+    if (holder === instance) return;
+    this.lastLostAt = performance.now();
+    log.warn("another worker took this one for dead, because its Lease was not renewed in time", {
+      lease: this.name,
+    });
+    if (lease === null) await this.acquire(signal);
+    else await cluster.patchLease(this.name, { spec: { holderIdentity: instance } }, signal);
+  }
+
+  private fieldsOf(error: unknown) {
+    return { lease: this.name, why: wordsOf(error) };
+  }
+}
+
+export function leaseNameOf(workerHash: string, instance: string): string {
+  return `oz-worker-${workerHash}-${instance.slice(0, 8)}`;
+}
+
+/** As the API wants its MicroTime: with six digits of a second. */
+export function microTime(date = new Date()): string {
+  return date.toISOString().replace(/(\.\d{3})Z$/, "$1000Z");
+}

@@ -1,0 +1,56 @@
+/** How a Job tells whose it is and which execution it runs, exactly; its readable labels are lossy. */
+import type { V1Job } from "@kubernetes/client-node";
+import type { TaskRef } from "../../../task/backend.ts";
+import { INSTANCE_LABEL, WORKER_HASH_LABEL } from "../job/labels.ts";
+
+const TASK_ID_ANNOTATION = "oz-agent-worker/task-id";
+const EXECUTION_ID_ANNOTATION = "oz-agent-worker/execution-id";
+/** On a Job whose result is in a journal: nobody takes it over, and no watch shows it. */
+const ENDED_LABEL = "oz-ended";
+
+/** `instance` null: no worker can prove that it lives, so no other may take the Job over. */
+export function mark(job: V1Job, { taskId, executionId }: TaskRef, instance: string | null): V1Job {
+  const labels = { ...job.metadata?.labels };
+  if (instance === null) delete labels[INSTANCE_LABEL];
+  else labels[INSTANCE_LABEL] = instance;
+  const annotations = {
+    ...job.metadata?.annotations,
+    [TASK_ID_ANNOTATION]: taskId,
+    [EXECUTION_ID_ANNOTATION]: executionId,
+  };
+  return { ...job, metadata: { ...job.metadata, labels, annotations } };
+}
+
+/** Null for a Job that this program did not make. */
+export function executionOf({ metadata }: V1Job): TaskRef | null {
+  const taskId = metadata?.annotations?.[TASK_ID_ANNOTATION];
+  const executionId = metadata?.annotations?.[EXECUTION_ID_ANNOTATION];
+  return taskId === undefined || executionId === undefined ? null : { taskId, executionId };
+}
+
+/** Null: nobody's that can be told from others. */
+export function instanceOf({ metadata }: V1Job): string | null {
+  return metadata?.labels?.[INSTANCE_LABEL] ?? null;
+}
+
+export function isEnded({ metadata }: V1Job): boolean {
+  return metadata?.labels?.[ENDED_LABEL] !== undefined;
+}
+
+/** A merge patch that holds only if nobody changed the Job since it was seen like this. */
+export function claimPatch({ metadata }: V1Job, instance: string) {
+  const { uid, resourceVersion } = metadata ?? {};
+  return { metadata: { uid, resourceVersion, labels: { [INSTANCE_LABEL]: instance } } };
+}
+
+export function endedPatch(uid: string) {
+  return { metadata: { uid, labels: { [ENDED_LABEL]: "true" } } };
+}
+
+export function openJobsOf(workerHash: string): string {
+  return `${WORKER_HASH_LABEL}=${workerHash},!${ENDED_LABEL}`;
+}
+
+export function podsOf(workerHash: string): string {
+  return `${WORKER_HASH_LABEL}=${workerHash}`;
+}

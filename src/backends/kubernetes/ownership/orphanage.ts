@@ -1,0 +1,152 @@
+/**
+ * Finds the Jobs of dead workers of this worker id and takes them over, each by one worker: a
+ * conditional patch of the Job's label decides. Looks at start, and every few seconds as long as other
+ * workers' Jobs are there.
+ */
+import type { V1Job } from "@kubernetes/client-node";
+import { pause } from "../../../async/wait.ts";
+import type { Logger } from "../../../logging/logger.ts";
+import { wordsOf } from "../../../logging/words-of.ts";
+import type { Adoption, Orphan } from "../../../task/backend.ts";
+import { isStatus } from "../client/cluster-error.ts";
+import type { Cluster } from "../cluster.ts";
+import { WORKER_HASH_LABEL } from "../job/labels.ts";
+import { writeHandle } from "../run/handle.ts";
+import { leaseNameOf, microTime, RENEW_MS } from "./lease.ts";
+import { claimPatch, executionOf, instanceOf, isEnded } from "./marks.ts";
+import { VitalSigns } from "./vital-signs.ts";
+
+export interface OrphanageOptions {
+  readonly cluster: Cluster;
+  readonly workerHash: string;
+  readonly instance: string;
+  /** All of this worker id, ours among them; as the watch shows them. */
+  readonly jobs: () => readonly V1Job[];
+  readonly adopt: (orphan: Orphan) => Adoption;
+  /** The result of this Job was reported before: it may go. */
+  readonly onEnded: (job: V1Job) => void;
+  readonly log: Logger;
+}
+
+/** Looked at without other workers' Jobs too, for Leases that nobody needs any more. */
+const QUIET_LOOKS = 60;
+/** The Lease of a worker taken for dead is kept so long: if it lives after all, it learns of it there. */
+const KEEP_LEASE_MS = 3_600_000;
+const CLAIM_TRIES = 3;
+
+export class Orphanage {
+  private readonly options: OrphanageOptions;
+  private readonly signs = new VitalSigns();
+
+  constructor(options: OrphanageOptions) {
+    this.options = options;
+  }
+
+  /** Until the signal fires. Never rejects. */
+  async watch(signal: AbortSignal): Promise<void> {
+    let failing = false;
+    for (let look = 0; !signal.aborted; look++) {
+      try {
+        const others = this.others();
+        if (others.size > 0 || look % QUIET_LOOKS === 0) await this.look(others, signal);
+        failing = false;
+      } catch (error) {
+        if (signal.aborted) return;
+        const why = wordsOf(error);
+        if (!failing) this.options.log.warn("cannot look for Jobs of dead workers; trying again", { why });
+        failing = true;
+      }
+      await pause(RENEW_MS, signal);
+    }
+  }
+
+  /** By instance, what other workers run or ran. */
+  private others(): ReadonlyMap<string, readonly V1Job[]> {
+    const { jobs, instance } = this.options;
+    const foreign = jobs().filter((job) => {
+      const owner = instanceOf(job);
+      return owner !== null && owner !== instance && !isEnded(job) && executionOf(job) !== null;
+    });
+    return Map.groupBy(foreign, (job) => instanceOf(job) ?? "");
+  }
+
+  private async look(others: ReadonlyMap<string, readonly V1Job[]>, signal: AbortSignal): Promise<void> {
+    const { cluster, workerHash, instance } = this.options;
+    const leases = await cluster.listLeases(`${WORKER_HASH_LABEL}=${workerHash}`, signal);
+    this.signs.observe(leases, new Set(others.keys()), performance.now());
+    for (const [dead, jobs] of others) {
+      if (!this.signs.isDead(dead, performance.now())) continue;
+      if (!(await this.succeed(dead, signal))) continue;
+      for (const job of jobs) await this.claim(job, dead, signal);
+    }
+    for (const other of this.signs.known()) {
+      if (other !== instance && !others.has(other)) await this.sweep(other, signal);
+    }
+  }
+
+  /** True: the dead worker's Lease says now that this one succeeds it, or there is none. */
+  private async succeed(dead: string, signal: AbortSignal): Promise<boolean> {
+    const { cluster, instance, workerHash } = this.options;
+    const lease = this.signs.leaseOf(dead);
+    if (lease === null) return true;
+    const { name = leaseNameOf(workerHash, dead), resourceVersion } = lease.metadata ?? {};
+    const spec = { holderIdentity: instance, renewTime: microTime() };
+    try {
+      return (await cluster.patchLease(name, { metadata: { resourceVersion }, spec }, signal)) !== null;
+    } catch (error) {
+      // It was renewed this very moment, or another worker was quicker.
+      if (isStatus(error, 409)) return false;
+      throw error;
+    }
+  }
+
+  private async claim(seen: V1Job, dead: string, signal: AbortSignal): Promise<void> {
+    const { cluster, instance } = this.options;
+    const name = seen.metadata?.name ?? "";
+    let job: V1Job | null = seen;
+    for (let tries = 0; tries < CLAIM_TRIES && job !== null && instanceOf(job) === dead; tries++) {
+      try {
+        const claimed = await cluster.patchJob(name, claimPatch(job, instance), signal);
+        if (claimed !== null) this.hand(claimed);
+        return;
+      } catch (error) {
+        if (!isStatus(error, 409)) throw error;
+        // Its status changed in between, or its owner did.
+        job = await cluster.getJob(name, signal);
+      }
+    }
+  }
+
+  private hand(job: V1Job): void {
+    const { cluster, instance, adopt, onEnded, log } = this.options;
+    const execution = executionOf(job);
+    if (execution === null) return;
+    const { name = "", uid = "", creationTimestamp } = job.metadata ?? {};
+    const handle = writeHandle({
+      namespace: cluster.namespace,
+      job: name,
+      uid,
+      // Not known: if its Secret is missing, its pod will say so.
+      ready: true,
+      instance,
+      formerInstance: null,
+      stopping: null,
+    });
+    const claimedAt = creationTimestamp?.getTime() ?? Date.now();
+    const adoption = adopt({ ...execution, handle, claimedAt });
+    log.info("Job of a dead worker taken over", { job: name, taskId: execution.taskId, adoption });
+    if (adoption === "ended") onEnded(job);
+  }
+
+  /** A dead worker's Lease without Jobs goes: at once when it was released, else after a long while. */
+  private async sweep(instance: string, signal: AbortSignal): Promise<void> {
+    const { cluster } = this.options;
+    const lease = this.signs.leaseOf(instance);
+    if (lease === null || !this.signs.isDead(instance, performance.now())) return;
+    const released = !lease.spec?.holderIdentity;
+    // Two clocks, but an hour apart.
+    const age = Date.now() - (lease.spec?.renewTime?.getTime() ?? 0);
+    if (!released && age < KEEP_LEASE_MS) return;
+    await cluster.deleteLease(lease.metadata?.name ?? "", signal);
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Whose a Job is. This worker shows by its Lease that it lives, takes up the Jobs of its own journal
+ * and those of dead workers, and notices when another has taken one of its own.
+ */
+import type { V1Job } from "@kubernetes/client-node";
+import { Backoff } from "../../../async/backoff.ts";
+import { pause } from "../../../async/wait.ts";
+import type { Logger } from "../../../logging/logger.ts";
+import { wordsOf } from "../../../logging/words-of.ts";
+import type { Adoption, Orphan, RunContext } from "../../../task/backend.ts";
+import { isPassing, isStatus } from "../client/cluster-error.ts";
+import type { Cluster } from "../cluster.ts";
+import { type JobHandle, writeHandle } from "../run/handle.ts";
+import type { JobStore } from "../watch/job-store.ts";
+import type { WorkerLease } from "./lease.ts";
+import { claimPatch, instanceOf, isEnded } from "./marks.ts";
+import { Orphanage } from "./orphanage.ts";
+
+export interface OwnershipOptions {
+  readonly cluster: Cluster;
+  readonly store: JobStore;
+  readonly workerHash: string;
+  /** Already acquired; null: the role does not allow Leases. */
+  readonly lease: WorkerLease | null;
+  /** The value of this worker's `oz-instance`. */
+  readonly instance: string;
+  readonly log: Logger;
+}
+
+type ReclaimContext = Pick<RunContext, "signal" | "log" | "saveHandle">;
+
+const BACKOFF = { firstMs: 250, lastMs: 15_000 } as const;
+const RELEASE_MS = 3_000;
+
+export class Ownership implements AsyncDisposable {
+  private readonly options: OwnershipOptions;
+  private readonly stop = new AbortController();
+  private readonly kept: Promise<void>;
+
+  constructor(options: OwnershipOptions) {
+    this.options = options;
+    this.kept = options.lease?.keep(this.stop.signal) ?? Promise.resolve();
+  }
+
+  /** Null: this worker cannot prove that it lives, so its Jobs carry no instance. */
+  get instance(): string | null {
+    return this.options.lease === null ? null : this.options.instance;
+  }
+
+  /**
+   * The Job of a handle made this worker's, with what the server knows of it. Null: there is none;
+   * `taken`: it is another worker's. Rejects with the signal's reason.
+   */
+  async reclaim(handle: JobHandle, context: ReclaimContext): Promise<JobHandle | "taken" | null> {
+    const { cluster, store } = this.options;
+    const { signal, log } = context;
+    const backoff = new Backoff(BACKOFF);
+    for (;;) {
+      try {
+        signal.throwIfAborted();
+        const job = await cluster.getJob(handle.job, signal);
+        if (job === null || (handle.uid !== null && job.metadata?.uid !== handle.uid)) return null;
+        const claimed = await this.claim(job, handle, context);
+        if (claimed !== null) store.jobs.put(claimed.job);
+        return claimed?.handle ?? "taken";
+      } catch (error) {
+        signal.throwIfAborted();
+        // Its status changed since it was read.
+        if (isStatus(error, 409)) continue;
+        if (!isPassing(error)) throw error;
+        log.debug("cannot read the Job of a task; trying again", { why: wordsOf(error) });
+        await pause(backoff.next(), signal);
+      }
+    }
+  }
+
+  /** Whether another worker may have had a Job since then (by performance.now), finished and deleted it. */
+  async mayHaveBeenTaken(sinceMs: number, signal: AbortSignal): Promise<boolean> {
+    try {
+      const lostAt = await this.options.lease?.lostSince(signal);
+      return lostAt !== undefined && lostAt > sinceMs;
+    } catch (error) {
+      this.options.log.debug("cannot read the worker's Lease", { why: wordsOf(error) });
+      return false;
+    }
+  }
+
+  /** Until the signal fires. Never rejects. */
+  async findOrphans(
+    adopt: (orphan: Orphan) => Adoption,
+    onEnded: (job: V1Job) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { cluster, store, workerHash, instance, lease, log } = this.options;
+    if (lease === null) return;
+    const jobs = () => store.allJobs();
+    const orphanage = new Orphanage({ cluster, workerHash, instance, jobs, adopt, onEnded, log });
+    await orphanage.watch(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { lease, store, instance, log } = this.options;
+    this.stop.abort();
+    await this.kept;
+    if (lease === null) return;
+    const left = store.allJobs().some((job) => instanceOf(job) === instance && !isEnded(job));
+    try {
+      await lease.release(left, AbortSignal.timeout(RELEASE_MS));
+    } catch (error) {
+      log.warn("cannot release the worker's Lease; it runs out by itself", { why: wordsOf(error) });
+    }
+  }
+
+  /** Null: it is another worker's. */
+  private async claim(
+    job: V1Job,
+    handle: JobHandle,
+    { signal, saveHandle }: ReclaimContext,
+  ): Promise<{ readonly job: V1Job; readonly handle: JobHandle } | null> {
+    const { cluster } = this.options;
+    const { instance } = this;
+    const owner = instanceOf(job);
+    const known = { ...handle, uid: job.metadata?.uid ?? "", instance: owner ?? handle.instance };
+    if (owner === null || owner === instance) return { job, handle: known };
+    if (owner !== handle.instance && owner !== handle.formerInstance) return null;
+    if (instance === null) return { job, handle: known };
+    const ours = { ...known, instance, formerInstance: owner };
+    saveHandle(writeHandle(ours));
+    const patched = await cluster.patchJob(handle.job, claimPatch(job, instance), signal);
+    return patched === null ? null : { job: patched, handle: ours };
+  }
+}

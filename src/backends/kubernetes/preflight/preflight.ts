@@ -1,0 +1,180 @@
+/** Tries out at start what every task will need, so that the operator learns of what is missing there. */
+import type { V1Job } from "@kubernetes/client-node";
+import type { KubernetesSettings } from "../../../config/settings.ts";
+import type { Logger } from "../../../logging/logger.ts";
+import { wordsOf } from "../../../logging/words-of.ts";
+import { BackendUnusable } from "../../../task/backend.ts";
+import { ClusterError } from "../client/cluster-error.ts";
+import type { Cluster } from "../cluster.ts";
+import { readPodTemplate } from "../job/pod-template.ts";
+import { type ConfigPlace, configPlaceOf, preflightPlaceOf } from "./config-place.ts";
+import { buildPreflightJob } from "./preflight-job.ts";
+import { findMissingRights, type MissingRights } from "./rights.ts";
+import { buildSampleJob } from "./sample-job.ts";
+import { TRIAL_LIMITS, tryJob } from "./try-job.ts";
+
+export interface PreflightContext {
+  readonly workerId: string;
+  readonly instanceId: string;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/** What the preflight learned that the tasks go by. */
+export interface PreflightResult {
+  /** Whether the tasks' environment goes into Secrets: `task_env_secret`, and for auto what the role allows. */
+  readonly envSecrets: boolean;
+  /** Whether the role allows Leases and to patch Jobs; else only the own journal's Jobs are resumed. */
+  readonly leases: boolean;
+}
+
+/** Throws BackendUnusable with what was tried, the cluster's words and what to do; or the signal's reason. */
+export async function runPreflight(
+  cluster: Cluster,
+  settings: KubernetesSettings,
+  context: PreflightContext,
+): Promise<PreflightResult> {
+  const { signal, log } = context;
+  await reach(cluster, signal);
+  const missing = await tried(cluster, signal, "ask what the role allows", () =>
+    findMissingRights(cluster, signal),
+  );
+  const result = judgeRights(missing, cluster, settings, log);
+  await dryRun(cluster, settings, { ...context, envSecrets: result.envSecrets });
+  await tried(cluster, signal, "run the preflight Job", () => trial(cluster, settings, context));
+  log.debug("the cluster passed the preflight", { namespace: cluster.namespace });
+  return result;
+}
+
+async function trial(
+  cluster: Cluster,
+  settings: KubernetesSettings,
+  { workerId, signal }: PreflightContext,
+): Promise<void> {
+  const { unschedulableTimeoutMs, useImageVolumes: toTheEnd } = settings;
+  const job = buildPreflightJob({ settings, workerId, nanoseconds: nanosecondsNow() });
+  try {
+    await tryJob(cluster, job, { toTheEnd, unschedulableTimeoutMs, limits: TRIAL_LIMITS, signal });
+  } catch (error) {
+    throw isMalformed(error) ? notAccepted(preflightPlaceOf(error.message, settings), error) : error;
+  }
+}
+
+async function reach(cluster: Cluster, signal: AbortSignal): Promise<void> {
+  try {
+    await cluster.serverVersion(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    const { server, origin } = cluster;
+    // Somebody answered, and told apart who may ask for the version: that is all that is asked here.
+    if (error instanceof ClusterError && error.status === 403) return;
+    if (error instanceof ClusterError && error.status === 401) {
+      throw new BackendUnusable(
+        `The cluster at ${server} does not know the worker (${wordsOf(error)}); renew the credentials of ${origin}`,
+        { cause: error },
+      );
+    }
+    throw new BackendUnusable(
+      `Cannot reach the cluster at ${server} (${origin}): ${wordsOf(error)}; check the address, the network and backend.kubernetes.kubeconfig`,
+      { cause: error },
+    );
+  }
+}
+
+function judgeRights(
+  { needed, forTakingOver, forSecrets }: MissingRights,
+  cluster: Cluster,
+  { taskEnvSecret }: KubernetesSettings,
+  log: Logger,
+): PreflightResult {
+  const missing = [...needed, ...(taskEnvSecret === "always" ? forSecrets : [])];
+  if (missing.length > 0) {
+    throw new BackendUnusable(
+      `The worker's role does not allow enough in namespace "${cluster.namespace}"; grant (RBAC): ${missing.join("; ")}`,
+    );
+  }
+  const { namespace } = cluster;
+  if (forTakingOver.length > 0) {
+    log.warn("the role does not allow to take over the Jobs of dead workers: only own ones are resumed", {
+      namespace,
+      grant: forTakingOver.join("; "),
+    });
+  }
+  const envSecrets = taskEnvSecret !== "never" && forSecrets.length === 0;
+  if (taskEnvSecret === "auto" && !envSecrets) {
+    log.warn("the role does not allow to create Secrets: the tasks' variables stand readable in their Jobs", {
+      namespace,
+      grant: forSecrets.join("; "),
+    });
+  }
+  return { envSecrets, leases: forTakingOver.length === 0 };
+}
+
+/** The API server itself checks the pod template, so that it is never behind with what a PodSpec may hold. */
+async function dryRun(
+  cluster: Cluster,
+  settings: KubernetesSettings,
+  { workerId, instanceId, envSecrets, signal, log }: PreflightContext & { readonly envSecrets: boolean },
+): Promise<void> {
+  const taskId = `preflight-${nanosecondsNow()}`;
+  const sample = buildSampleJob({ settings, workerId, instanceId, envSecrets, taskId });
+  try {
+    await cluster.createJob(sample, signal, { dryRun: true });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isMalformed(error)) {
+      throw unusable(cluster, error instanceof ClusterError ? "create Jobs" : "try a Job out", error);
+    }
+    // A webhook may refuse every dry run; the API has no code for that.
+    if (/dry[- ]?run/i.test(error.message)) {
+      log.debug("the cluster refuses dry runs: the pod template is not checked", { words: error.message });
+      return;
+    }
+    throw notAccepted(configPlaceOf(error.message, ownInitContainers(sample, settings), settings), error);
+  }
+}
+
+/** What was sent is not what the API takes, whoever sends it. */
+function isMalformed(error: unknown): error is ClusterError {
+  return error instanceof ClusterError && (error.status === 400 || error.status === 422);
+}
+
+function notAccepted({ setting, place }: ConfigPlace, error: ClusterError): BackendUnusable {
+  const where = place === null ? "" : `${place}: `;
+  return new BackendUnusable(
+    `${where}The cluster does not accept Jobs made from ${setting}: ${error.message}`,
+    {
+      cause: error,
+    },
+  );
+}
+
+function ownInitContainers(sample: V1Job, { podTemplate }: KubernetesSettings): number {
+  const all = sample.spec?.template.spec?.initContainers?.length ?? 0;
+  return all - readPodTemplate(podTemplate).initContainers.length;
+}
+
+async function tried<T>(
+  cluster: Cluster,
+  signal: AbortSignal,
+  what: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof BackendUnusable ? error : unusable(cluster, what, error);
+  }
+}
+
+function unusable({ namespace }: Cluster, what: string, error: unknown): BackendUnusable {
+  return new BackendUnusable(
+    `Cannot ${what} in namespace "${namespace}": ${wordsOf(error)}; check that the namespace exists, and its RBAC, admission policies and quotas`,
+    { cause: error },
+  );
+}
+
+function nanosecondsNow(): bigint {
+  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
+}

@@ -1,0 +1,69 @@
+/** What the worker's role has to allow in the namespace, asked verb by verb. */
+import type { AccessQuestion, Cluster } from "../cluster.ts";
+
+interface Grant {
+  readonly group: string;
+  /** With its subresource, as a role spells it. */
+  readonly resource: string;
+  readonly verbs: readonly string[];
+}
+
+/** Without one of these no task can be run and reported. */
+const NEEDED: readonly Grant[] = [
+  { group: "batch", resource: "jobs", verbs: ["create", "get", "list", "watch", "delete"] },
+  { group: "", resource: "pods", verbs: ["get", "list", "watch"] },
+  { group: "", resource: "pods/log", verbs: ["get"] },
+  { group: "", resource: "events", verbs: ["list"] },
+];
+
+/** Without these the Jobs of other workers cannot be taken over safely. */
+const FOR_TAKING_OVER: readonly Grant[] = [
+  { group: "batch", resource: "jobs", verbs: ["patch"] },
+  { group: "coordination.k8s.io", resource: "leases", verbs: ["create", "list", "patch", "delete"] },
+];
+
+const FOR_SECRETS: readonly Grant[] = [{ group: "", resource: "secrets", verbs: ["create"] }];
+
+/** For each purpose what is not granted, as `patch jobs.batch`; empty: all is. */
+export interface MissingRights {
+  readonly needed: readonly string[];
+  readonly forTakingOver: readonly string[];
+  readonly forSecrets: readonly string[];
+}
+
+export async function findMissingRights(cluster: Cluster, signal: AbortSignal): Promise<MissingRights> {
+  const [needed, forTakingOver, forSecrets] = await Promise.all([
+    missing(cluster, NEEDED, signal),
+    missing(cluster, FOR_TAKING_OVER, signal),
+    missing(cluster, FOR_SECRETS, signal),
+  ]);
+  return { needed, forTakingOver, forSecrets };
+}
+
+async function missing(
+  cluster: Cluster,
+  grants: readonly Grant[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const refused = await Promise.all(
+    grants.flatMap((grant) =>
+      grant.verbs.map(async (verb) =>
+        (await cluster.can(question(grant, verb), signal)) ? null : { grant, verb },
+      ),
+    ),
+  );
+  return grants.flatMap((grant) => {
+    const verbs = refused.flatMap((found) => (found?.grant === grant ? [found.verb] : []));
+    return verbs.length === 0 ? [] : [`${verbs.join(", ")} ${nameOf(grant)}`];
+  });
+}
+
+function question({ group, resource }: Grant, verb: string): AccessQuestion {
+  const [name = resource, subresource] = resource.split("/");
+  return { verb, group, resource: name, ...(subresource === undefined ? {} : { subresource }) };
+}
+
+/** As kubectl spells it: `jobs.batch`, `pods/log`. */
+function nameOf({ group, resource }: Grant): string {
+  return group === "" ? resource : `${resource}.${group}`;
+}

@@ -1,0 +1,43 @@
+/** A task as good as any, for asking the API server whether it would take such a Job. */
+import type { V1Job } from "@kubernetes/client-node";
+import type { KubernetesSettings } from "../../../config/settings.ts";
+import type { Assignment } from "../../../protocol/assignment.ts";
+import { envSecretNameOf } from "../job/env-secret.ts";
+import { buildJob } from "../job/job.ts";
+import { jobNameOf } from "../job/name.ts";
+
+export interface SampleInput {
+  readonly settings: KubernetesSettings;
+  readonly workerId: string;
+  readonly instanceId: string;
+  readonly envSecrets: boolean;
+  /** Nobody else's Job may have its name. */
+  readonly taskId: string;
+}
+
+export function buildSampleJob({ settings, workerId, instanceId, envSecrets, taskId }: SampleInput): V1Job {
+  const environment = Object.fromEntries(settings.environment.map(({ name, value }) => [name, value]));
+  return buildJob({
+    task: { assignment: sampleAssignment(taskId, settings), argv: ["agent", "run"], environment },
+    settings,
+    workerId,
+    instanceId,
+    envSecretName: envSecrets ? envSecretNameOf(jobNameOf(taskId, "")) : null,
+  });
+}
+
+/** With a sidecar, so that volumes and init containers are tried too. */
+function sampleAssignment(taskId: string, { sidecarImage, preflightImage }: KubernetesSettings): Assignment {
+  return {
+    taskId,
+    executionId: "",
+    dockerImage: "",
+    sidecarImage: sidecarImage ?? preflightImage,
+    envVars: {},
+    additionalSidecars: [],
+    additionalOzArgs: [],
+    instanceShape: { vcpus: 0, memoryGb: 0 },
+    task: { id: taskId, title: "", ownedByTeam: false, snapshot: null },
+    taskAsReceived: {},
+  };
+}

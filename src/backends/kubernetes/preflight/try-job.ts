@@ -1,0 +1,113 @@
+/** Runs the preflight Job as far as it has to come, and takes it away again. */
+import type { CoreV1Event, V1Job, V1Pod } from "@kubernetes/client-node";
+import { pause } from "../../../async/wait.ts";
+import { BackendUnusable } from "../../../task/backend.ts";
+import type { Cluster } from "../cluster.ts";
+import { classify } from "../verdict/classify.ts";
+import { PREFLIGHT_LABEL } from "./preflight-job.ts";
+
+/** How long a pod may take to exist, and to end, with the pull of an image in it. */
+export const TRIAL_LIMITS = { podWithinMs: 15_000, endWithinMs: 180_000 } as const;
+const CLEANUP_MS = 5000;
+/** Nobody can watch what exists for less than a second; each look takes longer to come than the one before. */
+const FIRST_LOOK_MS = 50;
+const LONGEST_PAUSE_MS = 1000;
+
+export interface TrialOptions {
+  /** False: its pod has to exist; true: it has to run to its end. */
+  readonly toTheEnd: boolean;
+  readonly unschedulableTimeoutMs: number | null;
+  readonly limits: { readonly podWithinMs: number; readonly endWithinMs: number };
+  readonly signal: AbortSignal;
+}
+
+/** Throws BackendUnusable when the Job does not come far enough, or what the cluster's client throws. */
+export async function tryJob(cluster: Cluster, job: V1Job, options: TrialOptions): Promise<void> {
+  const created = await cluster.createJob(job, options.signal);
+  try {
+    await follow(new Trial(cluster, created, options), options);
+  } finally {
+    // Also when the start was called off, so not by its signal; what fails here, the TTL does later.
+    const { name = "", uid } = created.metadata ?? {};
+    const signal = AbortSignal.timeout(CLEANUP_MS);
+    await cluster.deleteJob(name, signal, uid === undefined ? {} : { uid }).catch(() => false);
+  }
+}
+
+async function follow(trial: Trial, { toTheEnd, limits, signal }: TrialOptions): Promise<void> {
+  const began = performance.now();
+  for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS)) {
+    await pause(pauseMs, signal);
+    signal.throwIfAborted();
+    const pods = await trial.pods();
+    if (pods.length === 0) await trial.failWhenRefused();
+    else if (!toTheEnd || (await trial.hasCompleted(pods))) return;
+    const spentMs = performance.now() - began;
+    const limitMs = pods.length === 0 ? limits.podWithinMs : limits.endWithinMs;
+    if (spentMs > limitMs)
+      throw trial.tooLate(pods.length === 0 ? "got no pod" : "did not complete", limitMs);
+  }
+}
+
+class Trial {
+  private readonly cluster: Cluster;
+  private readonly created: V1Job;
+  private readonly options: TrialOptions;
+  private readonly name: string;
+
+  constructor(cluster: Cluster, created: V1Job, options: TrialOptions) {
+    this.cluster = cluster;
+    this.created = created;
+    this.options = options;
+    this.name = created.metadata?.name ?? "";
+  }
+
+  pods(): Promise<readonly V1Pod[]> {
+    return this.cluster.listPods(`${PREFLIGHT_LABEL}=${this.name}`, this.options.signal);
+  }
+
+  async failWhenRefused(): Promise<void> {
+    const refusal = (await this.eventsOf(this.created.metadata?.uid)).find(
+      ({ reason }) => reason === "FailedCreate",
+    );
+    if (refusal === undefined) return;
+    throw new BackendUnusable(
+      `Cannot run pods in namespace "${this.cluster.namespace}": the Job ${this.name} was accepted, but its pod was refused: ${refusal.message ?? "no reason given"}; check the admission policies and quotas of the namespace, and that the service account of backend.kubernetes.pod_template exists`,
+    );
+  }
+
+  /** False: not yet. Throws when it never will. */
+  async hasCompleted(pods: readonly V1Pod[]): Promise<boolean> {
+    const { namespace } = this.cluster;
+    const view = {
+      jobName: this.name,
+      namespace,
+      job: await this.cluster.getJob(this.name, this.options.signal),
+      pods,
+      events: null,
+      nowMs: Date.now(),
+      unschedulableTimeoutMs: this.options.unschedulableTimeoutMs,
+    };
+    let verdict = classify(view);
+    if (verdict.kind === "running" && verdict.needsEvents) {
+      const uids = [this.created, ...pods].map(({ metadata }) => metadata?.uid);
+      const events = (await Promise.all(uids.map((uid) => this.eventsOf(uid)))).flat();
+      verdict = classify({ ...view, events });
+    }
+    if (verdict.kind !== "failed") return verdict.kind === "succeeded";
+    throw new BackendUnusable(
+      `The preflight Job failed in namespace "${namespace}": ${verdict.message}; check that the cluster has image volumes (Kubernetes 1.33 or later, with a container runtime that supports them), or switch backend.kubernetes.use_image_volumes off`,
+    );
+  }
+
+  tooLate(what: string, limitMs: number): BackendUnusable {
+    return new BackendUnusable(
+      `The preflight Job ${this.name} ${what} in namespace "${this.cluster.namespace}" within ${limitMs / 1000} s; check that the cluster's Job controller runs, and the namespace's RBAC, admission policies and quotas`,
+    );
+  }
+
+  private async eventsOf(uid: string | undefined): Promise<readonly CoreV1Event[]> {
+    if (uid === undefined) return [];
+    return await this.cluster.listEvents(`involvedObject.uid=${uid}`, this.options.signal);
+  }
+}

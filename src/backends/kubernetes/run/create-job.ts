@@ -1,0 +1,132 @@
+/** Puts a task into the cluster: its Job, and the Secret with its environment. */
+import type { V1Job } from "@kubernetes/client-node";
+import { Backoff } from "../../../async/backoff.ts";
+import { pause } from "../../../async/wait.ts";
+import type { Logger } from "../../../logging/logger.ts";
+import { wordsOf } from "../../../logging/words-of.ts";
+import { TaskFailure, type TaskRef } from "../../../task/backend.ts";
+import type { TaskSpec } from "../../../task/prepare.ts";
+import { ClusterError, isPassing, isStatus } from "../client/cluster-error.ts";
+import type { Cluster } from "../cluster.ts";
+import { buildEnvSecret } from "../job/env-secret.ts";
+import { claimPatch, executionOf, instanceOf, isEnded } from "../ownership/marks.ts";
+
+export interface CreateContext {
+  readonly cluster: Cluster;
+  /** Null: this worker cannot prove that it lives, so it takes nothing from others. */
+  readonly instance: string | null;
+  readonly log: Logger;
+  /** Between tries only: a call that was made is waited for, because what it made has to be known. */
+  readonly signal: AbortSignal;
+}
+
+/** For an API server that restarts or is overloaded; after that the control plane had better know. */
+const PATIENCE_MS = 120_000;
+const BACKOFF = { firstMs: 250, lastMs: 8_000 } as const;
+/** An earlier Job of the same name is deleted, and has to be gone. */
+const REPLACE_TRIES = 20;
+const REPLACE_PAUSE_MS = 500;
+
+/** The Job as the server has it. Throws TaskFailure `job_create`, or the signal's reason. */
+export async function createJob(job: V1Job, ref: TaskRef, context: CreateContext): Promise<V1Job> {
+  const { cluster } = context;
+  const name = job.metadata?.name ?? "";
+  for (let tries = 1; ; tries++) {
+    try {
+      return await patiently((signal) => cluster.createJob(job, signal), context);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      if (!isStatus(error, 409) || error.reason !== "AlreadyExists") throw refused(name, context, error);
+      const existing = await takeExisting(name, ref, context, error);
+      if (existing !== null) return existing;
+      if (tries === REPLACE_TRIES) throw refused(name, context, error);
+      await pause(REPLACE_PAUSE_MS, context.signal);
+    }
+  }
+}
+
+/** Owned by the Job, so that both go together. Throws as createJob. */
+export async function createEnvSecret(task: TaskSpec, job: V1Job, context: CreateContext): Promise<void> {
+  const { cluster } = context;
+  const secret = buildEnvSecret({ task, job });
+  const name = secret.metadata?.name ?? "";
+  try {
+    await patiently(async (signal) => {
+      try {
+        await cluster.createSecret(secret, signal);
+      } catch (error) {
+        if (!isStatus(error, 409)) throw error;
+        // Of an earlier Job of this name, or of a create whose answer was lost; it cannot be changed.
+        await cluster.deleteSecret(name, signal);
+        await cluster.createSecret(secret, signal);
+      }
+    }, context);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    throw new TaskFailure(
+      "job_create",
+      `cannot create the Secret "${name}" for the task's environment in namespace "${cluster.namespace}": ${wordsOf(error)}${adviceFor(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** The Job of that name when it is of this very execution; null: it was an old one, and is going. */
+async function takeExisting(
+  name: string,
+  ref: TaskRef,
+  context: CreateContext,
+  error: ClusterError,
+): Promise<V1Job | null> {
+  const { cluster, instance, log } = context;
+  const existing = await patiently((signal) => cluster.getJob(name, signal), context);
+  if (existing === null) return null;
+  const execution = executionOf(existing);
+  if (execution?.taskId !== ref.taskId || execution.executionId !== ref.executionId) {
+    throw refused(name, context, error);
+  }
+  if (existing.metadata?.deletionTimestamp !== undefined) return null;
+  if (isEnded(existing)) {
+    log.info("the Job of an earlier run of this task is replaced", { job: name });
+    const uid = existing.metadata?.uid ?? "";
+    await patiently((signal) => cluster.deleteJob(name, signal, { uid }), context);
+    return null;
+  }
+  // Ours, when the answer to an earlier try was lost; else the control plane gave it to this worker now.
+  if (instance === null || instanceOf(existing) === instance) return existing;
+  log.warn("another worker's Job for this execution is taken over", { job: name });
+  return patiently((signal) => cluster.patchJob(name, claimPatch(existing, instance), signal), context);
+}
+
+async function patiently<T>(call: (signal: AbortSignal) => Promise<T>, context: CreateContext): Promise<T> {
+  const { signal, log } = context;
+  const backoff = new Backoff(BACKOFF);
+  const giveUpAt = performance.now() + PATIENCE_MS;
+  const unstoppable = new AbortController().signal;
+  for (let tries = 1; ; tries++) {
+    try {
+      signal.throwIfAborted();
+      return await call(unstoppable);
+    } catch (error) {
+      if (signal.aborted || !isPassing(error) || performance.now() > giveUpAt) throw error;
+      if (tries === 1) log.warn("the cluster did not take it; trying again", { why: wordsOf(error) });
+      const asked = error instanceof ClusterError ? (error.retryAfterMs ?? 0) : 0;
+      await pause(Math.max(backoff.next(), Math.min(asked, BACKOFF.lastMs)), signal);
+    }
+  }
+}
+
+function refused(name: string, { cluster }: CreateContext, error: unknown): TaskFailure {
+  return new TaskFailure(
+    "job_create",
+    `cannot create Job "${name}" in namespace "${cluster.namespace}": ${wordsOf(error)}${adviceFor(error)}`,
+    { cause: error },
+  );
+}
+
+function adviceFor(error: unknown): string {
+  if (isStatus(error, 403)) return "; see the worker's Role, quotas and admission policies";
+  if (isStatus(error, 401)) return "; the worker's credentials were refused";
+  if (isStatus(error, 409)) return "; delete what has that name";
+  return "";
+}

@@ -1,0 +1,156 @@
+/** Waits for the end of a Job, by what the watches show and what can be made of it. */
+import type { CoreV1Event, V1Job, V1Pod } from "@kubernetes/client-node";
+import { Backoff } from "../../../async/backoff.ts";
+import { pause } from "../../../async/wait.ts";
+import { LONGEST_TIMER_MS } from "../../../config/duration.ts";
+import type { Logger } from "../../../logging/logger.ts";
+import { wordsOf } from "../../../logging/words-of.ts";
+import { ClusterError, isPassing } from "../client/cluster-error.ts";
+import type { Cluster } from "../cluster.ts";
+import { EXECUTION_HASH_LABEL } from "../job/labels.ts";
+import { instanceOf } from "../ownership/marks.ts";
+import { classify } from "../verdict/classify.ts";
+import type { Failed, JobView } from "../verdict/view.ts";
+import type { Subscription } from "../watch/job-store.ts";
+
+export interface JobToFollow {
+  readonly name: string;
+  readonly uid: string;
+  /** Null: it carries none. */
+  readonly instance: string | null;
+}
+
+export interface FollowContext {
+  readonly cluster: Cluster;
+  readonly subscription: Subscription;
+  readonly unschedulableTimeoutMs: number | null;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+export type JobEnd =
+  | { readonly kind: "succeeded" }
+  | { readonly kind: "failed"; readonly failure: Failed; readonly pods: readonly V1Pod[] }
+  /** Another worker has it now. */
+  | { readonly kind: "taken" }
+  /** Somebody deleted it, and nobody saw it end. */
+  | { readonly kind: "vanished"; readonly failure: Failed };
+
+const BACKOFF = { firstMs: 500, lastMs: 15_000 } as const;
+
+/** Rejects with the signal's reason. */
+export async function followJob(target: JobToFollow, context: FollowContext): Promise<JobEnd> {
+  const { subscription, signal } = context;
+  for (;;) {
+    signal.throwIfAborted();
+    subscription.look();
+    const job = sameJob(subscription.job, target);
+    if (job === null) {
+      const end = await whenMissing(target, context);
+      if (end !== null) return end;
+      continue;
+    }
+    if (isTaken(job, target)) return { kind: "taken" };
+    const outcome = await judge(job, target, context);
+    if (typeof outcome !== "number") return outcome;
+    await subscription.changed(outcome, signal);
+  }
+}
+
+/** How it ended, or after how many ms to look again without any news. */
+async function judge(job: V1Job, target: JobToFollow, context: FollowContext): Promise<JobEnd | number> {
+  const seen = viewOf(job, context.subscription.pods(target.uid), target, context);
+  let view = seen;
+  let verdict = classify(view);
+  if (verdict.kind === "running" && verdict.needsEvents === true) {
+    view = await freshView(seen, target, context);
+    verdict = classify(view);
+  }
+  if (verdict.kind === "succeeded") return { kind: "succeeded" };
+  if (verdict.kind === "failed") return { kind: "failed", failure: verdict, pods: view.pods };
+  return Math.min(Math.max(verdict.recheckInMs ?? LONGEST_TIMER_MS, 50), LONGEST_TIMER_MS);
+}
+
+/** Null: it is there after all. Asks the server, because a Job that is thought gone is reported failed. */
+async function whenMissing(target: JobToFollow, context: FollowContext): Promise<JobEnd | null> {
+  const { cluster, subscription, signal, log } = context;
+  const backoff = new Backoff(BACKOFF);
+  const last = sameJob(subscription.lastJob, target);
+  if (last !== null) {
+    // What ended and was deleted in one breath shows how it ended in its last state.
+    if (isTaken(last, target)) return { kind: "taken" };
+    const pods = subscription.pods(target.uid);
+    const verdict = classify(viewOf(last, pods, target, context));
+    if (verdict.kind === "succeeded") return { kind: "succeeded" };
+    if (verdict.kind === "failed") return { kind: "failed", failure: verdict, pods };
+  }
+  for (;;) {
+    try {
+      const found = sameJob(await cluster.getJob(target.name, signal), target);
+      if (found === null) return vanished(target, context);
+      if (isTaken(found, target)) return { kind: "taken" };
+      const outcome = await judge(found, target, context);
+      if (typeof outcome !== "number") return outcome;
+      await subscription.changed(Math.min(outcome, BACKOFF.lastMs), signal);
+      return null;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isPassing(error))
+        log.warn("cannot read the task's Job", { job: target.name, why: wordsOf(error) });
+      await pause(backoff.next(), signal);
+      signal.throwIfAborted();
+    }
+  }
+}
+
+function vanished(target: JobToFollow, context: FollowContext): JobEnd {
+  const verdict = classify(viewOf(null, context.subscription.pods(target.uid), target, context));
+  if (verdict.kind === "failed") return { kind: "vanished", failure: verdict };
+  const where = `Job "${target.name}" in namespace "${context.cluster.namespace}"`;
+  const message = `${where} was deleted before it ended, and not by this worker`;
+  return { kind: "vanished", failure: { kind: "failed", reason: "job_failed", message } };
+}
+
+function viewOf(
+  job: V1Job | null,
+  pods: readonly V1Pod[],
+  { name }: JobToFollow,
+  { cluster, unschedulableTimeoutMs }: FollowContext,
+): JobView {
+  const { namespace } = cluster;
+  return { jobName: name, namespace, job, pods, events: null, nowMs: Date.now(), unschedulableTimeoutMs };
+}
+
+/** With events, and pods as they are now; without the right to read them, as if there were none. */
+async function freshView(seen: JobView, target: JobToFollow, context: FollowContext): Promise<JobView> {
+  const { cluster, signal, log } = context;
+  try {
+    const selector = `${EXECUTION_HASH_LABEL}=${executionHash(seen)}`;
+    const all = await cluster.listPods(selector, signal);
+    const pods = all.filter((pod) => pod.metadata?.ownerReferences?.some(({ uid }) => uid === target.uid));
+    const uids = [target.uid, ...pods.flatMap(({ metadata }) => metadata?.uid ?? [])];
+    const lists = await Promise.all(
+      uids.map((uid) => cluster.listEvents(`involvedObject.uid=${uid}`, signal)),
+    );
+    const events: readonly CoreV1Event[] = lists.flat();
+    return { ...seen, pods, events, nowMs: Date.now() };
+  } catch (error) {
+    signal.throwIfAborted();
+    log.debug("cannot read the events of a Job", { job: target.name, why: wordsOf(error) });
+    return error instanceof ClusterError ? { ...seen, events: [] } : seen;
+  }
+}
+
+function executionHash({ job, pods }: JobView): string {
+  const labels = job?.metadata?.labels ?? pods[0]?.metadata?.labels ?? {};
+  return labels[EXECUTION_HASH_LABEL] ?? "";
+}
+
+function sameJob(job: V1Job | null, { uid }: JobToFollow): V1Job | null {
+  return job?.metadata?.uid === uid ? job : null;
+}
+
+function isTaken(job: V1Job, { instance }: JobToFollow): boolean {
+  const owner = instanceOf(job);
+  return owner !== null && owner !== instance;
+}

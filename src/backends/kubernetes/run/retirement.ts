@@ -1,0 +1,93 @@
+/**
+ * What becomes of Jobs whose result is safe: those that ended well are deleted, the others stay for
+ * their time to live, marked so that no worker takes them up again. In the background, until it is done.
+ */
+import { Backoff } from "../../../async/backoff.ts";
+import { pause, within } from "../../../async/wait.ts";
+import type { Logger } from "../../../logging/logger.ts";
+import { wordsOf } from "../../../logging/words-of.ts";
+import { isPassing, isStatus } from "../client/cluster-error.ts";
+import type { Cluster } from "../cluster.ts";
+import { endedPatch } from "../ownership/marks.ts";
+import { PASSED_DEADLINE } from "./stop-job.ts";
+
+export interface Retiree {
+  readonly name: string;
+  readonly uid: string;
+  /**
+   * `delete`; `mark`: it has ended, and stays; `end`: it has not, and would run on after its task was
+   * reported.
+   */
+  readonly what: "delete" | "mark" | "end";
+}
+
+const BACKOFF = { firstMs: 500, lastMs: 30_000 } as const;
+/** At the end of the worker; what is left then is found again by the next one. */
+const LAST_CHANCE_MS = 3_000;
+
+export class Retirement implements AsyncDisposable {
+  private readonly cluster: Cluster;
+  private readonly log: Logger;
+  private readonly stop = new AbortController();
+  private readonly underway = new Set<Promise<void>>();
+
+  constructor(cluster: Cluster, log: Logger) {
+    this.cluster = cluster;
+    this.log = log;
+  }
+
+  add(retiree: Retiree): void {
+    const work: Promise<void> = this.retire(retiree).finally(() => this.underway.delete(work));
+    this.underway.add(work);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await within(Promise.all(this.underway), LAST_CHANCE_MS, null);
+    this.stop.abort();
+    await Promise.all(this.underway);
+  }
+
+  private async retire(retiree: Retiree): Promise<void> {
+    const { signal } = this.stop;
+    const backoff = new Backoff(BACKOFF);
+    while (!signal.aborted) {
+      try {
+        await this.attempt(retiree, signal);
+        return;
+      } catch (error) {
+        // Another Job has its name now.
+        if (signal.aborted || isStatus(error, 409)) return;
+        if (!isPassing(error)) {
+          this.log.warn("cannot clean up after a task", { job: retiree.name, why: wordsOf(error) });
+          return;
+        }
+        await pause(backoff.next(), signal);
+      }
+    }
+  }
+
+  private async attempt({ name, uid, what }: Retiree, signal: AbortSignal): Promise<void> {
+    switch (what) {
+      case "delete":
+        await this.cluster.deleteJob(name, signal, { uid });
+        return;
+      case "mark":
+        await this.cluster.patchJob(name, endedPatch(uid), signal);
+        return;
+      case "end":
+        await this.end(name, uid, signal);
+        return;
+      default:
+        what satisfies never;
+    }
+  }
+  private async end(name: string, uid: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.cluster.patchJob(name, { ...endedPatch(uid), ...PASSED_DEADLINE }, signal);
+    } catch (error) {
+      // Better gone than running on after its task was reported.
+      if (!isStatus(error, 403)) throw error;
+      await this.cluster.deleteJob(name, signal, { uid });
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/** Ends a running Job the gentle way: its pods get their grace period, in which the teardown runs. */
+import type { V1Pod } from "@kubernetes/client-node";
+import { Backoff } from "../../../async/backoff.ts";
+import { pause } from "../../../async/wait.ts";
+import type { Logger } from "../../../logging/logger.ts";
+import { wordsOf } from "../../../logging/words-of.ts";
+import { isPassing } from "../client/cluster-error.ts";
+import type { Cluster } from "../cluster.ts";
+import type { Observatory } from "../watch/observatory.ts";
+
+export interface StopOptions {
+  readonly cluster: Cluster;
+  readonly observatory: Observatory;
+  /** False: the Job stays as it ended, without its pods. */
+  readonly cleanup: boolean;
+  readonly log: Logger;
+  /** Fires when the worker has no more time. */
+  readonly hurry: AbortSignal;
+}
+
+/** For an API server that is away just now; what is not done then is tried again in the background. */
+const PATIENCE_MS = 60_000;
+/** On top of the pod's own grace period: the kubelet's work before and after it. */
+const MARGIN_MS = 30_000;
+const DEFAULT_GRACE_SECONDS = 30;
+const BACKOFF = { firstMs: 250, lastMs: 5_000 } as const;
+/** The watch tells when a pod is gone; this is for one that stands still. */
+const LOOK_MS = 5_000;
+
+/** Resolves when no pod of it is left, or when that takes too long. Never rejects. */
+export async function stopJob(name: string, uid: string, options: StopOptions): Promise<void> {
+  const { observatory, log, hurry } = options;
+  using following = observatory.follow(name);
+  const { subscription } = following;
+  const graceMs = longestGraceMs(observatory.store.livePods(name, uid));
+  if (!(await endJob(name, uid, options))) return;
+  const deadline = performance.now() + graceMs + MARGIN_MS;
+  for (;;) {
+    subscription.look();
+    if (!isLeft(name, uid, options) || hurry.aborted) return;
+    const leftMs = deadline - performance.now();
+    if (leftMs <= 0) break;
+    await subscription.changed(Math.min(leftMs, LOOK_MS), hurry);
+  }
+  log.warn("the task's pod is still there after its grace period", { job: name });
+}
+
+/**
+ * Kept, a Job is ended by a deadline that has passed: the controller then deletes its pods, and it stays
+ * as long as any failed one.
+ */
+export const PASSED_DEADLINE = { spec: { activeDeadlineSeconds: 1 } } as const;
+
+/** False: the API server could not be told. */
+async function endJob(name: string, uid: string, options: StopOptions): Promise<boolean> {
+  const { cluster, cleanup, log, hurry } = options;
+  const backoff = new Backoff(BACKOFF);
+  const giveUpAt = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      // In the foreground: the Job is there as long as its pods are, so its absence tells that all is done.
+      if (cleanup) await cluster.deleteJob(name, hurry, { uid, propagation: "Foreground" });
+      else await cluster.patchJob(name, { metadata: { uid }, ...PASSED_DEADLINE }, hurry);
+      return true;
+    } catch (error) {
+      if (hurry.aborted || !isPassing(error) || performance.now() > giveUpAt) {
+        log.warn("cannot stop the task's Job", { job: name, why: wordsOf(error) });
+        return false;
+      }
+      await pause(backoff.next(), hurry);
+    }
+  }
+}
+
+function isLeft(name: string, uid: string, { observatory, cleanup }: StopOptions): boolean {
+  if (observatory.store.livePods(name, uid).length > 0) return true;
+  return cleanup && observatory.store.job(name)?.metadata?.uid === uid;
+}
+
+function longestGraceMs(pods: readonly V1Pod[]): number {
+  const seconds = pods.map(({ spec }) => spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS);
+  return Math.max(DEFAULT_GRACE_SECONDS, ...seconds) * 1000;
+}

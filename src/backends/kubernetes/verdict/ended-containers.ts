@@ -1,0 +1,84 @@
+/** What follows from containers that ended: init containers, then the task's own. */
+import type { V1ContainerStateTerminated, V1Pod } from "@kubernetes/client-node";
+import { type ContainerView, containersOf, exitStatusOf, hasEnded } from "./containers.ts";
+import { deadlineOf, isFinished, saysDeadline } from "./job-condition.ts";
+import type { Failed, JobView } from "./view.ts";
+import { jobText, podText, reasonText, signalHint, withWords } from "./words.ts";
+
+/** Times of a pod's status are whole seconds, and its node has a clock of its own. */
+const CLOCKS_MS = 1000;
+
+const KILLED: ReadonlySet<number> = new Set([137, 143]);
+
+interface Ended {
+  readonly view: JobView;
+  readonly pod: V1Pod;
+  readonly container: ContainerView;
+  readonly how: V1ContainerStateTerminated;
+  readonly exitStatus: number;
+}
+
+export function failedInitContainer(view: JobView, pod: V1Pod): Failed | null {
+  const [first] = endedBadly(view, pod).filter(({ container }) => container.role === "init");
+  if (first === undefined) return null;
+  if (ranOutOfMemory(first)) return { kind: "failed", reason: "container_oom", message: messageOf(first) };
+  return deadlineInstead(first) ?? { kind: "failed", reason: "init_container", message: messageOf(first) };
+}
+
+/**
+ * The container `task`, as soon as it ends; another one of the template only when the task's own has
+ * ended too, because a task that still works is not over.
+ */
+export function failedContainer(view: JobView, pod: V1Pod): Failed | null {
+  const over = taskIsOver(view, pod);
+  const [first] = endedBadly(view, pod).filter(
+    ({ container: { role } }) => role === "task" || (role === "beside" && over),
+  );
+  if (first === undefined) return null;
+  const { exitStatus: exitCode } = first;
+  const message = messageOf(first);
+  if (ranOutOfMemory(first)) return { kind: "failed", reason: "container_oom", message, exitCode };
+  return deadlineInstead(first) ?? { kind: "failed", reason: "container_exit", message, exitCode };
+}
+
+function taskIsOver({ job }: JobView, pod: V1Pod): boolean {
+  if (hasEnded(pod) || job === null || isFinished(job)) return true;
+  return containersOf(pod).every(({ role, state }) => role !== "task" || state.terminated !== undefined);
+}
+
+function endedBadly(view: JobView, pod: V1Pod): readonly Ended[] {
+  return containersOf(pod).flatMap((container) => {
+    const how = container.state.terminated;
+    if (how === undefined || exitStatusOf(how) === 0) return [];
+    return [{ view, pod, container, how, exitStatus: exitStatusOf(how) }];
+  });
+}
+
+function ranOutOfMemory({ how }: Ended): boolean {
+  return how.reason === "OOMKilled";
+}
+
+/** The container's end is often seen before the Job says that its time was up. */
+function deadlineInstead(ended: Ended): Failed | null {
+  const { view, pod, how, exitStatus } = ended;
+  const at = view.job === null ? null : deadlineOf(view.job);
+  const late = at !== null && (how.finishedAt?.getTime() ?? 0) >= at - CLOCKS_MS;
+  const killed = KILLED.has(exitStatus) || pod.metadata?.deletionTimestamp !== undefined;
+  const said = pod.status?.reason === "DeadlineExceeded" || (view.job !== null && saysDeadline(view.job));
+  const wasDeadline = said ? late || killed : late && killed;
+  if (!wasDeadline) return null;
+  return { kind: "failed", reason: "active_deadline", message: `${deadlineText(view)}; ${messageOf(ended)}` };
+}
+
+export function deadlineText(view: JobView): string {
+  const seconds = view.job?.spec?.activeDeadlineSeconds;
+  const limit = seconds === undefined ? "" : ` of ${seconds} s`;
+  return `${jobText(view)} ran longer than its active deadline${limit}`;
+}
+
+function messageOf({ view, pod, container: { name, role }, how, exitStatus }: Ended): string {
+  const what = role === "init" ? "init container" : "container";
+  const head = `${what} "${name}" of ${podText(view, pod)} ended with exit status ${exitStatus}`;
+  const hint = signalHint(pod, exitStatus);
+  return [withWords(head, reasonText(how)), hint].filter((part) => part !== "").join("; ");
+}

@@ -1,0 +1,44 @@
+/** What a Job says of itself. */
+import type { V1Job, V1JobCondition } from "@kubernetes/client-node";
+
+export function isComplete(job: V1Job): boolean {
+  return conditionOf(job, "Complete") !== null;
+}
+
+/** Nothing of it runs any more, nor ever will. */
+export function isFinished(job: V1Job): boolean {
+  return isComplete(job) || failureOf(job) !== null;
+}
+
+/** A queue or an operator holds it back. */
+export function isSuspended(job: V1Job): boolean {
+  return conditionOf(job, "Suspended") !== null;
+}
+
+/** Why it failed, once all its pods have ended. */
+export function failureOf(job: V1Job): V1JobCondition | null {
+  return conditionOf(job, "Failed");
+}
+
+/** True as soon as the controller has decided so, which is before the pods have ended. */
+export function saysDeadline(job: V1Job): boolean {
+  const conditions = [conditionOf(job, "FailureTarget"), failureOf(job)];
+  return conditions.some((condition) => condition?.reason === "DeadlineExceeded");
+}
+
+/** When its time is up, in ms since 1970; null: never, or it has not begun. */
+export function deadlineOf(job: V1Job): number | null {
+  const seconds = job.spec?.activeDeadlineSeconds;
+  const start = job.status?.startTime;
+  return seconds === undefined || start === undefined ? null : start.getTime() + seconds * 1000;
+}
+
+/** In ms since 1970; null: it does not say. */
+export function startOf(job: V1Job): number | null {
+  return (job.status?.startTime ?? job.metadata?.creationTimestamp)?.getTime() ?? null;
+}
+
+function conditionOf(job: V1Job, type: string): V1JobCondition | null {
+  const found = job.status?.conditions?.find((condition) => condition.type === type);
+  return found?.status === "True" ? found : null;
+}

@@ -1,0 +1,39 @@
+/** The sentences of a verdict: which pod and Job, and the cluster's own words. */
+import type { V1Pod } from "@kubernetes/client-node";
+import type { JobView } from "./view.ts";
+
+/** `pod "p" of Job "j" in namespace "n" (phase Failed)` */
+export function podText(view: JobView, pod: V1Pod): string {
+  const name = pod.metadata?.name ?? "";
+  return `pod "${name}" of ${jobText(view)} (phase ${pod.status?.phase ?? "unknown"})`;
+}
+
+/** `Job "j" in namespace "n"` */
+export function jobText({ jobName, namespace }: JobView): string {
+  return `Job "${jobName}" in namespace "${namespace}"`;
+}
+
+/** `Reason: message`, or what there is of the two. */
+export function reasonText(said: {
+  readonly reason?: string | undefined;
+  readonly message?: string | undefined;
+}): string {
+  const parts = [said.reason, said.message].map((part) => part?.trim() ?? "");
+  return parts.filter((part) => part !== "").join(": ");
+}
+
+/** `head: words`, or the head alone. */
+export function withWords(head: string, words: string): string {
+  return words === "" ? head : `${head}: ${words}`;
+}
+
+const SIGTERM_STATUS = 143;
+const SIGTERM_HINT =
+  "it was asked to end (SIGTERM): an eviction, a preemption, the drain of its node or a deadline does that";
+
+/** What an exit status says beside its number; empty when nothing. */
+export function signalHint(pod: V1Pod, exitStatus: number): string {
+  const disruption = pod.status?.conditions?.find(({ type }) => type === "DisruptionTarget");
+  if (disruption?.status === "True") return `the pod was disrupted: ${reasonText(disruption)}`;
+  return exitStatus === SIGTERM_STATUS ? SIGTERM_HINT : "";
+}

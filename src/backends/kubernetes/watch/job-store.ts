@@ -1,0 +1,205 @@
+/** What is known of this worker id's Jobs and pods, and who wants to hear when it changes. */
+import type { V1Job, V1Pod } from "@kubernetes/client-node";
+import { pause } from "../../../async/wait.ts";
+import { isNewer } from "./resource-version.ts";
+
+/** The labels by which a Job's controller marks its pods: the present one, and that of older clusters. */
+const JOB_NAME_LABELS = ["batch.kubernetes.io/job-name", "job-name"] as const;
+
+interface Entry {
+  job: V1Job | null;
+  /** By name. */
+  readonly pods: Map<string, V1Pod>;
+  /** Kept of what is gone, while somebody listens: its last state tells how it ended. */
+  lastJob: V1Job | null;
+  readonly lastPods: Map<string, V1Pod>;
+  readonly listeners: Set<Subscription>;
+}
+
+/** One side of the store that one watch fills. */
+export interface Side<T> {
+  /** A whole list, read at `version`: what is missing from it is gone. True: something was news. */
+  replace(items: readonly T[], version: string): boolean;
+  put(item: T): boolean;
+  remove(item: T): void;
+}
+
+export class JobStore {
+  private readonly entries = new Map<string, Entry>();
+
+  readonly jobs: Side<V1Job> = {
+    replace: (items, version) => {
+      const known = [...this.entries.values()].flatMap(({ job }) => job ?? []);
+      return replaceIn(this.jobs, known, items, version);
+    },
+    put: (job) => {
+      const entry = this.entry(job.metadata?.name ?? "");
+      // What is gone does not come back: this is an answer or a list that was late.
+      if (entry.lastJob !== null && entry.lastJob.metadata?.uid === job.metadata?.uid) return false;
+      if (!isNewer(job, entry.job)) return false;
+      entry.job = job;
+      this.tell(entry);
+      return true;
+    },
+    remove: (job) => {
+      const name = job.metadata?.name ?? "";
+      const entry = this.entry(name);
+      // Told again after a watch was opened anew, when another of its name is there already.
+      if (entry.job !== null && entry.job.metadata?.uid !== job.metadata?.uid) return;
+      entry.job = null;
+      if (entry.listeners.size > 0) entry.lastJob = job;
+      this.tell(entry);
+      this.dropIfEmpty(name, entry);
+    },
+  };
+
+  readonly pods: Side<V1Pod> = {
+    replace: (items, version) => {
+      const known = [...this.entries.values()].flatMap(({ pods }) => [...pods.values()]);
+      return replaceIn(this.pods, known, items, version);
+    },
+    put: (pod) => {
+      const name = jobNameOfPod(pod);
+      if (name === null) return false;
+      const entry = this.entry(name);
+      const podName = pod.metadata?.name ?? "";
+      if (!isNewer(pod, entry.pods.get(podName) ?? null)) return false;
+      entry.pods.set(podName, pod);
+      this.tell(entry);
+      return true;
+    },
+    remove: (pod) => {
+      const name = jobNameOfPod(pod);
+      if (name === null) return;
+      const entry = this.entry(name);
+      const podName = pod.metadata?.name ?? "";
+      entry.pods.delete(podName);
+      if (entry.listeners.size > 0) entry.lastPods.set(podName, pod);
+      this.tell(entry);
+      this.dropIfEmpty(name, entry);
+    },
+  };
+
+  /** Null: there is none (any more). */
+  job(name: string): V1Job | null {
+    return this.entries.get(name)?.job ?? null;
+  }
+
+  allJobs(): readonly V1Job[] {
+    return [...this.entries.values()].flatMap(({ job }) => job ?? []);
+  }
+
+  /** Those that are there now, of the Job with that uid. */
+  livePods(name: string, uid: string): readonly V1Pod[] {
+    return [...(this.entries.get(name)?.pods.values() ?? [])].filter((pod) => isOwnedBy(pod, uid));
+  }
+
+  /** Somebody who follows one Job; for them, what is gone is remembered as it last was. */
+  subscribe(name: string): Subscription {
+    const entry = this.entry(name);
+    const subscription = new Subscription(entry, () => {
+      entry.listeners.delete(subscription);
+      if (entry.listeners.size > 0) return;
+      entry.lastJob = null;
+      entry.lastPods.clear();
+      this.dropIfEmpty(name, entry);
+    });
+    entry.listeners.add(subscription);
+    return subscription;
+  }
+
+  private entry(name: string): Entry {
+    let entry = this.entries.get(name);
+    if (entry === undefined) {
+      entry = { job: null, pods: new Map(), lastJob: null, lastPods: new Map(), listeners: new Set() };
+      this.entries.set(name, entry);
+    }
+    return entry;
+  }
+
+  private tell({ listeners }: Entry): void {
+    for (const listener of listeners) listener.wake();
+  }
+
+  private dropIfEmpty(name: string, { job, pods, listeners }: Entry): void {
+    if (job === null && pods.size === 0 && listeners.size === 0) this.entries.delete(name);
+  }
+}
+
+export class Subscription implements Disposable {
+  private readonly entry: Entry;
+  private readonly close: () => void;
+  private news = new AbortController();
+
+  constructor(entry: Entry, close: () => void) {
+    this.entry = entry;
+    this.close = close;
+  }
+
+  get job(): V1Job | null {
+    return this.entry.job;
+  }
+
+  /** As it was when it went; null: it is there, or nobody saw it go. */
+  get lastJob(): V1Job | null {
+    return this.entry.job === null ? this.entry.lastJob : null;
+  }
+
+  /** Of the Job with that uid, those that are gone as they last were. */
+  pods(uid: string): readonly V1Pod[] {
+    const all = new Map([...this.entry.lastPods, ...this.entry.pods]);
+    return [...all.values()].filter((pod) => isOwnedBy(pod, uid));
+  }
+
+  wake(): void {
+    this.news.abort();
+  }
+
+  /** From here on, changes are news. Called before looking, so that none is missed. */
+  look(): void {
+    if (this.news.signal.aborted) this.news = new AbortController();
+  }
+
+  /** Resolves when something changed since `look`, after `ms`, or when the signal fires. */
+  async changed(ms: number, signal: AbortSignal): Promise<void> {
+    const { news } = this;
+    const stop = () => news.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    if (!signal.aborted) await pause(ms, news.signal);
+    signal.removeEventListener("abort", stop);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function replaceIn<T extends V1Job | V1Pod>(
+  side: Side<T>,
+  known: readonly T[],
+  items: readonly T[],
+  version: string,
+): boolean {
+  const present = new Set(items.map(({ metadata }) => metadata?.name));
+  let news = false;
+  for (const item of items) if (side.put(item)) news = true;
+  for (const item of known) {
+    // Made after the list was read, so it cannot be in it.
+    if (present.has(item.metadata?.name) || isNewer(item, version)) continue;
+    side.remove(item);
+    news = true;
+  }
+  return news;
+}
+
+function jobNameOfPod({ metadata }: V1Pod): string | null {
+  for (const label of JOB_NAME_LABELS) {
+    const name = metadata?.labels?.[label];
+    if (name !== undefined) return name;
+  }
+  return null;
+}
+
+function isOwnedBy({ metadata }: V1Pod, uid: string): boolean {
+  return metadata?.ownerReferences?.some((owner) => owner.uid === uid) ?? false;
+}

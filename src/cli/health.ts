@@ -1,0 +1,39 @@
+/** `oz-agent-worker health`: asks a running worker, for images that have no curl. */
+import { addressText, parseAddress } from "../config/address.ts";
+import type { ListenAddress } from "../config/settings.ts";
+import { wordsOf } from "../logging/words-of.ts";
+import { EXIT } from "./exit-status.ts";
+import type { HealthQuestion } from "./health-question.ts";
+
+/** Below the timeout of whoever starts this as a probe, so that it is this that says why. */
+const TIMEOUT_MS = 5_000;
+
+/** 0: the worker says yes; 1: it says no, or nothing. */
+export async function askHealth(
+  { address, path }: HealthQuestion,
+  write: (text: string) => void,
+  writeError: (text: string) => void,
+): Promise<number> {
+  const url = `http://${addressText(reachable(parseAddress(address)))}${path}`;
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "error" });
+    const text = await response.text();
+    if (response.ok) {
+      write(text);
+      return EXIT.ok;
+    }
+    writeError(`oz-agent-worker: ${url} says ${response.status}: ${text.trim()}\n`);
+  } catch (error) {
+    writeError(
+      `oz-agent-worker: Cannot ask ${url}: ${wordsOf(error)}; is a worker running with --health-address ${address}?\n`,
+    );
+  }
+  return EXIT.couldNotStart;
+}
+
+/** What is listened on everywhere is asked for here. */
+function reachable(address: ListenAddress | null): ListenAddress {
+  const { host, port } = address ?? { host: "127.0.0.1", port: 0 };
+  if (host === "0.0.0.0") return { host: "127.0.0.1", port };
+  return host === "::" ? { host: "::1", port } : { host, port };
+}

@@ -1,0 +1,45 @@
+/** What the worker's own environment holds that no output may show, used or not. */
+import type { HostEnvironment } from "./host-environment.ts";
+
+const KEY_VARIABLES = ["WARP_API_KEY"] as const;
+const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] as const;
+/** `OTEL_EXPORTER_OTLP_HEADERS` and those of one signal: `name=value,name=value`, values often tokens. */
+const HEADERS = /^OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?HEADERS$/;
+const ENDPOINT = /^OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?ENDPOINT$/;
+
+export function hostSecrets(env: HostEnvironment): readonly string[] {
+  const found: string[] = KEY_VARIABLES.flatMap((name) => env[name] ?? []);
+  for (const name of PROXY_VARIABLES) {
+    for (const spelling of [name, name.toLowerCase()]) found.push(...passwordOf(env[spelling]));
+  }
+  for (const [name, value] of Object.entries(env)) {
+    if (HEADERS.test(name)) found.push(...headerValues(value ?? ""));
+    if (ENDPOINT.test(name)) found.push(...passwordOf(value));
+  }
+  return found;
+}
+
+/** As written and as it is sent. */
+function passwordOf(url: string | undefined): readonly string[] {
+  if (!url) return [];
+  const absolute = url.includes("://") ? url : `http://${url}`;
+  const password = URL.canParse(absolute) ? new URL(absolute).password : "";
+  return password === "" ? [] : [password, decoded(password)];
+}
+
+function headerValues(list: string): readonly string[] {
+  return list.split(",").flatMap((pair) => {
+    const value = pair.slice(pair.indexOf("=") + 1).trim();
+    // `Authorization=Bearer%20TOKEN`: the token alone is what must not be seen.
+    const words = decoded(value).split(/\s+/);
+    return [value, decoded(value), words.at(-1) ?? ""];
+  });
+}
+
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

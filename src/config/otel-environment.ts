@@ -1,0 +1,78 @@
+/** OpenTelemetry's variables, read by its rules: an empty one is unset, and names and choices are told in lower case. */
+
+import type { HostEnvironment } from "./host-environment.ts";
+import { decoded } from "./host-secrets.ts";
+
+export class OtelEnvironment {
+  /** What makes a start impossible. */
+  readonly problems: string[] = [];
+  /** What is ignored, by the specification's own rule that it be ignored with a warning. */
+  readonly warnings: string[] = [];
+  private readonly env: HostEnvironment;
+
+  constructor(env: HostEnvironment) {
+    this.env = env;
+  }
+
+  text(name: string): string | null {
+    const value = this.env[name]?.trim() ?? "";
+    return value === "" ? null : value;
+  }
+
+  /** The first of several that is set, with its name. */
+  first(...names: readonly string[]): { readonly name: string; readonly value: string } | null {
+    for (const name of names) {
+      const value = this.text(name);
+      if (value !== null) return { name, value };
+    }
+    return null;
+  }
+
+  /** One of a few words; another one is a problem that names them. */
+  choice<const C extends string>(names: readonly string[], choices: readonly C[], fallback: C): C {
+    const given = this.first(...names);
+    if (given === null) return fallback;
+    const chosen = choices.find((choice) => choice === given.value.toLowerCase());
+    if (chosen === undefined) this.refuse(given.name, given.value, choices);
+    return chosen ?? fallback;
+  }
+
+  /** Several words between commas; `none` stands alone and means an empty list. */
+  choices<const C extends string>(name: string, choices: readonly C[], fallback: readonly C[]): readonly C[] {
+    const given = this.text(name);
+    if (given === null) return fallback;
+    const words = given.split(",").map((word) => word.trim().toLowerCase());
+    if (words.length === 1 && words[0] === "none") return [];
+    const chosen = choices.filter((choice) => words.includes(choice));
+    const wrong = words.find((word) => !choices.some((choice) => choice === word));
+    if (wrong !== undefined) this.refuse(name, wrong, [...choices, "none"]);
+    return chosen;
+  }
+
+  /** Above 0, or `least` where that is given. */
+  number(names: readonly string[], fallback: number, least = Number.MIN_VALUE): number {
+    const given = this.first(...names);
+    if (given === null) return fallback;
+    const value = Number(given.value);
+    if (Number.isFinite(value) && value >= least) return value;
+    this.warnings.push(`${given.name} is no number that can be used; ${fallback} holds`);
+    return fallback;
+  }
+
+  /** `name=value,name=value`, values percent-encoded. Values are never shown. */
+  pairs(name: string): Readonly<Record<string, string>> {
+    const pairs: Record<string, string> = {};
+    for (const pair of (this.text(name) ?? "").split(",")) {
+      if (pair.trim() === "") continue;
+      const cut = pair.indexOf("=");
+      const key = pair.slice(0, Math.max(0, cut)).trim();
+      if (key === "") this.warnings.push(`${name} holds something that is not name=value; it is left out`);
+      else pairs[decoded(key)] = decoded(pair.slice(cut + 1).trim());
+    }
+    return pairs;
+  }
+
+  private refuse(name: string, value: string, choices: readonly string[]): void {
+    this.problems.push(`${name} is ${JSON.stringify(value)}, which is none of ${choices.join(", ")}`);
+  }
+}

@@ -1,0 +1,181 @@
+/** Where metrics and traces go, from the variables that every program with OpenTelemetry knows. */
+import type { HostEnvironment } from "./host-environment.ts";
+import { OtelEnvironment } from "./otel-environment.ts";
+
+export const METRICS_EXPORTERS = ["otlp", "prometheus", "console"] as const;
+export type MetricsExporter = (typeof METRICS_EXPORTERS)[number];
+
+export const TRACES_EXPORTERS = ["otlp", "console"] as const;
+export type TracesExporter = (typeof TRACES_EXPORTERS)[number];
+
+export const OTLP_PROTOCOLS = ["http/protobuf", "http/json", "grpc"] as const;
+export type OtlpProtocol = (typeof OTLP_PROTOCOLS)[number];
+
+export interface OtlpSettings {
+  readonly protocol: OtlpProtocol;
+  /** The whole address of the signal for HTTP; host and port for gRPC. */
+  readonly endpoint: string;
+  /** False: nobody said where a collector is, so that there may well be none. */
+  readonly endpointGiven: boolean;
+  /** May hold a token. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly gzip: boolean;
+  /** Without TLS where the endpoint has no scheme that says so. */
+  readonly insecure: boolean;
+  /** Paths of PEM files. */
+  readonly certificate: string | null;
+  readonly clientCertificate: string | null;
+  readonly clientKey: string | null;
+}
+
+export const TEMPORALITIES = ["cumulative", "delta", "lowmemory"] as const;
+export type Temporality = (typeof TEMPORALITIES)[number];
+
+export interface MetricsSettings {
+  /** Empty: no metrics. */
+  readonly exporters: readonly MetricsExporter[];
+  readonly intervalMs: number;
+  /** Not longer than the interval. */
+  readonly timeoutMs: number;
+  readonly otlp: OtlpSettings;
+  readonly temporality: Temporality;
+  readonly prometheus: { readonly host: string; readonly port: number };
+}
+
+export interface TracesSettings {
+  /** Empty: no traces. */
+  readonly exporters: readonly TracesExporter[];
+  readonly otlp: OtlpSettings;
+  /** Of how many tasks a trace is taken, from 0 to 1. */
+  readonly share: number;
+  readonly batch: {
+    readonly delayMs: number;
+    readonly timeoutMs: number;
+    readonly queueSize: number;
+    readonly size: number;
+  };
+}
+
+export interface TelemetrySettings {
+  readonly metrics: MetricsSettings;
+  readonly traces: TracesSettings;
+  /** Attributes of the resource that the operator gives; they win over the worker's own. */
+  readonly resource: Readonly<Record<string, string>>;
+  /** For the log: what was ignored. */
+  readonly warnings: readonly string[];
+}
+
+export interface TelemetryChoice {
+  readonly settings: TelemetrySettings;
+  readonly problems: readonly string[];
+}
+
+const SAMPLERS = [
+  ...["always_on", "always_off", "traceidratio"],
+  ...["parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"],
+] as const;
+
+/** Nothing else counts then, mistakes included. */
+const DISABLED: HostEnvironment = { OTEL_METRICS_EXPORTER: "none" };
+
+export function chooseTelemetry(env: HostEnvironment): TelemetryChoice {
+  const disabled = env["OTEL_SDK_DISABLED"]?.trim().toLowerCase() === "true";
+  const otel = new OtelEnvironment(disabled ? DISABLED : env);
+  const metrics = chooseMetrics(otel);
+  const traces = chooseTraces(otel);
+  const serviceName = otel.text("OTEL_SERVICE_NAME");
+  const resource = {
+    ...otel.pairs("OTEL_RESOURCE_ATTRIBUTES"),
+    ...(serviceName === null ? {} : { "service.name": serviceName }),
+  };
+  return { settings: { metrics, traces, resource, warnings: otel.warnings }, problems: otel.problems };
+}
+
+function chooseMetrics(otel: OtelEnvironment): MetricsSettings {
+  const exporters = otel.choices("OTEL_METRICS_EXPORTER", METRICS_EXPORTERS, ["otlp"]);
+  const intervalMs = otel.number(["OTEL_METRIC_EXPORT_INTERVAL"], 60_000, 1);
+  return {
+    exporters,
+    intervalMs,
+    timeoutMs: Math.min(intervalMs, otel.number(["OTEL_METRIC_EXPORT_TIMEOUT"], 30_000, 1)),
+    otlp: chooseOtlp(otel, "METRICS", "v1/metrics", exporters.includes("otlp")),
+    temporality: temporality(otel),
+    prometheus: {
+      host: otel.text("OTEL_EXPORTER_PROMETHEUS_HOST") ?? "localhost",
+      port: port(otel, "OTEL_EXPORTER_PROMETHEUS_PORT", 9464),
+    },
+  };
+}
+
+function chooseTraces(otel: OtelEnvironment): TracesSettings {
+  const exporters = otel.choices("OTEL_TRACES_EXPORTER", TRACES_EXPORTERS, []);
+  return {
+    exporters,
+    otlp: chooseOtlp(otel, "TRACES", "v1/traces", exporters.includes("otlp")),
+    share: share(otel),
+    batch: {
+      delayMs: otel.number(["OTEL_BSP_SCHEDULE_DELAY"], 5_000, 1),
+      timeoutMs: otel.number(["OTEL_BSP_EXPORT_TIMEOUT"], 30_000, 1),
+      queueSize: otel.number(["OTEL_BSP_MAX_QUEUE_SIZE"], 2_048, 1),
+      size: otel.number(["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"], 512, 1),
+    },
+  };
+}
+
+/** `used` false: its mistakes are nobody's business. */
+function chooseOtlp(all: OtelEnvironment, signal: string, path: string, used: boolean): OtlpSettings {
+  const otel = used ? all : new OtelEnvironment({});
+  const names = (what: string) => [`OTEL_EXPORTER_OTLP_${signal}_${what}`, `OTEL_EXPORTER_OTLP_${what}`];
+  const protocol = otel.choice(names("PROTOCOL"), OTLP_PROTOCOLS, "http/protobuf");
+  const given = otel.first(...names("ENDPOINT"));
+  const compression = otel.choice(names("COMPRESSION"), ["none", "gzip"], "none");
+  return {
+    protocol,
+    endpoint: protocol === "grpc" ? (given?.value ?? "http://localhost:4317") : endpoint(otel, given, path),
+    endpointGiven: given !== null,
+    headers: {
+      ...otel.pairs("OTEL_EXPORTER_OTLP_HEADERS"),
+      ...otel.pairs(`OTEL_EXPORTER_OTLP_${signal}_HEADERS`),
+    },
+    timeoutMs: otel.number(names("TIMEOUT"), 10_000, 1),
+    gzip: compression === "gzip",
+    insecure: otel.first(...names("INSECURE"))?.value.toLowerCase() === "true",
+    certificate: otel.first(...names("CERTIFICATE"))?.value ?? null,
+    clientCertificate: otel.first(...names("CLIENT_CERTIFICATE"))?.value ?? null,
+    clientKey: otel.first(...names("CLIENT_KEY"))?.value ?? null,
+  };
+}
+
+/** A signal's own endpoint is taken as it is; below the general one each signal has its path. */
+function endpoint(otel: OtelEnvironment, given: ReturnType<OtelEnvironment["first"]>, path: string): string {
+  if (given === null) return `http://localhost:4318/${path}`;
+  if (!/^https?:\/\//i.test(given.value) || !URL.canParse(given.value)) {
+    // Not shown: it may hold a password.
+    otel.problems.push(`${given.name} must be a URL that starts with http:// or https://`);
+    return "";
+  }
+  if (given.name !== "OTEL_EXPORTER_OTLP_ENDPOINT") return new URL(given.value).href;
+  const url = new URL(given.value);
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${path}`;
+  return url.href;
+}
+
+function temporality(otel: OtelEnvironment): Temporality {
+  return otel.choice(["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"], TEMPORALITIES, "cumulative");
+}
+
+function port(otel: OtelEnvironment, name: string, fallback: number): number {
+  const value = otel.number([name], fallback, 0);
+  if (Number.isInteger(value) && value <= 65_535) return value;
+  otel.problems.push(`${name} must be a port from 0 to 65535`);
+  return fallback;
+}
+
+function share(otel: OtelEnvironment): number {
+  const sampler = otel.choice(["OTEL_TRACES_SAMPLER"], SAMPLERS, "parentbased_always_on");
+  if (sampler.endsWith("always_on")) return 1;
+  if (sampler.endsWith("always_off")) return 0;
+  const ratio = otel.number(["OTEL_TRACES_SAMPLER_ARG"], 1, 0);
+  return Math.min(1, ratio);
+}

@@ -1,0 +1,50 @@
+/** What the link tells of itself, at once (LinkObserver) and when it is asked (LinkStatus). */
+
+/** Why another connection has to be made: none came about, or the one there was ended. */
+export const RECONNECT_REASONS = ["dial_failed", "remote_close"] as const;
+export type ReconnectReason = (typeof RECONNECT_REASONS)[number];
+
+/** None of these may throw. */
+export interface LinkObserver {
+  /** A connection is open. */
+  up(): void;
+  /** It is no more. */
+  down(): void;
+  /** A new attempt follows, after a rest. */
+  reconnecting(reason: ReconnectReason): void;
+}
+
+export const UNOBSERVED_LINK: LinkObserver = { up: () => {}, down: () => {}, reconnecting: () => {} };
+
+export interface LinkStatus {
+  /** `waiting`: between two attempts. */
+  readonly state: "connecting" | "connected" | "waiting" | "closed";
+  /** Since when, in ms since 1970. */
+  readonly since: number;
+  /** When a pong last came, in ms since 1970; null: never on any connection. */
+  readonly lastPongAt: number | null;
+  /** Attempts after the first. */
+  readonly reconnects: number;
+}
+
+/** Keeps the status up to date. */
+export class LinkLog {
+  private current: LinkStatus = { state: "connecting", since: Date.now(), lastPongAt: null, reconnects: 0 };
+
+  get status(): LinkStatus {
+    return this.current;
+  }
+
+  enter(state: LinkStatus["state"]): void {
+    if (state === this.current.state) return;
+    this.current = { ...this.current, state, since: Date.now() };
+  }
+
+  pong(): void {
+    this.current = { ...this.current, lastPongAt: Date.now() };
+  }
+
+  reconnecting(): void {
+    this.current = { ...this.current, reconnects: this.current.reconnects + 1 };
+  }
+}

@@ -1,0 +1,81 @@
+/** What the worker tells of itself when it is asked. No secret is in it, nor what a task is about. */
+
+export interface HealthSources {
+  readonly version: string;
+  readonly workerId: string;
+  readonly backend: string;
+  readonly maxConcurrentTasks: number;
+  /** The worst of the last minute. */
+  eventLoopDelayMs(): number;
+  /** False: it stops, or has not begun. */
+  accepting(): boolean;
+  link(): LinkView;
+  outbox(): { readonly size: number; readonly oldestSince: number | null };
+  journalDurable(): boolean;
+  tasks(): readonly TaskView[];
+}
+
+export interface LinkView {
+  readonly state: string;
+  /** In ms since 1970. */
+  readonly since: number;
+  readonly lastPongAt: number | null;
+  readonly reconnects: number;
+}
+
+export interface TaskView {
+  readonly taskId: string;
+  readonly executionId: string;
+  readonly phase: string;
+  readonly ageSeconds: number;
+  readonly handle: Readonly<Record<string, string | number | boolean | null>> | null;
+}
+
+/** Later than that, whoever waits for an answer has given up: something blocks the loop. */
+const STUCK_AFTER_MS = 30_000;
+
+/** The process and its loops turn. A lost connection is not what a restart would mend. */
+export function isAlive(sources: HealthSources): boolean {
+  return sources.eventLoopDelayMs() < STUCK_AFTER_MS && sources.link().state !== "closed";
+}
+
+/** Null: connected and taking tasks; else what stands in the way. A worker at its limit is ready. */
+export function whyNotReady(sources: HealthSources): string | null {
+  const { state } = sources.link();
+  if (!sources.accepting()) return "the worker is starting or stopping";
+  return state === "connected" ? null : `the link to the control plane is ${state}`;
+}
+
+export function statusOf(sources: HealthSources, startedAt: number, now = Date.now()) {
+  const { size, oldestSince } = sources.outbox();
+  const link = sources.link();
+  return {
+    version: sources.version,
+    workerId: sources.workerId,
+    backend: sources.backend,
+    pid: process.pid,
+    uptimeSeconds: seconds(now - startedAt),
+    alive: isAlive(sources),
+    ready: whyNotReady(sources) === null,
+    accepting: sources.accepting(),
+    eventLoopDelaySeconds: Math.round(sources.eventLoopDelayMs()) / 1_000,
+    residentMemoryBytes: process.memoryUsage.rss(),
+    link: {
+      state: link.state,
+      since: new Date(link.since).toISOString(),
+      lastPong: link.lastPongAt === null ? null : new Date(link.lastPongAt).toISOString(),
+      reconnects: link.reconnects,
+    },
+    outbox: {
+      messages: size,
+      oldestAgeSeconds: oldestSince === null ? 0 : seconds(now - oldestSince),
+    },
+    journal: { durable: sources.journalDurable() },
+    maxConcurrentTasks: sources.maxConcurrentTasks,
+    tasks: sources.tasks(),
+  };
+}
+
+function seconds(ms: number): number {
+  return Math.max(0, Math.round(ms / 100) / 10);
+}

@@ -1,0 +1,63 @@
+/**
+ * What this process knows and must not say. Keys are taken out of everything; values of environments
+ * of what varies in a line only, and only while a task that has them runs here: a value may be a word
+ * like `production`, and a log in which messages and ids are unreadable helps nobody.
+ */
+import { partsOf, redactWith } from "./redact.ts";
+import { SecretIndex } from "./secret-index.ts";
+
+/** A key that is rotated every hour is still known after four days. */
+const KEYS_REMEMBERED = 100;
+
+export class Secrets {
+  private readonly keys = new SecretIndex();
+  private readonly rememberedKeys: string[] = [];
+  /** Those of keys too, so that one pass finds both. */
+  private readonly all = new SecretIndex();
+
+  /** How many texts are looked for. */
+  get size(): number {
+    return this.all.size;
+  }
+
+  /** Known from now on; of very many the oldest is forgotten. */
+  rememberKey(key: string): void {
+    if (this.rememberedKeys.includes(key)) return;
+    this.rememberedKeys.push(key);
+    for (const part of partsOf(key)) {
+      this.keys.add(part);
+      this.all.add(part);
+    }
+    const oldest = this.rememberedKeys.length > KEYS_REMEMBERED ? this.rememberedKeys.shift() : undefined;
+    if (oldest === undefined) return;
+    for (const part of partsOf(oldest)) {
+      this.keys.remove(part);
+      this.all.remove(part);
+    }
+  }
+
+  /**
+   * Known until disposed. A value that is one of `plain` is none of them: an id that is also given as
+   * a variable stays readable.
+   */
+  hide(values: Iterable<string>, plain: readonly string[] = []): Disposable {
+    const parts = new Set<string>();
+    for (const value of values) {
+      if (plain.includes(value.trim())) continue;
+      for (const part of partsOf(value)) parts.add(part);
+    }
+    for (const part of parts) this.all.add(part);
+    let hidden = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!hidden) return;
+        hidden = false;
+        for (const part of parts) this.all.remove(part);
+      },
+    };
+  }
+
+  readonly redact = (text: string): string => redactWith(this.all, text);
+
+  readonly redactKeys = (text: string): string => redactWith(this.keys, text);
+}

@@ -1,0 +1,64 @@
+/** One execution that runs here, and what can be said of it while it does. */
+import type { ExecutionRef } from "../journal/execution.ts";
+import { type Handle, type StepName, type StopReason, TaskStopped } from "./backend.ts";
+import type { TaskTrail } from "./observer.ts";
+
+/** A step while it is being done; `starting` before the first, `working` between two. */
+export type TaskPhase = "starting" | "working" | StepName | "stopping";
+
+export interface TaskStatus extends ExecutionRef {
+  readonly phase: TaskPhase;
+  /** Since it was claimed, by an earlier worker perhaps. */
+  readonly ageSeconds: number;
+  /** What a restart would find it by; ids and paths, no secrets. */
+  readonly handle: Handle | null;
+}
+
+export class RunningTask {
+  readonly ref: ExecutionRef;
+  readonly trail: TaskTrail;
+  /** Settles when its report is in the journal. Never rejects. */
+  ended: Promise<void> = Promise.resolve();
+  handle: Handle | null = null;
+  /** Its values that no log line may show, until it has ended. */
+  readonly hidden = new DisposableStack();
+  private readonly stopper = new AbortController();
+  private readonly claimedAt: number;
+  private phase: TaskPhase = "starting";
+
+  /** `claimedAt` in ms since 1970. */
+  constructor(ref: ExecutionRef, trail: TaskTrail, claimedAt: number) {
+    this.ref = ref;
+    this.trail = trail;
+    this.claimedAt = claimedAt;
+  }
+
+  get signal(): AbortSignal {
+    return this.stopper.signal;
+  }
+
+  /** The first reason wins. */
+  stop(why: StopReason): void {
+    if (this.stopper.signal.aborted) return;
+    this.trail.stopRequested(why);
+    this.stopper.abort(new TaskStopped(why));
+  }
+
+  async step<T>(name: StepName, work: () => Promise<T>): Promise<T> {
+    this.phase = name;
+    try {
+      return await this.trail.step(name, work);
+    } finally {
+      this.phase = "working";
+    }
+  }
+
+  status(now: number): TaskStatus {
+    return {
+      ...this.ref,
+      phase: this.signal.aborted ? "stopping" : this.phase,
+      ageSeconds: Math.max(0, Math.round((now - this.claimedAt) / 100) / 10),
+      handle: this.handle,
+    };
+  }
+}

@@ -1,0 +1,65 @@
+/** What goes wrong with exporting: one warning, then silence with a count, until it works again. */
+import type { Logger } from "../logging/logger.ts";
+
+/** A collector may answer with anything, at any length. */
+const LONGEST_WHY = 300;
+
+export class ExportTrouble {
+  private readonly log: Logger;
+  private readonly what: "metrics" | "traces";
+  private readonly hint: string;
+  private failures = 0;
+  private since = 0;
+  private warned = false;
+  private partial = false;
+
+  constructor(log: Logger, what: "metrics" | "traces", hint: string) {
+    this.log = log;
+    this.what = what;
+    this.hint = hint;
+  }
+
+  get count(): number {
+    return this.failures;
+  }
+
+  failed(why: string): void {
+    this.failures += 1;
+    if (this.failures === 1) this.since = performance.now();
+    const fields = { why: why.slice(0, LONGEST_WHY), failures: this.failures };
+    if (this.warned) {
+      this.log.debug(`${this.what} could not be exported`, fields);
+      return;
+    }
+    this.warned = true;
+    this.log.warn(`${this.what} could not be exported; nothing more is said until that works`, {
+      ...fields,
+      hint: this.hint,
+    });
+  }
+
+  succeeded(): void {
+    if (this.failures === 0) return;
+    const seconds = Math.round((performance.now() - this.since) / 1_000);
+    // One that fails now and then is not worth a line each time: what was warned of once stays warned of.
+    const say = this.failures > 1 ? this.log.info : this.log.debug;
+    say(`${this.what} are exported again`, { afterFailures: this.failures, outageSeconds: seconds });
+    this.failures = 0;
+  }
+
+  /** It took some and not all. */
+  tookInPart(why: string): void {
+    const say = this.partial ? this.log.debug : this.log.warn;
+    this.partial = true;
+    say(`the collector refused some of the ${this.what}; nothing more is said of it`, {
+      why: why.slice(0, LONGEST_WHY),
+    });
+  }
+
+  /** The worker stops: what was silent is told in one figure. */
+  stopped(): void {
+    if (this.failures > 1) {
+      this.log.info(`${this.what} could not be exported to the end`, { failures: this.failures });
+    }
+  }
+}

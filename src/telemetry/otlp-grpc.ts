@@ -1,0 +1,75 @@
+/** OTLP over gRPC: one call without a schema, for the bytes are encoded already. Heavy, and loaded by nobody else. */
+import {
+  type ChannelCredentials,
+  Client,
+  compressionAlgorithms,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
+import type { OtlpSettings } from "../config/telemetry.ts";
+import type { Attempt, OtlpWay } from "./otlp-sender.ts";
+import { readPems } from "./pem.ts";
+
+const METHODS = {
+  metrics: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+  traces: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+} as const;
+
+/** By the specification; every other status is final. */
+const WORTH_ANOTHER_TRY: readonly number[] = [
+  ...[status.CANCELLED, status.DEADLINE_EXCEEDED, status.ABORTED, status.OUT_OF_RANGE],
+  ...[status.UNAVAILABLE, status.DATA_LOSS],
+];
+
+/** Throws when a certificate cannot be read. */
+export function grpcWay(settings: OtlpSettings, signal: keyof typeof METHODS, userAgent: string): OtlpWay {
+  const { address, secure } = readEndpoint(settings);
+  const client = new Client(address, secure ? secured(settings) : credentials.createInsecure(), {
+    "grpc.primary_user_agent": userAgent,
+    "grpc.default_compression_algorithm": settings.gzip
+      ? compressionAlgorithms.gzip
+      : compressionAlgorithms.identity,
+  });
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(settings.headers)) metadata.set(name, value);
+  return {
+    attempt: (bytes, timeoutMs) => {
+      const { promise, resolve } = Promise.withResolvers<Attempt>();
+      const deadline = Date.now() + timeoutMs;
+      const whole = (each: Buffer) => each;
+      client.makeUnaryRequest(
+        METHODS[signal],
+        whole,
+        whole,
+        Buffer.from(bytes),
+        metadata,
+        { deadline },
+        (error, answer) => {
+          resolve(error === null ? { kind: "taken", answer: new Uint8Array(answer ?? []) } : failed(error));
+        },
+      );
+      return promise;
+    },
+    close: () => client.close(),
+  };
+}
+
+function failed({ code, details }: ServiceError): Attempt {
+  const why = `the collector's gRPC status is ${status[code] ?? code}: ${details}`;
+  return { kind: "failed", why, again: WORTH_ANOTHER_TRY.includes(code), waitMs: null };
+}
+
+/** A URL's scheme decides on TLS; without one the operator's word does. */
+function readEndpoint({ endpoint, insecure }: OtlpSettings): { address: string; secure: boolean } {
+  const [, scheme, rest = ""] = /^(?:(https?):\/\/)?(.*?)\/*$/i.exec(endpoint) ?? [];
+  if (scheme === undefined) return { address: rest, secure: !insecure };
+  return { address: rest, secure: scheme.toLowerCase() === "https" };
+}
+
+function secured(settings: OtlpSettings): ChannelCredentials {
+  const { authorities, certificate, key } = readPems(settings);
+  const buffer = (pem: string | null) => (pem === null ? null : Buffer.from(pem));
+  return credentials.createSsl(buffer(authorities), buffer(key), buffer(certificate));
+}

@@ -1,0 +1,23 @@
+/** Certificates and keys that the operator names for a collector. */
+import { readFileSync } from "node:fs";
+import type { OtlpSettings } from "../config/telemetry.ts";
+import { wordsOf } from "../logging/words-of.ts";
+import type { PostTls } from "../runtime/post.ts";
+
+/** Throws with the path of one that cannot be read. */
+export function readPems(settings: OtlpSettings): PostTls {
+  return {
+    authorities: readPem(settings.certificate),
+    certificate: readPem(settings.clientCertificate),
+    key: readPem(settings.clientKey),
+  };
+}
+
+function readPem(path: string | null): string | null {
+  if (path === null) return null;
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new Error(`Cannot read the certificate or key "${path}": ${wordsOf(error)}`, { cause: error });
+  }
+}

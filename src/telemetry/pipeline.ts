@@ -1,0 +1,8 @@
+/** A way out for metrics or traces that is open. */
+
+export interface Pipeline {
+  /** Sends what is left and lets go; bounded by whoever waits. Never rejects. */
+  close(): Promise<void>;
+}
+
+export const CLOSED: Pipeline = { close: async () => {} };

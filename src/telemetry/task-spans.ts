@@ -1,0 +1,188 @@
+/** One trace for each task: a span for the whole, events on its way, a span below it for each step. */
+import {
+  type Attributes,
+  context as otelContext,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  type Tracer,
+  trace,
+} from "@opentelemetry/api";
+import type { ExecutionRef } from "../journal/execution.ts";
+import type { Redact } from "../logging/redact.ts";
+import { wordsOf } from "../logging/words-of.ts";
+import type { Assignment } from "../protocol/assignment.ts";
+import type { FailureReason } from "../protocol/failure-reason.ts";
+import type { StepName, StopReason } from "../task/backend.ts";
+import type { Rejection, TaskObserver, TaskTrail } from "../task/observer.ts";
+import type { Outcome } from "../task/outcome.ts";
+import { cleanupReasonOf, type FailurePhase } from "./tally.ts";
+
+const TASK_SPAN = "oz_worker.task";
+/** Reports that wait for their proof; those of a long outage are not worth more memory. */
+const MOST_OPEN_REPORTS = 1_000;
+
+export interface TaskSpansOptions {
+  readonly tracer: Tracer;
+  readonly backend: string;
+  readonly redact: Redact;
+}
+
+export class TaskSpans implements TaskObserver {
+  private readonly options: TaskSpansOptions;
+  /** Oldest first, by the number of the frame in the journal. */
+  private readonly reports = new Map<number, Span>();
+
+  constructor(options: TaskSpansOptions) {
+    this.options = options;
+  }
+
+  assigned({ taskId, dockerImage, task }: Assignment): TaskTrail {
+    const { redact } = this.options;
+    const span = this.startTask({ "task.id": taskId, "task.title": redact(task.title) });
+    span.addEvent("task.assigned");
+    return new SpanTrail(span, this.options, dockerImage, (seq) => this.startReport(span, seq));
+  }
+
+  takenOver({ taskId }: ExecutionRef): TaskTrail {
+    const span = this.startTask({ "task.id": taskId, "task.taken_over": true });
+    return new SpanTrail(span, this.options, null, (seq) => this.startReport(span, seq));
+  }
+
+  unreadable(taskId: string): void {
+    const span = this.startTask({ "task.id": taskId });
+    span.addEvent("task.failed", { "failure.phase": "assignment", "failure.reason": "unknown" });
+    span.setStatus({ code: SpanStatusCode.ERROR, message: "unreadable assignment" });
+    span.end();
+  }
+
+  /** The task's own span ended when it was handed off. */
+  cancelFailed({ taskId }: ExecutionRef, reason: FailureReason, why: string): void {
+    const span = this.startTask({ "task.id": taskId });
+    const message = this.options.redact(why);
+    span.addEvent("cancel.failed", { "failure.reason": reason, "error.message": message });
+    span.setStatus({ code: SpanStatusCode.ERROR, message });
+    span.end();
+  }
+
+  /** Everything up to `seq` is proven to have been read. */
+  delivered(seq: number): void {
+    for (const [of, span] of this.reports) {
+      if (of > seq) break;
+      span.setStatus({ code: SpanStatusCode.OK });
+      span.end();
+      this.reports.delete(of);
+    }
+  }
+
+  /** The worker stops: what was not proven by now is told as it is. */
+  close(): void {
+    for (const span of this.reports.values()) span.end();
+    this.reports.clear();
+  }
+
+  private startTask(attributes: Attributes): Span {
+    return this.options.tracer.startSpan(TASK_SPAN, { kind: SpanKind.CONSUMER, attributes, root: true });
+  }
+
+  private startReport(parent: Span, seq: number): void {
+    if (this.reports.size >= MOST_OPEN_REPORTS) return;
+    this.reports.set(seq, startBelow(this.options.tracer, parent, "oz_worker.report"));
+  }
+}
+
+class SpanTrail implements TaskTrail {
+  readonly environment: Readonly<Record<string, string>>;
+  private readonly span: Span;
+  private readonly options: TaskSpansOptions;
+  private readonly image: string | null;
+  private readonly report: (seq: number) => void;
+  private phase: FailurePhase = "assignment";
+
+  /** `image` null: an earlier worker's task, of which no more is known. */
+  constructor(span: Span, options: TaskSpansOptions, image: string | null, report: (seq: number) => void) {
+    this.span = span;
+    this.options = options;
+    this.image = image;
+    this.report = report;
+    const { traceId, spanId, traceFlags } = span.spanContext();
+    const flags = (traceFlags & TraceFlags.SAMPLED) === 0 ? "00" : "01";
+    this.environment = { TRACEPARENT: `00-${traceId}-${spanId}-${flags}` };
+  }
+
+  rejected(why: Rejection): void {
+    this.span.addEvent("task.rejected", { reason: why === "atCapacity" ? "at_capacity" : why });
+    this.span.setStatus({ code: SpanStatusCode.OK });
+    this.span.end();
+  }
+
+  claimed(): void {
+    this.span.addEvent("task.claimed");
+  }
+
+  started(): void {
+    this.phase = "backend";
+    this.span.addEvent("task.started");
+    const image = this.image === null || this.image === "" ? {} : { "docker.image": this.image };
+    this.span.addEvent("backend.started", { backend: this.options.backend, ...image });
+  }
+
+  stopRequested(why: StopReason): void {
+    this.span.addEvent("task.cancellation_requested", { source: why === "cancelled" ? "user" : why });
+  }
+
+  async step<T>(name: StepName, work: () => Promise<T>): Promise<T> {
+    const span = startBelow(this.options.tracer, this.span, `oz_worker.${name}`);
+    try {
+      const value = await work();
+      span.setStatus({ code: SpanStatusCode.OK });
+      return value;
+    } catch (error) {
+      const message = this.options.redact(wordsOf(error));
+      span.setStatus({ code: SpanStatusCode.ERROR, message });
+      if (name === "cleanup") {
+        const reason = cleanupReasonOf(error);
+        this.span.addEvent("cleanup.failed", { "failure.reason": reason, "error.message": message });
+      }
+      throw error;
+    } finally {
+      span.end();
+    }
+  }
+
+  ended(outcome: Outcome, _seconds: number, report: number | null): void {
+    this.tellEnd(outcome);
+    this.span.end();
+    if (report !== null) this.report(report);
+  }
+
+  private tellEnd(outcome: Outcome): void {
+    switch (outcome.kind) {
+      case "failed":
+        this.span.addEvent("task.failed", {
+          "failure.phase": this.phase,
+          "failure.reason": outcome.reason,
+          "error.message": outcome.message,
+        });
+        this.span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.message });
+        return;
+      case "completed":
+        this.span.addEvent("task.completed");
+        break;
+      case "handed-off":
+        this.span.addEvent("task.dispatched");
+        break;
+      case "cancelled":
+        this.span.addEvent("task.cancelled");
+        break;
+      default:
+        outcome satisfies never;
+    }
+    this.span.setStatus({ code: SpanStatusCode.OK });
+  }
+}
+
+function startBelow(tracer: Tracer, parent: Span, name: string): Span {
+  return tracer.startSpan(name, {}, trace.setSpan(otelContext.active(), parent));
+}

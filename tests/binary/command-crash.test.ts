@@ -1,0 +1,169 @@
+/** SIGKILL while tasks are dispatched: each dispatch runs on, and the next worker reports its true end. */
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { assignment, assignments } from "../support/assignments.ts";
+import { CommandSite, KEEP_PAYLOAD, LEAVE_CHILDREN } from "../support/command-site.ts";
+import { shimsOf } from "../support/shims.ts";
+import { eventually } from "../support/wait.ts";
+import type { WorkerProcess } from "../support/worker-process.ts";
+
+const SECRET = "sesame-of-the-task";
+/** Says that it has begun, waits to be let go, keeps its payload and exits with what it is told. */
+const HELD = `echo $$ >>"$NOTES/begun"; until [ -e "$NOTES/go" ]; do sleep 0.02; done; ${KEEP_PAYLOAD}; echo words >&2; exit "$(cat "$NOTES/go")"`;
+
+async function killHard(worker: WorkerProcess): Promise<void> {
+  worker.kill("SIGKILL");
+  expect(await worker.exited).toBe(137);
+}
+
+async function begin(site: CommandSite, count: number) {
+  const tasks = assignments(count, { env: { SECRET } });
+  for (const task of tasks) site.plane.submit(task);
+  await eventually(() => site.note("begun").split("\n").length === count + 1, "the dispatches to begin");
+  return tasks.map(({ task_id }) => task_id);
+}
+
+describe("a worker killed while tasks are dispatched", () => {
+  test.each(["meanwhile", "after"])(
+    "is followed by one that knows those which were handed over %s",
+    async (when) => {
+      await using site = await CommandSite.create();
+      await using first = await site.start({ dispatch: HELD });
+      const ids = await begin(site, 3);
+      await killHard(first);
+      const go = () => Bun.write(`${site.notes}/go`, "0");
+      if (when === "meanwhile") {
+        await go();
+        for (const id of ids) await site.waitForNote(`${id}.payload`, "}");
+      }
+      await using second = await site.start({ dispatch: HELD });
+      if (when === "after") await go();
+      for (const id of ids) await second.waitForLog(new RegExp(`task ended .*${id}.*handed-off`));
+      for (const id of ids) {
+        expect(site.terminals(id)).toEqual([]);
+        // All of it, though whoever held it was killed before it was read.
+        expect(site.payload(id)).toMatchObject({ run_id: id, env: { SECRET } });
+        site.plane.cancel(id);
+      }
+      await eventually(() => site.cancellations.length === 3, "the cancellations to be passed on");
+      expect(site.note("begun").split("\n")).toHaveLength(4);
+      await eventually(
+        () => readdirSync(site.dir.join("state/bar/exits")).length === 0,
+        "the exit files to go",
+      );
+    },
+  );
+
+  test.each(["meanwhile", "after"])(
+    "is followed by one that reports those which failed %s, once",
+    async (when) => {
+      await using site = await CommandSite.create();
+      await using first = await site.start({ dispatch: HELD });
+      const ids = await begin(site, 3);
+      await killHard(first);
+      if (when === "meanwhile") await Bun.write(`${site.notes}/go`, "7");
+      await using _second = await site.start({ dispatch: HELD });
+      if (when === "after") await Bun.write(`${site.notes}/go`, "7");
+      for (const id of ids) {
+        expect(await site.plane.waitForTask(id)).toMatchObject({
+          state: "failed",
+          failureReason: "dispatch_command",
+          exitCode: 7,
+          terminals: 1,
+        });
+      }
+      expect(site.note("begun").split("\n")).toHaveLength(4);
+    },
+  );
+
+  test("leaves nothing of a task but its names on the disk", async () => {
+    await using site = await CommandSite.create();
+    await using first = await site.start({ dispatch: HELD, apiKey: "test-key" });
+    await begin(site, 2);
+    await killHard(first);
+    await Bun.write(`${site.notes}/go`, "1");
+    await eventually(() => readdirSync(site.dir.join("state/bar/exits")).length === 2, "the exit files");
+    const folder = site.dir.join("state");
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((each) =>
+      each.isFile(),
+    );
+    expect(files.length).toBeGreaterThan(3);
+    for (const { parentPath, name } of files) {
+      const bytes = readFileSync(`${parentPath}/${name}`, "latin1");
+      for (const secret of [SECRET, "do it", "words", "test-key"]) expect(bytes).not.toContain(secret);
+    }
+  });
+
+  test("is followed by one that still ends them at the timeout, whole", async () => {
+    await using site = await CommandSite.create();
+    const options = { dispatch: `${LEAVE_CHILDREN}; wait`, block: { dispatch_timeout: "3s" } };
+    await using first = await site.start(options);
+    const task = assignment();
+    site.plane.submit(task);
+    await site.waitForNote("processes", "setsid");
+    await killHard(first);
+    await using _second = await site.start(options);
+    expect(await site.plane.waitForTask(task.task_id)).toMatchObject({
+      failureReason: "dispatch_timeout",
+      terminals: 1,
+    });
+    expect(site.alive).toEqual([]);
+  });
+
+  test("is followed by one that can cancel them", async () => {
+    await using site = await CommandSite.create();
+    const options = { dispatch: `${LEAVE_CHILDREN}; wait` };
+    await using first = await site.start(options);
+    const task = assignment();
+    site.plane.submit(task);
+    await site.waitForNote("processes", "setsid");
+    await killHard(first);
+    await using second = await site.start(options);
+    await second.waitForLog(/task taken over/);
+    site.plane.cancel(task.task_id);
+    expect((await site.plane.waitForTask(task.task_id)).state).toBe("cancelled");
+    expect(site.alive).toEqual([]);
+  });
+
+  test("right after a claim is followed by one true end, and by no second dispatch", async () => {
+    await using site = await CommandSite.create();
+    const options = { dispatch: 'echo "$OZ_RUN_ID" >>"$NOTES/runs"; sleep 0.05; exit 5' };
+    for (let round = 0; round < 8; round++) {
+      await using first = await site.start(options);
+      const task = assignment();
+      site.plane.submit(task);
+      await site.plane.waitForTask(task.task_id, ["claimed"]);
+      await killHard(first);
+      await using _second = await site.start(options);
+      const { failureReason, exitCode, message, terminals } = await site.plane.waitForTask(task.task_id);
+      const runs = site
+        .note("runs")
+        .split("\n")
+        .filter((id) => id === task.task_id).length;
+      expect([failureReason, terminals]).toEqual(["dispatch_command", 1]);
+      if (exitCode === 5) expect(runs).toBe(1);
+      else expect([message, runs]).toEqual([expect.stringContaining("safe to retry"), 0]);
+    }
+  });
+});
+
+describe("when the shim is killed", () => {
+  test("what it dispatched is ended, its end is said to be unknown, and new tasks are dispatched", async () => {
+    await using site = await CommandSite.create();
+    const dispatch = `[ -e "$NOTES/go" ] || { ${LEAVE_CHILDREN}; wait; }`;
+    await using worker = await site.start({ dispatch });
+    const task = assignment();
+    site.plane.submit(task);
+    await site.waitForNote("processes", "setsid");
+    const [shim = 0] = shimsOf(worker.pid);
+    process.kill(shim, "SIGKILL");
+    const { failureReason, message } = await site.plane.waitForTask(task.task_id);
+    expect([failureReason, message]).toEqual([
+      "dispatch_command",
+      expect.stringContaining("nobody knows how"),
+    ]);
+    expect(site.alive).toEqual([]);
+    await Bun.write(`${site.notes}/go`, "");
+    await site.handOver(assignment(), worker);
+  });
+});

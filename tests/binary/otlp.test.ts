@@ -1,0 +1,267 @@
+/** The compiled worker and a collector: over each protocol, and with collectors that are bad at it. */
+import { describe, expect, test } from "bun:test";
+import { assignment } from "../support/assignments.ts";
+import { DirectSite } from "../support/direct-site.ts";
+import { metricsOfJson, metricsOfProtobuf, type ReceivedMetrics, spansOfProtobuf } from "../support/otlp.ts";
+import { type Collector, startGrpcCollector, startHttpCollector } from "../support/otlp-collector.ts";
+
+const TOKEN = "tok-4711-collector";
+const METRICS_PATH = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+
+interface Protocol {
+  readonly name: string;
+  readonly path: string;
+  readonly start: () => Promise<Collector>;
+  readonly decode: (bytes: Uint8Array) => ReceivedMetrics;
+}
+
+const PROTOCOLS: readonly Protocol[] = [
+  {
+    name: "http/protobuf",
+    path: "/v1/metrics",
+    start: async () => startHttpCollector(),
+    decode: metricsOfProtobuf,
+  },
+  { name: "http/json", path: "/v1/metrics", start: async () => startHttpCollector(), decode: metricsOfJson },
+  { name: "grpc", path: METRICS_PATH, start: startGrpcCollector, decode: metricsOfProtobuf },
+];
+
+function environment(collector: { readonly url: string }, more: Record<string, string> = {}) {
+  return {
+    OTEL_METRICS_EXPORTER: "otlp",
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_METRIC_EXPORT_INTERVAL: "200",
+    OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${TOKEN}`,
+    ...more,
+  };
+}
+
+/** Until the last export, which is sent when the worker stops, was taken in. */
+async function lastMetrics(collector: Collector, protocol: Protocol): Promise<ReceivedMetrics> {
+  const last = collector.exports.findLast(({ path }) => path === protocol.path);
+  return protocol.decode(last?.body ?? new Uint8Array());
+}
+
+describe.each(PROTOCOLS)("over $name", (protocol) => {
+  test.each(["none", "gzip"])(
+    "a collector gets every metric, its resource and the headers (compression: %s)",
+    async (compression) => {
+      await using collector = await protocol.start();
+      await using site = await DirectSite.create();
+      const env = environment(collector, {
+        OTEL_EXPORTER_OTLP_PROTOCOL: protocol.name,
+        OTEL_EXPORTER_OTLP_COMPRESSION: compression,
+        OTEL_RESOURCE_ATTRIBUTES: "team=blue",
+      });
+      await using worker = await site.start({ env, flags: ["--log-level", "debug"] });
+      await collector.waitFor(({ path }) => path === protocol.path);
+      await site.run(assignment({}));
+      await site.run(assignment({ env: { AGENT_EXIT: "1" } }));
+      expect(await worker.stop()).toBe(0);
+      const { resource, metrics } = await lastMetrics(collector, protocol);
+      expect(resource).toMatchObject({
+        "service.name": "oz-agent-worker",
+        "service.version": expect.stringMatching(/^\d/),
+        "worker.id": "bar",
+        "worker.backend": "direct",
+        team: "blue",
+      });
+      const completed = metrics.get("oz_worker_tasks_completed_total");
+      expect(completed).toMatchObject({ type: "sum", monotonic: true, temporality: "cumulative", unit: "" });
+      expect(completed?.points.map(({ attributes, value }) => [attributes["result"], value])).toEqual([
+        ...[
+          ["succeeded", 1],
+          ["failed", 1],
+          ["cancelled", 0],
+          ["dispatched", 0],
+        ],
+      ]);
+      expect(metrics.get("oz_worker_task_failures_total")?.points).toHaveLength(87);
+      expect(metrics.get("oz_worker_connected")).toMatchObject({ type: "gauge", points: [{ value: 0 }] });
+      expect(metrics.get("oz_worker_info")?.points[0]?.attributes).toMatchObject({
+        worker_id: "bar",
+        backend: "direct",
+      });
+      const duration = metrics.get("oz_worker_task_duration_seconds");
+      expect(duration).toMatchObject({ type: "histogram", unit: "s", temporality: "cumulative" });
+      expect(duration?.points).toMatchObject([
+        { attributes: { result: "succeeded" }, value: 1 },
+        { attributes: { result: "failed" }, value: 1 },
+      ]);
+      expect(duration?.points[0]?.bounds).toEqual([
+        ...[1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 86_400],
+      ]);
+      expect(duration?.points[0]?.counts).toEqual([1, ...new Array(14).fill(0)]);
+      expect(collector.exports[0]?.headers["authorization"]).toBe(`Bearer ${TOKEN}`);
+      expect(worker.stdout + worker.stderr).not.toContain(TOKEN);
+      expect(worker.stderr).not.toMatch(/could not be exported/);
+    },
+  );
+});
+
+test("with delta temporality each export tells what came since the last, and nothing twice", async () => {
+  await using collector = startHttpCollector();
+  await using site = await DirectSite.create();
+  const env = environment(collector, { OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: "delta" });
+  await using worker = await site.start({ env });
+  await site.run(assignment({}));
+  await collector.waitFor(() => true);
+  await site.run(assignment({}));
+  await worker.stop();
+  const all = collector.exports.map(({ body }) => metricsOfProtobuf(body).metrics);
+  const sum = (name: string) =>
+    all.flatMap((metrics) => metrics.get(name)?.points ?? []).reduce((total, { value }) => total + value, 0);
+  expect(sum("oz_worker_tasks_claimed_total")).toBe(2);
+  expect(sum("oz_worker_task_duration_seconds")).toBe(2);
+  expect(all.at(-1)?.get("oz_worker_tasks_claimed_total")?.temporality).toBe("delta");
+});
+
+describe("a bad collector costs one warning and no task", () => {
+  const BAD: readonly [string, () => Collector | { url: string; [Symbol.asyncDispose](): Promise<void> }][] =
+    [
+      ["dead: nobody listens", () => ({ url: "http://127.0.0.1:9", async [Symbol.asyncDispose]() {} })],
+      ["slow: never answers", () => startHttpCollector(() => new Promise<Response>(() => {}))],
+      ["refusing every time", () => startHttpCollector(() => new Response("no", { status: 400 }))],
+      [
+        "showing back what it got",
+        () =>
+          startHttpCollector(
+            ({ headers }) =>
+              new Response(headers["authorization"] ?? "", {
+                status: 403,
+                statusText: headers["authorization"] ?? "",
+              }),
+          ),
+      ],
+      [
+        "sending elsewhere",
+        () => startHttpCollector(() => Response.redirect("http://127.0.0.1:9/else", 307)),
+      ],
+      [
+        "asking to come back next year",
+        () =>
+          startHttpCollector(() => new Response("", { status: 503, headers: { "Retry-After": "31536000" } })),
+      ],
+    ];
+  test.each(BAD)("%s", async (_name, start) => {
+    await using collector = start();
+    await using site = await DirectSite.create();
+    const env = environment(collector, {
+      OTEL_METRIC_EXPORT_TIMEOUT: "100",
+      OTEL_EXPORTER_OTLP_TIMEOUT: "100",
+    });
+    await using worker = await site.start({ env, flags: ["--log-level", "debug"] });
+    await worker.waitForLog(/DEBUG metrics could not be exported/);
+    expect((await site.run(assignment())).state).toBe("completed");
+    const startedAt = performance.now();
+    expect(await worker.stop()).toBe(0);
+    expect(performance.now() - startedAt).toBeLessThan(5_500);
+    expect(worker.stderr.match(/WARN {2}metrics could not be exported; nothing more is said/g)).toHaveLength(
+      1,
+    );
+    expect(worker.stderr.match(/ (?:WARN|ERROR) /g)).toHaveLength(1);
+    expect(worker.stderr).toMatch(/INFO {2}metrics could not be exported to the end failures=\d+/);
+    expect(worker.stdout + worker.stderr).not.toContain(TOKEN);
+  });
+
+  test("lying: it says that it took everything, in words that mean nothing", async () => {
+    await using collector = startHttpCollector(() => new Response("<html>Welcome</html>"));
+    await using site = await DirectSite.create();
+    await using worker = await site.start({ env: environment(collector) });
+    await collector.waitFor(() => collector.exports.length > 1);
+    expect(await worker.stop()).toBe(0);
+    expect(worker.stderr).not.toMatch(/WARN/);
+  });
+
+  test("an answer that never ends is not read to its end", async () => {
+    const endless = () =>
+      new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65_536)) });
+    await using collector = startHttpCollector(() => new Response(endless()));
+    await using site = await DirectSite.create();
+    await using worker = await site.start({ env: environment(collector) });
+    await collector.waitFor(() => collector.exports.length > 3);
+    expect(await worker.stop()).toBe(0);
+  });
+
+  test("one that is slow to start is found, and that is said", async () => {
+    let ready = false;
+    await using collector = startHttpCollector(() => new Response("", { status: ready ? 200 : 400 }));
+    await using site = await DirectSite.create();
+    await using worker = await site.start({ env: environment(collector) });
+    await worker.waitForLog(/metrics could not be exported/);
+    await collector.waitFor(() => collector.exports.length > 2);
+    ready = true;
+    await worker.waitForLog(/INFO {2}metrics are exported again afterFailures=\d+/);
+  });
+
+  test("a slow one does not hold the stop for more than 5 s", async () => {
+    await using collector = startHttpCollector(() => new Promise<Response>(() => {}));
+    await using site = await DirectSite.create();
+    await using worker = await site.start({
+      env: environment(collector, { OTEL_METRIC_EXPORT_INTERVAL: "60000" }),
+    });
+    await worker.waitForLog(/worker ready/);
+    await site.run(assignment());
+    const startedAt = performance.now();
+    expect(await worker.stop()).toBe(0);
+    expect(performance.now() - startedAt).toBeLessThan(6_500);
+    expect(worker.stderr).toMatch(/telemetry could not be sent to the end seconds=5/);
+  });
+});
+
+test("without a word of configuration there is no warning before the first export, and the stop is quick", async () => {
+  await using site = await DirectSite.create();
+  await using worker = await site.start({});
+  await site.run(assignment());
+  const startedAt = performance.now();
+  expect(await worker.stop()).toBe(0);
+  expect(performance.now() - startedAt).toBeLessThan(3_000);
+});
+
+describe("traces", () => {
+  test("of a task: its span with events, one for each step and for the report, and the agent joins in", async () => {
+    await using collector = startHttpCollector();
+    await using site = await DirectSite.create();
+    const env = environment(collector, { OTEL_METRICS_EXPORTER: "none", OTEL_TRACES_EXPORTER: "otlp" });
+    await using worker = await site.start({ env });
+    const { taskId } = await site.run(assignment({ title: "the title" }));
+    const failed = await site.run(assignment({ env: { AGENT_EXIT: "4" } }));
+    await worker.stop();
+    const spans = collector.exports
+      .filter(({ path }) => path === "/v1/traces")
+      .flatMap(({ body }) => spansOfProtobuf(body));
+    const root = spans.find(
+      ({ name, attributes }) => name === "oz_worker.task" && attributes["task.id"] === taskId,
+    );
+    expect(root).toMatchObject({ parentSpanId: "", status: "ok", attributes: { "task.title": "the title" } });
+    expect(root?.events.map(({ name }) => name)).toEqual([
+      ...["task.assigned", "task.claimed", "task.started", "backend.started", "task.completed"],
+    ]);
+    const below = spans.filter(({ parentSpanId }) => parentSpanId === root?.spanId);
+    expect(below.map(({ name }) => name).sort()).toEqual([
+      "oz_worker.cleanup",
+      "oz_worker.report",
+      "oz_worker.run",
+    ]);
+    expect(site.agent.runs(taskId)[0]?.env["TRACEPARENT"]).toBe(`00-${root?.traceId}-${root?.spanId}-01`);
+    const other = spans.find(
+      ({ name, attributes }) => name === "oz_worker.task" && attributes["task.id"] === failed.taskId,
+    );
+    expect(other?.status).toBe("error");
+    expect(other?.events.at(-1)).toEqual({
+      name: "task.failed",
+      attributes: {
+        "failure.phase": "backend",
+        "failure.reason": "agent_invocation",
+        "error.message": expect.stringContaining("status 4"),
+      },
+    });
+  });
+
+  test("that nobody asked for leave no trace in the task's environment", async () => {
+    await using site = await DirectSite.create();
+    await using _worker = await site.start({ env: { OTEL_METRICS_EXPORTER: "none" } });
+    const { taskId } = await site.run(assignment());
+    expect(site.agent.runs(taskId)[0]?.env).not.toHaveProperty("TRACEPARENT");
+  });
+});

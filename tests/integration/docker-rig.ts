@@ -1,0 +1,161 @@
+/** Workers on one engine that keeps state: each with the parts that make the Docker backend, and some dead. */
+import { never } from "../../src/async/wait.ts";
+import { createDockerBackend } from "../../src/backends/docker/create.ts";
+import type { DockerBackend } from "../../src/backends/docker/docker.ts";
+import type { Engine } from "../../src/backends/docker/engine/engine.ts";
+import { LABELS } from "../../src/backends/docker/labels.ts";
+import { Census } from "../../src/backends/docker/ownership/census.ts";
+import { Claims } from "../../src/backends/docker/ownership/claims.ts";
+import { LockSmith } from "../../src/backends/docker/ownership/engine-lock.ts";
+import { describeSelf, type Owner, writeOwner } from "../../src/backends/docker/ownership/owner.ts";
+import { SharedVolumes } from "../../src/backends/docker/sidecars/shared-volume.ts";
+import { Watcher } from "../../src/backends/docker/watcher.ts";
+import type { DockerSettings } from "../../src/config/settings.ts";
+import type { Handle, RunContext, StopReason } from "../../src/task/backend.ts";
+import { TaskStopped } from "../../src/task/backend.ts";
+import type { TaskSpec } from "../../src/task/prepare.ts";
+import { StatefulEngine } from "../support/stateful-engine.ts";
+import { recordLog } from "../unit/logging/recorded-log.ts";
+import { type SampleFields, sampleAssignment } from "../unit/task/sample-assignment.ts";
+
+export const WORKER_ID = "w";
+export const signal = never();
+
+/** A process of this host that is no more. */
+export function deadOwner(instanceId: string): Owner {
+  return { ...describeSelf(instanceId, ""), pid: 2 ** 22 - 1 };
+}
+
+export function labelsOf(owner: Owner): Readonly<Record<string, string>> {
+  return {
+    [LABELS.workerId]: WORKER_ID,
+    [LABELS.instance]: owner.instanceId,
+    [LABELS.owner]: writeOwner(owner),
+  };
+}
+
+export function taskLabelsOf(owner: Owner, taskId: string, executionId = `exec-${taskId}`) {
+  return {
+    ...labelsOf(owner),
+    [LABELS.role]: "task",
+    [LABELS.taskId]: taskId,
+    [LABELS.executionId]: executionId,
+  };
+}
+
+export class DockerRig implements AsyncDisposable {
+  readonly fake: StatefulEngine;
+  readonly #opened: AsyncDisposable[] = [];
+
+  private constructor(fake: StatefulEngine) {
+    this.fake = fake;
+  }
+
+  static async start(api?: string): Promise<DockerRig> {
+    return new DockerRig(await StatefulEngine.start(api));
+  }
+
+  async engine(): Promise<Engine> {
+    const engine = await this.fake.connect();
+    this.#opened.push(engine);
+    return engine;
+  }
+
+  /** The parts of one worker, with a client of its own. */
+  async worker(instanceId: string, owner = describeSelf(instanceId, "")) {
+    const engine = await this.engine();
+    const log = recordLog();
+    const labels = labelsOf(owner);
+    const watcher = new Watcher(engine);
+    this.#opened.push({ [Symbol.asyncDispose]: async () => watcher[Symbol.dispose]() });
+    const census = new Census(owner, engine.containers);
+    const locks = new LockSmith({ containers: engine.containers, watcher, census, labels });
+    const claims = new Claims({ engine, locks, labels, log });
+    const shared = new SharedVolumes({ engine, locks, labels, log });
+    return { engine, log, labels, watcher, census, locks, claims, shared };
+  }
+
+  /** The whole backend of one worker, as the daemon makes it. */
+  async backend(instanceId: string, options: { cleanup?: boolean; verbose?: boolean } = {}) {
+    const log = recordLog();
+    const settings: DockerSettings = {
+      kind: "docker",
+      volumes: [],
+      environment: [],
+      imagePullPolicy: "always",
+      sidecarVolumeMaxAgeMs: null,
+      security: { noNewPrivileges: false, pidsLimit: null, capDrop: [] },
+    };
+    const backend = await createDockerBackend(settings, {
+      workerId: WORKER_ID,
+      instanceId,
+      cleanup: options.cleanup ?? true,
+      verbose: options.verbose ?? false,
+      graceMs: 2_000,
+      workerEnvironment: { DOCKER_HOST: this.fake.http.host, DOCKER_CONFIG: "/nowhere" },
+      log,
+    });
+    this.#opened.push(backend);
+    return { backend, log };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const one of this.#opened.reverse()) await one[Symbol.asyncDispose]();
+    await this.fake[Symbol.asyncDispose]();
+  }
+}
+
+export type Ended =
+  | { readonly kind: "completed" | "handed-off" }
+  | { readonly kind: "failed"; readonly error: unknown };
+
+export interface TaskUnderTest {
+  readonly ended: Promise<Ended>;
+  /** As the journal holds it now. */
+  readonly handle: () => Handle | null;
+  stop(why: StopReason): void;
+  hurry(): void;
+}
+
+/** One task as the scheduler would run it. */
+export function underTest(
+  work: (context: RunContext) => Promise<"completed" | "handed-off">,
+  saved: Handle | null = null,
+): TaskUnderTest {
+  const stop = new AbortController();
+  const hurry = new AbortController();
+  let handle = saved;
+  const context: RunContext = {
+    signal: stop.signal,
+    hurry: hurry.signal,
+    log: recordLog(),
+    saveHandle: (next) => {
+      handle = next;
+    },
+    step: (_name, inner) => inner(),
+  };
+  const ended = work(context).then(
+    (kind): Ended => ({ kind }),
+    (error: unknown): Ended => ({ kind: "failed", error }),
+  );
+  return {
+    ended,
+    handle: () => handle,
+    stop: (why) => stop.abort(new TaskStopped(why)),
+    hurry: () => hurry.abort(new Error("no more time")),
+  };
+}
+
+export function runTask(backend: DockerBackend, fields: SampleFields = {}): TaskUnderTest {
+  const task: TaskSpec = {
+    assignment: sampleAssignment(fields),
+    argv: ["agent"],
+    environment: { TASK_ID: "t-1" },
+  };
+  return underTest((context) => backend.run(task, context));
+}
+
+export function resumeTask(backend: DockerBackend, handle: Handle | null, taskId = "t-1"): TaskUnderTest {
+  const ref = { taskId, executionId: `exec-${taskId}` };
+  return underTest((context) => backend.resume(ref, handle, context), handle);
+}

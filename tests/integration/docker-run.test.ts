@@ -1,0 +1,250 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { turns } from "../../src/async/wait.ts";
+import type { DockerBackend } from "../../src/backends/docker/docker.ts";
+import { TaskFailure, TaskStopped } from "../../src/task/backend.ts";
+import type { StatefulEngine } from "../support/stateful-engine.ts";
+import { within } from "../support/wait.ts";
+import { DockerRig, type Ended, runTask, type TaskUnderTest } from "./docker-rig.ts";
+
+let rig: DockerRig;
+let fake: StatefulEngine;
+let backend: DockerBackend;
+const CREATE = /^\/containers\/create$/;
+const START = /^\/containers\/\w+\/start$/;
+const STOP = /^\/containers\/\w+\/stop$/;
+
+beforeEach(async () => {
+  rig = await DockerRig.start();
+  fake = rig.fake;
+  ({ backend } = await rig.backend("me"));
+});
+
+afterEach(() => rig[Symbol.asyncDispose]());
+
+const endOf = (task: TaskUnderTest) => within(task.ended, "the task to end");
+
+function failureOf(ended: Ended): TaskFailure {
+  if (ended.kind === "failed" && ended.error instanceof TaskFailure) return ended.error;
+  throw new Error(`No failure of a task: ${JSON.stringify(ended)}`);
+}
+
+function stopOf(ended: Ended): string {
+  if (ended.kind === "failed" && ended.error instanceof TaskStopped) return ended.error.why;
+  throw new Error(`Not stopped: ${JSON.stringify(ended)}`, { cause: ended });
+}
+
+describe("a task", () => {
+  test("that ends well completes, and nothing of it stays", async () => {
+    const task = runTask(backend);
+    fake.end(await fake.running(), 0);
+    expect(await endOf(task)).toEqual({ kind: "completed" });
+    expect(fake.containers.size).toBe(0);
+    expect(task.handle()).toMatchObject({ started: true, exitCode: 0 });
+  });
+
+  test("that fails says with which status, and nothing of it stays", async () => {
+    const task = runTask(backend);
+    fake.end(await fake.running(), 42);
+    expect(failureOf(await endOf(task))).toMatchObject({ reason: "container_exit", exitCode: 42 });
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("that was killed for its memory says so", async () => {
+    const task = runTask(backend);
+    fake.end(await fake.running(), 137, true);
+    expect(failureOf(await endOf(task))).toMatchObject({ reason: "container_oom", exitCode: 137 });
+  });
+
+  test("whose container somebody removes says that nobody knows how it ended", async () => {
+    const task = runTask(backend);
+    fake.drop(await fake.running());
+    expect(failureOf(await endOf(task))).toMatchObject({ reason: "container_wait" });
+  });
+
+  test.each(["lost before", "lost after"] as const)(
+    "runs once when the answer to its creation is %s it was done",
+    async (mishap) => {
+      fake.mishap("POST", CREATE, mishap);
+      const task = runTask(backend);
+      fake.end(await fake.running(), 0);
+      expect(await endOf(task)).toEqual({ kind: "completed" });
+      expect(fake.containers.size).toBe(0);
+    },
+  );
+
+  // The name is taken from the moment on that the engine begins, the container is there when it is done.
+  test("waits for a container that the engine is still making for an earlier try", async () => {
+    fake.mishap("POST", CREATE, "lost before");
+    fake.mishap("POST", CREATE, { status: 409, words: "the name is reserved" });
+    const task = runTask(backend);
+    fake.end(await fake.running(), 0);
+    expect(await endOf(task)).toEqual({ kind: "completed" });
+  });
+
+  // A start that is asked for again starts a container that has ended a second time.
+  test("runs once when the answer to its start is lost, however soon it ends", async () => {
+    fake.mishap("POST", START, "lost after");
+    const task = runTask(backend);
+    fake.end(await fake.running(), 0);
+    expect(await endOf(task)).toEqual({ kind: "completed" });
+  });
+
+  test("that cannot be created fails with the engine's words", async () => {
+    fake.mishap("POST", CREATE, { status: 400, words: "no such runtime" });
+    const failure = failureOf(await endOf(runTask(backend)));
+    expect(failure).toMatchObject({
+      reason: "container_create",
+      message: "cannot create the container: no such runtime",
+    });
+  });
+
+  test("that cannot be started fails with the engine's words, and its container goes", async () => {
+    fake.mishap("POST", START, { status: 400, words: "exec: not found" });
+    expect(failureOf(await endOf(runTask(backend)))).toMatchObject({ reason: "container_start" });
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("that cannot be started is not kept either", async () => {
+    ({ backend } = await rig.backend("me", { cleanup: false }));
+    fake.mishap("POST", START, { status: 400, words: "exec: not found" });
+    expect(failureOf(await endOf(runTask(backend)))).toMatchObject({ reason: "container_start" });
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("is kept under a name that says it ended, where the operator wants that", async () => {
+    ({ backend } = await rig.backend("me", { cleanup: false }));
+    const task = runTask(backend);
+    const container = await fake.running();
+    fake.end(container, 1);
+    expect(failureOf(await endOf(task))).toMatchObject({ exitCode: 1 });
+    expect(container.name).toEndWith("-ended");
+    expect(fake.containers.size).toBe(1);
+  });
+
+  test("has its result although its container cannot be removed", async () => {
+    fake.mishap("DELETE", /^\/containers\//, { status: 500, words: "device busy" });
+    const task = runTask(backend);
+    fake.end(await fake.running(), 0);
+    expect(await endOf(task)).toEqual({ kind: "completed" });
+  });
+
+  test("that runs while the engine restarts goes on", async () => {
+    const task = runTask(backend);
+    const container = await fake.running();
+    await fake.until(() => fake.listening === 1);
+    await fake.goAway();
+    await fake.comeBack();
+    await within(
+      fake.until(() => fake.listening === 1),
+      "the worker to come back",
+    );
+    fake.end(container, 0);
+    expect(await endOf(task)).toEqual({ kind: "completed" });
+  });
+
+  test("whose check of its sidecars the engine does not answer goes on", async () => {
+    const task = runTask(backend, { sidecarImage: "oz/agent" });
+    await fake.until(() => fake.fillings.length === 1);
+    await fake.until(() => fake.withRole("task").length === 1);
+    fake.end(await fake.running(), 0);
+    const name = fake.fillings[0] ?? "";
+    expect(await endOf(task)).toEqual({ kind: "completed" });
+    const again = runTask(backend, { sidecarImage: "oz/agent" });
+    const creation = fake.hold("POST", CREATE);
+    await creation.arrived;
+    fake.mishap("GET", new RegExp(`^/volumes/${name}$`), "lost before");
+    creation.release();
+    fake.end(await fake.running(), 0);
+    expect(await endOf(again)).toEqual({ kind: "completed" });
+  });
+});
+
+describe("a task that is cancelled", () => {
+  test("while its image is pulled makes nothing", async () => {
+    const pull = fake.hold("POST", /^\/images\/create$/);
+    const task = runTask(backend);
+    await pull.arrived;
+    task.stop("cancelled");
+    expect(stopOf(await endOf(task))).toBe("cancelled");
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("while a sidecar is filled leaves neither containers nor a volume that counts", async () => {
+    const filling = fake.hold("PUT", /\/archive$/);
+    const task = runTask(backend, { sidecarImage: "oz/agent" });
+    await filling.arrived;
+    task.stop("cancelled");
+    expect(stopOf(await endOf(task))).toBe("cancelled");
+    await within(
+      fake.until(() => fake.containers.size === 0),
+      "fillers and lock to go",
+    );
+    expect(fake.volumesWithRole("sidecar-complete")).toEqual([]);
+  });
+
+  test("while a private copy is filled leaves no volume", async () => {
+    const filling = fake.hold("PUT", /\/archive$/);
+    const additionalSidecars = [{ image: "oz/tools", mountPath: "/tools", readWrite: true }];
+    const task = runTask(backend, { additionalSidecars });
+    await filling.arrived;
+    task.stop("cancelled");
+    expect(stopOf(await endOf(task))).toBe("cancelled");
+    expect(fake.volumes.size).toBe(0);
+  });
+
+  // The engine goes on with what it has begun: it made a container that nobody knew of.
+  test("while its container is created leaves none, although the engine makes it late", async () => {
+    const creation = fake.hold("POST", CREATE);
+    const task = runTask(backend);
+    await creation.arrived;
+    task.stop("cancelled");
+    await Promise.race([task.ended, turns(50)]);
+    creation.release();
+    expect(stopOf(await endOf(task))).toBe("cancelled");
+    await within(
+      fake.until(() => fake.made.length === 1),
+      "the container to be made",
+    );
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("while it is being started is stopped gently, if it did start", async () => {
+    const start = fake.hold("POST", START);
+    const task = runTask(backend);
+    await start.arrived;
+    fake.withRole("task").forEach((container) => {
+      container.status = "running";
+    });
+    task.stop("cancelled");
+    start.release();
+    expect(stopOf(await endOf(task))).toBe("cancelled");
+    expect(fake.http.requests.some(({ path }) => STOP.test(path))).toBe(true);
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("while it runs is told to stop and given its grace", async () => {
+    const task = runTask(backend);
+    const container = await fake.running();
+    await fake.until(() => fake.listening === 1);
+    task.stop("cancelled");
+    expect(stopOf(await endOf(task))).toBe("cancelled");
+    expect(container.exitCode).toBe(143);
+    const stop = fake.http.requests.find(({ path }) => STOP.test(path));
+    expect(stop?.query.get("t")).toBe("2");
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("and does not stop is killed once there is no more time", async () => {
+    const task = runTask(backend);
+    const container = await fake.running();
+    container.stubborn = true;
+    await fake.until(() => fake.listening === 1);
+    const stop = fake.hold("POST", STOP);
+    task.stop("shutdown");
+    await stop.arrived;
+    stop.release();
+    task.hurry();
+    expect(stopOf(await endOf(task))).toBe("shutdown");
+    expect(container.exitCode).toBe(137);
+  });
+});

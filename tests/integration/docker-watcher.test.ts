@@ -1,0 +1,181 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import type { ContainerState } from "../../src/backends/docker/engine/containers.ts";
+import type { Engine } from "../../src/backends/docker/engine/engine.ts";
+import { EngineError } from "../../src/backends/docker/engine/errors.ts";
+import { Watcher } from "../../src/backends/docker/watcher.ts";
+import { eventually, within } from "../support/wait.ts";
+import { DockerRig, signal } from "./docker-rig.ts";
+
+let rig: DockerRig;
+let engine: Engine;
+let watcher: Watcher;
+
+beforeEach(async () => {
+  rig = await DockerRig.start();
+  engine = await rig.engine();
+  watcher = new Watcher(engine);
+});
+
+afterEach(async () => {
+  jest.useRealTimers();
+  watcher[Symbol.dispose]();
+  await rig[Symbol.asyncDispose]();
+});
+
+const ended = (state: ContainerState | null) => (state?.running ? null : (state?.exitCode ?? "gone"));
+const streams = () => rig.fake.http.requests.filter(({ path }) => path === "/events").length;
+const looks = () => rig.fake.http.requests.filter(({ path }) => path.endsWith("/json")).length;
+/** The watcher has looked once, and hears what happens. */
+async function attended(): Promise<void> {
+  const { fake } = rig;
+  await within(
+    eventually(() => fake.listening === 1 && looks() > 0, "a stream and a look"),
+    "the watcher",
+  );
+}
+
+describe("a container that is waited for", () => {
+  test("is seen to end by its event", async () => {
+    const container = rig.fake.add("c", {});
+    const waiting = watcher.until(container.id, ended, signal);
+    await attended();
+    rig.fake.end(container, 3);
+    expect(await within(waiting, "the end")).toBe(3);
+  });
+
+  test("that ended before anybody listened is seen at once", async () => {
+    const container = rig.fake.add("c", {});
+    rig.fake.end(container, 4);
+    expect(await within(watcher.until(container.id, ended, signal), "the end")).toBe(4);
+  });
+
+  test("that ends between the first look and the stream is seen by what the engine remembers", async () => {
+    const container = rig.fake.add("c", {});
+    const stream = rig.fake.hold("GET", /^\/events$/);
+    const waiting = watcher.until(container.id, ended, signal);
+    await stream.arrived;
+    await eventually(() => looks() === 1, "the first look");
+    rig.fake.end(container, 5);
+    stream.release();
+    expect(await within(waiting, "the end")).toBe(5);
+  });
+
+  test("is gone when somebody removes it", async () => {
+    const container = rig.fake.add("c", {});
+    const waiting = watcher.until(container.id, ended, signal);
+    await attended();
+    rig.fake.drop(container);
+    expect(await within(waiting, "the end")).toBe("gone");
+  });
+
+  test("whose event is lost is looked at again all the same", async () => {
+    const container = rig.fake.add("c", {});
+    rig.fake.tellsEvents = false;
+    jest.useFakeTimers();
+    const waiting = watcher.until(container.id, ended, signal);
+    await rig.fake.until(() => rig.fake.listening === 1);
+    await rig.fake.http.seen("GET", `/containers/${container.id}/json`);
+    rig.fake.end(container, 6);
+    jest.advanceTimersByTime(30_000);
+    jest.useRealTimers();
+    expect(await within(waiting, "the end")).toBe(6);
+  });
+
+  test("is seen to have ended while the engine was away", async () => {
+    const container = rig.fake.add("c", {});
+    const waiting = watcher.until(container.id, ended, signal);
+    await attended();
+    await rig.fake.goAway();
+    rig.fake.tellsEvents = false;
+    rig.fake.end(container, 7);
+    await rig.fake.comeBack();
+    expect(await within(waiting, "the end")).toBe(7);
+  });
+
+  // The look that followed a cut found the engine still away, and the stream that came next had nothing
+  // to tell: the end of the task was seen half a minute late.
+  test("is looked at once the stream is there again, not only before", async () => {
+    const container = rig.fake.add("c", {});
+    const waiting = watcher.until(container.id, ended, signal);
+    await attended();
+    const look = rig.fake.hold("GET", /^\/containers\/\w+\/json$/);
+    await rig.fake.goAway();
+    rig.fake.tellsEvents = false;
+    rig.fake.end(container, 8);
+    await rig.fake.comeBack();
+    await look.arrived;
+    look.release("lost before");
+    expect(await within(waiting, "the end", 10_000)).toBe(8);
+  });
+
+  // One "internal error" of a busy engine ended a task that was running well.
+  test("survives an engine that refuses to say how it is", async () => {
+    const container = rig.fake.add("c", {});
+    rig.fake.mishap("GET", /^\/containers\/\w+\/json$/, { status: 500, words: "database is locked" });
+    const waiting = watcher.until(container.id, ended, signal);
+    await rig.fake.http.seen("GET", `/containers/${container.id}/json`);
+    await rig.fake.until(() => rig.fake.listening === 1);
+    rig.fake.end(container, 9);
+    expect(await within(waiting, "the end")).toBe(9);
+  });
+
+  test("is given up with the engine's words when it will not be told of", async () => {
+    const container = rig.fake.add("c", {});
+    rig.fake.mishap("GET", /^\/containers\/\w+\/json$/, { status: 403, words: "not for you" });
+    const failure = await watcher.until(container.id, ended, signal).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(EngineError);
+    expect(failure).toMatchObject({ status: 403, message: "not for you" });
+  });
+
+  test("is let go of with the reason of the signal, whether the engine answers or not", async () => {
+    const container = rig.fake.add("c", {});
+    rig.fake.hold("GET", /^\/containers\/\w+\/json$/);
+    const stop = new AbortController();
+    const waiting = watcher.until(container.id, ended, stop.signal).catch((error: unknown) => error);
+    await rig.fake.http.seen("GET", `/containers/${container.id}/json`);
+    const reason = new Error("cancelled");
+    stop.abort(reason);
+    expect(await within(waiting, "the wait to end")).toBe(reason);
+    expect(() => watcher.until(container.id, ended, stop.signal)).toThrow(reason);
+  });
+});
+
+describe("many containers", () => {
+  test("are waited for over one stream", async () => {
+    const containers = Array.from({ length: 300 }, (_, index) => rig.fake.add(`c${index}`, {}));
+    const waiting = containers.map(({ id }) => watcher.until(id, ended, signal));
+    await within(
+      eventually(() => looks() >= 300 && rig.fake.listening === 1, "everyone to be looked at"),
+      "the looks",
+    );
+    for (const [index, container] of containers.entries()) rig.fake.end(container, index % 100);
+    expect(await within(Promise.all(waiting), "all ends")).toEqual(containers.map((_, index) => index % 100));
+    expect(streams()).toBe(1);
+  });
+
+  test("one after the other use one stream, which is closed when none has come for long", async () => {
+    for (const name of ["a", "b"]) {
+      const container = rig.fake.add(name, {});
+      const waiting = watcher.until(container.id, ended, signal);
+      await rig.fake.until(() => rig.fake.listening === 1);
+      if (name === "b") jest.useFakeTimers();
+      rig.fake.end(container, 0);
+      await waiting;
+    }
+    expect(streams()).toBe(1);
+    jest.advanceTimersByTime(10_000);
+    jest.useRealTimers();
+    await within(
+      rig.fake.until(() => rig.fake.listening === 0),
+      "the stream to close",
+    );
+    const container = rig.fake.add("c", {});
+    const waiting = watcher.until(container.id, ended, signal);
+    await within(
+      rig.fake.until(() => rig.fake.listening === 1),
+      "a new stream",
+    );
+    rig.fake.end(container, 1);
+    expect(await within(waiting, "the end")).toBe(1);
+  });
+});

@@ -1,0 +1,300 @@
+/** The preflight against an API server that refuses what a real one seldom does. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { Credentials } from "../../src/backends/kubernetes/access/credentials.ts";
+import { findAccess } from "../../src/backends/kubernetes/access/find-access.ts";
+import { Transport } from "../../src/backends/kubernetes/client/transport.ts";
+import { createTypedApi } from "../../src/backends/kubernetes/client/typed-api.ts";
+import { Cluster } from "../../src/backends/kubernetes/cluster.ts";
+import { runPreflight } from "../../src/backends/kubernetes/preflight/preflight.ts";
+import { buildPreflightJob } from "../../src/backends/kubernetes/preflight/preflight-job.ts";
+import { tryJob } from "../../src/backends/kubernetes/preflight/try-job.ts";
+import type { KubernetesSettings } from "../../src/config/settings.ts";
+import { BackendUnusable } from "../../src/task/backend.ts";
+import { type ApiCall, FakeApiServer, type FakeApiServerOptions } from "../support/fake-api-server.ts";
+import type { ApiObject } from "../support/fake-api-store.ts";
+import { TestPki } from "../support/test-pki.ts";
+import { kubernetesSettings, WORKER_ID } from "../unit/backends/kubernetes/sample-settings.ts";
+import { recordLog } from "../unit/logging/recorded-log.ts";
+
+let pki: TestPki;
+let log = recordLog();
+
+beforeAll(async () => {
+  pki = await TestPki.create();
+});
+beforeEach(() => {
+  log = recordLog();
+});
+afterAll(async () => {
+  await pki[Symbol.asyncDispose]();
+});
+
+function startServer(options: Partial<FakeApiServerOptions> = {}): Promise<FakeApiServer> {
+  return FakeApiServer.start({ pki, ...options });
+}
+
+async function clusterAt(server: FakeApiServer): Promise<Cluster> {
+  const kubeconfig = await pki.dir.write(
+    "kubeconfig",
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": "test",
+      contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
+      clusters: [
+        { name: "test", cluster: { server: server.url, "certificate-authority-data": btoa(pki.server.ca) } },
+      ],
+      users: [{ name: "test", user: { token: "t" } }],
+    }),
+  );
+  const access = findAccess({ kubeconfig, environment: {} });
+  const transport = new Transport(new Credentials(access, {}));
+  const { origin } = access;
+  return new Cluster({
+    api: createTypedApi(transport),
+    namespace: "agents",
+    server: transport.server,
+    origin,
+  });
+}
+
+async function preflight(
+  server: FakeApiServer,
+  settings: Partial<KubernetesSettings> = {},
+  signal = new AbortController().signal,
+) {
+  const context = { workerId: WORKER_ID, instanceId: "i", signal, log };
+  return await runPreflight(await clusterAt(server), kubernetesSettings(settings), context);
+}
+
+/** What the cluster's controllers do for a new Job. */
+function onJob(server: FakeApiServer, react: (job: ApiObject) => void): void {
+  server.store.watch(({ type, resource, object }) => {
+    if (type === "ADDED" && resource === "jobs") react(object);
+  });
+}
+
+function createPod(server: FakeApiServer, job: ApiObject, status: ApiObject = { phase: "Pending" }): void {
+  const { labels } = job.spec.template.metadata;
+  server.store.create("pods", { metadata: { name: `${job.metadata.name}-x`, labels }, status });
+}
+
+function isDryRun(call: ApiCall): boolean {
+  return call.verb === "create" && call.resource === "jobs" && call.query.get("dryRun") === "All";
+}
+
+async function refusalOf(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(BackendUnusable);
+  return error instanceof Error ? error.message : "";
+}
+
+describe("a cluster that has it all", () => {
+  test("passes as soon as the Job has a pod, and nothing is left behind", async () => {
+    await using server = await startServer();
+    onJob(server, (job) => createPod(server, job));
+    expect(await preflight(server)).toEqual({ envSecrets: true, leases: true });
+    expect(server.store.list("jobs")).toEqual([]);
+    expect(log.said()).toEqual([]);
+  });
+
+  test("is tried with the template's pod, a container of root and one that does nothing", async () => {
+    await using server = await startServer();
+    let tried: ApiObject = null;
+    onJob(server, (job) => {
+      tried = job;
+      createPod(server, job);
+    });
+    await preflight(server, {
+      extraLabels: { team: "x" },
+      podTemplate: { nodeSelector: { disk: "ssd" }, restartPolicy: "Always", containers: [{ name: "task" }] },
+    });
+    expect(tried.metadata.name).toMatch(/^oz-preflight-[0-9a-f]{16}-[0-9]{19}$/);
+    expect(tried.spec.template.metadata.labels).toMatchObject({ team: "x" });
+    const { containers, initContainers, ...pod } = tried.spec.template.spec;
+    expect(pod).toEqual({ nodeSelector: { disk: "ssd" }, restartPolicy: "Never", volumes: [] });
+    const common = { image: "busybox:1.36", command: ["true"], resources: { requests: { cpu: "10m" } } };
+    expect(containers).toEqual([{ name: "main", imagePullPolicy: "IfNotPresent", ...common }]);
+    expect(initContainers).toMatchObject([{ ...common, securityContext: { runAsUser: 0, runAsGroup: 0 } }]);
+  });
+});
+
+describe("a role that allows too little", () => {
+  test("is named verb by verb, and nothing is created", async () => {
+    const forbidden = ["watch jobs", "delete jobs", "list pods", "get pods"];
+    await using server = await startServer({ forbidden });
+    const words = await refusalOf(preflight(server));
+    expect(words).toContain('namespace "agents"');
+    expect(words).toContain("watch, delete jobs.batch; get, list pods");
+    expect(server.callsOf("create", "jobs")).toEqual([]);
+  });
+
+  test("may lack Leases, with one warning that names what to grant", async () => {
+    await using server = await startServer({ forbidden: ["create leases", "patch jobs"] });
+    onJob(server, (job) => createPod(server, job));
+    expect(await preflight(server)).toEqual({ envSecrets: true, leases: false });
+    expect(log.lines.filter(({ level }) => level === "warn").map(({ fields }) => fields["grant"])).toEqual([
+      "patch jobs.batch; create leases.coordination.k8s.io",
+    ]);
+  });
+
+  test.each([
+    ["auto", { envSecrets: false }, 1],
+    ["never", { envSecrets: false }, 0],
+  ] as const)(
+    "to create Secrets keeps none with task_env_secret %s",
+    async (taskEnvSecret, result, warnings) => {
+      await using server = await startServer({ forbidden: ["create secrets"] });
+      onJob(server, (job) => createPod(server, job));
+      expect(await preflight(server, { taskEnvSecret })).toMatchObject(result);
+      expect(log.said("warn")).toHaveLength(warnings);
+    },
+  );
+
+  test("to create Secrets is refused with task_env_secret always", async () => {
+    await using server = await startServer({ forbidden: ["create secrets"] });
+    expect(await refusalOf(preflight(server, { taskEnvSecret: "always" }))).toContain("create secrets");
+  });
+});
+
+describe("a cluster that takes no such Jobs", () => {
+  test("has its words and the line of the file in the error", async () => {
+    await using server = await startServer();
+    const configFile = await pki.dir.write(
+      "worker.yaml",
+      "backend:\n  kubernetes:\n    pod_template:\n      nodeSelector:\n        disk: 5\n",
+    );
+    const message =
+      "json: cannot unmarshal number into Go struct field PodSpec.spec.template.spec.nodeSelector";
+    server.fault = (call) => (isDryRun(call) ? { status: 400, message } : null);
+    const settings = { configFile, podTemplate: { nodeSelector: { disk: 5 } } };
+    const words = await refusalOf(preflight(server, settings));
+    expect(words).toContain(`${configFile}:5:9: `);
+    expect(words).toContain("backend.kubernetes.pod_template");
+    expect(words).toContain(message);
+    expect(server.store.list("jobs")).toEqual([]);
+  });
+
+  test("as the preflight's own names the setting that it was made from", async () => {
+    await using server = await startServer();
+    const configFile = await pki.dir.write(
+      "resources.yaml",
+      "backend:\n  kubernetes:\n    preflight_resources: {requests: {cpu: 2}, limits: {cpu: 1}}\n",
+    );
+    const message = 'spec.template.spec.containers[0].resources.requests: Invalid value: "2": too much';
+    server.fault = (call) => {
+      const isReal = call.verb === "create" && call.resource === "jobs" && !isDryRun(call);
+      return isReal ? { status: 422, message } : null;
+    };
+    const words = await refusalOf(preflight(server, { configFile }));
+    expect(words).toContain(`${configFile}:3:26: `);
+    expect(words).toContain("backend.kubernetes.preflight_resources");
+    expect(words).toContain(message);
+  });
+
+  test("because there is no such namespace says which", async () => {
+    await using server = await startServer();
+    server.fault = (call) => {
+      return call.verb === "create" && call.resource === "jobs"
+        ? { status: 404, message: "no namespace" }
+        : null;
+    };
+    const words = await refusalOf(preflight(server));
+    expect(words).toContain('namespace "agents": no namespace');
+    expect(words).toContain("check that the namespace exists, and its RBAC, admission");
+  });
+
+  test("even to try is tried for real", async () => {
+    await using server = await startServer();
+    onJob(server, (job) => createPod(server, job));
+    const message = 'admission webhook "w" does not support dry run';
+    server.fault = (call) => (isDryRun(call) ? { status: 400, message } : null);
+    expect(await preflight(server)).toMatchObject({ envSecrets: true });
+  });
+});
+
+describe("a cluster that makes no pods", () => {
+  test("because it refuses them says why, and the Job is taken away", async () => {
+    await using server = await startServer();
+    onJob(server, ({ metadata }) => {
+      const event = { metadata: { name: "e" }, involvedObject: { uid: metadata.uid } };
+      server.store.create("events", { ...event, reason: "FailedCreate", message: "violates PodSecurity" });
+    });
+    const words = await refusalOf(preflight(server));
+    expect(words).toContain("violates PodSecurity");
+    expect(words).toContain('namespace "agents"');
+    expect(server.store.list("jobs")).toEqual([]);
+  });
+
+  test("without a word is given up after a time", async () => {
+    await using server = await startServer();
+    const job = buildPreflightJob({ settings: kubernetesSettings(), workerId: WORKER_ID, nanoseconds: 1n });
+    const words = await refusalOf(
+      tryJob(await clusterAt(server), job, {
+        toTheEnd: false,
+        unschedulableTimeoutMs: null,
+        limits: { podWithinMs: 1, endWithinMs: 1 },
+        signal: new AbortController().signal,
+      }),
+    );
+    expect(words).toContain("got no pod");
+    expect(words).toContain("RBAC, admission policies and quotas");
+    expect(server.store.list("jobs")).toEqual([]);
+  });
+
+  test("lets the start be called off, and the Job is taken away all the same", async () => {
+    await using server = await startServer();
+    const stopping = new AbortController();
+    const work = preflight(server, {}, stopping.signal);
+    await server.until(() => server.callsOf("list", "events").length > 0, "a look at the events");
+    const reason = new Error("stopped by the test");
+    stopping.abort(reason);
+    expect(await work.catch((error: unknown) => error)).toBe(reason);
+    expect(server.callsOf("delete", "jobs")).toHaveLength(1);
+    expect(server.store.list("jobs")).toEqual([]);
+  });
+});
+
+describe("image volumes", () => {
+  test("are tried to the end of the Job, without root", async () => {
+    await using server = await startServer();
+    onJob(server, (job) => {
+      expect(job.spec.template.spec).not.toHaveProperty("initContainers");
+      const reference = { reference: "busybox:1.36", pullPolicy: "IfNotPresent" };
+      expect(job.spec.template.spec.volumes).toEqual([{ name: "sidecar-image", image: reference }]);
+      createPod(server, job);
+    });
+    const work = preflight(server, { useImageVolumes: true });
+    const [job] = await server.until(() => {
+      return server.callsOf("list", "pods").length > 1 && server.store.list("jobs");
+    }, "a second look at the pods");
+    server.store.patch("jobs", job.metadata.name, {
+      status: { conditions: [{ type: "Complete", status: "True" }] },
+    });
+    expect(await work).toMatchObject({ leases: true });
+    expect(server.store.list("jobs")).toEqual([]);
+  });
+
+  test("that the node cannot mount are an error that says what to switch off", async () => {
+    await using server = await startServer();
+    const waiting = { reason: "CreateContainerError", message: 'failed to mkdir ""' };
+    const containerStatuses = [{ name: "main", state: { waiting } }];
+    onJob(server, (job) => createPod(server, job, { phase: "Pending", containerStatuses }));
+    const words = await refusalOf(preflight(server, { useImageVolumes: true }));
+    expect(words).toContain('failed to mkdir ""');
+    expect(words).toContain("use_image_volumes");
+    expect(server.store.list("jobs")).toEqual([]);
+  });
+});
+
+test("a server that does not know the worker is told from one that is not there", async () => {
+  await using server = await startServer({ authorize: () => false });
+  expect(await refusalOf(preflight(server))).toContain("does not know the worker");
+  await server.away();
+  const words = await refusalOf(preflight(server));
+  expect(words).toContain(`Cannot reach the cluster at ${server.url}`);
+  expect(words).toContain("check the address");
+});

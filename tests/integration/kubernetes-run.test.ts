@@ -1,0 +1,235 @@
+/** A task's way through the Kubernetes backend, against an API server that does what it is told. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { ApiCall } from "../support/fake-api-server.ts";
+import { FakeCluster } from "../support/fake-cluster.ts";
+import { KubernetesRig } from "../support/kubernetes-rig.ts";
+import { eventually } from "../support/wait.ts";
+
+let cluster: FakeCluster;
+
+beforeEach(async () => {
+  cluster = await FakeCluster.start();
+});
+
+afterEach(() => cluster[Symbol.asyncDispose]());
+
+const once = (matches: (call: ApiCall) => boolean) => {
+  let left = 1;
+  return (call: ApiCall) => matches(call) && left-- > 0;
+};
+const creates = (resource: string) => (call: ApiCall) =>
+  call.verb === "create" &&
+  call.resource === resource &&
+  !call.query.has("dryRun") &&
+  !String(call.body.metadata.name).startsWith("oz-preflight");
+
+describe("a task on Kubernetes", () => {
+  test("is a Job that is deleted only after its result is safe", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    const { metadata } = await cluster.jobOf("t-1");
+    cluster.complete(metadata.name);
+    expect(await task.ended).toBe("completed");
+    expect(cluster.jobs()).toHaveLength(1);
+    rig.backend.forget(task);
+    await cluster.api.until(() => cluster.jobs().length === 0, "the Job to be deleted");
+    expect(cluster.api.callsOf("delete", "jobs").at(-1)?.body).toEqual({
+      propagationPolicy: "Background",
+      preconditions: { uid: metadata.uid },
+    });
+  });
+
+  test("takes at most four requests of its own when nothing goes wrong", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    await cluster.api.until(() => cluster.api.openWatches === 2, "two watches");
+    const before = cluster.api.calls.length;
+    const task = rig.run("t-1");
+    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+    await task.ended;
+    rig.backend.forget(task);
+    await cluster.api.until(() => cluster.jobs().length === 0, "the Job to be deleted");
+    const made = cluster.api.calls.slice(before).map(({ verb, resource }) => `${verb} ${resource}`);
+    expect(made).toEqual(["create jobs", "create secrets", "delete jobs"]);
+  });
+
+  test("keeps what its variables hold in a Secret that its Job owns", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1", "e-1", { TASK_ID: "t-1", TOKEN: "very-secret" } as never);
+    const job = await cluster.jobOf("t-1");
+    const secret = await cluster.api.until(() => cluster.api.store.list("secrets")[0], "the Secret");
+    expect(secret.metadata.ownerReferences).toEqual([
+      expect.objectContaining({ kind: "Job", name: job.metadata.name, uid: job.metadata.uid }),
+    ]);
+    expect(JSON.stringify(job)).not.toContain("very-secret");
+    expect(JSON.stringify(task.handles)).not.toContain("very-secret");
+  });
+
+  test("that fails says why, and its Job stays, marked as reported", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    cluster.api.logs = "the agent said very-secret things\n";
+    const task = rig.run("t-1", "e-1", { TOKEN: "very-secret" } as never);
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    cluster.fail(name, 3);
+    await expect(task.ended).rejects.toMatchObject({ reason: "container_exit", exitCode: 3 });
+    rig.backend.forget(task);
+    await cluster.api.until(() => cluster.jobs()[0]?.metadata.labels["oz-ended"], "the mark");
+    expect(cluster.jobs()[0].spec.activeDeadlineSeconds).toBeUndefined();
+    const output = rig.log.lines.find(({ fields }) => fields["container"] === "task");
+    expect(output?.fields["output"]).toBe("the agent said *** things\n");
+  });
+
+  test("that fails while its Job goes on takes the Job's time away, so that it cannot start later", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    const waiting = { reason: "ImagePullBackOff", message: "no such image" };
+    cluster.setPod(name, { phase: "Pending", containerStatuses: [{ name: "task", state: { waiting } }] });
+    await expect(task.ended).rejects.toMatchObject({ reason: "image_pull" });
+    rig.backend.forget(task);
+    await cluster.api.until(() => cluster.jobs()[0]?.spec.activeDeadlineSeconds === 1, "the deadline");
+  });
+
+  test("whose Job ends and is deleted in one breath is still reported as it ended", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    cluster.fail(name, 9);
+    cluster.reap(name);
+    await expect(task.ended).rejects.toMatchObject({ reason: "container_exit", exitCode: 9 });
+  });
+
+  test("whose Job somebody deletes fails, and says so", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    cluster.reap((await cluster.jobOf("t-1")).metadata.name);
+    await expect(task.ended).rejects.toMatchObject({
+      reason: "job_failed",
+      message: expect.stringMatching(/deleted/),
+    });
+  });
+
+  test("that is cancelled is over when its pod has had its teardown and is gone", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    let over = false;
+    task.ended.catch(() => {
+      over = true;
+    });
+    task.stop("cancelled");
+    const deletion = await cluster.api.until(() => cluster.api.callsOf("delete", "jobs")[1], "the deletion");
+    expect(deletion.body.propagationPolicy).toBe("Foreground");
+    expect(deletion.body.gracePeriodSeconds).toBeUndefined();
+    await cluster.api.until(() => cluster.podOf(name).metadata.deletionTimestamp, "the pod to be ending");
+    expect(over).toBe(false);
+    expect(task.handles.at(-1)).toMatchObject({ stopping: "cancelled" });
+    cluster.reap(name);
+    await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
+  });
+
+  test("without cleanup, a cancelled Job ends and stays", async () => {
+    await using rig = await KubernetesRig.start(cluster, { cleanup: false });
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    task.stop("cancelled");
+    await cluster.api.until(() => cluster.jobs()[0]?.spec.activeDeadlineSeconds === 1, "the deadline");
+    cluster.api.store.delete("pods", cluster.podOf(name).metadata.name);
+    await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
+    expect(cluster.jobs()).toHaveLength(1);
+  });
+
+  test("is created once the API server is back, when that was away for a moment", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    await cluster.api.away();
+    const task = rig.run("t-1");
+    await eventually(() => rig.log.said("warn").some((line) => line.includes("did not take it")), "a try");
+    await cluster.api.listen();
+    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+    expect(await task.ended).toBe("completed");
+  });
+
+  test("is one Job even when the answer to its creation was lost", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const lost = once(creates("jobs"));
+    cluster.api.fault = (call) => (lost(call) ? "lost" : null);
+    const task = rig.run("t-1");
+    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+    expect(await task.ended).toBe("completed");
+    expect(cluster.jobs()).toHaveLength(1);
+  });
+
+  test("gets its Secret even when the answer to that was lost", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const lost = once(creates("secrets"));
+    cluster.api.fault = (call) => (lost(call) ? "lost" : null);
+    const task = rig.run("t-1");
+    await eventually(() => task.handles.at(-1)?.["ready"] === true, "the task to be ready");
+    expect(cluster.api.store.list("secrets")).toHaveLength(1);
+  });
+
+  test("waits as long as an overloaded API server asks it to", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const busy = once(creates("jobs"));
+    const askedAt: number[] = [];
+    cluster.api.fault = (call) => {
+      if (creates("jobs")(call)) askedAt.push(performance.now());
+      return busy(call) ? { status: 429, headers: { "retry-after": "1" } } : null;
+    };
+    rig.run("t-1");
+    await cluster.jobOf("t-1");
+    expect((askedAt[1] ?? 0) - (askedAt[0] ?? 0)).toBeGreaterThan(950);
+  });
+
+  test("that the API server refuses fails with the server's words, and leaves nothing behind", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    cluster.api.fault = (call) =>
+      creates("jobs")(call) ? { status: 403, message: "exceeded quota: pods=0" } : null;
+    await expect(rig.run("t-1").ended).rejects.toMatchObject({
+      reason: "job_create",
+      message: expect.stringMatching(/exceeded quota: pods=0/),
+    });
+    expect([...cluster.jobs(), ...cluster.api.store.list("secrets")]).toEqual([]);
+  });
+
+  test("whose Secret is refused fails, and its Job goes", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    cluster.api.fault = (call) => (creates("secrets")(call) ? { status: 403 } : null);
+    const task = rig.run("t-1");
+    await expect(task.ended).rejects.toMatchObject({ reason: "job_create" });
+    rig.backend.forget(task);
+    await cluster.api.until(() => cluster.jobs().length === 0, "the Job to go");
+  });
+
+  test("runs again after an earlier run of it was reported and left its Job", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const first = rig.run("t-1", "");
+    cluster.fail((await cluster.jobOf("t-1")).metadata.name, 1);
+    await first.ended.catch(() => {});
+    rig.backend.forget(first);
+    const uid = await cluster.api.until(() => {
+      const [job] = cluster.jobs();
+      return job?.metadata.labels["oz-ended"] && job.metadata.uid;
+    }, "the mark");
+    const second = rig.run("t-1", "");
+    const { name } = await cluster.api.until(() => {
+      const [job] = cluster.jobs();
+      return job && job.metadata.uid !== uid && job.metadata;
+    }, "another Job");
+    cluster.complete(name);
+    expect(await second.ended).toBe("completed");
+  });
+
+  test("does not touch a Job of its name that somebody else made", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1", "e-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    cluster.complete(name);
+    await task.ended;
+    cluster.api.store.patch("jobs", name, { metadata: { annotations: null } });
+    await expect(rig.run("t-1", "e-1").ended).rejects.toMatchObject({
+      reason: "job_create",
+      message: expect.stringMatching(/already exists.*delete/),
+    });
+    expect(cluster.jobs()).toHaveLength(1);
+  });
+});

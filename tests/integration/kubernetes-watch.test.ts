@@ -1,0 +1,133 @@
+/** What the watches do when the API server forgets, cuts, lies, hangs or is away. */
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { FakeCluster } from "../support/fake-cluster.ts";
+import { KubernetesRig, passTime, passTimeFor } from "../support/kubernetes-rig.ts";
+import { eventually } from "../support/wait.ts";
+
+let cluster: FakeCluster;
+
+beforeEach(async () => {
+  cluster = await FakeCluster.start();
+});
+
+afterEach(async () => {
+  jest.useRealTimers();
+  await cluster[Symbol.asyncDispose]();
+});
+
+async function runningTask(rig: KubernetesRig) {
+  await cluster.api.until(() => cluster.api.openWatches === 2, "two watches");
+  const task = rig.run("t-1");
+  const { name } = (await cluster.jobOf("t-1")).metadata;
+  await eventually(() => task.handles.at(-1)?.["ready"] === true, "the Job to be followed");
+  return { task, name };
+}
+
+describe("the watches of a worker", () => {
+  test("are two, however many tasks there are", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const tasks = Array.from({ length: 50 }, (_, at) => rig.run(`t-${at}`));
+    const jobs = await Promise.all(tasks.map(({ taskId }) => cluster.jobOf(taskId)));
+    expect(cluster.api.openWatches).toBe(2);
+    for (const { metadata } of jobs) cluster.complete(metadata.name);
+    expect(await Promise.all(tasks.map(({ ended }) => ended))).toEqual(tasks.map(() => "completed"));
+    expect(cluster.api.callsOf("watch", "jobs")).toHaveLength(1);
+    expect(cluster.api.callsOf("get", "jobs")).toHaveLength(0);
+  });
+
+  test("go on from where they were when they are cut", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await runningTask(rig);
+    const lists = cluster.api.callsOf("list", "jobs").length;
+    cluster.api.cutWatches();
+    cluster.complete(name);
+    expect(await task.ended).toBe("completed");
+    expect(cluster.api.callsOf("list", "jobs")).toHaveLength(lists);
+  });
+
+  test("ask for what is newer than the last bookmark", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    await runningTask(rig);
+    const bookmark = { type: "BOOKMARK", object: { metadata: { resourceVersion: "99999" } } };
+    cluster.api.sendToWatches("jobs", bookmark);
+    cluster.api.endWatches();
+    const again = () => cluster.api.callsOf("watch", "jobs").at(1)?.query.get("resourceVersion");
+    expect(await cluster.api.until(again, "the watch to be opened again")).toBe("99999");
+  });
+
+  test("list everything again when the server has forgotten where they were", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await runningTask(rig);
+    cluster.api.store.quietly(() => cluster.complete(name));
+    cluster.api.cutWatches();
+    expect(await task.ended).toBe("completed");
+    expect(rig.log.said("error")).toEqual([]);
+  });
+
+  test("list everything again after 410 Gone in the midst of a stream", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await runningTask(rig);
+    cluster.api.store.quietly(() => cluster.complete(name));
+    const expired = { code: 410, reason: "Expired", message: "too old resource version" };
+    cluster.api.sendToWatches("jobs", { type: "ERROR", object: expired });
+    expect(await task.ended).toBe("completed");
+  });
+
+  test("survive a stream that ends in the middle of an event", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await runningTask(rig);
+    cluster.api.sendRaw('{"type":"MODIFIED","object":{"metadata":{"na');
+    cluster.api.cutWatches();
+    cluster.complete(name);
+    expect(await task.ended).toBe("completed");
+  });
+
+  test("survive a stream that is not JSON, as a proxy in between may write it", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await runningTask(rig);
+    cluster.api.sendRaw("<html>502 Bad Gateway</html>\n");
+    cluster.complete(name);
+    expect(await task.ended).toBe("completed");
+  });
+
+  test("survive a restart of the API server, and the outage is said once", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await runningTask(rig);
+    await cluster.api.away();
+    await eventually(() => rig.log.said("warn").length >= 2, "both watches to complain");
+    cluster.complete(name);
+    await cluster.api.listen();
+    expect(await task.ended).toBe("completed");
+    const complaints = rig.log.lines.filter(({ message }) => message.startsWith("cannot watch"));
+    expect(complaints.map(({ fields }) => fields["what"]).sort()).toEqual(["jobs", "pods"]);
+  });
+
+  test("go on when the server has trouble for a while", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await runningTask(rig);
+    let troubles = 4;
+    cluster.api.fault = ({ verb }) =>
+      (verb === "watch" || verb === "list") && troubles-- > 0
+        ? { status: 500, message: "etcd is ill" }
+        : null;
+    cluster.api.cutWatches();
+    cluster.complete(name);
+    expect(await task.ended).toBe("completed");
+  });
+
+  test("are not trusted: what a silent one does not tell is found by a look every 30 s", async () => {
+    jest.useFakeTimers();
+    const rig = await passTimeFor(cluster, KubernetesRig.start(cluster));
+    const task = rig.run("t-1");
+    await passTime(cluster, () => task.handles.at(-1)?.["ready"] === true, { stepMs: 10 });
+    cluster.api.silenceWatches();
+    const [job] = cluster.jobs();
+    cluster.complete(job.metadata.name);
+    const watches = cluster.api.callsOf("watch", "jobs").length;
+    expect(await passTimeFor(cluster, task.ended)).toBe("completed");
+    await passTime(cluster, () => cluster.api.callsOf("watch", "jobs").length > watches);
+    expect(rig.log.said("warn")).toContain("a watch has missed a change; it is opened again");
+    await passTimeFor(cluster, rig[Symbol.asyncDispose]());
+    jest.useRealTimers();
+  });
+});

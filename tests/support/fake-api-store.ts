@@ -1,0 +1,141 @@
+/** The objects of a fake API server: versions, label selectors, merge patches, and who watches them. */
+
+// biome-ignore lint/suspicious/noExplicitAny: objects of the cluster
+export type ApiObject = any;
+
+export interface ApiEvent {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED";
+  readonly resource: string;
+  readonly version: number;
+  readonly object: ApiObject;
+  /** As it was before, for watches whose selector it has left. */
+  readonly before: ApiObject | null;
+}
+
+export class Conflict extends Error {
+  readonly reason: "AlreadyExists" | "Conflict";
+
+  constructor(reason: "AlreadyExists" | "Conflict", message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+export class FakeApiStore {
+  /** All that happened, oldest first, since `compactedAt`. */
+  events: ApiEvent[] = [];
+  compactedAt = 0;
+  version = 1000;
+  readonly #objects = new Map<string, Map<string, ApiObject>>();
+  readonly #watchers = new Set<(event: ApiEvent) => void>();
+
+  get(resource: string, name: string): ApiObject | null {
+    return this.#objects.get(resource)?.get(name) ?? null;
+  }
+
+  list(resource: string, selector = ""): ApiObject[] {
+    const all = [...(this.#objects.get(resource)?.values() ?? [])];
+    return all.filter((object) => matches(object, selector));
+  }
+
+  create(resource: string, object: ApiObject): ApiObject {
+    const { name } = object.metadata;
+    if (this.get(resource, name)) throw new Conflict("AlreadyExists", `${resource} "${name}" already exists`);
+    const made = {
+      ...object,
+      metadata: { ...object.metadata, uid: crypto.randomUUID(), creationTimestamp: new Date().toISOString() },
+    };
+    return this.#put("ADDED", resource, made, null);
+  }
+
+  /** RFC 7386; with a resourceVersion or a uid in it, only on that very state of that very object. */
+  patch(resource: string, name: string, patch: ApiObject): ApiObject | null {
+    const before = this.get(resource, name);
+    if (before === null) return null;
+    for (const field of ["uid", "resourceVersion"]) {
+      const wanted = patch.metadata?.[field];
+      if (wanted !== undefined && wanted !== before.metadata[field]) {
+        throw new Conflict("Conflict", `${resource} "${name}": the object has been modified`);
+      }
+    }
+    return this.#put("MODIFIED", resource, merge(before, patch), before);
+  }
+
+  delete(resource: string, name: string): ApiObject | null {
+    const object = this.get(resource, name);
+    if (object === null) return null;
+    this.#objects.get(resource)?.delete(name);
+    const gone = stamped(object, ++this.version);
+    this.#tell({ type: "DELETED", resource, version: this.version, object: gone, before: object });
+    return gone;
+  }
+
+  /** As etcd does now and then: what happened before this moment cannot be watched any more. */
+  compact(): void {
+    this.events = [];
+    this.compactedAt = this.version;
+  }
+
+  /** Changes that are made silently: no watch ever tells of them. */
+  quietly(work: () => void): void {
+    const watchers = [...this.#watchers];
+    this.#watchers.clear();
+    work();
+    for (const watcher of watchers) this.#watchers.add(watcher);
+    this.compact();
+  }
+
+  watch(watcher: (event: ApiEvent) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  #put(type: "ADDED" | "MODIFIED", resource: string, object: ApiObject, before: ApiObject | null): ApiObject {
+    const made = stamped(object, ++this.version);
+    const all = this.#objects.get(resource) ?? new Map();
+    this.#objects.set(resource, all.set(made.metadata.name, made));
+    this.#tell({ type, resource, version: this.version, object: made, before });
+    return made;
+  }
+
+  #tell(event: ApiEvent): void {
+    this.events.push(event);
+    for (const watcher of [...this.#watchers]) watcher(event);
+  }
+}
+
+/** As a watch with that selector would see it; null: not at all. */
+export function seenThrough(event: ApiEvent, selector: string): { type: string; object: ApiObject } | null {
+  const before = event.before !== null && matches(event.before, selector);
+  const now = event.type !== "DELETED" && matches(event.object, selector);
+  if (!before && !now) return null;
+  const type = before ? (now ? "MODIFIED" : "DELETED") : "ADDED";
+  return { type, object: event.object };
+}
+
+/** `a=b`, `a` and `!a`, separated by commas. */
+function matches(object: ApiObject, selector: string): boolean {
+  const labels = object.metadata.labels ?? {};
+  return selector
+    .split(",")
+    .filter((part) => part !== "")
+    .every((part) => {
+      if (part.startsWith("!")) return labels[part.slice(1)] === undefined;
+      const [name = "", value] = part.split("=");
+      return value === undefined ? labels[name] !== undefined : labels[name] === value;
+    });
+}
+
+function stamped(object: ApiObject, version: number): ApiObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } };
+}
+
+function merge(target: ApiObject, patch: ApiObject): ApiObject {
+  if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch;
+  const result = typeof target === "object" && target !== null ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete result[name];
+    else result[name] = merge(result[name], value);
+  }
+  return result;
+}

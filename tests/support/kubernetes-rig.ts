@@ -1,0 +1,128 @@
+/** The Kubernetes backend as the scheduler uses it, and all that it says and keeps. */
+import { jest } from "bun:test";
+import { createKubernetesBackend } from "../../src/backends/kubernetes/create.ts";
+import type { KubernetesBackend } from "../../src/backends/kubernetes/kubernetes.ts";
+import type { KubernetesSettings } from "../../src/config/settings.ts";
+import {
+  type Completion,
+  type Handle,
+  type RunContext,
+  type StopReason,
+  TaskStopped,
+} from "../../src/task/backend.ts";
+import { kubernetesSettings, sampleTask } from "../unit/backends/kubernetes/sample-settings.ts";
+import { type RecordedLog, recordLog } from "../unit/logging/recorded-log.ts";
+import type { FakeCluster } from "./fake-cluster.ts";
+
+export interface RigOptions {
+  readonly settings?: Partial<KubernetesSettings>;
+  readonly workerId?: string;
+  readonly instanceId?: string;
+  readonly cleanup?: boolean;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface RiggedTask {
+  readonly taskId: string;
+  readonly executionId: string;
+  /** What the journal would hold, oldest first. */
+  readonly handles: Handle[];
+  readonly ended: Promise<Completion>;
+  stop(why: StopReason): void;
+}
+
+export class KubernetesRig implements AsyncDisposable {
+  readonly backend: KubernetesBackend;
+  readonly log: RecordedLog;
+  readonly #orphanage = new AbortController();
+  /** Tasks of a worker that is killed never end; nobody may be told of that. */
+  readonly #hurry = new AbortController();
+
+  private constructor(backend: KubernetesBackend, log: RecordedLog) {
+    this.backend = backend;
+    this.log = log;
+  }
+
+  static async start(cluster: FakeCluster, options: RigOptions = {}): Promise<KubernetesRig> {
+    const log = recordLog();
+    const kubeconfig = options.settings?.kubeconfig ?? (await cluster.kubeconfig());
+    const backend = await createKubernetesBackend(kubernetesSettings({ ...options.settings, kubeconfig }), {
+      workerId: options.workerId ?? "w",
+      instanceId: options.instanceId ?? crypto.randomUUID(),
+      cleanup: options.cleanup ?? true,
+      workerEnvironment: { PATH: process.env["PATH"] ?? "", ...options.environment },
+      log,
+      signal: new AbortController().signal,
+    });
+    return new KubernetesRig(backend, log);
+  }
+
+  run(taskId: string, executionId = `exec-${taskId}`, environment = { TASK_ID: taskId }): RiggedTask {
+    const task = sampleTask({ taskId, executionId }, environment);
+    return this.#start(taskId, executionId, (context) => this.backend.run(task, context));
+  }
+
+  resume(taskId: string, handle: Handle | null, executionId = `exec-${taskId}`): RiggedTask {
+    return this.#start(taskId, executionId, (context) =>
+      this.backend.resume({ taskId, executionId }, handle, context),
+    );
+  }
+
+  findOrphans(adopt: Parameters<KubernetesBackend["findOrphans"]>[0]): void {
+    void this.backend.findOrphans(adopt, this.#orphanage.signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#orphanage.abort();
+    this.#hurry.abort();
+    await this.backend[Symbol.asyncDispose]();
+  }
+
+  #start(
+    taskId: string,
+    executionId: string,
+    work: (context: RunContext) => Promise<Completion>,
+  ): RiggedTask {
+    const stop = new AbortController();
+    const handles: Handle[] = [];
+    const ended = work({
+      signal: stop.signal,
+      hurry: this.#hurry.signal,
+      log: this.log.with({ taskId }),
+      saveHandle: (handle) => void handles.push(handle),
+      step: (_name, part) => part(),
+    });
+    // Whoever cares waits for it; a test that does not must not be failed by it.
+    ended.catch(() => {});
+    return { taskId, executionId, handles, ended, stop: (why) => stop.abort(new TaskStopped(why)) };
+  }
+}
+
+/**
+ * Under fake timers: lets time pass in small steps, and between them lets what is on its way to the
+ * server and back arrive, until `probe` holds.
+ */
+export async function passTime<T>(
+  cluster: FakeCluster,
+  probe: () => T | null | undefined | false,
+  { stepMs = 500, mostMs = 120_000 }: { readonly stepMs?: number; readonly mostMs?: number } = {},
+): Promise<T> {
+  for (let passedMs = 0; passedMs <= mostMs; passedMs += stepMs) {
+    const found = probe();
+    if (found !== null && found !== undefined && found !== false) return found;
+    jest.advanceTimersByTime(stepMs);
+    for (let turn = 0; turn < 3; turn++) await cluster.turn();
+  }
+  throw new Error(`it did not come about within ${mostMs} ms of fake time`);
+}
+
+/** Settles with `work`, letting fake time pass for it. */
+export async function passTimeFor<T>(cluster: FakeCluster, work: Promise<T>): Promise<T> {
+  let settled = false;
+  const mark = () => {
+    settled = true;
+  };
+  work.then(mark, mark);
+  await passTime(cluster, () => settled, { stepMs: 50 });
+  return work;
+}

@@ -1,0 +1,430 @@
+/**
+ * A container engine that keeps state as real ones do, as far as it matters here: a name is given once,
+ * a volume in use stays, an event is told to whoever listens. What runs in its containers, and how its
+ * answers get lost, is for the test to say.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import type { ServerResponse } from "node:http";
+import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice.ts";
+import { Engine } from "../../src/backends/docker/engine/engine.ts";
+import { cut, FakeEngine, type FakeRequest, json } from "./fake-engine.ts";
+
+type Texts = Readonly<Record<string, string>>;
+
+interface CreateBody {
+  readonly Image: string;
+  readonly Env?: readonly string[];
+  readonly Labels?: Texts;
+  readonly HostConfig?: { readonly Binds?: readonly string[] };
+}
+
+export interface StoredContainer {
+  readonly id: string;
+  name: string;
+  readonly body: CreateBody;
+  readonly labels: Texts;
+  /** Seconds since 1970. */
+  createdAt: number;
+  status: string;
+  exitCode: number;
+  oomKilled: boolean;
+  startedAt: string;
+  /** It goes on when it is told to stop; killed, it ends. */
+  stubborn: boolean;
+  /** Settles when it does not run any more. */
+  ended: PromiseWithResolvers<void>;
+}
+
+export interface StoredVolume {
+  readonly name: string;
+  readonly labels: Texts;
+  createdAt: string;
+  /** What was unpacked into it; empty: nothing. */
+  files: string;
+}
+
+/** What is done to the one request that it is for. */
+export type Mishap =
+  /** Done or not, its answer never comes: the connection is cut. */
+  "lost before" | "lost after" | { readonly status: number; readonly words: string };
+
+interface Ambush {
+  readonly method: string;
+  readonly path: RegExp;
+  readonly met: PromiseWithResolvers<FakeRequest>;
+  /** What happens to it; waited for. */
+  readonly fate: Promise<Mishap | "none">;
+}
+
+export interface Held {
+  /** Resolves when the request has come. */
+  readonly arrived: Promise<FakeRequest>;
+  release(mishap?: Mishap): void;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly body?: unknown;
+}
+
+type Listener = (event: string) => void;
+
+const NEVER = "0001-01-01T00:00:00Z";
+const OK: Reply = { status: 204 };
+
+export class StatefulEngine implements AsyncDisposable {
+  readonly http: FakeEngine;
+  readonly containers = new Map<string, StoredContainer>();
+  readonly volumes = new Map<string, StoredVolume>();
+  /** References that pulls have brought. */
+  readonly images = new Set<string>();
+  /** The name of every container that was made, in order. */
+  readonly made: string[] = [];
+  /** Every volume that was filled, in order. */
+  readonly fillings: string[] = [];
+  /** What containers have printed, framed. */
+  output: Uint8Array = new Uint8Array(0);
+  /** False: nobody hears of anything. */
+  tellsEvents = true;
+  private readonly listeners = new Set<Listener>();
+  private past: { readonly at: number; readonly event: string }[] = [];
+  private readonly ambushes: Ambush[] = [];
+  private readonly changes = new Set<() => void>();
+
+  private constructor(http: FakeEngine) {
+    this.http = http;
+    const ours = /^\/(containers|volumes|images|events)(\/|$)/;
+    for (const method of ["GET", "POST", "PUT", "DELETE"]) {
+      http.on(method, ours, (response, request) => this.answer(response, request));
+    }
+  }
+
+  static async start(api = "1.41"): Promise<StatefulEngine> {
+    return new StatefulEngine(await FakeEngine.start({ api }));
+  }
+
+  connect(): Promise<Engine> {
+    const chosen = chooseEndpoint({ DOCKER_HOST: this.http.host });
+    return Engine.connect(chosen, {}, AbortSignal.timeout(10_000));
+  }
+
+  /** How many streams of events are open. */
+  get listening(): number {
+    return this.listeners.size;
+  }
+
+  /** Its containers go on, what it remembers of events does not: as a restart with live-restore. */
+  async goAway(): Promise<void> {
+    await this.http.stop();
+    this.listeners.clear();
+    this.past = [];
+  }
+
+  async comeBack(): Promise<void> {
+    await this.http.startAgain();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.http[Symbol.asyncDispose]();
+  }
+
+  /** Of the next request that fits. */
+  mishap(method: string, path: RegExp, mishap: Mishap): void {
+    this.hold(method, path).release(mishap);
+  }
+
+  /** The next request that fits waits, before anything is done. */
+  hold(method: string, path: RegExp): Held {
+    const met = Promise.withResolvers<FakeRequest>();
+    const fate = Promise.withResolvers<Mishap | "none">();
+    this.ambushes.push({ method, path, met, fate: fate.promise });
+    return { arrived: met.promise, release: (mishap) => fate.resolve(mishap ?? "none") };
+  }
+
+  /** Resolves with the first answer that is neither undefined nor false, now or after a change. */
+  async until<T>(probe: () => T | undefined | false): Promise<T> {
+    for (;;) {
+      const found = probe();
+      if (found !== undefined && found !== false) return found;
+      await new Promise<void>((resolve) => {
+        const once = () => {
+          this.changes.delete(once);
+          resolve();
+        };
+        this.changes.add(once);
+      });
+    }
+  }
+
+  find(idOrName: string): StoredContainer | undefined {
+    return this.containers.get(idOrName) ?? [...this.containers.values()].find((c) => c.name === idOrName);
+  }
+
+  withRole(role: string): StoredContainer[] {
+    return [...this.containers.values()].filter(({ labels }) => labels["oz-role"] === role);
+  }
+
+  volumesWithRole(role: string): StoredVolume[] {
+    return [...this.volumes.values()].filter(({ labels }) => labels["oz-role"] === role);
+  }
+
+  /** The first task's container that runs. */
+  running(): Promise<StoredContainer> {
+    return this.until(() => this.withRole("task").find(({ status }) => status === "running"));
+  }
+
+  add(name: string, labels: Texts, status = "running", binds: readonly string[] = []): StoredContainer {
+    const body = { Image: "sha256:0", Labels: labels, HostConfig: { Binds: binds } };
+    const container = this.make(name, body);
+    container.status = status;
+    if (status !== "created") container.startedAt = new Date().toISOString();
+    return container;
+  }
+
+  addVolume(name: string, labels: Texts = {}, files = ""): StoredVolume {
+    const volume = { name, labels, createdAt: new Date().toISOString(), files };
+    this.volumes.set(name, volume);
+    this.changed();
+    return volume;
+  }
+
+  end(container: StoredContainer, exitCode: number, oomKilled = false): void {
+    if (container.status !== "running") return;
+    Object.assign(container, { status: "exited", exitCode, oomKilled });
+    container.ended.resolve();
+    this.tell("die", container.id);
+  }
+
+  drop(container: StoredContainer): void {
+    this.end(container, 137);
+    this.containers.delete(container.id);
+    this.tell("destroy", container.id);
+  }
+
+  private changed(): void {
+    for (const once of [...this.changes]) once();
+  }
+
+  private tell(action: string, id: string): void {
+    const now = Date.now();
+    const event = `${JSON.stringify({ Type: "container", Action: action, Actor: { ID: id }, time: now / 1000 })}\n`;
+    if (this.tellsEvents) {
+      this.past.push({ at: now / 1000, event });
+      for (const listener of this.listeners) listener(event);
+    }
+    this.changed();
+  }
+
+  private async answer(response: ServerResponse, request: FakeRequest): Promise<void> {
+    const { method, path, query } = request;
+    const index = this.ambushes.findIndex((one) => one.method === method && one.path.test(path));
+    const [ambush] = index < 0 ? [] : this.ambushes.splice(index, 1);
+    ambush?.met.resolve(request);
+    const fate = (await ambush?.fate) ?? "none";
+    if (fate === "lost before") return cut(response);
+    if (typeof fate === "object") return json(response, { message: fate.words }, fate.status);
+    if (method === "GET" && path === "/events") return this.stream(response, query);
+    if (method === "GET" && path.endsWith("/export")) return void response.end(`files of ${path}`);
+    if (method === "GET" && path.endsWith("/logs")) return this.print(response);
+    const reply = await this.handle(request);
+    if (fate === "lost after") return cut(response);
+    json(response, reply.body ?? null, reply.status);
+  }
+
+  private print(response: ServerResponse): void {
+    response.writeHead(200, { "Content-Type": "application/vnd.docker.multiplexed-stream" });
+    response.end(this.output);
+  }
+
+  private stream(response: ServerResponse, query: URLSearchParams): void {
+    response.writeHead(200, { "Content-Type": "application/json" });
+    response.flushHeaders();
+    const since = Number(query.get("since") ?? Number.POSITIVE_INFINITY);
+    for (const { at, event } of this.past) if (at >= since) response.write(event);
+    const listener: Listener = (event) => void response.write(event);
+    this.listeners.add(listener);
+    response.on("close", () => {
+      this.listeners.delete(listener);
+      this.changed();
+    });
+    this.changed();
+  }
+
+  private handle(request: FakeRequest): Reply | Promise<Reply> {
+    const [, kind = "", id = "", action = ""] = request.path.split("/");
+    if (kind === "volumes") return this.onVolumes(request, id);
+    if (kind === "images") return this.onImages(request);
+    if (id === "create") return this.onCreate(request);
+    if (id === "json") return this.onList(request);
+    const container = this.find(id);
+    if (container === undefined) return { status: 404, body: { message: `No such container: ${id}` } };
+    if (request.method === "DELETE") return this.onRemove(container, request);
+    if (request.method === "PUT") return this.onArchive(container, request);
+    return this.onContainer(container, action, request);
+  }
+
+  private onContainer(
+    container: StoredContainer,
+    action: string,
+    { query }: FakeRequest,
+  ): Reply | Promise<Reply> {
+    switch (action) {
+      case "json":
+        return { status: 200, body: inspected(container) };
+      case "start":
+        if (container.status === "running") return { status: 304 };
+        container.status = "running";
+        container.startedAt = new Date().toISOString();
+        this.tell("start", container.id);
+        return OK;
+      case "stop":
+        return this.onStop(container);
+      case "kill":
+        if (container.status !== "running") return { status: 409, body: { message: "is not running" } };
+        this.end(container, 137);
+        return OK;
+      case "rename":
+        container.name = query.get("name") ?? "";
+        this.changed();
+        return OK;
+      default:
+        return { status: 404, body: { message: `page not found: ${action}` } };
+    }
+  }
+
+  private async onStop(container: StoredContainer): Promise<Reply> {
+    if (container.status !== "running") return { status: 304 };
+    if (!container.stubborn) this.end(container, 143);
+    await container.ended.promise;
+    return OK;
+  }
+
+  private onCreate(request: FakeRequest): Reply {
+    const name = request.query.get("name") ?? "";
+    if (this.find(name) !== undefined) {
+      return { status: 409, body: { message: `Conflict. The container name "/${name}" is already in use` } };
+    }
+    const container = this.make(name, JSON.parse(request.body.toString()));
+    return { status: 201, body: { Id: container.id, Warnings: [] } };
+  }
+
+  private make(name: string, body: CreateBody): StoredContainer {
+    for (const volume of volumesOf(body)) if (!this.volumes.has(volume)) this.addVolume(volume);
+    const container: StoredContainer = {
+      id: randomBytes(32).toString("hex"),
+      name,
+      body,
+      labels: body.Labels ?? {},
+      createdAt: Math.floor(Date.now() / 1000),
+      status: "created",
+      exitCode: 0,
+      oomKilled: false,
+      startedAt: NEVER,
+      stubborn: false,
+      ended: Promise.withResolvers(),
+    };
+    this.containers.set(container.id, container);
+    this.made.push(name);
+    this.tell("create", container.id);
+    return container;
+  }
+
+  private onList({ query }: FakeRequest): Reply {
+    const found = [...this.containers.values()].filter(({ labels }) => fits(labels, query));
+    const body = found.map(({ id, name, labels, status, createdAt }) => ({
+      Id: id,
+      Names: [`/${name}`],
+      State: status,
+      Labels: labels,
+      Created: createdAt,
+    }));
+    return { status: 200, body };
+  }
+
+  private onRemove(container: StoredContainer, { query }: FakeRequest): Reply {
+    if (container.status === "running" && query.get("force") !== "true") {
+      return { status: 409, body: { message: "cannot remove a running container" } };
+    }
+    this.drop(container);
+    return OK;
+  }
+
+  private onArchive(container: StoredContainer, { query, body }: FakeRequest): Reply {
+    const bind = container.body.HostConfig?.Binds?.find((one) => one.split(":")[1] === query.get("path"));
+    const volume = this.volumes.get(bind?.split(":")[0] ?? "");
+    if (volume === undefined) return { status: 404, body: { message: "no such path" } };
+    volume.files += body.toString();
+    this.fillings.push(volume.name);
+    this.changed();
+    return { status: 200 };
+  }
+
+  private onVolumes({ method, query, body }: FakeRequest, name: string): Reply {
+    if (name === "create") {
+      const asked = JSON.parse(body.toString()) as { Name: string; Labels?: Texts };
+      const volume = this.volumes.get(asked.Name) ?? this.addVolume(asked.Name, asked.Labels);
+      return { status: 201, body: told(volume) };
+    }
+    if (name === "") {
+      const found = [...this.volumes.values()].filter(({ labels }) => fits(labels, query));
+      return { status: 200, body: { Volumes: found.map(told) } };
+    }
+    const volume = this.volumes.get(name);
+    if (volume === undefined) return { status: 404, body: { message: `get ${name}: no such volume` } };
+    if (method === "GET") return { status: 200, body: told(volume) };
+    if ([...this.containers.values()].some((one) => volumesOf(one.body).includes(name))) {
+      return { status: 409, body: { message: `remove ${name}: volume is in use` } };
+    }
+    this.volumes.delete(name);
+    this.changed();
+    return OK;
+  }
+
+  private onImages({ method, path, query }: FakeRequest): Reply {
+    if (method === "POST") {
+      this.images.add(`${query.get("fromImage")}:${query.get("tag")}`);
+      this.changed();
+      return { status: 200, body: { status: "Pull complete" } };
+    }
+    const reference = path.slice("/images/".length, -"/json".length);
+    if (!this.images.has(reference)) return { status: 404, body: { message: `No such image: ${reference}` } };
+    const digest = `sha256:${createHash("sha256").update(reference).digest("hex")}`;
+    const RepoDigests = [`${reference.split(":")[0]}@${digest}`];
+    return { status: 200, body: { Id: digest, RepoDigests, Os: "linux", Architecture: "arm64" } };
+  }
+}
+
+function volumesOf({ HostConfig }: CreateBody): string[] {
+  return (HostConfig?.Binds ?? [])
+    .map((bind) => bind.split(":")[0] ?? "")
+    .filter((name) => !name.startsWith("/"));
+}
+
+function fits(labels: Texts, query: URLSearchParams): boolean {
+  const { label = [] } = JSON.parse(query.get("filters") ?? "{}") as { label?: string[] };
+  return label.every((wanted) => {
+    const [name = "", value] = wanted.split(/=(.*)/s);
+    return value === undefined ? name in labels : labels[name] === value;
+  });
+}
+
+function told({ name, labels, createdAt }: StoredVolume) {
+  return { Name: name, Driver: "local", Labels: labels, CreatedAt: createdAt, Mountpoint: "" };
+}
+
+function inspected({ id, name, body, labels, status, exitCode, oomKilled, startedAt }: StoredContainer) {
+  const running = status === "running";
+  return {
+    Id: id,
+    Name: `/${name}`,
+    Image: body.Image,
+    State: {
+      Status: status,
+      Running: running,
+      ExitCode: exitCode,
+      OOMKilled: oomKilled,
+      StartedAt: startedAt,
+    },
+    Config: { Image: body.Image, Labels: labels, Env: body.Env ?? [], Tty: false },
+  };
+}

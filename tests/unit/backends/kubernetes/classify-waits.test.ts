@@ -1,0 +1,151 @@
+import { describe, expect, test } from "bun:test";
+import { classify } from "../../../../src/backends/kubernetes/verdict/classify.ts";
+import { ago, event, JOB_NAME, job, pod, running, view, waiting } from "./cluster-objects.ts";
+
+const FAILED = { type: "Failed", reason: "BackoffLimitExceeded" };
+
+function unscheduled(secondsAgo: number, reason = "Unschedulable") {
+  const condition = { type: "PodScheduled", status: "False", reason, lastTransitionTime: ago(secondsAgo) };
+  return pod({ phase: "Pending", conditions: [condition] });
+}
+
+describe("a pod without a node", () => {
+  test("is looked at again when its time is up", () => {
+    expect(classify(view({ pods: [unscheduled(12)] }))).toEqual({ kind: "running", recheckInMs: 18_000 });
+  });
+
+  test("may wait for ever where the operator says so", () => {
+    expect(classify(view({ pods: [unscheduled(9999)], unschedulableTimeoutMs: null }))).toEqual({
+      kind: "running",
+    });
+  });
+
+  test("may wait for ever at a scheduling gate", () => {
+    expect(classify(view({ pods: [unscheduled(9999, "SchedulingGated")] }))).toEqual({ kind: "running" });
+  });
+
+  test("fails with its Job at the deadline, however long it might still wait", () => {
+    const conditions = [{ ...FAILED, reason: "DeadlineExceeded" }];
+    const fields = { job: job({ conditions }), pods: [unscheduled(1)], unschedulableTimeoutMs: null };
+    expect(classify(view(fields))).toMatchObject({ kind: "failed", reason: "active_deadline" });
+  });
+});
+
+/** On a node since so many seconds, its sandbox not made. */
+function mounting(seconds: number, ready = false) {
+  const scheduled = { type: "PodScheduled", lastTransitionTime: ago(seconds) };
+  const sandbox = { type: "PodReadyToStartContainers", status: ready ? "True" : "False" };
+  return pod({ phase: "Pending", conditions: [scheduled, sandbox], main: [waiting("ContainerCreating")] });
+}
+
+describe("a pod that waits for its volumes", () => {
+  test("costs no look at the events at first", () => {
+    expect(classify(view({ pods: [mounting(2)] }))).toEqual({ kind: "running", recheckInMs: 3000 });
+  });
+
+  test("then does, and again ever more seldom", () => {
+    expect(classify(view({ pods: [mounting(8)] }))).toEqual({ kind: "running", needsEvents: true });
+    const recheckOf = (seconds: number) => classify(view({ pods: [mounting(seconds)], events: [] }));
+    expect(recheckOf(8)).toEqual({ kind: "running", recheckInMs: 5000 });
+    expect(recheckOf(40)).toEqual({ kind: "running", recheckInMs: 20_000 });
+    expect(recheckOf(4000)).toEqual({ kind: "running", recheckInMs: 60_000 });
+  });
+
+  test("costs none when its volumes are there and only its image is awaited", () => {
+    expect(classify(view({ pods: [mounting(500, true)] }))).toEqual({ kind: "running" });
+  });
+
+  test("does not fail by a mount that failed once, as it may while a node is busy", () => {
+    const events = [event({ reason: "FailedMount", firstAgo: 2 })];
+    const verdict = classify(view({ pods: [mounting(8)], events }));
+    expect(verdict).toMatchObject({ kind: "running" });
+    expect(verdict).not.toHaveProperty("needsEvents");
+  });
+
+  test("does by one that nothing was heard of since", () => {
+    const events = [event({ reason: "FailedMount", message: "no such configmap", firstAgo: 10 })];
+    const verdict = classify(view({ pods: [mounting(12)], events }));
+    expect(verdict).toMatchObject({ kind: "failed", reason: "volume_mount" });
+    expect(JSON.stringify(verdict)).toContain("no such configmap");
+  });
+
+  test("does not by another pod's, nor by its own once it runs", () => {
+    const others = [event({ reason: "FailedMount", firstAgo: 99, of: "another" })];
+    expect(classify(view({ pods: [mounting(20)], events: others }))).toMatchObject({ kind: "running" });
+    const own = [event({ reason: "FailedMount", firstAgo: 99 })];
+    expect(classify(view({ pods: [pod({ main: [running()] })], events: own }))).toEqual({ kind: "running" });
+  });
+});
+
+describe("a Job without a pod", () => {
+  const refused = event({ reason: "FailedCreate", message: "exceeded quota", of: "job-uid" });
+
+  test("is looked into after a moment", () => {
+    expect(classify(view({ job: job({ startedAgo: 1 }) }))).toEqual({ kind: "running", recheckInMs: 4000 });
+    expect(classify(view({ job: job({ startedAgo: 9 }) }))).toEqual({ kind: "running", needsEvents: true });
+    expect(classify(view({ job: job({ startedAgo: 9 }), events: [] }))).toEqual({
+      kind: "running",
+      recheckInMs: 5000,
+    });
+  });
+
+  test("whose pod is refused has as long as a pod without a node", () => {
+    const events = [refused];
+    expect(classify(view({ job: job({ startedAgo: 20 }), events }))).toEqual({
+      kind: "running",
+      recheckInMs: 10_000,
+    });
+    const verdict = classify(view({ job: job({ startedAgo: 30 }), events }));
+    expect(verdict).toMatchObject({ kind: "failed", reason: "job_create" });
+    expect(JSON.stringify(verdict)).toContain("exceeded quota");
+    const forEver = view({ job: job({ startedAgo: 9999 }), events, unschedulableTimeoutMs: null });
+    expect(classify(forEver)).toMatchObject({ kind: "running" });
+  });
+
+  test("is left alone while it is suspended", () => {
+    const suspended = job({ startedAgo: 999, conditions: [{ type: "Suspended" }] });
+    expect(classify(view({ job: suspended }))).toEqual({ kind: "running" });
+  });
+});
+
+describe("a Job that failed", () => {
+  test("is judged by pods that were just read, because a watch may show it before them", () => {
+    const failed = { job: job({ conditions: [FAILED] }), pods: [pod({ main: [running()] })] };
+    expect(classify(view(failed))).toEqual({ kind: "running", needsEvents: true });
+    expect(classify(view({ ...failed, events: [] }))).toMatchObject({ kind: "failed", reason: "job_failed" });
+  });
+
+  test("is not over while only its failure is decided", () => {
+    const conditions = [{ ...FAILED, type: "FailureTarget" }];
+    expect(classify(view({ job: job({ conditions }), pods: [pod({ main: [running()] })] }))).toEqual({
+      kind: "running",
+    });
+  });
+
+  test("has not while the condition is False", () => {
+    const conditions = [{ ...FAILED, status: "False" }];
+    expect(classify(view({ job: job({ conditions }), pods: [pod({ main: [running()] })] }))).toEqual({
+      kind: "running",
+    });
+  });
+});
+
+describe("the task's own Secret", () => {
+  const missing = (secret: string, createdAgo: number) =>
+    pod({
+      phase: "Pending",
+      createdAgo,
+      main: [waiting("CreateContainerConfigError", `secret "${secret}" not found`)],
+    });
+
+  test("may be missed for a moment, because it is created after the Job", () => {
+    const verdict = classify(view({ pods: [missing(`${JOB_NAME}-env`, 20)] }));
+    expect(verdict).toMatchObject({ kind: "running", recheckInMs: 40_000 });
+  });
+
+  test("may not be missed for longer, nor may another be missed at all", () => {
+    const failure = { kind: "failed", reason: "container_create" };
+    expect(classify(view({ pods: [missing(`${JOB_NAME}-env`, 60)] }))).toMatchObject(failure);
+    expect(classify(view({ pods: [missing("of-the-template", 1)] }))).toMatchObject(failure);
+  });
+});

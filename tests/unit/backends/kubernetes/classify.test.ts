@@ -1,0 +1,291 @@
+import { describe, expect, test } from "bun:test";
+import { classify } from "../../../../src/backends/kubernetes/verdict/classify.ts";
+import type { JobView, Verdict } from "../../../../src/backends/kubernetes/verdict/view.ts";
+import { ago, ended, event, JOB_NAME, job, pod, running, view, waiting } from "./cluster-objects.ts";
+
+const COMPLETE = { type: "Complete" };
+const FAILED = { type: "Failed", reason: "BackoffLimitExceeded", message: "too many failures" };
+const TOO_LATE = { type: "Failed", reason: "DeadlineExceeded", message: "was active longer than specified" };
+const STUCK = { type: "PodScheduled", status: "False", reason: "Unschedulable" } as const;
+
+function failure(reason: string, exitCode?: number): object {
+  return { kind: "failed", reason, ...(exitCode === undefined ? {} : { exitCode }) };
+}
+
+/** What was seen, and the reason that follows; `exitCode` only for the containers of the task. */
+const TABLE: readonly (readonly [string, Partial<JobView>, object])[] = [
+  ["a complete Job", { job: job({ conditions: [COMPLETE] }) }, { kind: "succeeded" }],
+  ["an evicted pod", { pods: [pod({ phase: "Failed", reason: "Evicted" })] }, failure("evicted")],
+  [
+    "an init container that failed",
+    { pods: [pod({ init: [ended(7, { name: "setup" })] })] },
+    failure("init_container"),
+  ],
+  [
+    "an init container without memory",
+    { pods: [pod({ init: [ended(137, { name: "setup", reason: "OOMKilled" })] })] },
+    failure("container_oom"),
+  ],
+  [
+    "an image that cannot be pulled",
+    { pods: [pod({ main: [waiting("ErrImagePull")] })] },
+    failure("image_pull"),
+  ],
+  [
+    "an image that still cannot",
+    { pods: [pod({ main: [waiting("ImagePullBackOff")] })] },
+    failure("image_pull"),
+  ],
+  [
+    "an image that may not be pulled",
+    { pods: [pod({ main: [waiting("ErrImageNeverPull")] })] },
+    failure("image_pull"),
+  ],
+  [
+    "a sidecar's image",
+    { pods: [pod({ init: [waiting("ErrImagePull", "", "copy-sidecar-0")] })] },
+    failure("image_pull"),
+  ],
+  ["an image's bad name", { pods: [pod({ main: [waiting("InvalidImageName")] })] }, failure("invalid_image")],
+  [
+    "an init image's bad name",
+    { pods: [pod({ init: [waiting("InvalidImageName", "", "x")] })] },
+    failure("invalid_image"),
+  ],
+  [
+    "a bad configuration",
+    { pods: [pod({ main: [waiting("CreateContainerConfigError")] })] },
+    failure("container_create"),
+  ],
+  [
+    "a container that cannot be made",
+    { pods: [pod({ main: [waiting("CreateContainerError")] })] },
+    failure("container_create"),
+  ],
+  [
+    "an init container that cannot be made",
+    { pods: [pod({ init: [waiting("CreateContainerError", "", "setup")] })] },
+    failure("init_container"),
+  ],
+  ["an exit status", { pods: [pod({ main: [ended(3)] })] }, failure("container_exit", 3)],
+  ["a signal", { pods: [pod({ main: [ended(0, { signal: 9 })] })] }, failure("container_exit", 137)],
+  [
+    "no memory left",
+    { pods: [pod({ main: [ended(137, { reason: "OOMKilled" })] })] },
+    failure("container_oom", 137),
+  ],
+  [
+    "no node for too long",
+    { pods: [pod({ phase: "Pending", conditions: [{ ...STUCK, lastTransitionTime: ago(30) }] })] },
+    failure("unschedulable"),
+  ],
+  [
+    "a volume that does not come",
+    {
+      pods: [pod({ phase: "Pending", conditions: [{ type: "PodScheduled", lastTransitionTime: ago(9) }] })],
+      events: [event({ reason: "FailedMount", firstAgo: 6, lastAgo: 2 })],
+    },
+    failure("volume_mount"),
+  ],
+  [
+    "a failed pod whose volume did not come",
+    {
+      job: job({ conditions: [FAILED] }),
+      pods: [pod({ phase: "Failed" })],
+      events: [event({ reason: "FailedMount" })],
+    },
+    failure("volume_mount"),
+  ],
+  ["a deadline", { job: job({ conditions: [TOO_LATE] }) }, failure("active_deadline")],
+  [
+    "a deadline of the template's own",
+    { pods: [pod({ phase: "Failed", reason: "DeadlineExceeded", main: [ended(137)] })] },
+    failure("active_deadline"),
+  ],
+  ["a Job that failed otherwise", { job: job({ conditions: [FAILED] }), events: [] }, failure("job_failed")],
+  ["a Job that somebody deleted", { job: null }, failure("job_failed")],
+  [
+    "a pod that ended well, and its Job is gone",
+    { job: null, pods: [pod({ phase: "Succeeded" })] },
+    { kind: "succeeded" },
+  ],
+  ["a pod at work", { pods: [pod({ main: [running()] })] }, { kind: "running" }],
+  [
+    "a task that ended well, and its Job does not say so yet",
+    { pods: [pod({ main: [ended(0)] })] },
+    { kind: "running" },
+  ],
+];
+
+describe("what is seen of a Job", () => {
+  test.each(TABLE)("%s", (_what, fields, verdict) => {
+    const found = classify(view(fields));
+    expect(found).toMatchObject(verdict);
+    if (!("exitCode" in verdict)) expect(found).not.toHaveProperty("exitCode");
+  });
+});
+
+/** The control plane's order. Each would be the reason if those before it were not there. */
+const ORDER: readonly (readonly [string, Partial<JobView>])[] = [
+  ["evicted", { pods: [pod({ phase: "Failed", reason: "Evicted" })] }],
+  ["init_container", { pods: [pod({ init: [ended(1, { name: "setup" })] })] }],
+  ["image_pull", { pods: [pod({ main: [waiting("ErrImagePull")] })] }],
+  ["container_exit", { pods: [pod({ main: [ended(2)] })] }],
+  [
+    "unschedulable",
+    { pods: [pod({ phase: "Pending", conditions: [{ ...STUCK, lastTransitionTime: ago(99) }] })] },
+  ],
+  ["volume_mount", { pods: [pod({ phase: "Failed" })], events: [event({ reason: "FailedMount" })] }],
+  ["active_deadline", { job: job({ conditions: [TOO_LATE] }) }],
+];
+
+test("of two things that are seen at once the earlier in the order is the reason", () => {
+  const wrong: string[] = [];
+  for (const [at, [reason, fields]] of ORDER.entries()) {
+    for (const [, later] of ORDER.slice(at + 1)) {
+      const pods = [...(later.pods ?? []), ...(fields.pods ?? [])];
+      const found = classify(view({ ...later, ...fields, pods, events: [event({ reason: "FailedMount" })] }));
+      if (found.kind !== "failed" || found.reason !== reason)
+        wrong.push(`${reason}: ${JSON.stringify(found)}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+describe("an init container that goes on beside the others", () => {
+  test.each([143, 1, 137])("does not fail the task with its exit status %d", (exitCode) => {
+    const init = [ended(exitCode, { name: "proxy" })];
+    expect(classify(view({ pods: [pod({ init, lasting: ["proxy"], main: [running()] })] }))).toEqual({
+      kind: "running",
+    });
+    const done = {
+      job: job({ conditions: [COMPLETE] }),
+      pods: [pod({ init, lasting: ["proxy"], main: [ended(0)] })],
+    };
+    expect(classify(view(done))).toEqual({ kind: "succeeded" });
+  });
+
+  test("does fail it when it cannot be started", () => {
+    const init = [waiting("ErrImagePull", "", "proxy")];
+    expect(classify(view({ pods: [pod({ init, lasting: ["proxy"] })] }))).toMatchObject(
+      failure("image_pull"),
+    );
+  });
+});
+
+describe("another container of the template that failed", () => {
+  const helper = ended(5, { name: "helper" });
+
+  test("is no reason while the task's own still works", () => {
+    expect(classify(view({ pods: [pod({ main: [helper, running()] })] }))).toEqual({ kind: "running" });
+  });
+
+  test("is the reason when the task's own ended well, and not when that failed too", () => {
+    expect(classify(view({ pods: [pod({ main: [helper, ended(0)] })] }))).toMatchObject(
+      failure("container_exit", 5),
+    );
+    expect(classify(view({ pods: [pod({ main: [helper, ended(2)] })] }))).toMatchObject(
+      failure("container_exit", 2),
+    );
+  });
+});
+
+describe("a container that was killed at the deadline", () => {
+  const late = { activeDeadlineSeconds: 60, startedAgo: 61 };
+
+  test.each([137, 143])(
+    "with %d is seen before the Job says so, and the deadline is the reason",
+    (exitCode) => {
+      const pods = [pod({ main: [ended(exitCode)], beingDeleted: true })];
+      expect(classify(view({ job: job(late), pods }))).toMatchObject(failure("active_deadline"));
+    },
+  );
+
+  test("in an init container too", () => {
+    const pods = [pod({ init: [ended(137, { name: "setup" })] })];
+    expect(classify(view({ job: job(late), pods }))).toMatchObject(failure("active_deadline"));
+  });
+
+  test("whatever it ended with, when the Job has decided", () => {
+    const conditions = [{ ...TOO_LATE, type: "FailureTarget" }];
+    const pods = [pod({ main: [ended(1)] })];
+    expect(classify(view({ job: job({ ...late, conditions }), pods }))).toMatchObject(
+      failure("active_deadline"),
+    );
+  });
+
+  test.each([
+    ["failed by itself before it", { ...late, conditions: [TOO_LATE] }, ended(3, { finishedAgo: 20 })],
+    ["failed by itself after it", late, ended(3)],
+    ["was killed before it", late, ended(137, { finishedAgo: 20 })],
+    ["was killed where there is none", {}, ended(137)],
+  ])("is not one that %s", (_what, fields, container) => {
+    const found = classify(view({ job: job(fields), pods: [pod({ main: [container] })] }));
+    expect(found).toMatchObject({ kind: "failed", reason: "container_exit" });
+  });
+
+  test("is not one that ran out of memory", () => {
+    const pods = [pod({ main: [ended(137, { reason: "OOMKilled" })] })];
+    expect(classify(view({ job: job(late), pods }))).toMatchObject(failure("container_oom", 137));
+  });
+});
+
+describe("a message", () => {
+  test.each<readonly [string, Partial<JobView>, readonly string[]]>([
+    [
+      "names container, pod, Job, namespace, phase and the cluster's words",
+      { pods: [pod({ phase: "Failed", main: [ended(3, { message: "no such file" })] })] },
+      [
+        '"task"',
+        'pod "pod-1"',
+        `Job "${JOB_NAME}"`,
+        'namespace "agents"',
+        "phase Failed",
+        "3",
+        "Error: no such file",
+      ],
+    ],
+    [
+      "of SIGTERM says what does that",
+      { pods: [pod({ main: [ended(143)] })] },
+      ["SIGTERM", "eviction", "preemption", "drain", "deadline"],
+    ],
+    [
+      "of a disrupted pod has the cluster's word for it",
+      {
+        pods: [
+          pod({
+            main: [ended(143)],
+            conditions: [
+              { type: "DisruptionTarget", reason: "PreemptionByScheduler", message: "for a better one" },
+            ],
+          }),
+        ],
+      },
+      ["disrupted: PreemptionByScheduler: for a better one"],
+    ],
+    [
+      "of a Job that failed otherwise tells of its pods too",
+      {
+        job: job({ conditions: [FAILED] }),
+        pods: [pod({ phase: "Failed", reason: "NodeAffinity", message: "no" })],
+        events: [],
+      },
+      ["BackoffLimitExceeded: too many failures", "NodeAffinity: no"],
+    ],
+    [
+      "of a deadline tells how long it is",
+      { job: job({ conditions: [TOO_LATE], activeDeadlineSeconds: 60 }) },
+      ["60 s"],
+    ],
+  ])("%s", (_what, fields, words) => {
+    const verdict: Verdict = classify(view(fields));
+    if (verdict.kind !== "failed") throw new Error(`no failure: ${JSON.stringify(verdict)}`);
+    for (const word of words) expect(verdict.message).toContain(word);
+  });
+
+  test("of an ordinary exit gives no hint of SIGTERM", () => {
+    const verdict = classify(view({ pods: [pod({ main: [ended(1)] })] }));
+    expect(JSON.stringify(verdict)).not.toContain("SIGTERM");
+  });
+});

@@ -1,0 +1,146 @@
+import { describe, expect, test } from "bun:test";
+import { Journal } from "../../../src/journal/journal.ts";
+import { type Backend, type RunContext, TaskFailure, type TaskRef } from "../../../src/task/backend.ts";
+import { HandedOff } from "../../../src/task/handed-off.ts";
+import { UNOBSERVED } from "../../../src/task/observer.ts";
+import { recordLog } from "../logging/recorded-log.ts";
+import { ScriptedBackend } from "./scripted-backend.ts";
+
+const ref = (taskId: string, executionId = "e") => ({ taskId, executionId });
+
+interface Telling {
+  readonly ref: TaskRef;
+  readonly context: RunContext;
+  succeed(): void;
+  fail(error: unknown): void;
+}
+
+/** A backend that passes cancellations on when the test says so. */
+class Rig implements Disposable {
+  readonly log = recordLog();
+  readonly journal = new Journal(null, this.log);
+  readonly tellings: Telling[] = [];
+  readonly hurry = new AbortController();
+  readonly handedOff: HandedOff;
+
+  constructor(backend: Backend = this.#backend()) {
+    const { log, journal } = this;
+    this.handedOff = new HandedOff({ backend, journal, log, observer: UNOBSERVED, hurry: this.hurry.signal });
+  }
+
+  handOff(...refs: readonly TaskRef[]): void {
+    for (const each of refs) {
+      this.journal.claim(each, "claimed");
+      this.journal.end(each, null);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.journal[Symbol.dispose]();
+  }
+
+  #backend(): Backend {
+    return Object.assign(new ScriptedBackend(), {
+      cancelHandedOff: (told: TaskRef, context: RunContext) => {
+        const { promise, resolve, reject } = Promise.withResolvers<void>();
+        this.tellings.push({ ref: told, context, succeed: resolve, fail: reject });
+        return promise;
+      },
+    });
+  }
+}
+
+describe("a cancellation of a task that was handed off", () => {
+  test("reaches every execution of it, and no other task's", async () => {
+    using rig = new Rig();
+    rig.handOff(ref("t", "e1"), ref("t", "e2"), ref("other"));
+    rig.handedOff.cancel("t");
+    expect(rig.tellings.map((each) => each.ref)).toEqual([ref("t", "e1"), ref("t", "e2")]);
+    for (const each of rig.tellings) each.succeed();
+    await rig.handedOff.settled();
+    expect(rig.log.said("info").filter((said) => said === "cancellation passed on")).toHaveLength(2);
+  });
+
+  test("that comes again while the first is underway is the same one", async () => {
+    using rig = new Rig();
+    rig.handOff(ref("t"));
+    rig.handedOff.cancel("t");
+    rig.handedOff.cancel("t");
+    rig.tellings[0]?.succeed();
+    await rig.handedOff.settled();
+    expect(rig.tellings).toHaveLength(1);
+  });
+
+  test("is not passed on again once it got through, by a later worker on the same journal either", async () => {
+    using rig = new Rig();
+    rig.handOff(ref("t"));
+    rig.handedOff.cancel("t");
+    rig.tellings[0]?.succeed();
+    await rig.handedOff.settled();
+    rig.handedOff.cancel("t");
+    const { log, journal } = rig;
+    const backend = new ScriptedBackend();
+    new HandedOff({ backend, journal, log, observer: UNOBSERVED, hurry: rig.hurry.signal }).cancel("t");
+    expect(rig.tellings).toHaveLength(1);
+    expect(log.said().filter((said) => /does not run here/.test(said))).toHaveLength(2);
+  });
+
+  test("is passed on again after it failed, to those alone which were not told", async () => {
+    using rig = new Rig();
+    rig.handOff(ref("t", "e1"), ref("t", "e2"));
+    rig.handedOff.cancel("t");
+    rig.tellings[0]?.succeed();
+    rig.tellings[1]?.fail(new TaskFailure("cancel_command", "engine is down"));
+    await rig.handedOff.settled();
+    rig.handedOff.cancel("t");
+    expect(rig.tellings.map((each) => each.ref.executionId)).toEqual(["e1", "e2", "e2"]);
+    rig.tellings[2]?.succeed();
+    await rig.handedOff.settled();
+  });
+
+  test.each([
+    ["a TaskFailure", new TaskFailure("cancel_command", "engine is down"), "engine is down"],
+    ["any error", new Error("broken"), "broken"],
+    ["anything else", "words", "words"],
+  ])(
+    "that fails with %s is a warning with its words, and nothing else breaks",
+    async (_what, thrown, why) => {
+      using rig = new Rig();
+      rig.handOff(ref("t"));
+      rig.handedOff.cancel("t");
+      rig.tellings[0]?.fail(thrown);
+      await rig.handedOff.settled();
+      const fields = { taskId: "t", reason: "cancel_command", why };
+      expect(rig.log.lines.filter(({ level }) => level === "warn")).toEqual([
+        { level: "warn", message: "cancellation could not be passed on", fields },
+      ]);
+    },
+  );
+
+  test("is a line in the log when nobody knows the task, when it still runs, and when its end was reported", () => {
+    using rig = new Rig();
+    rig.journal.claim(ref("running"), "claimed");
+    rig.journal.claim(ref("reported"), "claimed");
+    rig.journal.end(ref("reported"), "completed");
+    for (const taskId of ["stranger", "running", "reported"]) rig.handedOff.cancel(taskId);
+    expect(rig.tellings).toEqual([]);
+    expect(rig.log.said("info")).toEqual(Array(3).fill("cancellation for a task that does not run here"));
+  });
+
+  test("is waited for by a stop, which may hurry it", async () => {
+    using rig = new Rig();
+    rig.handOff(ref("t"));
+    rig.handedOff.cancel("t");
+    const { context } = rig.tellings[0] ?? {};
+    expect([context?.signal.aborted, context?.hurry.aborted]).toEqual([false, false]);
+    let settled = false;
+    const wait = rig.handedOff.settled().then(() => {
+      settled = true;
+    });
+    rig.hurry.abort();
+    expect([context?.signal.aborted, context?.hurry.aborted, settled]).toEqual([true, true, false]);
+    rig.tellings[0]?.fail(new TaskFailure("cancel_command", "stopped"));
+    await wait;
+    expect(settled).toBe(true);
+  });
+});
