@@ -64,7 +64,7 @@ function readPackage(dir: string): Promise<PackageJson> {
 async function toComponent({ name, version, license }: PackageJson, dir: string): Promise<Component> {
   const file = (await readdir(dir))
     .sort()
-    .find((entry) => /^(?:licen[cs]e|copying)(?:[.-].*)?$/i.test(entry));
+    .find((entry) => /^(?:(?:un)?licen[cs]e|copying)(?:[.-].*)?$/i.test(entry));
   const licenseText = file === undefined ? "" : await Bun.file(join(dir, file)).text();
   return { name, version, license: typeof license === "string" ? license : "NOASSERTION", licenseText };
 }
