@@ -3,12 +3,13 @@
  *
  *   scripts/build [--outfile PATH] [--target TARGET]
  *   scripts/build --all [--outdir DIR] [--only NAME]...
+ *   scripts/build --packages [--outdir DIR]
  *   scripts/build --image [--outdir DIR] [--executable FILE]
  *
  * TARGET is a name of Bun's, such as bun-linux-arm64; this platform's unless told. PATH is
  * dist/oz-agent-worker unless told. `--all` writes a whole release to dist/release, or DIR: an archive
  * for each platform, or for those that are named (linux-x64, darwin-arm64, ...), and what goes with them.
- * `--image` writes to dist/image, or DIR, what `docker build -f Dockerfile DIR` needs, with an executable
+ * `--packages` adds deb and rpm to such a release. `--image` writes to dist/image, or DIR, what `docker build -f Dockerfile DIR` needs, with an executable
  * that was built before.
  */
 import { stat } from "node:fs/promises";
@@ -16,6 +17,7 @@ import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { compile } from "./release/compile.ts";
 import { writeImageContext } from "./release/image.ts";
+import { packageRelease } from "./release/packages.ts";
 import { buildRelease } from "./release/release.ts";
 import { ROOT, readCommit, readVersion } from "./release/source.ts";
 import { hostTarget } from "./release/targets.ts";
@@ -27,6 +29,7 @@ async function main(argv: string[]): Promise<void> {
       outfile: { type: "string", default: join(ROOT, "dist/oz-agent-worker") },
       target: { type: "string", default: hostTarget() },
       all: { type: "boolean", default: false },
+      packages: { type: "boolean", default: false },
       image: { type: "boolean", default: false },
       outdir: { type: "string" },
       executable: { type: "string", default: join(ROOT, "dist/oz-agent-worker") },
@@ -40,6 +43,10 @@ async function main(argv: string[]): Promise<void> {
   const commit = await readCommit();
   const entry = resolve(values.entry);
   const say = (line: string) => void process.stdout.write(`${line}\n`);
+  if (values.packages) {
+    await packageRelease(resolve(values.outdir ?? join(ROOT, "dist/release")), say);
+    return;
+  }
   if (values.image) {
     const outdir = resolve(values.outdir ?? join(ROOT, "dist/image"));
     await writeImageContext({ outdir, executable: resolve(values.executable) });

@@ -6,9 +6,15 @@ export interface InstallerInput {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-export function renderInstaller(script: string, { version, env }: InstallerInput): string {
+/** Null outside of a workflow. */
+export function repositoryUrl(env: InstallerInput["env"]): string | null {
   const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository } = env;
-  const url = server && repository ? `${server}/${repository}/releases` : "";
+  return server && repository ? `${server}/${repository}` : null;
+}
+
+export function renderInstaller(script: string, { version, env }: InstallerInput): string {
+  const repository = repositoryUrl(env);
+  const url = repository === null ? "" : `${repository}/releases`;
   return setLine(setLine(script, "release_url", url), "release_version", url === "" ? "" : version);
 }
 

@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { type CompressionLevel, packExecutable } from "./archive.ts";
 import { compile } from "./compile.ts";
 import { readComponents } from "./components.ts";
-import { renderInstaller } from "./installer.ts";
+import { renderFormula } from "./formula.ts";
+import { renderInstaller, repositoryUrl } from "./installer.ts";
+import { type Manifest, PROGRAM, type ReleasedFile } from "./manifest.ts";
 import { renderNotices } from "./notices.ts";
 import { buildSbom } from "./sbom.ts";
 import { ROOT, readCommitTime } from "./source.ts";
@@ -25,26 +27,6 @@ export interface Release {
   readonly level: CompressionLevel;
   readonly say: (line: string) => void;
 }
-
-export interface ReleasedFile {
-  readonly name: string;
-  readonly target: string;
-  readonly size: number;
-  readonly sha256: string;
-  /** Of the executable in it. */
-  readonly executableSize: number;
-  readonly executableSha256: string;
-}
-
-/** release.json. */
-export interface Manifest {
-  readonly name: string;
-  readonly version: string;
-  readonly commit: string;
-  readonly files: readonly ReleasedFile[];
-}
-
-export const PROGRAM = "oz-agent-worker";
 
 export async function buildRelease(release: Release): Promise<Manifest> {
   const { outdir, version, commit, say } = release;
@@ -67,6 +49,9 @@ export async function buildRelease(release: Release): Promise<Manifest> {
       env: process.env,
     }),
   };
+  const repository = repositoryUrl(process.env);
+  const formula = repository === null ? null : renderFormula(manifest, repository);
+  if (formula !== null) others["oz-agent-worker.rb"] = formula;
   for (const [name, text] of Object.entries(others)) await writeFile(join(outdir, name), text);
   const sums = [
     ...files.map(({ name, sha256 }) => ({ name, sha256 })),
