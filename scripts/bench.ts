@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type DockerScale, dockerFigures } from "./benchmark/docker-figures.ts";
 import { Bench, type Figure, type Scale } from "./benchmark/figures.ts";
+import { kubernetesFigures } from "./benchmark/kubernetes-figures.ts";
 import type { Agents } from "./benchmark/subject.ts";
 import { telemetryFigures } from "./benchmark/telemetry.ts";
 import { Unavailable } from "./services/service.ts";
@@ -43,6 +44,7 @@ try {
     soak: () => bench.soak(),
     docker: () => dockerFigures(worker, flags.smoke ? DOCKER_SMOKE : DOCKER_FULL),
     telemetry: () => telemetryFigures(kinds.worker, agents, scale),
+    kubernetes: () => kubernetesFigures(worker, scale),
   };
   say(row(["figure", "worker", "floor", "ratio", "target"]));
   for (const [name, measure] of Object.entries(measures)) {

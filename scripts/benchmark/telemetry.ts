@@ -19,7 +19,7 @@ const QUICK = 0.25;
 export async function telemetryFigures(worker: SubjectKind, agents: Agents, scale: Scale): Promise<Figure[]> {
   using collector = new Collector();
   const memory: Record<Exporter, Memory[]> = { none: [], prometheus: [], otlp: [] };
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < Math.min(ROUNDS, scale.starts); round++) {
     for (const exporter of EXPORTERS)
       memory[exporter].push(await idleMemory(exporter, worker, agents, collector));
   }

@@ -1,7 +1,7 @@
 /** Where the programs of an engine come from: Debian's packages, or built from source for a modern one. */
 import { join } from "node:path";
 import { type UnpackedPackages, unpackPackages } from "./debian-packages.ts";
-import { outputOf, requireConsent, Unavailable } from "./service.ts";
+import { requireConsent, Unavailable } from "./service.ts";
 
 /** `debian`: API 1.41, of Debian's package. `modern`: API 1.56, built from source, image mounts. */
 export type Flavour = "debian" | "modern";
@@ -28,5 +28,9 @@ async function built(script: string): Promise<string> {
     if (Bun.which(tool) === null)
       throw new Unavailable(`A modern engine is built from source, which needs ${tool}`);
   }
-  return (await outputOf([join(import.meta.dir, script)])).trim();
+  // What it says while it builds is not to be waited for.
+  const child = Bun.spawn([join(import.meta.dir, script)], { stdio: ["ignore", "pipe", "inherit"] });
+  const [folder, status] = await Promise.all([child.stdout.text(), child.exited]);
+  if (status !== 0) throw new Error(`${script} ended with status ${status}: its words are above`);
+  return folder.trim();
 }

@@ -55,7 +55,7 @@ export class Registry implements AsyncDisposable {
   }
 
   async #answers(): Promise<boolean> {
-    return await fetch(`http://${this.address}/v2/`, { signal: AbortSignal.timeout(2_000), proxy: "" }).then(
+    return await fetch(`http://${this.address}/v2/`, { signal: AbortSignal.timeout(2_000) }).then(
       ({ status }) => status === 200 || status === 401,
       () => false,
     );

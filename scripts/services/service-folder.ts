@@ -55,9 +55,19 @@ export class ServiceFolder {
     }, 10_000);
     if (!gone) throw new Error(`Processes of ${this.path} do not end`);
     for (const folder of this.#cgroupFolders()) await removeCgroup(folder);
+    await this.#removeShimSockets();
     for (const point of mountsBelow(this.path))
       await outputOf(["umount", "-l", point]).catch(() => undefined);
     await rm(this.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+
+  /** They lie outside, and only a shim that ends in good order removes its own. */
+  async #removeShimSockets(): Promise<void> {
+    for await (const file of new Bun.Glob("exec/containerd/**/address").scan({ cwd: this.path })) {
+      const address = await Bun.file(this.join(file)).text();
+      const socket = /^unix:\/\/(\/run\/containerd\/s\/[0-9a-f]+)$/.exec(address.trim())?.[1];
+      if (socket !== undefined) await rm(socket, { force: true });
+    }
   }
 
   #markedPids(): number[] {

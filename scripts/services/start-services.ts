@@ -5,14 +5,17 @@
  *
  * for one test file by hand; `scripts/test live` does the same for all of them.
  */
+import { clusterService } from "./cluster-service.ts";
 import { engineService, registryService } from "./docker-service.ts";
 import { type RunningService, type Service, Unavailable } from "./service.ts";
 
 /** What cannot run here has its reason in a variable of this beginning. */
 const WITHOUT = "OZ_TEST_WITHOUT_";
+/** The one reason that is nobody's failure. */
+export const LEFT_OUT = "left out by --only";
 
 export function liveServices(): Service[] {
-  return [engineService("debian"), engineService("modern"), registryService()];
+  return [engineService("debian"), engineService("modern"), registryService(), clusterService()];
 }
 
 /** `docker-modern` -> OZ_TEST_WITHOUT_DOCKER_MODERN */
@@ -20,39 +23,48 @@ export function absenceVariable(name: string): string {
   return WITHOUT + name.toUpperCase().replaceAll("-", "_");
 }
 
-/** All at once. What cannot run here costs only itself; a defect ends those that did start. */
+/** All at once. One that does not start costs the tests that need it, and they say why. */
 export async function startServices(
   services: readonly Service[],
   write: (text: string) => void,
 ): Promise<RunningService> {
+  exemptLoopback();
   const started = await Promise.allSettled(services.map((service) => service.start()));
-  await using stack = new AsyncDisposableStack();
+  const running = new AsyncDisposableStack();
   const env: Record<string, string> = {};
-  const defects: unknown[] = [];
   for (const [index, result] of started.entries()) {
     const name = services[index]?.name ?? "";
     if (result.status === "fulfilled") {
-      stack.use(result.value);
+      running.use(result.value);
       Object.assign(env, result.value.env);
-    } else if (result.reason instanceof Unavailable) {
-      env[absenceVariable(name)] = result.reason.message;
-      write(`skip  ${name}: ${result.reason.message}\n`);
     } else {
-      defects.push(result.reason);
+      const why = result.reason instanceof Error ? result.reason.message : String(result.reason);
+      env[absenceVariable(name)] = why;
+      write(`${result.reason instanceof Unavailable ? "skip" : "FAIL"}  ${name}: ${why}\n`);
     }
   }
-  if (defects.length > 0) throw new AggregateError(defects, defects.map(String).join("\n"));
-  const running = stack.move();
   return { env, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** No proxy between the tests and what runs for them; whatever is started inherits it. */
+function exemptLoopback(): void {
+  const exempt = [process.env["NO_PROXY"] ?? process.env["no_proxy"], "127.0.0.1", "localhost"];
+  const list = exempt.filter(Boolean).join(",");
+  process.env["NO_PROXY"] = list;
+  process.env["no_proxy"] = list;
 }
 
 async function main(argv: readonly string[]): Promise<number> {
   const end = argv.indexOf("--");
   const names = argv.slice(0, Math.max(end, 0)).filter((word) => word !== "--only");
-  const services = liveServices().filter(({ name }) => names.length === 0 || names.includes(name));
+  const wanted = ({ name }: Service) => names.length === 0 || names.includes(name);
+  const all = liveServices();
+  const services = all.filter(wanted);
+  const others = all.filter((service) => !wanted(service));
+  const leftOut = Object.fromEntries(others.map(({ name }) => [absenceVariable(name), LEFT_OUT]));
   await using running = await startServices(services, (text) => void process.stderr.write(text));
   const child = Bun.spawn(argv.slice(end + 1), {
-    env: { ...process.env, ...running.env },
+    env: { ...process.env, ...leftOut, ...running.env },
     stdio: ["inherit", "inherit", "inherit"],
   });
   // Both have the terminal's signals; the services are stopped after the command has ended.

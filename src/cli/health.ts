@@ -2,6 +2,7 @@
 import { addressText, parseAddress } from "../config/address.ts";
 import type { ListenAddress } from "../config/settings.ts";
 import { wordsOf } from "../logging/words-of.ts";
+import { DIRECT } from "../runtime/direct-fetch.ts";
 import { EXIT } from "./exit-status.ts";
 import type { HealthQuestion } from "./health-question.ts";
 
@@ -16,7 +17,11 @@ export async function askHealth(
 ): Promise<number> {
   const url = `http://${addressText(reachable(parseAddress(address)))}${path}`;
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "error" });
+    const response = await fetch(url, {
+      ...DIRECT,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      redirect: "error",
+    });
     const text = await response.text();
     if (response.ok) {
       write(text);

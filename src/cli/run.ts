@@ -1,9 +1,11 @@
 /** `oz-agent-worker [run]`: the daemon. */
 import { readCaFile } from "../config/ca-file.ts";
+import { ConfigError } from "../config/config-error.ts";
 import { hostSecrets } from "../config/host-secrets.ts";
 import type { Settings } from "../config/settings.ts";
 import { createLogger } from "../logging/logger.ts";
 import { Secrets } from "../logging/secrets.ts";
+import { wordsOf } from "../logging/words-of.ts";
 import { ownCommand } from "../runtime/self.ts";
 import { BackendUnusable } from "../task/backend.ts";
 import { runWorker, type WorkerEnd } from "../worker.ts";
@@ -30,7 +32,11 @@ export async function runDaemon(
     });
     return exitStatusOf(end);
   } catch (error) {
-    if (!(error instanceof BackendUnusable)) throw error;
+    // Asked to stop before it was ready: a backend that was trying its engine out rejects with that.
+    if (stop.aborted && error === stop.reason) return EXIT.ok;
+    if (error instanceof ConfigError) throw error;
+    if (!(error instanceof BackendUnusable))
+      throw new Error(secrets.redact(wordsOf(error)), { cause: error });
     log.error(secrets.redact(error.message));
     return EXIT.couldNotStart;
   }

@@ -19,6 +19,9 @@ export interface ProcessIdentity {
   readonly bootId: string;
 }
 
+/** A group that does not exist (0 is the kernel's own), for a tree of which only the mark is known. */
+export const NO_GROUP = -1;
+
 const hasProc = process.platform === "linux";
 
 export function readProcess(pid: number): ProcessEntry | null {

@@ -8,9 +8,6 @@ const LOOK_AGAIN_MS = 100;
 /** A process that is stuck in the kernel (a dead network disk) cannot be killed; the task must not hang on it. */
 const KILL_LOOKS = 50;
 
-/** A group that does not exist (0 is the kernel's own), for a tree of which only the mark is known. */
-export const NO_GROUP = -1;
-
 export interface ProcessTree {
   /** The leader's pid, which is the number of its group and session; NO_GROUP. */
   readonly groupId: number;

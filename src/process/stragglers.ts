@@ -3,7 +3,14 @@
  * the environment although it moved to a session of its own (`setsid`, a daemon, a terminal).
  */
 import { never, pause } from "../async/wait.ts";
-import { listProcesses, type ProcessEntry, readEnvironment } from "./process-table.ts";
+import {
+  identify,
+  listProcesses,
+  NO_GROUP,
+  type ProcessEntry,
+  type ProcessIdentity,
+  readEnvironment,
+} from "./process-table.ts";
 
 /** NAME=VALUE of a variable that only this task's processes have. */
 export type Mark = string;
@@ -29,6 +36,14 @@ export class Surveyor {
   survey(): Promise<Survey> {
     this.next ??= this.surveySoon();
     return this.next;
+  }
+
+  /** The oldest with this mark that leads a group: a task's own process, whatever that has started since. */
+  async findFirst(mark: Mark): Promise<ProcessIdentity | null> {
+    const marked = (await this.survey()).membersOf(NO_GROUP, mark);
+    const leaders = marked.filter(({ pid, groupId }) => pid === groupId);
+    const [first] = leaders.toSorted((one, other) => Number(one.startedAt) - Number(other.startedAt));
+    return first === undefined ? null : identify(first.pid);
   }
 
   private async surveySoon(): Promise<Survey> {

@@ -1,4 +1,5 @@
 /** One HTTP POST: bytes out, status and the beginning of the answer in. */
+import { proxyOptionFor } from "./direct-fetch.ts";
 
 export interface PostTls {
   /** PEM; instead of the system's authorities. */
@@ -36,6 +37,7 @@ export async function post({ url, headers, body, gzip, tls, signal }: PostOption
     body: gzip ? Bun.gzipSync(bytes) : bytes,
     redirect: "manual",
     signal,
+    ...proxyOptionFor(url),
     tls: {
       ...(tls.authorities === null ? {} : { ca: tls.authorities }),
       ...(tls.certificate === null ? {} : { cert: tls.certificate }),

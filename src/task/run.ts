@@ -1,5 +1,6 @@
 /** The border: one execution in, one outcome out, whatever was thrown. Never rejects. */
 
+import type { Redact } from "../logging/redact.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { type Completion, TaskFailure, TaskStopped } from "./backend.ts";
 import { type Outcome, SHUTDOWN_OUTCOME } from "./outcome.ts";
@@ -10,13 +11,17 @@ const FAILED = "Failed to execute task";
  * `signal` is the task's own: its reason wins over whatever broke while the task was being stopped,
  * but not over a failure that the backend vouches for, which came before the stop.
  */
-export async function runToOutcome(work: () => Promise<Completion>, signal: AbortSignal): Promise<Outcome> {
+export async function runToOutcome(
+  work: () => Promise<Completion>,
+  signal: AbortSignal,
+  redact: Redact = (text) => text,
+): Promise<Outcome> {
   try {
     const completion = await work();
     return { kind: completion };
   } catch (error) {
     const stopped = stopReasonOf(error, signal);
-    return stopped === null ? failureOf(error) : stoppedOutcome(stopped);
+    return stopped === null ? failureOf(error, redact) : stoppedOutcome(stopped);
   }
 }
 
@@ -43,8 +48,9 @@ function stoppedOutcome(stopped: TaskStopped): Outcome {
   }
 }
 
-function failureOf(error: unknown): Outcome {
-  const why = wordsOf(error);
+function failureOf(error: unknown, redact: Redact): Outcome {
+  // Of somebody else's words, in which anything may stand; our own are kept as they are.
+  const why = redact(wordsOf(error));
   if (!(error instanceof TaskFailure))
     return { kind: "failed", reason: "unknown", message: `${FAILED}: ${why}` };
   return {

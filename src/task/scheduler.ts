@@ -124,7 +124,9 @@ export class Scheduler {
   readonly adopt = (orphan: Orphan): Adoption => {
     const { taskId, executionId, handle, claimedAt } = orphan;
     if (this.running.has(taskId)) return "running";
-    if (executionId !== "" && this.options.journal.find(orphan)?.ended === true) return "ended";
+    const known = executionId === "" ? null : this.options.journal.find(orphan);
+    // One that was left to another worker is an orphan again when that one is dead too.
+    if (known?.ended === true && known.terminal !== null) return "ended";
     if (this.stopping) return "refused";
     const ref = { taskId, executionId };
     this.claim(ref, UNOBSERVED_TRAIL);
@@ -223,7 +225,7 @@ export class Scheduler {
   /** `claimedAt` in ms since 1970: what an earlier daemon let it run counts. */
   private start(ref: ExecutionRef, trail: TaskTrail, work: Work, claimedAt = Date.now()): RunningTask {
     const task = new RunningTask(ref, trail, claimedAt);
-    const { journal, log } = this.options;
+    const { journal, log, secrets } = this.options;
     const context: RunContext = {
       signal: task.signal,
       hurry: this.hurry.signal,
@@ -239,7 +241,7 @@ export class Scheduler {
     const startedAt = performance.now();
     // The map knows it before the work begins: a second delivery may be the very next frame.
     task.ended = Promise.resolve()
-      .then(() => runToOutcome(() => work(context), task.signal))
+      .then(() => runToOutcome(() => work(context), task.signal, secrets.redact))
       .then((outcome) => {
         if (timer !== null) clearTimeout(timer);
         this.finish(task, outcome, performance.now() - startedAt);
@@ -261,9 +263,8 @@ export class Scheduler {
     task.hidden.use(this.options.secrets.hide(values, [taskId, executionId, this.options.workerId]));
   }
 
-  private finish({ ref, trail, hidden }: RunningTask, raw: Outcome, durationMs: number): void {
-    const { journal, backend, deliver, secrets } = this.options;
-    const outcome = raw.kind === "failed" ? { ...raw, message: secrets.redact(raw.message) } : raw;
+  private finish({ ref, trail, hidden }: RunningTask, outcome: Outcome, durationMs: number): void {
+    const { journal, backend, deliver } = this.options;
     const report = reportFor(ref.taskId, outcome);
     const stored = journal.end(ref, report === null ? null : encodeOutbound(report));
     this.running.delete(ref.taskId);

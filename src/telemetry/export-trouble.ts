@@ -12,6 +12,7 @@ export class ExportTrouble {
   private since = 0;
   private warned = false;
   private partial = false;
+  private hushed = false;
 
   constructor(log: Logger, what: "metrics" | "traces", hint: string) {
     this.log = log;
@@ -27,7 +28,7 @@ export class ExportTrouble {
     this.failures += 1;
     if (this.failures === 1) this.since = performance.now();
     const fields = { why: why.slice(0, LONGEST_WHY), failures: this.failures };
-    if (this.warned) {
+    if (this.warned || this.hushed) {
       this.log.debug(`${this.what} could not be exported`, fields);
       return;
     }
@@ -36,6 +37,11 @@ export class ExportTrouble {
       ...fields,
       hint: this.hint,
     });
+  }
+
+  /** From now on a first failure is no news: nobody said that there is a collector, and the worker stops. */
+  hush(): void {
+    this.hushed = true;
   }
 
   succeeded(): void {

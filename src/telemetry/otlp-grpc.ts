@@ -1,4 +1,6 @@
 /** OTLP over gRPC: one call without a schema, for the bytes are encoded already. Heavy, and loaded by nobody else. */
+import { isIP } from "node:net";
+import { checkServerIdentity } from "node:tls";
 import {
   type ChannelCredentials,
   Client,
@@ -26,11 +28,14 @@ const WORTH_ANOTHER_TRY: readonly number[] = [
 /** Throws when a certificate cannot be read. */
 export function grpcWay(settings: OtlpSettings, signal: keyof typeof METHODS, userAgent: string): OtlpWay {
   const { address, secure } = readEndpoint(settings);
-  const client = new Client(address, secure ? secured(settings) : credentials.createInsecure(), {
+  const ip = addressInNumbers(address);
+  const client = new Client(address, secure ? secured(settings, ip) : credentials.createInsecure(), {
     "grpc.primary_user_agent": userAgent,
     "grpc.default_compression_algorithm": settings.gzip
       ? compressionAlgorithms.gzip
       : compressionAlgorithms.identity,
+    // The runtime refuses an address as the name to ask for, which this library would give.
+    ...(ip === null ? {} : { "grpc.ssl_target_name_override": "collector.invalid" }),
   });
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(settings.headers)) metadata.set(name, value);
@@ -68,8 +73,20 @@ function readEndpoint({ endpoint, insecure }: OtlpSettings): { address: string; 
   return { address: rest, secure: scheme.toLowerCase() === "https" };
 }
 
-function secured(settings: OtlpSettings): ChannelCredentials {
+/** `ip`: the certificate has to be for this address, by whatever name it was asked for. */
+function secured(settings: OtlpSettings, ip: string | null): ChannelCredentials {
   const { authorities, certificate, key } = readPems(settings);
   const buffer = (pem: string | null) => (pem === null ? null : Buffer.from(pem));
-  return credentials.createSsl(buffer(authorities), buffer(key), buffer(certificate));
+  return credentials.createSsl(
+    buffer(authorities),
+    buffer(key),
+    buffer(certificate),
+    ip === null ? {} : { checkServerIdentity: (_name, shown) => checkServerIdentity(ip, shown) },
+  );
+}
+
+/** The host of HOST:PORT when it is an IP address. */
+function addressInNumbers(address: string): string | null {
+  const host = address.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+  return isIP(host) === 0 ? null : host;
 }

@@ -20,5 +20,8 @@ export async function openOtlpMetrics(options: OtlpMetricsOptions): Promise<Pipe
   const sender = await openSender(otlp, "metrics", resource.version);
   const serializer = otlp.protocol === "http/json" ? JsonMetricsSerializer : ProtobufMetricsSerializer;
   const trouble = new ExportTrouble(log, "metrics", NO_COLLECTOR);
-  return openReader(options, new OtlpExporter(serializer, sender, trouble), () => sender.hurry());
+  return openReader(options, new OtlpExporter(serializer, sender, trouble), () => {
+    sender.hurry();
+    if (!otlp.endpointGiven) trouble.hush();
+  });
 }

@@ -1,4 +1,4 @@
-/** The kubectl example with a kubectl that notes what it is given; the real one was tried by hand. */
+/** The kubectl example with a kubectl that notes what it is given; a real cluster is in tests/live. */
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";

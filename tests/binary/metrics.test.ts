@@ -224,6 +224,27 @@ test("300 tasks run while it is scraped every 100 ms: each scrape is whole, coun
   expect(series.get("oz_worker_tasks_active")).toBe(0);
 }, 120_000);
 
+test("on the console every metric is printed", async () => {
+  await using site = await DirectSite.create();
+  const env = { OTEL_METRICS_EXPORTER: "console", OTEL_METRIC_EXPORT_INTERVAL: "100" };
+  await using worker = await site.start({ env });
+  await worker.waitForStdout(/oz_worker_tasks_claimed_total/);
+  await worker.waitForStdout(/oz_worker_info/);
+  expect(await worker.stop()).toBe(0);
+});
+
+test("to several exporters at once goes the same", async () => {
+  await using site = await DirectSite.create();
+  const env = {
+    ...PROMETHEUS,
+    OTEL_METRICS_EXPORTER: "console,prometheus",
+    OTEL_METRIC_EXPORT_INTERVAL: "100",
+  };
+  await using worker = await site.start({ env });
+  await worker.waitForStdout(/oz_worker_info/);
+  expect((await scrape(await metricsUrl(worker))).has("oz_worker_info")).toBe(true);
+});
+
 describe("a start with a wrong setting", () => {
   test.each([
     [

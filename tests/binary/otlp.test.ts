@@ -99,6 +99,15 @@ describe.each(PROTOCOLS)("over $name", (protocol) => {
   );
 });
 
+test("a collector on this host is not looked for behind the proxy", async () => {
+  await using collector = startHttpCollector();
+  await using site = await DirectSite.create();
+  const env = environment(collector, { HTTP_PROXY: "http://127.0.0.1:9", NO_PROXY: "" });
+  await using worker = await site.start({ env, connected: false });
+  await collector.waitFor(() => true);
+  worker.kill("SIGKILL");
+});
+
 test("with delta temporality each export tells what came since the last, and nothing twice", async () => {
   await using collector = startHttpCollector();
   await using site = await DirectSite.create();
@@ -209,13 +218,14 @@ describe("a bad collector costs one warning and no task", () => {
   });
 });
 
-test("without a word of configuration there is no warning before the first export, and the stop is quick", async () => {
+test("without a word of configuration a stop is quick, and says nothing of a collector", async () => {
   await using site = await DirectSite.create();
-  await using worker = await site.start({});
+  await using worker = await site.start();
   await site.run(assignment());
   const startedAt = performance.now();
   expect(await worker.stop()).toBe(0);
   expect(performance.now() - startedAt).toBeLessThan(3_000);
+  expect(worker.stderr).not.toMatch(/WARN|export/);
 });
 
 describe("traces", () => {

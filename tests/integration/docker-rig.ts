@@ -146,12 +146,12 @@ export function underTest(
   };
 }
 
-export function runTask(backend: DockerBackend, fields: SampleFields = {}): TaskUnderTest {
-  const task: TaskSpec = {
-    assignment: sampleAssignment(fields),
-    argv: ["agent"],
-    environment: { TASK_ID: "t-1" },
-  };
+export function runTask(
+  backend: DockerBackend,
+  fields: SampleFields = {},
+  environment: TaskSpec["environment"] = {},
+): TaskUnderTest {
+  const task: TaskSpec = { assignment: sampleAssignment(fields), argv: ["agent"], environment };
   return underTest((context) => backend.run(task, context));
 }
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
 import { TaskFailure, TaskStopped } from "../../src/task/backend.ts";
+import { logFrame } from "../support/fake-engine.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
 import { DockerRig, type Ended, runTask, type TaskUnderTest } from "./docker-rig.ts";
@@ -126,6 +127,48 @@ describe("a task", () => {
     const task = runTask(backend);
     fake.end(await fake.running(), 0);
     expect(await endOf(task)).toEqual({ kind: "completed" });
+  });
+
+  // Podman says of one that is being stopped that it does not run and has status 0: it "completed".
+  test.each(["stopping", "paused", "initialized", ""])("that is %p has not ended", async (status) => {
+    const task = runTask(backend);
+    const container = await fake.running();
+    await fake.until(() => fake.listening === 1);
+    container.status = status;
+    container.exitCode = 0;
+    const look = fake.hold("GET", new RegExp(`^/containers/${container.id}/json$`));
+    fake.tell("oom", container.id);
+    await look.arrived;
+    look.release();
+    await turns(5);
+    container.status = "running";
+    fake.end(container, 143);
+    expect(failureOf(await endOf(task))).toMatchObject({ exitCode: 143 });
+  });
+
+  test.each([502, 503, 504])(
+    "goes on behind a proxy that says %p while the engine restarts",
+    async (status) => {
+      const words = "no server is available";
+      for (const path of [CREATE, START]) fake.mishap("POST", path, { status, words });
+      fake.mishap("GET", /^\/containers\/\w+\/json$/, { status, words });
+      const task = runTask(backend);
+      fake.end(await fake.running(), 0);
+      expect(await endOf(task)).toEqual({ kind: "completed" });
+    },
+  );
+
+  test("quotes its last words in its failure, and none that hold a secret", async () => {
+    for (const [words, quoted] of [
+      ["out of cheese", true],
+      ["my token is hunter22", false],
+    ] as const) {
+      fake.output = logFrame(2, `${words}\n`);
+      const task = runTask(backend, {}, { TOKEN: "hunter22" });
+      fake.end(await fake.running(), 1);
+      const { message } = failureOf(await endOf(task));
+      expect([words, message.includes(words)]).toEqual([words, quoted]);
+    }
   });
 
   test("that runs while the engine restarts goes on", async () => {

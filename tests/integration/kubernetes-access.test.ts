@@ -196,6 +196,16 @@ describe("an answer that is none", () => {
     await expect(version(clusterOf(await fake.kubeconfig()))).rejects.toThrow(words);
   });
 
+  test("is not waited for when the signal fires", async () => {
+    const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const server = `https://localhost:${silent.port}`;
+    const stop = new AbortController();
+    const asked = clusterOf(await fake.kubeconfig({}, { server }, "silent")).serverVersion(stop.signal);
+    stop.abort(new Error("no more time"));
+    await expect(asked).rejects.toThrow("no more time");
+    silent.stop(true);
+  });
+
   test("a refused connection names the server", async () => {
     const server = "https://localhost:1";
     await expect(version(clusterOf(await fake.kubeconfig({}, { server }, "closed")))).rejects.toThrow(

@@ -85,6 +85,16 @@ describe("the next worker, with the journal of a killed one", () => {
     expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
   });
 
+  test("hides the values that stand in its Job, as that of a task it was given would be", async () => {
+    const settings = { taskEnvSecret: "never" } as const;
+    const old = await worker("old", { settings });
+    const task = old.run("t-1", "e-1", { TASK_ID: "t-1", TOKEN: "very-secret" });
+    await passTime(cluster, () => task.handles.at(-1)?.["uid"], { stepMs: 10 });
+    cutOff.add("Bearer old");
+    const resumed = (await worker("next", { settings })).resume("t-1", task.handles.at(-1) ?? null, "e-1");
+    await passTime(cluster, () => resumed.hidden.includes("very-secret"));
+  });
+
   test("leaves a Job alone that another worker has taken over in between", async () => {
     const old = await worker("old");
     const { task, name } = await runningTask(old, "t-1");

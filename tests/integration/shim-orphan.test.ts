@@ -6,6 +6,8 @@ import { Readable } from "node:stream";
 import { identify, isAlive, type ProcessIdentity, readProcess } from "../../src/process/process-table.ts";
 import { ShimClient } from "../../src/process/shim/client.ts";
 import { readExitFile } from "../../src/process/shim/exit-file.ts";
+import { searchWard } from "../../src/process/shim/ward.ts";
+import { Surveyor } from "../../src/process/stragglers.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { eventually } from "../support/wait.ts";
 import { type Request, SHIM_COMMAND } from "../unit/process/shim-daemon.ts";
@@ -57,6 +59,31 @@ describe("after SIGKILL of the daemon", () => {
     expect(await eventually(() => readExitFile(dir.join("b")), "the status")).toBe(137);
     await gone(shim, "the shim's end");
     expect(readdirSync(dir.path).toSorted()).toEqual(["a", "b"]);
+  });
+
+  test("a process that it never heard of is found by its mark, and its end is known", async () => {
+    await using dir = await TempDir.create("orphan");
+    using spawned = new Spawned();
+    const { processes } = await killedDaemon([
+      { argv: ["/bin/sh", "-c", "sleep 1000 & wait"], exitFile: dir.join("a"), env: { MARK: dir.path } },
+    ]);
+    const [agent] = processes.map((identity) => spawned.add(identity));
+    const ward = await searchWard(`MARK=${dir.path}`, dir.join("a"), new Surveyor("MARK"));
+    expect(ward?.identity).toEqual(agent);
+    process.kill(-(agent?.pid ?? 0), "SIGTERM");
+    expect(await ward?.exited).toEqual({ kind: "exited", status: 143 });
+  });
+
+  test("one that ended before it was looked for left its status, and one that was never there nothing", async () => {
+    await using dir = await TempDir.create("orphan");
+    using spawned = new Spawned();
+    const { processes } = await killedDaemon([{ argv: SLEEP, exitFile: dir.join("a") }]);
+    process.kill(spawned.add(processes[0] ?? null)?.pid ?? 0, "SIGKILL");
+    await eventually(() => readExitFile(dir.join("a")), "the status");
+    const surveyor = new Surveyor("MARK");
+    const ended = await searchWard(`MARK=${dir.path}`, dir.join("a"), surveyor);
+    expect(await ended?.exited).toEqual({ kind: "exited", status: 137 });
+    expect(await searchWard(`MARK=${dir.path}`, dir.join("b"), surveyor)).toBeNull();
   });
 
   test("a process that was to end with it is killed with its whole group, and the others are not", async () => {

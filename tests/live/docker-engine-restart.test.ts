@@ -34,22 +34,6 @@ onEachEngine("an engine that is stopped and started again", ({ flavour, registry
     });
   });
 
-  test("with live-restore a task that ends meanwhile is reported as the engine tells it", async () => {
-    await withEngine({ flavour, liveRestore: true }, registry, async (engine, site) => {
-      await using _worker = await site.start();
-      const [taskId = ""] = await site.hold(1, "echo over >/control/$TASK_ID.over; exit 9");
-      await engine.stop();
-      await site.release(taskId);
-      await site.signOf(`${taskId}.over`);
-      await engine.startAgain();
-      const task = await site.plane.waitForTask(taskId, [], { timeoutMs: 40_000 });
-      // What became of it only the engine can tell, and the modern one does not find out by itself.
-      const told = flavour === "modern" ? 255 : 9;
-      expect([task.state, task.failureReason, task.exitCode]).toEqual(["failed", "container_exit", told]);
-      await site.cleared();
-    });
-  });
-
   test("without it the containers end, which is reported, and the next task runs", async () => {
     await withEngine({ flavour }, registry, async (engine, site) => {
       await using _worker = await site.start();
@@ -60,6 +44,23 @@ onEachEngine("an engine that is stopped and started again", ({ flavour, registry
       expect([task.state, task.failureReason]).toEqual(["failed", "container_exit"]);
       expect(site.plane.terminalsOf(taskId)).toHaveLength(1);
       expect((await site.run({})).state).toBe("completed");
+      await site.cleared();
+    });
+  });
+
+  // The modern one does not itself know how what ended meanwhile has ended: it says 255.
+  if (flavour === "modern") return;
+
+  test("with live-restore a task that ends meanwhile is reported with its true end", async () => {
+    await withEngine({ flavour, liveRestore: true }, registry, async (engine, site) => {
+      await using _worker = await site.start();
+      const [taskId = ""] = await site.hold(1, "echo over >/control/$TASK_ID.over; exit 9");
+      await engine.stop();
+      await site.release(taskId);
+      await site.signOf(`${taskId}.over`);
+      await engine.startAgain();
+      const task = await site.plane.waitForTask(taskId, [], { timeoutMs: 40_000 });
+      expect([task.state, task.failureReason, task.exitCode]).toEqual(["failed", "container_exit", 9]);
       await site.cleared();
     });
   });

@@ -147,6 +147,8 @@ onEachEngine("pull policies", ({ socket, registry }) => {
     const task = await site.run({ image: missing });
     expect([task.state, task.failureReason]).toEqual(["failed", "image_pull"]);
     expect(task.message).toContain(site.image(missing));
+    const nameless = await site.run({ more: { docker_image: null } });
+    expect(nameless.message).toContain("ubuntu:22.04");
   });
 });
 

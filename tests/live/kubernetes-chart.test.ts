@@ -9,13 +9,17 @@ import {
   findKind,
   helm,
   loadWorkerImage,
+  type Manifest,
   Relay,
   render,
   type Values,
   WORKER_IMAGE,
 } from "../support/live-cluster-chart.ts";
 import { AGENT_IMAGE, ClusterSite, TASK_TIMEOUT_MS } from "../support/live-cluster-site.ts";
+import { eventually } from "../support/wait.ts";
 import { TEST_API_KEY } from "../support/worker-process.ts";
+
+const CONNECTED = /^oz_worker_connected(?:\{[^}]*\})? 1$/m;
 
 const LEAST: Values = { worker: { workerId: "bar" }, warp: { apiKeySecret: { name: "key" } } };
 
@@ -163,8 +167,10 @@ describe.skipIf(noCluster !== null)("the Helm chart", () => {
     expect(findKind(most, "PodMonitor").spec.podMetricsEndpoints[0].port).toBe("metrics");
   });
 
-  test("makes only objects that a cluster accepts", async () => {
+  test("makes only objects that a cluster accepts, also one that lets no pod have more than it needs", async () => {
     await using site = await ClusterSite.create();
+    const policy = "pod-security.kubernetes.io/warn=restricted";
+    await site.cluster.kubectl("label", "namespace", site.namespace, policy);
     for (const values of [LEAST, MOST]) {
       const own = {
         ...values,
@@ -173,11 +179,9 @@ describe.skipIf(noCluster !== null)("the Helm chart", () => {
       const manifests = await render(own, "--namespace", site.namespace);
       // The definition of that one comes with an operator that is not here.
       const items = manifests.filter(({ kind }) => kind !== "PodMonitor");
-      await site.cluster.apply(
-        { apiVersion: "v1", kind: "List", items },
-        "--dry-run=server",
-        "--validate=strict",
-      );
+      const list = { apiVersion: "v1", kind: "List", items };
+      const { stderr } = await site.cluster.apply(list, "--dry-run=server", "--validate=strict");
+      expect(stderr).toBe("");
     }
   }, 60_000);
 
@@ -209,7 +213,24 @@ describe.skipIf(noCluster !== null)("the Helm chart", () => {
     );
     expect(words.match(/worker ready/g)).toHaveLength(2);
     expect(words).not.toMatch(/does not allow|forbidden/i);
+    expect(await metricsOf(site)).toEqual([
+      expect.stringMatching(CONNECTED),
+      expect.stringMatching(CONNECTED),
+    ]);
+    // First the workers, then their rights: a worker that is asked to stop gives its Lease up.
+    await site.cluster.kubectl(
+      "-n",
+      site.namespace,
+      "scale",
+      "--replicas=0",
+      "deployment/live-oz-agent-worker",
+    );
+    const leases = async () => (await site.leftovers()).filter((name) => name.startsWith("lease"));
+    await eventually(async () => (await leases()).length === 0, "the Leases to go", {
+      timeoutMs: TASK_TIMEOUT_MS,
+    });
     expect((await helm("uninstall", "live", "--wait", ...own)).status).toBe(0);
+    expect((await site.jobs()).map(({ status }) => status.failed)).toEqual([1]);
   }, 240_000);
 });
 
@@ -230,8 +251,19 @@ function inCluster(site: ClusterSite, port: number): Values {
         { name: "KUBERNETES_SERVICE_PORT", value: apiPort },
       ],
     },
+    metrics: { enabled: true },
     kubernetesBackend: { defaultImage: AGENT_IMAGE, podTemplate: site.podTemplate() },
   };
+}
+
+/** Of each worker's pod, as a Prometheus would fetch them. */
+async function metricsOf(site: ClusterSite): Promise<string[]> {
+  const selector = ["-l", "app.kubernetes.io/name=oz-agent-worker"];
+  const { items } = await site.cluster.get("-n", site.namespace, "pods", ...selector);
+  const addresses: string[] = items.map((pod: Manifest) => pod.status.podIP);
+  return await Promise.all(
+    addresses.map(async (address) => await (await fetch(`http://${address}:9464/metrics`)).text()),
+  );
 }
 
 function snakeCase(name: string): string {

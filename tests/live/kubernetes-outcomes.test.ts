@@ -11,6 +11,7 @@ import {
   type SiteWorkerOptions,
   TASK_TIMEOUT_MS,
 } from "../support/live-cluster-site.ts";
+import { eventually } from "../support/wait.ts";
 import { TEST_API_KEY } from "../support/worker-process.ts";
 
 interface Case extends AssignmentFields {
@@ -178,6 +179,29 @@ describe.skipIf(noCluster !== null)("on a real cluster", () => {
     TASK_TIMEOUT_MS + 5_000,
   );
 });
+
+test.skipIf(noCluster !== null)(
+  "the pod of a failed task stays with its log, and its Job says why it failed",
+  async () => {
+    await using site = await ClusterSite.create();
+    await using worker = await site.start();
+    const task = assignment({ env: { AGENT_EXIT: "3", AGENT_OUTPUT_BYTES: "9" } });
+    expect((await site.run(task)).exitCode).toBe(3);
+    // Also in the worker's own log, for those who have no access to the cluster.
+    await worker.waitForLog(/task output .*x{9}/);
+    const failed = async () => (await site.jobs()).flatMap(({ status }) => status.conditions ?? []);
+    const reason = await eventually(
+      async () => (await failed()).find(({ type }) => type === "Failed")?.reason,
+      "the Job to have failed",
+    );
+    expect(reason).toBe("BackoffLimitExceeded");
+    const [job] = await site.jobs();
+    const log = ["logs", `job/${job.metadata.name}`, "-c", "task"];
+    expect(await site.cluster.kubectl("-n", site.namespace, ...log)).toBe("x".repeat(9));
+    expect((await site.pods()).map(({ status }) => status.phase)).toEqual(["Failed"]);
+  },
+  TASK_TIMEOUT_MS * 2,
+);
 
 function never(name: string): never {
   throw new Error(`"${name}" was never submitted`);

@@ -8,6 +8,8 @@ interface Case {
   readonly status: 1 | 2;
   /** Each of them in one of the lines that it ends with. */
   readonly says: readonly RegExp[];
+  /** What stands on the line of the config file that it names. */
+  readonly at?: string;
 }
 
 const CASES: Readonly<Record<string, Case>> = {
@@ -54,21 +56,25 @@ const CASES: Readonly<Record<string, Case>> = {
     worker: () => ({ pod: { containerz: [] } }),
     status: 1,
     says: [/pod_template/, /containerz/],
+    at: "containerz",
   },
   "a pod template with a field of the wrong kind": {
     worker: () => ({ pod: { nodeSelector: ["a", "b"] } }),
     status: 1,
-    says: [/pod_template|nodeSelector/],
+    says: [/pod_template/, /nodeSelector/],
+    at: "nodeSelector",
   },
   "a pod template that asks for an amount that is none": {
     worker: () => ({ task: { resources: { limits: { memory: "much" } } } }),
     status: 2,
     says: [/pod_template\.containers\[0\]\.resources\.limits\.memory.*"much"/],
+    at: "much",
   },
   "a preflight with an amount that is none": {
     worker: () => ({ kubernetes: { preflight_resources: { limits: { memory: "1 GB" } } } }),
     status: 2,
     says: [/preflight_resources.*1 GB/],
+    at: "1 GB",
   },
   "a workspace with an amount that is none": {
     worker: () => ({ kubernetes: { workspace_size_limit: "ten" } }),
@@ -91,11 +97,16 @@ describe.skipIf(noCluster !== null)("a worker that a real cluster cannot serve, 
 
   test.each(Object.entries(CASES))(
     "%s, says so and leaves nothing behind",
-    async (_name, { worker: options, status, says }) => {
+    async (_name, { worker: options, status, says, at }) => {
       const seen = site.plane.handshakes.length;
-      await using worker = await site.start({ ...(await options(site)), ready: false });
+      const own = await options(site);
+      await using worker = await site.start({ ...own, ready: false });
       expect([await worker.finished(TASK_TIMEOUT_MS), worker.stderr]).toEqual([status, worker.stderr]);
       for (const what of says) expect(worker.stderr).toMatch(what);
+      if (at !== undefined) {
+        const line = Number(/worker\.yaml:(\d+):/.exec(worker.stderr)?.[1]);
+        expect(site.config(own).split("\n")[line - 1]).toContain(at);
+      }
       expect(worker.stderr).not.toMatch(/^\s+at |node_modules|\$bunfs/m);
       expect(site.plane.handshakes).toHaveLength(seen);
       expect(await site.leftovers()).toEqual([]);

@@ -27,6 +27,8 @@ export interface RiggedTask {
   readonly executionId: string;
   /** What the journal would hold, oldest first. */
   readonly handles: Handle[];
+  /** Values that no log line may show from then on. */
+  readonly hidden: string[];
   readonly ended: Promise<Completion>;
   stop(why: StopReason): void;
 }
@@ -57,7 +59,11 @@ export class KubernetesRig implements AsyncDisposable {
     return new KubernetesRig(backend, log);
   }
 
-  run(taskId: string, executionId = `exec-${taskId}`, environment = { TASK_ID: taskId }): RiggedTask {
+  run(
+    taskId: string,
+    executionId = `exec-${taskId}`,
+    environment: Readonly<Record<string, string>> = { TASK_ID: taskId },
+  ): RiggedTask {
     const task = sampleTask({ taskId, executionId }, environment);
     return this.#start(taskId, executionId, (context) => this.backend.run(task, context));
   }
@@ -85,16 +91,18 @@ export class KubernetesRig implements AsyncDisposable {
   ): RiggedTask {
     const stop = new AbortController();
     const handles: Handle[] = [];
+    const hidden: string[] = [];
     const ended = work({
       signal: stop.signal,
       hurry: this.#hurry.signal,
       log: this.log.with({ taskId }),
       saveHandle: (handle) => void handles.push(handle),
       step: (_name, part) => part(),
+      hide: (values) => void hidden.push(...values),
     });
     // Whoever cares waits for it; a test that does not must not be failed by it.
     ended.catch(() => {});
-    return { taskId, executionId, handles, ended, stop: (why) => stop.abort(new TaskStopped(why)) };
+    return { taskId, executionId, handles, hidden, ended, stop: (why) => stop.abort(new TaskStopped(why)) };
   }
 }
 

@@ -92,7 +92,9 @@ export class ClusterSite implements AsyncDisposable {
       pod_template: this.podTemplate(options),
       ...options.kubernetes,
     };
-    return JSON.stringify({ worker_id: options.workerId ?? "bar", ...options.top, backend: { kubernetes } });
+    const config = { worker_id: options.workerId ?? "bar", ...options.top, backend: { kubernetes } };
+    // YAML, too, and each key has a line of its own.
+    return JSON.stringify(config, null, 2);
   }
 
   /** The agent notes what it does in this site's folder, at the same path inside of the pod. */

@@ -77,9 +77,10 @@ export class LiveCluster {
     return JSON.parse(await this.kubectl("get", ...args, "-o", "json"));
   }
 
-  async apply(object: unknown, ...options: readonly string[]): Promise<void> {
+  /** @returns with the server's warnings on standard error. @throws with its words when it refuses */
+  apply(object: unknown, ...options: readonly string[]): Promise<Finished> {
     const argv = [program, "kubectl", "apply", "-f", "-", ...options];
-    await runOrThrow(argv, { OZ_CLUSTER_DIR: this.#dir }, JSON.stringify(object));
+    return runOrThrow(argv, { OZ_CLUSTER_DIR: this.#dir }, JSON.stringify(object));
   }
 
   /** Makes an image of what is in the folder; nothing is ever pulled. */

@@ -92,7 +92,7 @@ export class DockerSite implements AsyncDisposable {
 
   async run(task: DockerTask): Promise<DevTask> {
     const { taskId } = this.plane.submit(this.task(task));
-    return await this.plane.waitForTask(taskId, [], { timeoutMs: 40_000 });
+    return await this.plane.waitForTask(taskId, [], { timeoutMs: 55_000 });
   }
 
   /** Submits tasks whose agents wait for `release`, and waits until each agent runs. */

@@ -205,7 +205,8 @@ export class StatefulEngine implements AsyncDisposable {
     for (const once of [...this.changes]) once();
   }
 
-  private tell(action: string, id: string): void {
+  /** An event of a container, to whoever listens. */
+  tell(action: string, id: string): void {
     const now = Date.now();
     const event = `${JSON.stringify({ Type: "container", Action: action, Actor: { ID: id }, time: now / 1000 })}\n`;
     if (this.tellsEvents) {
@@ -412,11 +413,13 @@ function told({ name, labels, createdAt }: StoredVolume) {
   return { Name: name, Driver: "local", Labels: labels, CreatedAt: createdAt, Mountpoint: "" };
 }
 
-function inspected({ id, name, body, labels, status, exitCode, oomKilled, startedAt }: StoredContainer) {
+function inspected(container: StoredContainer) {
+  const { id, name, body, labels, createdAt, status, exitCode, oomKilled, startedAt } = container;
   const running = status === "running";
   return {
     Id: id,
     Name: `/${name}`,
+    Created: new Date(createdAt * 1000).toISOString(),
     Image: body.Image,
     State: {
       Status: status,

@@ -4,9 +4,7 @@
  * The command's parent is the shim, so that its true end is known after a crash of the worker too.
  */
 import { join } from "node:path";
-import { identify, type ProcessIdentity } from "../../process/process-table.ts";
-import { NO_GROUP } from "../../process/process-tree.ts";
-import { foundWard, startedWard, type Ward } from "../../process/shim/ward.ts";
+import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { dispatchPayload, imageOf } from "../../protocol/dispatch-payload.ts";
 import {
   type Backend,
@@ -31,9 +29,6 @@ export interface CommandOptions extends CommandTools {
   /** Null: no state folder, so nothing can be found again. Asked when a task comes. */
   readonly exitsDir: () => string | null;
 }
-
-/** Of a process that is gone, and that no pid can be mistaken for. */
-const NOBODY: ProcessIdentity = { pid: 0, startedAt: "", bootId: "gone" };
 
 export class CommandBackend implements Backend {
   readonly kind = "command";
@@ -81,11 +76,13 @@ export class CommandBackend implements Backend {
   async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readHandle(saved);
     if (handle === null || handle.exitFile === null) throw notBegun();
-    const identity = handle.process ?? (await this.findLeader(ref));
-    const ward = foundWard(identity ?? NOBODY, handle.exitFile);
+    const { process, exitFile } = handle;
+    const ward =
+      process === null
+        ? await searchWard(markOf(ref), exitFile, this.options.surveyor)
+        : foundWard(process, exitFile);
+    if (ward === null) throw notBegun();
     this.wards.set(ref.taskId, ward);
-    // Nobody was seen to begin it, and it left nothing: then it did not begin.
-    if (identity === null && (await ward.exited).kind === "lost") throw notBegun();
     const { deadline } = handle;
     const dispatch = { ref, ward, deadline, redact: NOTHING_TO_HIDE };
     return concludeDispatch(dispatch, this.options, context);
@@ -115,14 +112,6 @@ export class CommandBackend implements Backend {
   private environmentOf({ assignment }: TaskSpec) {
     const { serverRootUrl, environments } = this.options;
     return dispatchEnvironment(assignment, { serverRootUrl, image: imageOf(assignment) }, environments);
-  }
-
-  /** The worker died between asking for it and hearing of its pid: it is the first that has its mark. */
-  private async findLeader(ref: TaskRef): Promise<ProcessIdentity | null> {
-    const survey = await this.options.surveyor.survey();
-    const marked = survey.membersOf(NO_GROUP, markOf(ref));
-    const [first] = [...marked].sort((one, other) => Number(one.startedAt) - Number(other.startedAt));
-    return first === undefined ? null : identify(first.pid);
   }
 }
 

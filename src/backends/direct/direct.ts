@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { type ShimClient, SpawnRefused } from "../../process/shim/client.ts";
-import { foundWard, startedWard, type Ward } from "../../process/shim/ward.ts";
+import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { Surveyor } from "../../process/stragglers.ts";
 import {
   type Backend,
@@ -18,8 +18,8 @@ import {
   type TaskRef,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
-import { agentEnvironment, type Environment, harnessFolder, MARK_NAME } from "./environment.ts";
-import { readHandle, writeHandle } from "./handle.ts";
+import { agentEnvironment, type Environment, harnessFolder, MARK_NAME, markOf } from "./environment.ts";
+import { type DirectHandle, readHandle, writeHandle } from "./handle.ts";
 import { killUnknownAgent, seeThrough } from "./supervise.ts";
 import { TaskHooks } from "./task-hooks.ts";
 import {
@@ -68,7 +68,7 @@ export class DirectBackend implements Backend {
     });
     const dir = exitsDir();
     const exitFile = dir === null ? null : join(dir, crypto.randomUUID());
-    const handle = { workspace, harness, exitFile, process: null };
+    const handle = { workspace, harness, exitFile, begun: settings.setupCommand === null, process: null };
     return this.inWorkspace(workspace, context, async () => {
       // Before anything runs in it, so that a worker that is killed from here on leaves nothing unknown.
       context.saveHandle(writeHandle(handle));
@@ -84,10 +84,11 @@ export class DirectBackend implements Backend {
           workspace,
           fromSetup,
         });
+        if (!handle.begun) context.saveHandle(writeHandle({ ...handle, begun: true }));
         return context.step("run", async () => {
           const agent = await this.start(task.argv, workspace, env, exitFile);
           this.agents.set(assignment.taskId, agent);
-          context.saveHandle(writeHandle({ ...handle, process: agent.identity }));
+          context.saveHandle(writeHandle({ ...handle, begun: true, process: agent.identity }));
           return this.watch(agent, workspace, context);
         });
       });
@@ -97,23 +98,30 @@ export class DirectBackend implements Backend {
   async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readHandle(saved);
     if (handle === null) return this.abandon(ref);
-    const { workspace, process, exitFile } = handle;
+    const { workspace } = handle;
     return this.inWorkspace(workspace, context, async () => {
       const environment = this.options.environmentOf(ref.taskId);
       const hooks = this.hooks(ref.taskId, workspace, environment, context);
       return hooks.afterwards(async () => {
-        if (process === null || exitFile === null) {
+        const agent = await this.find(handle);
+        if (agent === null) {
           await killUnknownAgent(workspace, this.surveyor);
           throw new TaskFailure(
             "unknown",
             `the worker was killed while it prepared the task; ${SAFE_TO_RETRY}`,
           );
         }
-        const agent = foundWard(process, exitFile);
         this.agents.set(ref.taskId, agent);
         return context.step("run", () => this.watch(agent, workspace, context));
       });
     });
+  }
+
+  /** Null: as far as anybody knows it was never started. */
+  private async find({ workspace, exitFile, begun, process }: DirectHandle): Promise<Ward | null> {
+    if (exitFile === null || !begun) return null;
+    if (process !== null) return foundWard(process, exitFile);
+    return searchWard(markOf(workspace), exitFile, this.surveyor);
   }
 
   /** Claimed, and perhaps begun, by a worker that was killed in that moment. */

@@ -8,11 +8,13 @@ export interface DirectHandle {
   readonly harness: string;
   /** Null where there is no state folder; then nothing survives the daemon anyway. */
   readonly exitFile: string | null;
-  /** Null before the agent was started. */
+  /** The setup is over, so what runs in the workspace from now on is the agent. */
+  readonly begun: boolean;
+  /** Null before the agent was started, and heard of. */
   readonly process: ProcessIdentity | null;
 }
 
-export function writeHandle({ workspace, harness, exitFile, process }: DirectHandle): Handle {
+export function writeHandle({ workspace, harness, exitFile, begun, process }: DirectHandle): Handle {
   return {
     dir: workspace.dir,
     made: workspace.made,
@@ -20,6 +22,7 @@ export function writeHandle({ workspace, harness, exitFile, process }: DirectHan
     gitConfig: workspace.gitConfig,
     harness,
     exitFile,
+    begun,
     pid: process?.pid ?? null,
     startedAt: process?.startedAt ?? null,
     bootId: process?.bootId ?? null,
@@ -29,12 +32,13 @@ export function writeHandle({ workspace, harness, exitFile, process }: DirectHan
 /** Null for a handle of another backend or of a version that wrote other fields. */
 export function readHandle(handle: Handle | null): DirectHandle | null {
   if (handle === null) return null;
-  const { dir, made, scratchDir, gitConfig, harness, exitFile, pid, startedAt, bootId } = handle;
+  const { dir, made, scratchDir, gitConfig, harness, exitFile, begun, pid, startedAt, bootId } = handle;
   if (typeof dir !== "string" || typeof gitConfig !== "string") return null;
   return {
     workspace: { dir, made: made === true, scratchDir: textOrNull(scratchDir), gitConfig },
     harness: textOrNull(harness) ?? "",
     exitFile: textOrNull(exitFile),
+    begun: begun === true || typeof pid === "number",
     process:
       typeof pid === "number" && pid > 1
         ? { pid, startedAt: textOrNull(startedAt) ?? "", bootId: textOrNull(bootId) ?? "" }

@@ -1,7 +1,7 @@
 /** Sees an agent through to its end, or ends it. */
 import { firing, pause } from "../../async/wait.ts";
-import { isAlive } from "../../process/process-table.ts";
-import { groupIsEmpty, killTree, NO_GROUP, type ProcessTree, stopTree } from "../../process/process-tree.ts";
+import { isAlive, NO_GROUP } from "../../process/process-table.ts";
+import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Ward } from "../../process/shim/ward.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";

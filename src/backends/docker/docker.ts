@@ -21,7 +21,7 @@ import { listSidecars } from "../../task/sidecars.ts";
 import type { Engine } from "./engine/engine.ts";
 import { type DockerHandle, readHandle, writeHandle } from "./handle.ts";
 import type { ImagePuller } from "./images/puller.ts";
-import type { Labels } from "./labels.ts";
+import { LABELS, type Labels } from "./labels.ts";
 import type { Claim, Claims } from "./ownership/claims.ts";
 import { persist } from "./persist.ts";
 import type { SidecarMounts } from "./sidecars/sidecar-mounts.ts";
@@ -69,7 +69,7 @@ export class DockerBackend implements Backend {
 
   async run(task: TaskSpec, context: RunContext): Promise<Completion> {
     const container = nameContainer(task.assignment.taskId);
-    const handle = { container, started: false, adopted: false, result: null };
+    const handle = { container, started: false, adopted: false, settler: "", result: null };
     // Before anything is made, so that a worker that is killed from here on leaves nothing unknown.
     context.saveHandle(writeHandle(handle));
     return this.inContainer(handle, context, async (run) => {
@@ -82,21 +82,27 @@ export class DockerBackend implements Backend {
   }
 
   async resume(_ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
-    const handle = readHandle(saved);
-    if (handle === null) throw notBegun();
-    const { container, adopted } = handle;
+    const earlier = readHandle(saved);
+    if (earlier === null) throw notBegun();
+    const { container, adopted, settler } = earlier;
     // From the first moment on, so that the search for orphans does not find it.
     this.options.ownedHere.add(container);
     try {
       const claim = await this.claim(container, context);
-      if (claim.kind === "another's") return "handed-off";
+      if (claim.kind === "another's" || (claim.kind === "reported" && claim.by !== settler)) {
+        return "handed-off";
+      }
+      const handle = { ...earlier, settler: this.options.labels[LABELS.instance] ?? "" };
+      // Before there is a mark: a worker that dies behind its own has to know it again.
+      if (adopted && claim.kind !== "reported") context.saveHandle(writeHandle(handle));
       try {
         return await this.inContainer(handle, context, async (run) => {
           try {
             await this.pickUp(handle, claim, run, context);
           } finally {
             // Before the container goes: a journal that turns up later has to find one or the other.
-            if (adopted) await this.options.claims.settle(container, AbortSignal.timeout(LET_GO_MS));
+            if (adopted && claim.kind !== "reported")
+              await this.options.claims.settle(container, AbortSignal.timeout(LET_GO_MS));
           }
         });
       } finally {
@@ -152,7 +158,7 @@ export class DockerBackend implements Backend {
     }
     if (claim.kind !== "ours") throw handle.started ? goneFailure(handle.container) : notBegun();
     const { state } = claim;
-    if (state.status === "created" || state.status === "configured") throw notBegun();
+    if (!state.running && state.startedAt === "") throw notBegun();
     await context.step("run", () => run.finish(state.id));
   }
 

@@ -12,20 +12,28 @@ export interface DockerHandle {
   readonly started: boolean;
   /** Taken over from a worker whose journal may turn up again. */
   readonly adopted: boolean;
+  /** Of one taken over: the process that marks it as reported; empty: none yet. Its mark is no stranger's. */
+  readonly settler: string;
   /** Null before it ended. */
   readonly result: ContainerResult | null;
 }
 
-export function writeHandle({ container, started, adopted, result }: DockerHandle): Handle {
+export function writeHandle({ container, started, adopted, settler, result }: DockerHandle): Handle {
   const { exitCode = null, oomKilled = null } = result ?? {};
-  return { container, started, adopted, exitCode, oomKilled };
+  return { container, started, adopted, settler, exitCode, oomKilled };
 }
 
 /** Null for a handle of another backend. */
 export function readHandle(handle: Handle | null): DockerHandle | null {
   if (handle === null) return null;
-  const { container, started, adopted, exitCode, oomKilled } = handle;
+  const { container, started, adopted, settler, exitCode, oomKilled } = handle;
   if (typeof container !== "string") return null;
   const result = typeof exitCode === "number" ? { exitCode, oomKilled: oomKilled === true } : null;
-  return { container, started: started === true, adopted: adopted === true, result };
+  return {
+    container,
+    started: started === true,
+    adopted: adopted === true,
+    settler: typeof settler === "string" ? settler : "",
+    result,
+  };
 }

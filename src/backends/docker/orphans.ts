@@ -1,5 +1,6 @@
 /** Containers of dead workers of this worker id, offered to this one; and what they left beside them. */
 import type { Logger } from "../../logging/logger.ts";
+import { wordsOf } from "../../logging/words-of.ts";
 import type { Adoption, Orphan } from "../../task/backend.ts";
 import type { ContainerSummary } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -34,25 +35,48 @@ export class Orphans {
   private readonly options: OrphansOptions;
   /** When its owner was first seen dead, by container id, by the clock of performance.now(). */
   private readonly deadSince = new Map<string, number>();
+  /** Ids of containers of which the engine's refusal was told. */
+  private readonly refusalTold = new Set<string>();
   private unknownTold = false;
 
   constructor(options: OrphansOptions) {
     this.options = options;
   }
 
-  /** Throws what the engine throws. */
+  /** What the engine refuses for one container is put off, and does not keep the others from being seen. Throws EngineGone. */
   async look(adopt: Adopt, patienceMs: number, signal: AbortSignal): Promise<void> {
     const { engine, workerId } = this.options;
     const labels = [labelFilter("workerId", workerId)];
     const containers = await engine.containers.list({ labels, all: true }, signal);
     for (const container of containers) {
-      const role = container.labels[LABELS.role];
-      if (role === "task") await this.lookAtTask(container, adopt, patienceMs, signal);
-      else if (role === "lock" || role === "filler") await this.sweep(container, signal);
+      await this.lookAt(container, adopt, patienceMs, signal).catch((error: unknown) =>
+        this.putOff(container, error),
+      );
     }
     const present = new Set(containers.map(({ id }) => id));
-    for (const id of this.deadSince.keys()) if (!present.has(id)) this.deadSince.delete(id);
+    for (const seen of [this.deadSince, this.refusalTold]) {
+      for (const id of seen.keys()) if (!present.has(id)) seen.delete(id);
+    }
     await this.sweepCopies(signal);
+  }
+
+  private async lookAt(
+    container: ContainerSummary,
+    adopt: Adopt,
+    patienceMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const role = container.labels[LABELS.role];
+    if (role === "task") await this.lookAtTask(container, adopt, patienceMs, signal);
+    else if (role === "lock" || role === "filler") await this.sweep(container, signal);
+  }
+
+  private putOff(container: ContainerSummary, error: unknown): void {
+    if (!(error instanceof EngineError)) throw error;
+    if (this.refusalTold.has(container.id)) return;
+    this.refusalTold.add(container.id);
+    const fields = { container: nameOf(container), error: wordsOf(error) };
+    this.options.log.warn("cannot take care of what a dead worker left: trying again now and then", fields);
   }
 
   private async lookAtTask(
@@ -77,7 +101,7 @@ export class Orphans {
     if (taskId === undefined) return;
     const claim = await this.options.claims.take(name, signal);
     if (claim.kind !== "ours") return;
-    const handle = { container: name, started: true, adopted: true, result: null };
+    const handle = { container: name, started: true, adopted: true, settler: "", result: null };
     const adoption = adopt({
       taskId,
       executionId: container.labels[LABELS.executionId] ?? "",
@@ -90,7 +114,8 @@ export class Orphans {
       this.options.log.info("removing the container of a task that was reported", { container: name });
       await this.options.engine.containers.remove(container.id, { volumes: true, force: true }, signal);
     }
-    await claim.release();
+    // Resumed meanwhile, by way of a journal: the claim is that one's now.
+    if (!this.options.ownedHere.has(name)) await claim.release();
   }
 
   /** What a dead worker held or had begun to fill. */

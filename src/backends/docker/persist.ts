@@ -2,12 +2,19 @@
 
 import { Backoff } from "../../async/backoff.ts";
 import { pause } from "../../async/wait.ts";
-import { EngineGone } from "./engine/errors.ts";
+import { EngineError, EngineGone } from "./engine/errors.ts";
 
 const RETRY = { firstMs: 250, lastMs: 5_000 };
 
 /** An engine that is away for longer fails what has not begun; what runs is waited for without end. */
 export const RESTART_MS = 60_000;
+
+/** What a proxy in front of an engine says while that restarts. */
+const AWAY: readonly number[] = [502, 503, 504];
+
+export function isAway(error: unknown): boolean {
+  return error instanceof EngineGone || (error instanceof EngineError && AWAY.includes(error.status));
+}
 
 /** Tries again as long as the engine does not answer; throws its last silence after `patienceMs`. */
 export async function persist<T>(
@@ -23,7 +30,7 @@ export async function persist<T>(
       return await work(signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      if (!(error instanceof EngineGone) || performance.now() >= deadline) throw error;
+      if (!isAway(error) || performance.now() >= deadline) throw error;
       await pause(backoff.next(), signal);
     }
   }

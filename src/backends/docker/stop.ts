@@ -2,6 +2,7 @@
 import { pause } from "../../async/wait.ts";
 import type { Containers } from "./engine/containers.ts";
 import { EngineGone } from "./engine/errors.ts";
+import { isAway } from "./persist.ts";
 
 const RETRY_MS = 500;
 const KILL_MS = 5_000;
@@ -25,7 +26,7 @@ export async function stopContainer(
       await containers.stop(id, seconds, hurry);
       return;
     } catch (error) {
-      if (!hurry.aborted && !(error instanceof EngineGone)) throw error;
+      if (!hurry.aborted && !isAway(error)) throw error;
     }
     await pause(RETRY_MS, hurry);
   }
@@ -33,7 +34,9 @@ export async function stopContainer(
   try {
     await containers.kill(id, "SIGKILL", late);
   } catch (error) {
-    if (!late.aborted) throw error;
-    throw new EngineGone(`The container engine did not answer within ${KILL_MS / 1000} s`, { cause: error });
+    if (!late.aborted && !isAway(error)) throw error;
+    throw new EngineGone("The container engine did not confirm that the container was killed", {
+      cause: error,
+    });
   }
 }

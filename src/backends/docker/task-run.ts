@@ -199,8 +199,11 @@ export function isKept(container: string): boolean {
 /** Ended, or gone altogether; null as long as it runs. */
 function endOf(state: ContainerState | null): { readonly state: ContainerState | null } | null {
   if (state === null) return { state };
-  return state.running || state.status === "created" || state.status === "restarting" ? null : { state };
+  return !state.running && ENDED.includes(state.status) ? { state } : null;
 }
+
+/** What is on its way there (podman: stopping) has no exit status yet, and shows 0 instead. */
+const ENDED: readonly string[] = ["exited", "dead", "removing", "stopped"];
 
 /** The engine kills what it is told to remove: that is no end of the agent's own. */
 function isBeingRemoved({ status, exitCode }: ContainerState): boolean {

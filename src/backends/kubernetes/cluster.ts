@@ -3,14 +3,12 @@
  * wrong is a ClusterError (the server's words) or a ClusterGone; a signal that fires rejects with its reason.
  */
 import type { CoreV1Event, V1Job, V1Lease, V1Pod, V1Secret, VersionInfo } from "@kubernetes/client-node";
-import { isStatus } from "./client/cluster-error.ts";
+import { isPassing, isStatus, mayBeUnsettled } from "./client/cluster-error.ts";
 import type { TypedApi } from "./client/typed-api.ts";
 
 export interface DeleteOptions {
-  /** `Background` unless told: the object goes at once, what it owns follows. */
-  readonly propagation?: "Background" | "Foreground" | "Orphan";
-  /** The object's own unless told. */
-  readonly graceSeconds?: number;
+  /** `Background` unless told: the object goes at once, what it owns follows, with its own grace period. */
+  readonly propagation?: "Background" | "Foreground";
   /** Only this very object, not a later one of its name. */
   readonly uid?: string;
 }
@@ -46,6 +44,9 @@ export interface ClusterOptions {
   readonly origin: string;
 }
 
+/** So long a server that was away may refuse what it will take when it knows everything again. */
+const SETTLE_MS = 30_000;
+
 export class Cluster {
   readonly namespace: string;
   readonly server: string;
@@ -59,8 +60,14 @@ export class Cluster {
     this.origin = origin;
   }
 
+  /** Whether the same call may well succeed a little later. */
+  mayPass(error: unknown): boolean {
+    if (isPassing(error)) return true;
+    return mayBeUnsettled(error) && performance.now() - this.api.lastAwayAt() < SETTLE_MS;
+  }
+
   serverVersion(signal: AbortSignal): Promise<VersionInfo> {
-    return this.api.version.getCode(this.api.options(signal));
+    return this.api.version.getCode({}, this.api.options(signal));
   }
 
   /** Sent as it is and checked strictly: a field that the server does not know is an error that names it. */
@@ -90,19 +97,12 @@ export class Cluster {
 
   /** False: there was none. */
   async deleteJob(name: string, signal: AbortSignal, options: DeleteOptions = {}): Promise<boolean> {
-    const body = { propagationPolicy: options.propagation ?? "Background", ...deletion(options) };
+    const { propagation = "Background", uid } = options;
+    const precondition = uid === undefined ? {} : { preconditions: { uid } };
+    const body = { propagationPolicy: propagation, ...precondition };
     const { namespace } = this;
     const call = this.api.batch.deleteNamespacedJob({ name, namespace, body }, this.api.options(signal));
     return (await nullWhenMissing(call)) !== null;
-  }
-
-  async listJobs(labelSelector: string, signal: AbortSignal): Promise<readonly V1Job[]> {
-    const { namespace } = this;
-    const list = await this.api.batch.listNamespacedJob(
-      { namespace, labelSelector },
-      this.api.options(signal),
-    );
-    return list.items;
   }
 
   async listPods(labelSelector: string, signal: AbortSignal): Promise<readonly V1Pod[]> {
@@ -112,14 +112,6 @@ export class Cluster {
       this.api.options(signal),
     );
     return list.items;
-  }
-
-  /** False: there was none. */
-  async deletePod(name: string, signal: AbortSignal, options: DeleteOptions = {}): Promise<boolean> {
-    const { namespace } = this;
-    const request = { name, namespace, body: deletion(options) };
-    const call = this.api.core.deleteNamespacedPod(request, this.api.options(signal));
-    return (await nullWhenMissing(call)) !== null;
   }
 
   podLog(pod: string, container: string, signal: AbortSignal, options: LogOptions = {}): Promise<string> {
@@ -140,14 +132,6 @@ export class Cluster {
   async createSecret(secret: V1Secret, signal: AbortSignal): Promise<void> {
     const request = { namespace: this.namespace, body: {} };
     await this.api.core.createNamespacedSecret(request, this.api.options(signal, { body: secret }));
-  }
-
-  /** False: there is none. */
-  async patchSecret(name: string, patch: MergePatch, signal: AbortSignal): Promise<boolean> {
-    const { namespace } = this;
-    const options = this.api.options(signal, { mergePatch: patch });
-    const call = this.api.core.patchNamespacedSecret({ name, namespace, body: {} }, options);
-    return (await nullWhenMissing(call)) !== null;
   }
 
   /** False: there was none. */
@@ -200,18 +184,12 @@ export class Cluster {
   }
 }
 
-function deletion({ graceSeconds, uid }: DeleteOptions) {
-  return {
-    ...(graceSeconds === undefined ? {} : { gracePeriodSeconds: graceSeconds }),
-    ...(uid === undefined ? {} : { preconditions: { uid } }),
-  };
-}
-
 async function nullWhenMissing<T>(call: Promise<T>): Promise<T | null> {
   try {
     return await call;
   } catch (error) {
-    if (isStatus(error, 404)) return null;
+    // Of the API itself, not of a proxy that has lost its way to it.
+    if (isStatus(error, 404) && error.reason === "NotFound") return null;
     throw error;
   }
 }

@@ -62,6 +62,7 @@ export async function createKubernetesBackend(
     cluster,
     observatory,
     ownership,
+    engineCalls: () => transport.callsUnderway,
     envSecrets,
     log,
   });

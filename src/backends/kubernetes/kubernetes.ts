@@ -6,7 +6,6 @@ import type { V1Job } from "@kubernetes/client-node";
 import { within } from "../../async/wait.ts";
 import type { KubernetesSettings } from "../../config/settings.ts";
 import type { Logger } from "../../logging/logger.ts";
-import { createRedactor, type Redact } from "../../logging/redact.ts";
 import {
   type Adoption,
   type Backend,
@@ -33,6 +32,7 @@ import { type Retiree, Retirement } from "./run/retirement.ts";
 import { stopJob } from "./run/stop-job.ts";
 import { isFinished } from "./verdict/job-condition.ts";
 import type { Observatory } from "./watch/observatory.ts";
+import { slimJob } from "./watch/slim.ts";
 
 export interface KubernetesOptions {
   readonly settings: KubernetesSettings;
@@ -42,6 +42,8 @@ export interface KubernetesOptions {
   readonly cluster: Cluster;
   readonly observatory: Observatory;
   readonly ownership: Ownership;
+  /** Made now or waiting to be made. */
+  readonly engineCalls: () => number;
   /** Whether the tasks' environment goes into Secrets. */
   readonly envSecrets: boolean;
   readonly log: Logger;
@@ -51,18 +53,28 @@ const SAFE_TO_RETRY = "it is safe to retry";
 /** For Jobs that are being created when the worker stops: without it, one would be there that nobody noted. */
 const LAST_CREATE_MS = 5_000;
 
+/** By itself or by the cluster. For any other reason it may still begin. */
+const AGENT_HAS_ENDED: ReadonlySet<string> = new Set([
+  ...["container_exit", "container_oom", "init_container", "evicted", "active_deadline"],
+]);
+
 export class KubernetesBackend implements Backend {
   readonly kind = "kubernetes";
   readonly outlivesWorker = true;
+  readonly engineCalls: () => number;
   private readonly options: KubernetesOptions;
   private readonly retirement: Retirement;
   /** By execution, what becomes of its Job once its result is safe. */
-  private readonly fates = new Map<string, Retiree>();
+  private readonly fates = new Map<
+    string,
+    { readonly retiree: Retiree; readonly step: RunContext["step"] }
+  >();
   private readonly creating = new Set<Promise<unknown>>();
 
   constructor(options: KubernetesOptions) {
     this.options = options;
-    this.retirement = new Retirement(options.cluster, options.log);
+    this.engineCalls = options.engineCalls;
+    this.retirement = new Retirement(options);
   }
 
   async run(task: TaskSpec, context: RunContext): Promise<Completion> {
@@ -72,8 +84,7 @@ export class KubernetesBackend implements Backend {
     const created = this.create(task, ref, context);
     this.creating.add(created);
     const handle = await context.step("create", () => created).finally(() => this.creating.delete(created));
-    const redact = createRedactor(Object.values(task.environment));
-    return context.step("run", () => this.follow(ref, handle, context, redact));
+    return context.step("run", () => this.follow(ref, handle, context));
   }
 
   async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
@@ -89,16 +100,16 @@ export class KubernetesBackend implements Backend {
     if (handle.stopping !== null) return this.stop(ref, found ?? handle, handle.stopping, context);
     if (found === null) throw missingAtResume(handle);
     if (!found.ready) {
-      this.decide(ref, found, "delete");
+      this.decide(ref, found, "delete", context);
       throw new TaskFailure("unknown", `the worker was killed while it prepared the task; ${SAFE_TO_RETRY}`);
     }
-    return context.step("run", () => this.follow(ref, found, context, (text) => text));
+    return context.step("run", () => this.follow(ref, found, context));
   }
 
   forget(ref: TaskRef): void {
     const fate = this.fates.get(keyOf(ref));
     this.fates.delete(keyOf(ref));
-    if (fate !== undefined) this.retirement.add(fate);
+    if (fate !== undefined) this.retirement.add(fate.retiree, (work) => fate.step("cleanup", work));
   }
 
   findOrphans(adopt: (orphan: Orphan) => Adoption, signal: AbortSignal): Promise<void> {
@@ -138,11 +149,14 @@ export class KubernetesBackend implements Backend {
       const made = { ...handle, uid: created.metadata?.uid ?? "" };
       if (withSecret) {
         context.saveHandle(writeHandle(made));
-        await this.addSecret(task, ref, created, made, createContext);
+        // Without it the Job could not run: it goes too, should that fail.
+        this.decide(ref, made, "delete", context);
+        await createEnvSecret(task, created, createContext);
+        this.fates.delete(keyOf(ref));
       }
       const ready = { ...made, ready: true };
       context.saveHandle(writeHandle(ready));
-      observatory.store.jobs.put(created);
+      observatory.store.jobs.put(slimJob(created));
       context.log.info("Job created", { job: name });
       return ready;
     } catch (error) {
@@ -151,27 +165,7 @@ export class KubernetesBackend implements Backend {
     }
   }
 
-  private async addSecret(
-    task: TaskSpec,
-    ref: TaskRef,
-    job: V1Job,
-    handle: JobHandle,
-    context: CreateContext,
-  ): Promise<void> {
-    try {
-      await createEnvSecret(task, job, context);
-    } catch (error) {
-      this.decide(ref, handle, "delete");
-      throw error;
-    }
-  }
-
-  private async follow(
-    ref: TaskRef,
-    handle: JobHandle,
-    context: RunContext,
-    redact: Redact,
-  ): Promise<Completion> {
+  private async follow(ref: TaskRef, handle: JobHandle, context: RunContext): Promise<Completion> {
     const { cluster, observatory, ownership, settings } = this.options;
     const { signal, log } = context;
     const startedAt = performance.now();
@@ -188,7 +182,7 @@ export class KubernetesBackend implements Backend {
     }
     switch (end.kind) {
       case "succeeded":
-        this.decide(ref, handle, this.options.cleanup ? "delete" : "mark");
+        this.decide(ref, handle, this.options.cleanup ? "delete" : "mark", context);
         return "completed";
       case "taken":
         log.warn("another worker has taken the task's Job over, and reports it", { job: handle.job });
@@ -197,8 +191,8 @@ export class KubernetesBackend implements Backend {
         if (await ownership.mayHaveBeenTaken(startedAt, signal)) return "handed-off";
         throw failure(end.failure);
       case "failed":
-        await logFailure(cluster, end.pods, redact, log);
-        this.decide(ref, handle, this.hasFinished(handle) ? "mark" : "end");
+        await logFailure(cluster, end.pods, log);
+        this.decide(ref, handle, this.hasFinished(handle) ? "mark" : unfinished(end.failure), context);
         throw failure(end.failure);
       default:
         return end satisfies never;
@@ -211,7 +205,7 @@ export class KubernetesBackend implements Backend {
     const { hurry, log } = context;
     // A worker that is killed from here on knows why the Job is gone.
     context.saveHandle(writeHandle({ ...handle, stopping: why }));
-    this.decide(ref, handle, cleanup ? "delete" : "end");
+    this.decide(ref, handle, cleanup ? "delete" : "end", context);
     if (handle.uid !== null)
       await stopJob(handle.job, handle.uid, { cluster, observatory, cleanup, log, hurry });
     throw new TaskStopped(why);
@@ -225,8 +219,13 @@ export class KubernetesBackend implements Backend {
     }
   }
 
-  private decide(ref: TaskRef, { job, uid }: JobHandle, what: Retiree["what"]): void {
-    if (uid !== null) this.fates.set(keyOf(ref), { name: job, uid, what });
+  private decide(
+    ref: TaskRef,
+    { job, uid }: JobHandle,
+    what: Retiree["what"],
+    { step }: Pick<RunContext, "step">,
+  ): void {
+    if (uid !== null) this.fates.set(keyOf(ref), { retiree: { name: job, uid, what }, step });
   }
 
   private hasFinished({ job }: JobHandle): boolean {
@@ -267,6 +266,11 @@ function failure({
   exitCode?: number;
 }) {
   return new TaskFailure(reason, message, exitCode === undefined ? {} : { exitCode });
+}
+
+/** What becomes of a Job that has not finished when the verdict on its task is in. */
+function unfinished({ reason }: { reason: TaskFailure["reason"] }): Retiree["what"] {
+  return AGENT_HAS_ENDED.has(reason) ? "settle" : "end";
 }
 
 function stoppedBy(reason: unknown): StoppedBy {

@@ -1,8 +1,8 @@
 /** A process under a shim, started by this daemon or found again after a restart. */
 import { existsSync, type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
-import { isAlive, type ProcessIdentity } from "../process-table.ts";
-import { NO_GROUP } from "../process-tree.ts";
+import { isAlive, NO_GROUP, type ProcessIdentity } from "../process-table.ts";
+import type { Mark, Surveyor } from "../stragglers.ts";
 import type { Exit, Supervised } from "./client.ts";
 import { readExitFile, removeExitFile } from "./exit-file.ts";
 
@@ -39,6 +39,19 @@ export function foundWard(identity: ProcessIdentity, exitFile: string): Ward {
     groupId: () => (isAlive(identity) ? identity.pid : NO_GROUP),
     forget: () => removeExitFile(exitFile),
   };
+}
+
+/** Of a process that is gone, and that no pid can be mistaken for. */
+const NOBODY: ProcessIdentity = { pid: 0, startedAt: "", bootId: "gone" };
+
+/**
+ * The daemon died between asking its shim for a process and hearing of its pid: it is the first that
+ * has its mark. Null: it is not there, and left nothing, so it was never started as far as anybody knows.
+ */
+export async function searchWard(mark: Mark, exitFile: string, surveyor: Surveyor): Promise<Ward | null> {
+  const identity = await surveyor.findFirst(mark);
+  const ward = foundWard(identity ?? NOBODY, exitFile);
+  return identity === null && (await ward.exited).kind === "lost" ? null : ward;
 }
 
 function awaitExitFile(identity: ProcessIdentity, exitFile: string): Promise<Exit> {

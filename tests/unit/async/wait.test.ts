@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import { firing, pause, turns, within } from "../../../src/async/wait.ts";
+import { expiring, firing, outlasting, pause, turns, within } from "../../../src/async/wait.ts";
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
@@ -58,6 +58,64 @@ describe("firing", () => {
     waiting[Symbol.dispose]();
     stop.abort();
     expect(await settled(waiting.fired)).toBe(false);
+  });
+});
+
+describe("expiring", () => {
+  test("fires after its time, and with the other signal's reason before", () => {
+    using late = expiring(new AbortController().signal, 1_000);
+    const stop = new AbortController();
+    using early = expiring(stop.signal, 1_000);
+    const reason = new Error("stopped");
+    stop.abort(reason);
+    expect([late.signal.aborted, early.signal.reason]).toEqual([false, reason]);
+    jest.advanceTimersByTime(1_000);
+    expect(late.signal.reason).toMatchObject({ name: "TimeoutError" });
+    expect(early.signal.reason).toBe(reason);
+  });
+
+  test("has fired when the other one has", () => {
+    using expiry = expiring(AbortSignal.abort("gone"), 1_000);
+    expect(expiry.signal.reason).toBe("gone");
+  });
+
+  test("keeps no timer and hears nothing once it is disposed of", () => {
+    const stop = new AbortController();
+    const expiry = expiring(stop.signal, 1_000);
+    expiry[Symbol.dispose]();
+    expect(jest.getTimerCount()).toBe(0);
+    stop.abort();
+    expect(expiry.signal.aborted).toBe(false);
+  });
+});
+
+describe("outlasting", () => {
+  test("fires only some time after the other one, with its reason", () => {
+    const stop = new AbortController();
+    using patience = outlasting(stop.signal, 1_000);
+    jest.advanceTimersByTime(5_000);
+    const reason = new Error("stopped");
+    stop.abort(reason);
+    jest.advanceTimersByTime(999);
+    expect(patience.signal.aborted).toBe(false);
+    jest.advanceTimersByTime(1);
+    expect(patience.signal.reason).toBe(reason);
+  });
+
+  test("counts from now on when the other one has fired", () => {
+    using patience = outlasting(AbortSignal.abort("gone"), 1_000);
+    expect(patience.signal.aborted).toBe(false);
+    jest.advanceTimersByTime(1_000);
+    expect(patience.signal.reason).toBe("gone");
+  });
+
+  test("keeps no timer and hears nothing once it is disposed of", () => {
+    const stop = new AbortController();
+    const [before, after] = [outlasting(stop.signal, 1_000), outlasting(stop.signal, 1_000)];
+    before[Symbol.dispose]();
+    stop.abort();
+    after[Symbol.dispose]();
+    expect(jest.getTimerCount()).toBe(0);
   });
 });
 

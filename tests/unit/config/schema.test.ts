@@ -15,6 +15,7 @@ const FULL = {
   state_dir: "/s",
   api_key_file: "/k",
   ca_file: "/c",
+  health_address: "127.0.0.1:8152",
   cancel_grace_period: "10s",
   shutdown_timeout: "20s",
   max_task_duration: "2days",

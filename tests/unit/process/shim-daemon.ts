@@ -14,13 +14,15 @@ export const SHIM_COMMAND = [
 export interface Request {
   readonly argv: readonly string[];
   readonly exitFile: string | null;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 if (import.meta.main) {
   const client = new ShimClient({ command: SHIM_COMMAND, openFiles: 1024 });
   const requests: Request[] = JSON.parse(process.argv[2] ?? "[]");
-  for (const { argv, exitFile } of requests) {
-    const { identity } = await client.spawn({ argv, cwd: "/", env: { PATH: "/usr/bin:/bin" } }, exitFile);
+  for (const { argv, exitFile, env = {} } of requests) {
+    const command = { argv, cwd: "/", env: { PATH: "/usr/bin:/bin", ...env } };
+    const { identity } = await client.spawn(command, exitFile);
     process.stdout.write(`${JSON.stringify(identity)}\n`);
   }
   for await (const _ of process.stdin);

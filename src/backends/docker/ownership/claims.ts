@@ -13,8 +13,10 @@ import type { EngineLock, LockSmith } from "./engine-lock.ts";
 
 export type Claim =
   | { readonly kind: "ours"; readonly state: ContainerState; release(): Promise<void> }
-  /** A living worker has it, or has reported it. */
+  /** A living worker has it. */
   | { readonly kind: "another's" }
+  /** It is gone, and was marked as reported by the process with that instance id. */
+  | { readonly kind: "reported"; readonly by: string }
   /** No such container, and nobody has reported it. */
   | { readonly kind: "gone" };
 
@@ -43,18 +45,26 @@ export class Claims {
     if (lock === null) return { kind: "another's" };
     const release = () => this.release(lock);
     // Whoever held the lock before may have reported and removed it.
-    const state = await this.find(container, signal);
+    const state = await this.find(container, signal).catch(async (error: unknown) => {
+      await release();
+      throw error;
+    });
     if (state !== null) return { kind: "ours", state, release };
     await release();
     return this.whenGone(container, signal);
   }
 
-  /** From now on a worker that has the journal of the dead one knows that its task was reported. Never throws. */
+  /**
+   * From now on a worker that has the journal of the dead one knows that its task was reported, and by
+   * whom. Never throws.
+   */
   async settle(container: string, signal: AbortSignal): Promise<void> {
     const { engine, labels, log } = this.options;
     const role: Role = "reported";
     const volume = { name: reportedNameOf(container), labels: { ...labels, [LABELS.role]: role } };
     try {
+      // One that took it over earlier may have left its mark and died before it could report.
+      await engine.volumes.remove(volume.name, signal);
       await engine.volumes.create(volume, signal);
     } catch (error) {
       log.warn("cannot mark a task that was taken over as reported", { container, error: wordsOf(error) });
@@ -77,12 +87,12 @@ export class Claims {
 
   private async whenGone(container: string, signal: AbortSignal): Promise<Claim> {
     const name = reportedNameOf(container);
-    const reported = await persist(
+    const mark = await persist(
       (trying) => this.options.engine.volumes.inspect(name, trying),
       signal,
       Number.POSITIVE_INFINITY,
     );
-    return { kind: reported === null ? "gone" : "another's" };
+    return mark === null ? { kind: "gone" } : { kind: "reported", by: mark.labels[LABELS.instance] ?? "" };
   }
 
   private find(container: string, signal: AbortSignal): Promise<ContainerState | null> {

@@ -35,6 +35,8 @@ export interface EngineLock {
 /** Of several that found a dead holder's lock, one gets it and the others find that one's. */
 const MOST_TRIES = 8;
 const HOLDER_CHECK_MS = 10_000;
+/** Nothing that a lock is waited for takes as long as this. */
+const FORSAKEN_MS = 15 * 60_000;
 
 /** A container that only has to exist: whatever the image is, nothing of it is run. */
 export function neverStarted(image: string, labels: Labels, binds: readonly string[] = []): ContainerBody {
@@ -70,20 +72,29 @@ export class LockSmith {
     return null;
   }
 
-  /** Waits until whoever holds it is done or dead. */
-  async take(request: LockRequest, signal: AbortSignal): Promise<EngineLock> {
+  /**
+   * Waits until whoever holds it is done or dead. Null when one of whom nothing is known has held it
+   * for so long that it is most likely dead: the lock stays its own, and is never had.
+   */
+  async take(request: LockRequest, signal: AbortSignal): Promise<EngineLock | null> {
     for (;;) {
       const lock = await this.tryTake(request, signal);
       if (lock !== null) return lock;
+      const holder = await this.options.containers.find(request.name, signal);
+      if (holder === null) continue;
+      if (await this.isForsaken(holder, signal)) return null;
       // Its release is an event; the death of its holder is none.
-      await this.whenFree(request.name, signal);
+      await this.whenFree(holder, signal);
       signal.throwIfAborted();
     }
   }
 
-  private async whenFree(name: string, signal: AbortSignal): Promise<void> {
-    const holder = await this.options.containers.find(name, signal);
-    if (holder === null) return;
+  private async isForsaken(holder: ContainerState, signal: AbortSignal): Promise<boolean> {
+    const ageMs = Date.now() - Date.parse(holder.createdAt);
+    return ageMs > FORSAKEN_MS && (await this.lifeOf(holder, signal)) === "unknown";
+  }
+
+  private async whenFree(holder: ContainerState, signal: AbortSignal): Promise<void> {
     using expiry = expiring(signal, HOLDER_CHECK_MS);
     await this.options.watcher
       .until(holder.id, (state) => (state === null ? true : null), expiry.signal)

@@ -39,8 +39,8 @@ export class SharedVolumes {
   }
 
   /**
-   * Null when there is one of that name which cannot be trusted and cannot be replaced, because
-   * containers use it. Throws what the engine throws.
+   * Null when there is one of that name which cannot be trusted and cannot be replaced: containers use
+   * it, or somebody holds its lock of whom nobody knows whether he lives. Throws what the engine throws.
    */
   async ensure(image: LocalImage, signal: AbortSignal): Promise<SharedVolume | null> {
     const name = volumeNameOf(image);
@@ -68,6 +68,7 @@ export class SharedVolumes {
 
   private async fillOnce(name: string, image: LocalImage, signal: AbortSignal): Promise<SharedVolume | null> {
     const lock = await this.options.locks.take({ name: lockNameOf(name), image: image.id }, signal);
+    if (lock === null) return null;
     try {
       // Whoever held the lock before may have done it.
       const filling = await this.completeFilling(name, signal);

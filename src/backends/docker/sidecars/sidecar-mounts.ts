@@ -11,7 +11,7 @@ import { persist } from "../persist.ts";
 import type { SidecarMount } from "../task-container.ts";
 import { fillVolume } from "./fill.ts";
 import type { SharedVolumes } from "./shared-volume.ts";
-import { volumeNameOf } from "./volume-name.ts";
+import { lockNameOf, volumeNameOf } from "./volume-name.ts";
 
 export interface SidecarMountsOptions {
   readonly engine: Engine;
@@ -91,9 +91,9 @@ export class SidecarMounts {
     if (volume !== null) {
       return { kind: "volume", volume: volume.name, mountPath, readOnly: true, filling: volume.filling };
     }
-    host.log.warn("sidecar volume was not filled by this program and is in use: using a copy instead", {
+    host.log.warn("shared sidecar volume cannot be trusted, and is in use or locked: using a copy instead", {
       volume: volumeNameOf(image),
-      hint: "it is replaced once no container uses it",
+      hint: `it is made anew once no container uses it and none is named ${lockNameOf(volumeNameOf(image))}`,
     });
     return this.copy(image, sidecar, host, signal);
   }

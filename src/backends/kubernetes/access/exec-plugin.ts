@@ -2,7 +2,6 @@
  * Credentials from a program that the kubeconfig names (`exec`), kept until they expire. Source:
  * kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins.
  */
-import { execFile } from "node:child_process";
 import { ClusterGone } from "../client/cluster-error.ts";
 import type { ExecEntry } from "./kubeconfig.ts";
 
@@ -72,6 +71,8 @@ export class ExecPlugin {
     const spec = { interactive: false, ...(exec.provideClusterInfo ? { cluster: cluster() } : {}) };
     const info = JSON.stringify({ apiVersion: exec.apiVersion, kind: "ExecCredential", spec });
     const env = { ...environment, ...exec.env, KUBERNETES_EXEC_INFO: info };
+    // Loaded by those who have a plugin only: the module costs memory.
+    const { execFile } = process.getBuiltinModule("node:child_process");
     return new Promise((resolve, reject) => {
       const options = { env, timeout: TIMEOUT_MS, maxBuffer: 4 * 1024 * 1024 };
       const child = execFile(exec.command, exec.args, options, (error, stdout, stderr) => {

@@ -1,6 +1,5 @@
 /** Which cluster, and as whom: the setting, else the pod's own service account, else kubectl's places. */
 import { existsSync, readFileSync } from "node:fs";
-import { isIPv6 } from "node:net";
 import { delimiter, join } from "node:path";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { BackendUnusable } from "../../../task/backend.ts";
@@ -42,7 +41,7 @@ function fromServiceAccount(environment: Readonly<Record<string, string>>, dir: 
   return {
     origin: "the pod's service account",
     cluster: {
-      server: `https://${isIPv6(host) ? `[${host}]` : host}:${port}`,
+      server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
       ca: { path: join(dir, "ca.crt") },
       skipVerify: false,
       tlsServerName: null,

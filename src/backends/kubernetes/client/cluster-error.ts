@@ -35,6 +35,14 @@ export function isStatus(error: unknown, status: number): error is ClusterError 
   return error instanceof ClusterError && error.status === status;
 }
 
+/**
+ * What a server says that has just come back and has not loaded its roles and namespaces again: the words
+ * and codes are those of real refusals.
+ */
+export function mayBeUnsettled(error: unknown): boolean {
+  return error instanceof ClusterError && [401, 403, 404].includes(error.status);
+}
+
 /** Whether the same call may well succeed a little later. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof ClusterGone) return true;

@@ -6,6 +6,7 @@ import { wordsOf } from "../../../logging/words-of.ts";
 import type { Credentials, Grant } from "../access/credentials.ts";
 import { ClusterError, ClusterGone } from "./cluster-error.ts";
 import { Deadline } from "./deadline.ts";
+import { Turnstile } from "./turnstile.ts";
 
 export interface HttpRequest {
   readonly method: string;
@@ -24,12 +25,15 @@ export interface HttpAnswer {
 
 /** Longer than any single call of ours takes; a watch has none. */
 const CALL_TIMEOUT_MS = 30_000;
+/** At once. Each has a connection, and each of those costs memory here and there. */
+const MOST_CALLS = 32;
 const MOST_WORDS = 2_000;
 
 export class Transport {
-  /** Calls made so far, for the figures. */
-  calls = 0;
+  /** When (by performance.now) the server last was not there, or not well. */
+  lastAwayAt = Number.NEGATIVE_INFINITY;
   private readonly credentials: Credentials;
+  private readonly turnstile = new Turnstile(MOST_CALLS);
 
   constructor(credentials: Credentials) {
     this.credentials = credentials;
@@ -39,8 +43,14 @@ export class Transport {
     return this.credentials.access.cluster.server;
   }
 
+  /** Made now or waiting to be made; watches are none. */
+  get callsUnderway(): number {
+    return this.turnstile.size;
+  }
+
   /** The whole answer. Throws ClusterError, ClusterGone, or the signal's reason. */
   async call(request: HttpRequest): Promise<HttpAnswer> {
+    using _ = await this.turnstile.enter();
     using deadline = new Deadline(request.signal, CALL_TIMEOUT_MS);
     try {
       const response = await this.open({ ...request, signal: deadline.signal });
@@ -49,8 +59,7 @@ export class Transport {
     } catch (error) {
       request.signal.throwIfAborted();
       if (deadline.expired) throw this.gone(`no answer within ${CALL_TIMEOUT_MS / 1000} s`, error);
-      if (error instanceof ClusterError || error instanceof ClusterGone) throw error;
-      throw this.gone(describe(error), error);
+      throw this.failure(error);
     }
   }
 
@@ -62,8 +71,7 @@ export class Transport {
       return body;
     } catch (error) {
       request.signal.throwIfAborted();
-      if (error instanceof ClusterError || error instanceof ClusterGone) throw error;
-      throw this.gone(describe(error), error);
+      throw this.failure(error);
     }
   }
 
@@ -77,7 +85,6 @@ export class Transport {
 
   private async send(request: HttpRequest): Promise<Response> {
     const grant = await this.credentials.grant();
-    this.calls++;
     return fetch(`${this.server}${request.path}`, {
       method: request.method,
       headers: headersOf(request, grant),
@@ -96,7 +103,14 @@ export class Transport {
     return proxyUrl === null ? {} : { proxy: proxyUrl };
   }
 
+  private failure(error: unknown): Error {
+    if (error instanceof ClusterError && error.status >= 500) this.lastAwayAt = performance.now();
+    if (error instanceof ClusterError || error instanceof ClusterGone) return error;
+    return this.gone(describe(error), error);
+  }
+
   private gone(why: string, cause: unknown): ClusterGone {
+    this.lastAwayAt = performance.now();
     return new ClusterGone(`no answer from ${this.server}: ${why}`, { cause });
   }
 }

@@ -1,4 +1,7 @@
-/** client-node's typed API, its requests sent by our transport. */
+/**
+ * client-node's typed API, its requests sent by our transport. Imported from where it is generated: the
+ * package's own entry brings clients for exec, OpenID and web sockets along, which cost 10 MB and are not used.
+ */
 import {
   AuthorizationV1Api,
   BatchV1Api,
@@ -13,7 +16,7 @@ import {
   ServerConfiguration,
   VersionApi,
   wrapHttpLibrary,
-} from "@kubernetes/client-node";
+} from "@kubernetes/client-node/dist/gen/index.js";
 import { never } from "../../../async/wait.ts";
 import type { Transport } from "./transport.ts";
 
@@ -23,6 +26,8 @@ export interface TypedApi {
   readonly coordination: CoordinationV1Api;
   readonly authorization: AuthorizationV1Api;
   readonly version: VersionApi;
+  /** When (by performance.now) the server last was not there, or not well. */
+  lastAwayAt(): number;
   /** What each call is given last. */
   options(signal: AbortSignal, payload?: Payload): ConfigurationOptions<ObservableMiddleware>;
 }
@@ -47,6 +52,7 @@ export function createTypedApi(transport: Transport): TypedApi {
     coordination: new CoordinationV1Api(configuration),
     authorization: new AuthorizationV1Api(configuration),
     version: new VersionApi(configuration),
+    lastAwayAt: () => transport.lastAwayAt,
     options: (signal, payload = {}) => ({
       middleware: [middlewareFor(signal, payload)],
       middlewareMergeStrategy: "append",

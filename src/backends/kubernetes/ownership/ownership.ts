@@ -8,10 +8,11 @@ import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Adoption, Orphan, RunContext } from "../../../task/backend.ts";
-import { isPassing, isStatus } from "../client/cluster-error.ts";
+import { isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { type JobHandle, writeHandle } from "../run/handle.ts";
 import type { JobStore } from "../watch/job-store.ts";
+import { slimJob } from "../watch/slim.ts";
 import type { WorkerLease } from "./lease.ts";
 import { claimPatch, instanceOf, isEnded } from "./marks.ts";
 import { Orphanage } from "./orphanage.ts";
@@ -27,7 +28,7 @@ export interface OwnershipOptions {
   readonly log: Logger;
 }
 
-type ReclaimContext = Pick<RunContext, "signal" | "log" | "saveHandle">;
+type ReclaimContext = Pick<RunContext, "signal" | "log" | "saveHandle" | "hide">;
 
 const BACKOFF = { firstMs: 250, lastMs: 15_000 } as const;
 const RELEASE_MS = 3_000;
@@ -60,14 +61,15 @@ export class Ownership implements AsyncDisposable {
         signal.throwIfAborted();
         const job = await cluster.getJob(handle.job, signal);
         if (job === null || (handle.uid !== null && job.metadata?.uid !== handle.uid)) return null;
+        context.hide?.(plainValuesOf(job));
         const claimed = await this.claim(job, handle, context);
-        if (claimed !== null) store.jobs.put(claimed.job);
+        if (claimed !== null) store.jobs.put(slimJob(claimed.job));
         return claimed?.handle ?? "taken";
       } catch (error) {
         signal.throwIfAborted();
         // Its status changed since it was read.
         if (isStatus(error, 409)) continue;
-        if (!isPassing(error)) throw error;
+        if (!cluster.mayPass(error)) throw error;
         log.debug("cannot read the Job of a task; trying again", { why: wordsOf(error) });
         await pause(backoff.next(), signal);
       }
@@ -129,4 +131,12 @@ export class Ownership implements AsyncDisposable {
     const patched = await cluster.patchJob(handle.job, claimPatch(job, instance), signal);
     return patched === null ? null : { job: patched, handle: ours };
   }
+}
+
+/** Of a Job that an earlier worker made; those in its Secret are not for the worker to read. */
+function plainValuesOf({ spec }: V1Job): readonly string[] {
+  const { containers = [], initContainers = [] } = spec?.template.spec ?? {};
+  return [...initContainers, ...containers].flatMap(({ env = [] }) =>
+    env.flatMap(({ value }) => value ?? []),
+  );
 }

@@ -6,7 +6,7 @@ import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { TaskFailure, type TaskRef } from "../../../task/backend.ts";
 import type { TaskSpec } from "../../../task/prepare.ts";
-import { ClusterError, isPassing, isStatus } from "../client/cluster-error.ts";
+import { ClusterError, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { buildEnvSecret } from "../job/env-secret.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "../ownership/marks.ts";
@@ -108,7 +108,7 @@ async function patiently<T>(call: (signal: AbortSignal) => Promise<T>, context: 
       signal.throwIfAborted();
       return await call(unstoppable);
     } catch (error) {
-      if (signal.aborted || !isPassing(error) || performance.now() > giveUpAt) throw error;
+      if (signal.aborted || !context.cluster.mayPass(error) || performance.now() > giveUpAt) throw error;
       if (tries === 1) log.warn("the cluster did not take it; trying again", { why: wordsOf(error) });
       const asked = error instanceof ClusterError ? (error.retryAfterMs ?? 0) : 0;
       await pause(Math.max(backoff.next(), Math.min(asked, BACKOFF.lastMs)), signal);

@@ -1,35 +1,29 @@
 /** What the containers of a failed task wrote, for the worker's log. */
 import type { V1Pod } from "@kubernetes/client-node";
 import type { Logger } from "../../../logging/logger.ts";
-import type { Redact } from "../../../logging/redact.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Cluster } from "../cluster.ts";
 
 const LIMIT_BYTES = 1024 * 1024;
+/** The limit in bytes holds from where one begins to read, and what went wrong stands at the end. */
+const TAIL_LINES = 2_000;
 /** A log that cannot be had holds no report up. */
 const PATIENCE_MS = 15_000;
 
-/** Each container's, 1 MiB at most, known secrets taken out. Never rejects. */
-export async function logFailure(
-  cluster: Cluster,
-  pods: readonly V1Pod[],
-  redact: Redact,
-  log: Logger,
-): Promise<void> {
+/** The end of each container's, 1 MiB at most. Never rejects. */
+export async function logFailure(cluster: Cluster, pods: readonly V1Pod[], log: Logger): Promise<void> {
   const signal = AbortSignal.timeout(PATIENCE_MS);
+  const options = { limitBytes: LIMIT_BYTES, tailLines: TAIL_LINES };
   for (const pod of pods) {
     const { name = "" } = pod.metadata ?? {};
     for (const container of startedContainers(pod)) {
       try {
-        const output = await cluster.podLog(name, container, signal, { limitBytes: LIMIT_BYTES });
-        if (output === "") continue;
-        log.info("output of a container of the failed task", {
-          pod: name,
-          container,
-          output: redact(output),
-        });
+        const output = await cluster.podLog(name, container, signal, options);
+        for (const text of output.split(/\r?\n/)) {
+          if (text !== "") log.info("task output", { pod: name, container, text });
+        }
       } catch (error) {
-        log.info("no output of a container of the failed task", {
+        log.info("cannot read the output of a container", {
           pod: name,
           container,
           why: wordsOf(error),

@@ -5,7 +5,7 @@ import { pause } from "../../../async/wait.ts";
 import { LONGEST_TIMER_MS } from "../../../config/duration.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
-import { ClusterError, isPassing } from "../client/cluster-error.ts";
+import { ClusterError } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { EXECUTION_HASH_LABEL } from "../job/labels.ts";
 import { instanceOf } from "../ownership/marks.ts";
@@ -95,7 +95,7 @@ async function whenMissing(target: JobToFollow, context: FollowContext): Promise
       return null;
     } catch (error) {
       signal.throwIfAborted();
-      if (!isPassing(error))
+      if (!cluster.mayPass(error))
         log.warn("cannot read the task's Job", { job: target.name, why: wordsOf(error) });
       await pause(backoff.next(), signal);
       signal.throwIfAborted();

@@ -6,38 +6,60 @@ import { Backoff } from "../../../async/backoff.ts";
 import { pause, within } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
-import { isPassing, isStatus } from "../client/cluster-error.ts";
+import { isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { endedPatch } from "../ownership/marks.ts";
+import { isFinished } from "../verdict/job-condition.ts";
+import type { Observatory } from "../watch/observatory.ts";
 import { PASSED_DEADLINE } from "./stop-job.ts";
 
 export interface Retiree {
   readonly name: string;
   readonly uid: string;
   /**
-   * `delete`; `mark`: it has ended, and stays; `end`: it has not, and would run on after its task was
-   * reported.
+   * `delete`; `mark`: it has ended, and stays; `settle`: its agent has ended, so it will too, unless another
+   * container goes on; `end`: it has not ended, and would run on after its task was reported.
    */
-  readonly what: "delete" | "mark" | "end";
+  readonly what: "delete" | "mark" | "settle" | "end";
 }
 
 const BACKOFF = { firstMs: 500, lastMs: 30_000 } as const;
 /** At the end of the worker; what is left then is found again by the next one. */
 const LAST_CHANCE_MS = 3_000;
+/**
+ * A container's end is seen before the controller has counted its pod. A Job that is ended in between loses
+ * the pod, and with it the logs that somebody may want to read.
+ */
+const SETTLE_MS = 15_000;
+
+export interface RetirementOptions {
+  readonly cluster: Cluster;
+  readonly observatory: Observatory;
+  readonly log: Logger;
+}
+
+type Recorder = (work: () => Promise<void>) => Promise<void>;
 
 export class Retirement implements AsyncDisposable {
   private readonly cluster: Cluster;
+  private readonly observatory: Observatory;
   private readonly log: Logger;
   private readonly stop = new AbortController();
   private readonly underway = new Set<Promise<void>>();
 
-  constructor(cluster: Cluster, log: Logger) {
+  constructor({ cluster, observatory, log }: RetirementOptions) {
     this.cluster = cluster;
+    this.observatory = observatory;
     this.log = log;
   }
 
-  add(retiree: Retiree): void {
-    const work: Promise<void> = this.retire(retiree).finally(() => this.underway.delete(work));
+  /** `record`: as a step of the task, where that is still known. */
+  add(retiree: Retiree, record: Recorder = (work) => work()): void {
+    const work: Promise<void> = record(() => this.retire(retiree))
+      .catch((error: unknown) => {
+        this.log.warn("cannot clean up after a task", { job: retiree.name, why: wordsOf(error) });
+      })
+      .finally(() => this.underway.delete(work));
     this.underway.add(work);
   }
 
@@ -57,10 +79,7 @@ export class Retirement implements AsyncDisposable {
       } catch (error) {
         // Another Job has its name now.
         if (signal.aborted || isStatus(error, 409)) return;
-        if (!isPassing(error)) {
-          this.log.warn("cannot clean up after a task", { job: retiree.name, why: wordsOf(error) });
-          return;
-        }
+        if (!this.cluster.mayPass(error)) throw error;
         await pause(backoff.next(), signal);
       }
     }
@@ -74,6 +93,12 @@ export class Retirement implements AsyncDisposable {
       case "mark":
         await this.cluster.patchJob(name, endedPatch(uid), signal);
         return;
+      case "settle":
+        await this.settle(name, signal);
+        if (signal.aborted) return;
+        if (this.hasFinished(name)) await this.cluster.patchJob(name, endedPatch(uid), signal);
+        else await this.end(name, uid, signal);
+        return;
       case "end":
         await this.end(name, uid, signal);
         return;
@@ -81,6 +106,24 @@ export class Retirement implements AsyncDisposable {
         what satisfies never;
     }
   }
+
+  private async settle(name: string, signal: AbortSignal): Promise<void> {
+    using following = this.observatory.follow(name);
+    const { subscription } = following;
+    const deadline = performance.now() + SETTLE_MS;
+    for (;;) {
+      subscription.look();
+      const leftMs = deadline - performance.now();
+      if (this.hasFinished(name) || leftMs <= 0 || signal.aborted) return;
+      await subscription.changed(leftMs, signal);
+    }
+  }
+
+  private hasFinished(name: string): boolean {
+    const known = this.observatory.store.job(name);
+    return known === null || isFinished(known);
+  }
+
   private async end(name: string, uid: string, signal: AbortSignal): Promise<void> {
     try {
       await this.cluster.patchJob(name, { ...endedPatch(uid), ...PASSED_DEADLINE }, signal);

@@ -4,7 +4,6 @@ import { Backoff } from "../../../async/backoff.ts";
 import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
-import { isPassing } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Observatory } from "../watch/observatory.ts";
 
@@ -63,7 +62,7 @@ async function endJob(name: string, uid: string, options: StopOptions): Promise<
       else await cluster.patchJob(name, { metadata: { uid }, ...PASSED_DEADLINE }, hurry);
       return true;
     } catch (error) {
-      if (hurry.aborted || !isPassing(error) || performance.now() > giveUpAt) {
+      if (hurry.aborted || !cluster.mayPass(error) || performance.now() > giveUpAt) {
         log.warn("cannot stop the task's Job", { job: name, why: wordsOf(error) });
         return false;
       }

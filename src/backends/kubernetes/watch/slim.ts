@@ -1,6 +1,6 @@
 /**
  * What is kept of a Job or a pod: as little as the verdict and the take-over need, so that hundreds of
- * them cost little. From the API's JSON, with dates as client-node's types have them.
+ * them cost little. From the API's JSON or from client-node, with dates as client-node's types have them.
  */
 import type { V1Job, V1Pod } from "@kubernetes/client-node";
 
@@ -99,6 +99,7 @@ function withDatesIn(json: Json): Json {
     // The server writes null for a time that it does not know.
     if (!DATES.has(name)) result[name] = withDates(value);
     else if (typeof value === "string") result[name] = new Date(value);
+    else if (value instanceof Date) result[name] = value;
   }
   return result;
 }

@@ -6,16 +6,29 @@ const identity = { pid: 42, startedAt: "123", bootId: "b" };
 
 describe("a handle", () => {
   test.each<[string, DirectHandle]>([
-    ["of a running agent", { workspace, harness: "claude", exitFile: "/x/1", process: identity }],
-    ["before its start", { workspace, harness: "", exitFile: "/x/1", process: null }],
-    ["without a state folder", { workspace, harness: "", exitFile: null, process: identity }],
+    [
+      "of a running agent",
+      { workspace, harness: "claude", exitFile: "/x/1", begun: true, process: identity },
+    ],
+    ["before its setup is over", { workspace, harness: "", exitFile: "/x/1", begun: false, process: null }],
+    [
+      "of an agent that is asked for",
+      { workspace, harness: "", exitFile: "/x/1", begun: true, process: null },
+    ],
+    ["without a state folder", { workspace, harness: "", exitFile: null, begun: true, process: identity }],
     [
       "in a target folder",
-      { workspace: { ...workspace, made: false }, harness: "", exitFile: null, process: null },
+      { workspace: { ...workspace, made: false }, harness: "", exitFile: null, begun: false, process: null },
     ],
     [
       "without a scratch folder",
-      { workspace: { ...workspace, scratchDir: null }, harness: "", exitFile: null, process: null },
+      {
+        workspace: { ...workspace, scratchDir: null },
+        harness: "",
+        exitFile: null,
+        begun: false,
+        process: null,
+      },
     ],
   ])("%s comes back from the journal's JSON as it was", (_what, handle) => {
     expect(readHandle(JSON.parse(JSON.stringify(writeHandle(handle))))).toEqual(handle);
@@ -36,7 +49,7 @@ describe("a handle", () => {
     "with the pid %p names no process",
     (pid) => {
       const handle = readHandle({
-        ...writeHandle({ workspace, harness: "", exitFile: "/x", process: identity }),
+        ...writeHandle({ workspace, harness: "", exitFile: "/x", begun: true, process: identity }),
         pid,
       });
       expect(handle?.process).toBeNull();
@@ -60,6 +73,7 @@ describe("a handle", () => {
       workspace: { dir: "/d", made: false, scratchDir: null, gitConfig: "/g" },
       harness: "",
       exitFile: null,
+      begun: true,
       process: { pid: 9, startedAt: "", bootId: "" },
     });
   });

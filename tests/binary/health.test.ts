@@ -1,0 +1,160 @@
+/** Health of the compiled worker, over HTTP and by its own command. */
+import { describe, expect, test } from "bun:test";
+import { assignment } from "../support/assignments.ts";
+import { DirectSite, taskIdOf } from "../support/direct-site.ts";
+import { within } from "../support/wait.ts";
+import { TEST_API_KEY, type WorkerProcess, workerCommand } from "../support/worker-process.ts";
+
+const HEALTH = ["--health-address", "127.0.0.1:0"];
+
+async function healthUrl(worker: WorkerProcess): Promise<string> {
+  const [, url = ""] = await worker.waitForLog(/health is told address=(\S+)/);
+  return url;
+}
+
+async function ask(...args: readonly string[]) {
+  const child = Bun.spawn([...workerCommand(), "health", ...args], {
+    // A proxy is for the way out: who asks this host asks it directly.
+    env: { PATH: process.env["PATH"] ?? "", HTTP_PROXY: "http://127.0.0.1:9" },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { status: await within(child.exited, "the health command"), stdout, stderr };
+}
+
+describe("a worker that is connected", () => {
+  test("is alive and ready, also when it asks itself", async () => {
+    await using site = await DirectSite.create();
+    await using worker = await site.start({ flags: HEALTH });
+    const url = await healthUrl(worker);
+    for (const path of ["/healthz", "/readyz"]) {
+      const response = await fetch(url + path);
+      expect([response.status, await response.text()]).toEqual([200, "ok\n"]);
+      expect(response.headers.get("cache-control")).toBe("no-store");
+    }
+    const address = new URL(url).host;
+    expect(await ask("--address", address)).toEqual({ status: 0, stdout: "ok\n", stderr: "" });
+    expect(await ask("--address", address, "--ready")).toMatchObject({ status: 0 });
+    const shown = await ask("--address", address, "--status");
+    expect(JSON.parse(shown.stdout)).toMatchObject({ workerId: "bar", ready: true });
+  });
+
+  test("tells of its tasks, its link and its outbox, and no secret", async () => {
+    const secret = "value-of-the-task-77aa";
+    await using site = await DirectSite.create();
+    await using worker = await site.start({ flags: [...HEALTH, "-e", "OPERATOR=value-of-operator"] });
+    const url = await healthUrl(worker);
+    const [run] = await site.hold(1, { SECRET: secret });
+    const text = await (await fetch(`${url}/statusz`)).text();
+    const taskId = run ? taskIdOf(run) : "";
+    expect(JSON.parse(text)).toMatchObject({
+      workerId: "bar",
+      backend: "direct",
+      pid: worker.pid,
+      alive: true,
+      ready: true,
+      accepting: true,
+      link: { state: "connected", since: expect.stringMatching(/^\d{4}-/), reconnects: 0 },
+      outbox: { messages: expect.any(Number), oldestAgeSeconds: expect.any(Number) },
+      journal: { durable: true },
+      tasks: [
+        {
+          taskId,
+          executionId: `exec-${taskId}`,
+          phase: "run",
+          ageSeconds: expect.any(Number),
+          handle: { pid: expect.any(Number), dir: expect.stringContaining(taskId) },
+        },
+      ],
+    });
+    for (const hidden of [secret, "value-of-operator", TEST_API_KEY]) expect(text).not.toContain(hidden);
+  });
+
+  test("answers only what is asked rightly", async () => {
+    await using site = await DirectSite.create();
+    await using worker = await site.start({ flags: HEALTH });
+    const url = await healthUrl(worker);
+    expect((await fetch(`${url}/healthz`, { method: "HEAD" })).status).toBe(200);
+    expect((await fetch(`${url}/healthz`, { method: "POST" })).status).toBe(405);
+    expect((await fetch(`${url}/`)).status).toBe(404);
+  });
+});
+
+test("a worker without a connection is alive, and not ready", async () => {
+  await using site = await DirectSite.create();
+  site.plane.faults.refuse(503);
+  await using worker = await site.start({ flags: HEALTH, connected: false });
+  const url = await healthUrl(worker);
+  await worker.waitForLog(/control plane refused the connection/);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  const ready = await fetch(`${url}/readyz`);
+  expect(ready.status).toBe(503);
+  expect(await ready.text()).toMatch(/^the link to the control plane is (?:waiting|connecting)\n$/);
+  const address = new URL(url).host;
+  expect(await ask("--address", address)).toMatchObject({ status: 0 });
+  expect(await ask("--address", address, "--ready")).toMatchObject({
+    status: 1,
+    stdout: "",
+    stderr: expect.stringContaining("503"),
+  });
+});
+
+test("a worker that stops is not ready any more, and alive until its tasks have ended", async () => {
+  await using site = await DirectSite.create();
+  await using worker = await site.start({ flags: HEALTH, top: { cancel_grace_period: "5s" } });
+  const url = await healthUrl(worker);
+  const [run] = await site.holdAll([assignment({ env: { AGENT_HOLD: "1", AGENT_IGNORE_TERM: "1" } })]);
+  expect(run).toBeDefined();
+  worker.kill("SIGTERM");
+  await worker.waitForLog(/stopping; a second signal/);
+  const ready = await fetch(`${url}/readyz`).catch(() => null);
+  // A task that ends at once leaves no time to ask.
+  if (ready !== null)
+    expect([ready.status, await ready.text()]).toEqual([503, "the worker is starting or stopping\n"]);
+  expect(await worker.finished()).toBe(0);
+});
+
+test("an address that is taken costs one warning and nothing else", async () => {
+  await using site = await DirectSite.create();
+  const taken = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("no worker") });
+  await using worker = await site.start({
+    flags: ["--health-address", `127.0.0.1:${taken.port}`],
+    env: { OTEL_METRICS_EXPORTER: "none" },
+  });
+  await worker.waitForLog(/health cannot be told; the worker goes on without/);
+  expect((await site.run(assignment())).state).toBe("completed");
+  expect(await worker.stop()).toBe(0);
+  expect(worker.stderr.match(/ WARN /g)).toHaveLength(1);
+  await taken.stop(true);
+});
+
+test("nothing listens unless it is asked for", async () => {
+  await using site = await DirectSite.create();
+  await using worker = await site.start({ env: { OTEL_METRICS_EXPORTER: "none" } });
+  const inodes = new Set<string>();
+  for (const table of ["tcp", "tcp6"]) {
+    const text = await Bun.file(`/proc/${worker.pid}/net/${table}`).text();
+    for (const line of text.split("\n"))
+      if (/^\s*\d+: \S+ \S+ 0A /.test(line)) inodes.add(line.trim().split(/\s+/)[9] ?? "");
+  }
+  const { stdout } = Bun.spawnSync(["ls", "-l", `/proc/${worker.pid}/fd`]);
+  const sockets = [...stdout.toString().matchAll(/socket:\[(\d+)\]/g)].map(([, inode = ""]) => inode);
+  expect(sockets.filter((inode) => inodes.has(inode))).toEqual([]);
+});
+
+describe("the health command", () => {
+  test("ends with 1 when nobody is there, and says whom it asked", async () => {
+    const asked = await ask("--address", "127.0.0.1:9");
+    expect(asked).toMatchObject({ status: 1, stdout: "" });
+    expect(asked.stderr).toMatch(
+      /Cannot ask http:\/\/127\.0\.0\.1:9\/healthz: .*--health-address 127\.0\.0\.1:9\?/,
+    );
+  });
+
+  test("ends with 2 for what is no address", async () => {
+    const asked = await ask("--address", "nowhere");
+    expect(asked.status).toBe(2);
+    expect(asked.stderr).toContain("--address must be an address");
+  });
+});

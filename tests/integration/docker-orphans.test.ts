@@ -1,0 +1,211 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { turns } from "../../src/async/wait.ts";
+import { writeHandle } from "../../src/backends/docker/handle.ts";
+import { LABELS } from "../../src/backends/docker/labels.ts";
+import { Orphans, RETURN_MS } from "../../src/backends/docker/orphans.ts";
+import { describeSelf, type Owner } from "../../src/backends/docker/ownership/owner.ts";
+import { Upkeep } from "../../src/backends/docker/upkeep.ts";
+import type { Adoption, Orphan } from "../../src/task/backend.ts";
+import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
+import { within } from "../support/wait.ts";
+import { DockerRig, deadOwner, labelsOf, signal, taskLabelsOf } from "./docker-rig.ts";
+
+let rig: DockerRig;
+let fake: StatefulEngine;
+let looker: Awaited<ReturnType<typeof looking>>;
+const me = describeSelf("me", "");
+const alive = describeSelf("sibling", "");
+const dead = deadOwner("dead");
+const stranger: Owner = { ...me, instanceId: "stranger", bootId: "another", machineId: "another" };
+
+beforeEach(async () => {
+  rig = await DockerRig.start();
+  fake = rig.fake;
+  looker = await looking();
+});
+
+afterEach(async () => {
+  jest.useRealTimers();
+  await rig[Symbol.asyncDispose]();
+});
+
+/** One worker's search, and what it offered to somebody who answers as told. */
+async function looking(cleanup = true, instanceId = "me") {
+  const { engine, census, claims, log, shared } = await rig.worker(instanceId);
+  const ownedHere = new Set<string>();
+  const orphans = new Orphans({ workerId: "w", engine, census, claims, ownedHere, cleanup, log });
+  const garbage = { engine, maxAgeMs: null, lastUsed: shared.lastUsed, log };
+  const offered: Orphan[] = [];
+  const look = async (answer: Adoption = "taken", patienceMs = 0) => {
+    const adopt = (orphan: Orphan) => {
+      offered.push(orphan);
+      return answer;
+    };
+    await orphans.look(adopt, patienceMs, signal);
+    return offered.map(({ taskId }) => taskId);
+  };
+  return { look, offered, ownedHere, log, orphans, garbage, upkeep: new Upkeep({ orphans, garbage, log }) };
+}
+
+const left = (owner: Owner, taskId: string, status = "running"): StoredContainer =>
+  fake.add(`oz-worker-${taskId}-00000000`, taskLabelsOf(owner, taskId), status);
+const names = () => [...fake.containers.values()].map(({ name }) => name).sort();
+
+describe("a search for orphans", () => {
+  test("offers the tasks of dead workers, and of nobody else", async () => {
+    const container = left(dead, "t-dead");
+    container.createdAt = 1_700_000_000;
+    left(me, "t-own");
+    left(alive, "t-sibling");
+    left(stranger, "t-elsewhere");
+    fake.add("not ours", { ...taskLabelsOf(dead, "x"), [LABELS.workerId]: "another worker id" });
+    fake.add("a lock without a name of its owner", { ...labelsOf(dead), [LABELS.role]: "task" });
+    await looker.look();
+    expect(looker.offered).toEqual([
+      {
+        taskId: "t-dead",
+        executionId: "exec-t-dead",
+        claimedAt: 1_700_000_000_000,
+        handle: writeHandle({
+          container: container.name,
+          started: true,
+          adopted: true,
+          settler: "",
+          result: null,
+        }),
+      },
+    ]);
+    expect(looker.log.said("info")).toEqual([
+      "containers of another host's worker of this id are left alone",
+    ]);
+  });
+
+  test("leaves alone what the operator wants to keep, and what this process has resumed", async () => {
+    fake.end(fake.add("oz-worker-t-1-00000000-ended", taskLabelsOf(dead, "t-1")), 0);
+    looker.ownedHere.add(left(dead, "t-2").name);
+    expect(await looker.look()).toEqual([]);
+    expect(fake.containers.size).toBe(2);
+  });
+
+  test("offers a task to one of two workers that look at the same time", async () => {
+    left(dead, "t-1");
+    const other = await looking(true, "other");
+    const offers = await Promise.all([looker.look(), other.look()]);
+    expect(offers.flat()).toEqual(["t-1"]);
+  });
+
+  test("removes the container of a task that was reported, and lets go of it", async () => {
+    fake.end(left(dead, "t-1"), 0);
+    expect(await looker.look("ended")).toEqual(["t-1"]);
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("removes nothing where containers are to stay", async () => {
+    const { look } = await looking(false, "keeper");
+    fake.end(left(dead, "t-1"), 0);
+    expect(await look("ended")).toEqual(["t-1"]);
+    expect(names()).toEqual(["oz-worker-t-1-00000000"]);
+  });
+
+  test("lets go of what it was refused for, so that another may have it", async () => {
+    left(dead, "t-1");
+    await looker.look("refused");
+    const other = await looking(true, "other");
+    expect(await other.look()).toEqual(["t-1"]);
+  });
+
+  // It was resumed while it was being offered, and lost its claim when the offer was turned down.
+  test("keeps the claim of a task that was resumed meanwhile", async () => {
+    const { name } = left(dead, "t-1");
+    const resumed = () => {
+      looker.ownedHere.add(name);
+      return "running" as const;
+    };
+    await looker.orphans.look(resumed, 0, signal);
+    const other = await looking(true, "other");
+    expect(await other.look()).toEqual([]);
+  });
+
+  test("waits for a dead worker to come back, if it is not its own start", async () => {
+    jest.useFakeTimers();
+    left(dead, "t-1");
+    expect(await looker.look("taken", RETURN_MS)).toEqual([]);
+    jest.advanceTimersByTime(RETURN_MS - 1);
+    expect(await looker.look("taken", RETURN_MS)).toEqual([]);
+    jest.advanceTimersByTime(1);
+    expect(await looker.look("taken", RETURN_MS)).toEqual(["t-1"]);
+  });
+
+  test("sweeps what dead workers held and had begun, and only that", async () => {
+    for (const [owner, who] of [
+      [dead, "dead"],
+      [alive, "alive"],
+      [stranger, "stranger"],
+    ] as const) {
+      for (const role of ["lock", "filler"]) {
+        fake.add(`${role} of ${who}`, { ...labelsOf(owner), [LABELS.role]: role }, "created");
+      }
+      fake.addVolume(`copy of ${who}`, { ...labelsOf(owner), [LABELS.role]: "private-sidecar" });
+    }
+    fake.addVolume("copy in use", { ...labelsOf(dead), [LABELS.role]: "private-sidecar" });
+    fake.add("user", {}, "running", ["copy in use:/agent"]);
+    await looker.look();
+    expect(names()).toEqual([
+      "filler of alive",
+      "filler of stranger",
+      "lock of alive",
+      "lock of stranger",
+      "user",
+    ]);
+    expect([...fake.volumes.keys()].sort()).toEqual(["copy in use", "copy of alive", "copy of stranger"]);
+  });
+
+  // One container that the engine would not do anything with kept all that came after it from being found.
+  test("goes on with the others when the engine refuses one", async () => {
+    left(dead, "t-1");
+    const { name } = left(dead, "t-2");
+    fake.add("lock", { ...labelsOf(dead), [LABELS.role]: "lock" }, "created");
+    fake.mishap("POST", /^\/containers\/create$/, { status: 404, words: "No such image" });
+    fake.mishap("DELETE", /^\/containers\//, { status: 500, words: "device busy" });
+    expect(await looker.look()).toEqual(["t-2"]);
+    looker.ownedHere.add(name);
+    expect(await looker.look()).toEqual(["t-2", "t-1"]);
+    expect(looker.log.said("warn")).toHaveLength(2);
+    expect(fake.find("lock")).toBeUndefined();
+  });
+});
+
+describe("the upkeep", () => {
+  test("looks again for a start's orphans after the engine was away, without waiting for their worker", async () => {
+    jest.useFakeTimers();
+    const stop = new AbortController();
+    const offered = Promise.withResolvers<string>();
+    const adopt = ({ taskId }: Orphan): Adoption => {
+      offered.resolve(taskId);
+      return "taken";
+    };
+    left(dead, "t-1");
+    const failed = Promise.withResolvers<void>();
+    const log = { ...looker.log, debug: () => failed.resolve() };
+    const upkeep = new Upkeep({ orphans: looker.orphans, garbage: looker.garbage, log });
+    fake.mishap("GET", /^\/containers\/json$/, "lost before");
+    const running = upkeep.run(adopt, stop.signal);
+    await failed.promise;
+    await turns(2);
+    jest.advanceTimersByTime(60_000);
+    jest.useRealTimers();
+    expect(await within(offered.promise, "the offer")).toBe("t-1");
+    stop.abort();
+    await running;
+  });
+
+  test("ends with its signal and says nothing of it", async () => {
+    const stop = new AbortController();
+    const list = fake.hold("GET", /^\/containers\/json$/);
+    const upkeep = looker.upkeep.run(() => "refused", stop.signal);
+    await list.arrived;
+    stop.abort();
+    await within(upkeep, "the upkeep to end");
+    expect(looker.log.lines).toEqual([]);
+  });
+});

@@ -1,0 +1,184 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { turns } from "../../src/async/wait.ts";
+import type { DockerBackend } from "../../src/backends/docker/docker.ts";
+import { writeHandle } from "../../src/backends/docker/handle.ts";
+import { describeSelf } from "../../src/backends/docker/ownership/owner.ts";
+import { type Adoption, type Orphan, TaskFailure, TaskStopped } from "../../src/task/backend.ts";
+import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
+import { within } from "../support/wait.ts";
+import {
+  DockerRig,
+  deadOwner,
+  labelsOf,
+  resumeTask,
+  type TaskUnderTest,
+  taskLabelsOf,
+} from "./docker-rig.ts";
+
+let rig: DockerRig;
+let fake: StatefulEngine;
+let backend: DockerBackend;
+const NAME = "oz-worker-t-1-00000000";
+const MARK = `${NAME}.reported`;
+const dead = deadOwner("dead");
+
+beforeEach(async () => {
+  rig = await DockerRig.start();
+  fake = rig.fake;
+  ({ backend } = await rig.backend("me"));
+});
+
+afterEach(() => rig[Symbol.asyncDispose]());
+
+const saved = (more: Partial<Parameters<typeof writeHandle>[0]> = {}) =>
+  writeHandle({ container: NAME, started: true, adopted: false, settler: "", result: null, ...more });
+const left = (status = "running"): StoredContainer => fake.add(NAME, taskLabelsOf(dead, "t-1"), status);
+const lockNameOf = ({ id }: StoredContainer) => `oz-worker-claims-${id.slice(0, 12)}`;
+
+async function endOf(task: TaskUnderTest) {
+  const ended = await within(task.ended, "the task to end");
+  if (ended.kind !== "failed") return ended.kind;
+  if (ended.error instanceof TaskStopped) return ended.error.why;
+  if (ended.error instanceof TaskFailure) return `${ended.error.reason} ${ended.error.exitCode ?? ""}`.trim();
+  throw ended.error;
+}
+
+/** Offers the orphans there are, once, to one who answers as told. */
+async function offerOrphans(to: DockerBackend, answer: Adoption): Promise<Orphan[]> {
+  const offered: Orphan[] = [];
+  const stop = new AbortController();
+  const adopt = (orphan: Orphan) => {
+    offered.push(orphan);
+    stop.abort();
+    return answer;
+  };
+  await within(to.findOrphans(adopt, stop.signal), "the orphans");
+  return offered;
+}
+
+describe("a task of an earlier worker", () => {
+  test("that had saved nothing is safe to retry", async () => {
+    const ended = await resumeTask(backend, null).ended;
+    expect(ended).toMatchObject({ error: { reason: "unknown" } });
+    expect(String(Reflect.get(ended, "error"))).toContain("safe to retry");
+  });
+
+  test("whose container was never made is safe to retry", async () => {
+    expect(await endOf(resumeTask(backend, saved({ started: false })))).toBe("unknown");
+  });
+
+  test("whose container was never started is safe to retry, and the container goes", async () => {
+    left("created");
+    expect(await endOf(resumeTask(backend, saved({ started: false })))).toBe("unknown");
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("that runs is waited for, and its true end is told", async () => {
+    const container = left();
+    const task = resumeTask(backend, saved({ started: false }));
+    await fake.until(() => fake.listening === 1);
+    fake.end(container, 7);
+    expect(await endOf(task)).toBe("container_exit 7");
+    expect(fake.containers.size).toBe(0);
+    expect(fake.volumes.size).toBe(0);
+  });
+
+  test("that ended meanwhile has its true end", async () => {
+    fake.end(left(), 0);
+    expect(await endOf(resumeTask(backend, saved()))).toBe("completed");
+  });
+
+  test("whose container is gone is told as such", async () => {
+    expect(await endOf(resumeTask(backend, saved()))).toBe("container_wait");
+  });
+
+  test("whose end was saved before the container went has that end", async () => {
+    const result = { exitCode: 3, oomKilled: false };
+    expect(await endOf(resumeTask(backend, saved({ result })))).toBe("container_exit 3");
+    expect(await endOf(resumeTask(backend, saved({ result: { ...result, exitCode: 0 } })))).toBe("completed");
+  });
+
+  test("that a living worker has taken is that one's", async () => {
+    const container = left();
+    fake.add(lockNameOf(container), labelsOf(describeSelf("sibling", "")), "created");
+    expect(await endOf(resumeTask(backend, saved()))).toBe("handed-off");
+    expect(container.status).toBe("running");
+  });
+
+  test("that another worker has reported is not reported again", async () => {
+    fake.addVolume(MARK, labelsOf(dead));
+    expect(await endOf(resumeTask(backend, saved()))).toBe("handed-off");
+  });
+
+  test("whose taker is dead too is taken from that one", async () => {
+    const container = left();
+    fake.add(lockNameOf(container), labelsOf(deadOwner("dead too")), "created");
+    fake.end(container, 0);
+    expect(await endOf(resumeTask(backend, saved()))).toBe("completed");
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("is told to stop, with its grace, when it is cancelled while the engine is away", async () => {
+    const container = left();
+    await fake.goAway();
+    const task = resumeTask(backend, saved());
+    task.stop("cancelled");
+    await turns(20);
+    await fake.comeBack();
+    expect(await endOf(task)).toBe("cancelled");
+    expect(container.exitCode).toBe(143);
+  });
+
+  test("is not called stopped by a worker that has to go while the engine is away", async () => {
+    const container = left();
+    const task = resumeTask(backend, saved());
+    await fake.until(() => fake.listening === 1);
+    await fake.goAway();
+    task.stop("shutdown");
+    task.hurry();
+    expect(await Promise.race([task.ended, turns(200).then(() => "nothing")])).toBe("nothing");
+    expect(container.status).toBe("running");
+  });
+});
+
+describe("a task that no journal knows", () => {
+  test("is offered, and its end is told and remembered for a journal that turns up", async () => {
+    const container = left();
+    const [orphan] = await offerOrphans(backend, "taken");
+    expect(orphan).toMatchObject({ taskId: "t-1", executionId: "exec-t-1" });
+    const task = resumeTask(backend, orphan?.handle ?? null);
+    await fake.until(() => fake.listening === 1);
+    fake.end(container, 0);
+    expect(await endOf(task)).toBe("completed");
+    expect(fake.containers.size).toBe(0);
+    const late = await rig.backend("late");
+    expect(await endOf(resumeTask(late.backend, saved()))).toBe("handed-off");
+  });
+
+  // The mark that was meant for others made the worker that had left it drop its own task.
+  test("is reported by the one that took it, which died between its removal and its report", async () => {
+    const container = left();
+    const [orphan] = await offerOrphans(backend, "taken");
+    const task = resumeTask(backend, orphan?.handle ?? null);
+    await fake.until(() => fake.listening === 1);
+    fake.end(container, 5);
+    await within(task.ended, "the task to end");
+    expect([fake.containers.size, fake.volumes.has(MARK)]).toEqual([0, true]);
+    const restarted = await rig.backend("me again");
+    expect(await endOf(resumeTask(restarted.backend, task.handle()))).toBe("container_exit 5");
+  });
+
+  test("is not reported by a worker from which yet another took it over", async () => {
+    const container = left();
+    const [orphan] = await offerOrphans(backend, "taken");
+    const task = resumeTask(backend, orphan?.handle ?? null);
+    await fake.until(() => fake.listening === 1);
+    fake.end(container, 5);
+    await within(task.ended, "the task to end");
+    // What the next one leaves that took the container over after the first had died.
+    fake.volumes.delete(MARK);
+    fake.addVolume(MARK, labelsOf(describeSelf("the next", "")));
+    const restarted = await rig.backend("me again");
+    expect(await endOf(resumeTask(restarted.backend, task.handle()))).toBe("handed-off");
+  });
+});

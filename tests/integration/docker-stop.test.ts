@@ -1,0 +1,123 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { turns } from "../../src/async/wait.ts";
+import type { Engine } from "../../src/backends/docker/engine/engine.ts";
+import { EngineError, EngineGone } from "../../src/backends/docker/engine/errors.ts";
+import { stopContainer } from "../../src/backends/docker/stop.ts";
+import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
+import { within } from "../support/wait.ts";
+import { DockerRig, signal } from "./docker-rig.ts";
+
+let rig: DockerRig;
+let fake: StatefulEngine;
+let engine: Engine;
+let container: StoredContainer;
+let hurry: AbortController;
+const STOP = /\/stop$/;
+const KILL = /\/kill$/;
+
+beforeEach(async () => {
+  rig = await DockerRig.start();
+  fake = rig.fake;
+  engine = await rig.engine();
+  container = fake.add("c", {});
+  hurry = new AbortController();
+});
+
+afterEach(async () => {
+  jest.useRealTimers();
+  await rig[Symbol.asyncDispose]();
+});
+
+const stop = (graceMs = 10_000) => stopContainer(engine.containers, container.id, graceMs, hurry.signal);
+const graces = () =>
+  fake.http.requests.filter(({ path }) => STOP.test(path)).map(({ query }) => Number(query.get("t")));
+const failureOf = (work: Promise<unknown>) =>
+  work.then(
+    () => "no failure",
+    (error: unknown) => error,
+  );
+
+describe("a container that is to stop", () => {
+  test("is told once, with its grace in the engine's whole seconds", async () => {
+    await stop(1_500);
+    expect([container.exitCode, graces()]).toEqual([143, [2]]);
+  });
+
+  test("may have ended, or be gone", async () => {
+    fake.end(container, 0);
+    await stop();
+    fake.drop(container);
+    await stop();
+    expect(container.exitCode).toBe(0);
+  });
+
+  test("has what is left of its grace when the engine went away in between", async () => {
+    jest.useFakeTimers();
+    const tries = [fake.hold("POST", STOP), fake.hold("POST", STOP)];
+    const stopping = stop(10_000);
+    await tries[0]?.arrived;
+    jest.advanceTimersByTime(4_000);
+    tries[0]?.release("lost before");
+    while (jest.getTimerCount() > 0 && graces().length < 2) {
+      await turns(1);
+      jest.advanceTimersByTime(100);
+    }
+    await tries[1]?.arrived;
+    jest.useRealTimers();
+    tries[1]?.release();
+    await within(stopping, "the stop");
+    expect(graces()[0]).toBe(10);
+    expect(graces()[1]).toBeLessThanOrEqual(6);
+  });
+
+  test("is told again when the engine is back", async () => {
+    await fake.goAway();
+    const stopping = stop();
+    await fake.comeBack();
+    await within(stopping, "the stop");
+    expect(container.exitCode).toBe(143);
+  });
+
+  test("is killed at once when there is no time at all", async () => {
+    hurry.abort();
+    await stop();
+    expect([container.exitCode, graces()]).toEqual([137, []]);
+  });
+
+  test("is killed when time runs out during its grace", async () => {
+    container.stubborn = true;
+    const stopping = stop();
+    await fake.http.seen("POST", STOP);
+    hurry.abort();
+    await within(stopping, "the kill");
+    expect(container.exitCode).toBe(137);
+  });
+
+  test("is not said to be stopped when the engine is away and time runs out", async () => {
+    await fake.goAway();
+    const stopping = failureOf(stop());
+    hurry.abort();
+    expect(await within(stopping, "the end")).toBeInstanceOf(EngineGone);
+  });
+
+  // It was called stopped, and reported as such, while it ran on under an engine that hung.
+  test("is not said to be stopped when the engine hangs and time runs out", async () => {
+    const kill = fake.hold("POST", KILL);
+    hurry.abort();
+    jest.useFakeTimers();
+    const stopping = failureOf(stop());
+    await kill.arrived;
+    jest.advanceTimersByTime(5_000);
+    jest.useRealTimers();
+    expect(await within(stopping, "the end")).toBeInstanceOf(EngineGone);
+    expect(container.status).toBe("running");
+  });
+
+  test("is told of with the engine's words when that will not stop it", async () => {
+    fake.mishap("POST", STOP, { status: 500, words: "permission denied" });
+    const failure = await failureOf(stop());
+    expect(failure).toBeInstanceOf(EngineError);
+    expect(failure).toMatchObject({ message: "permission denied" });
+    expect((await engine.containers.inspect(container.id, signal)).running).toBe(true);
+  });
+});

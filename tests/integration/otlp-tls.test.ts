@@ -1,0 +1,158 @@
+/** A collector behind TLS with a CA of its own, which wants to see a certificate of the worker's. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Server, ServerCredentials, type sendUnaryData } from "@grpc/grpc-js";
+import { chooseTelemetry, type OtlpSettings } from "../../src/config/telemetry.ts";
+import { openSender } from "../../src/telemetry/open-sender.ts";
+import { Certificates } from "../support/certificates.ts";
+
+let certificates: Certificates;
+
+beforeAll(async () => {
+  certificates = await Certificates.create();
+  await certificates.makeCa("our-ca");
+  await certificates.makeCa("other-ca");
+  await certificates.sign("server", "our-ca");
+  await certificates.sign("elsewhere", "our-ca", "DNS:elsewhere.test,IP:127.0.0.2");
+  await certificates.sign("client", "our-ca");
+});
+
+afterAll(() => certificates[Symbol.asyncDispose]());
+
+interface Collector extends AsyncDisposable {
+  readonly endpoint: string;
+  readonly taken: Uint8Array[];
+}
+
+async function httpCollector(name = "server"): Promise<Collector> {
+  const taken: Uint8Array[] = [];
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    tls: {
+      cert: await certificates.read(`${name}.pem`),
+      key: await certificates.read(`${name}.key`),
+      ca: await certificates.read("our-ca.pem"),
+      requestCert: true,
+      rejectUnauthorized: true,
+    },
+    async fetch(request) {
+      taken.push(new Uint8Array(await request.arrayBuffer()));
+      return new Response();
+    },
+  });
+  const endpoint = `https://127.0.0.1:${server.port}/v1/metrics`;
+  return { endpoint, taken, [Symbol.asyncDispose]: async () => void (await server.stop(true)) };
+}
+
+async function grpcCollector(name = "server"): Promise<Collector> {
+  const taken: Uint8Array[] = [];
+  const server = new Server();
+  const whole = (bytes: Buffer) => bytes;
+  const codec = {
+    requestSerialize: whole,
+    requestDeserialize: whole,
+    responseSerialize: whole,
+    responseDeserialize: whole,
+  };
+  const path = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+  server.addService(
+    { export: { path, requestStream: false, responseStream: false, ...codec } },
+    {
+      export: (call: { request: Buffer }, done: sendUnaryData<Buffer>) => {
+        taken.push(new Uint8Array(call.request));
+        done(null, Buffer.alloc(0));
+      },
+    },
+  );
+  const pair = {
+    cert_chain: Buffer.from(await certificates.read(`${name}.pem`)),
+    private_key: Buffer.from(await certificates.read(`${name}.key`)),
+  };
+  const ca = Buffer.from(await certificates.read("our-ca.pem"));
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  server.bindAsync("127.0.0.1:0", ServerCredentials.createSsl(ca, [pair], true), (error, port) =>
+    error === null ? resolve(port) : reject(error),
+  );
+  const endpoint = `https://127.0.0.1:${await promise}`;
+  return { endpoint, taken, [Symbol.asyncDispose]: async () => server.forceShutdown() };
+}
+
+function settings(protocol: OtlpSettings["protocol"], endpoint: string, ca: string, client: string | null) {
+  const { otlp } = chooseTelemetry({}).settings.metrics;
+  return {
+    ...otlp,
+    protocol,
+    endpoint,
+    timeoutMs: 900,
+    certificate: certificates.path(`${ca}.pem`),
+    clientCertificate: client === null ? null : certificates.path(`${client}.pem`),
+    clientKey: client === null ? null : certificates.path(`${client}.key`),
+  };
+}
+
+const PROTOCOLS = [
+  ["http/protobuf", httpCollector],
+  ["grpc", grpcCollector],
+] as const;
+
+describe.each(PROTOCOLS)("over %s", (protocol, start) => {
+  test("a collector with a CA of its own is trusted, and gets the worker's certificate", async () => {
+    await using collector = await start();
+    const sender = await openSender(
+      settings(protocol, collector.endpoint, "our-ca", "client"),
+      "metrics",
+      "1",
+    );
+    await sender.send(new Uint8Array([1, 2, 3]));
+    sender.close();
+    expect(collector.taken).toEqual([new Uint8Array([1, 2, 3])]);
+  });
+
+  test.each([
+    ["one whose CA is another", "other-ca", "client"],
+    ["one that wants a certificate when there is none", "our-ca", null],
+  ])("%s gets nothing", async (_name, ca, client) => {
+    await using collector = await start();
+    const sender = await openSender(settings(protocol, collector.endpoint, ca, client), "metrics", "1");
+    expect(
+      await sender.send(new Uint8Array([1])).then(
+        () => "sent",
+        () => "failed",
+      ),
+    ).toBe("failed");
+    sender.close();
+    expect(collector.taken).toEqual([]);
+  });
+
+  test("one with a certificate for another host gets nothing, and one asked for by its name all", async () => {
+    await using elsewhere = await start("elsewhere");
+    const wrong = await openSender(
+      settings(protocol, elsewhere.endpoint, "our-ca", "client"),
+      "metrics",
+      "1",
+    );
+    expect(
+      await wrong.send(new Uint8Array([1])).then(
+        () => "sent",
+        () => "failed",
+      ),
+    ).toBe("failed");
+    wrong.close();
+    await using named = await start();
+    const endpoint = named.endpoint.replace("127.0.0.1", "localhost");
+    const right = await openSender(settings(protocol, endpoint, "our-ca", "client"), "metrics", "1");
+    await right.send(new Uint8Array([2]));
+    right.close();
+    expect([elsewhere.taken.length, named.taken.length]).toEqual([0, 1]);
+  });
+
+  test("a certificate that cannot be read is named", async () => {
+    const broken = {
+      ...settings(protocol, "https://127.0.0.1:9", "our-ca", null),
+      certificate: "/nowhere/ca.pem",
+    };
+    expect(openSender(broken, "metrics", "1")).rejects.toThrow(
+      /^Cannot read the certificate or key "\/nowhere\/ca\.pem": ENOENT/,
+    );
+  });
+});

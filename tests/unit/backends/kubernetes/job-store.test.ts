@@ -1,0 +1,123 @@
+/** What the store makes of news that come late, twice, or out of order. */
+import { describe, expect, test } from "bun:test";
+import type { V1Job, V1Pod } from "@kubernetes/client-node";
+import { never } from "../../../../src/async/wait.ts";
+import { JobStore } from "../../../../src/backends/kubernetes/watch/job-store.ts";
+import { slimJob, slimPod } from "../../../../src/backends/kubernetes/watch/slim.ts";
+
+const job = (name: string, version: number, uid = `uid-${name}`): V1Job => ({
+  metadata: { name, uid, resourceVersion: String(version) },
+});
+
+const pod = (name: string, version: number, jobName = "a", jobUid = "uid-a"): V1Pod => ({
+  metadata: {
+    name,
+    uid: `uid-${name}`,
+    resourceVersion: String(version),
+    labels: { "job-name": jobName },
+    ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", name: jobName, uid: jobUid }],
+  },
+});
+
+const versionOf = (store: JobStore, name: string) => store.job(name)?.metadata?.resourceVersion;
+
+describe("the store of Jobs", () => {
+  test("keeps the later of two states, in whatever order they come", () => {
+    const store = new JobStore();
+    expect([store.jobs.put(job("a", 10)), store.jobs.put(job("a", 9))]).toEqual([true, false]);
+    expect(versionOf(store, "a")).toBe("10");
+  });
+
+  test("takes what a list leaves out as gone, but not what is newer than the list", () => {
+    const store = new JobStore();
+    for (const name of ["old", "seen", "new"]) store.jobs.put(job(name, name === "new" ? 21 : 10));
+    expect(store.jobs.replace([job("seen", 10)], "20")).toBe(true);
+    expect(store.allJobs().map(({ metadata }) => metadata?.name)).toEqual(["seen", "new"]);
+    expect(store.jobs.replace([job("seen", 10)], "20")).toBe(false);
+  });
+
+  test("does not take a Job for gone because an earlier one of its name is", () => {
+    const store = new JobStore();
+    store.jobs.put(job("a", 10, "second"));
+    store.jobs.remove(job("a", 11, "first"));
+    expect(store.job("a")?.metadata?.uid).toBe("second");
+  });
+
+  test("remembers what has gone for those who follow it, and for nobody else", () => {
+    const store = new JobStore();
+    using followed = store.subscribe("a");
+    store.jobs.put(job("a", 10));
+    store.pods.put(pod("p", 10));
+    store.pods.remove(pod("p", 12));
+    store.jobs.remove(job("a", 13));
+    expect([followed.job, followed.lastJob?.metadata?.resourceVersion]).toEqual([null, "13"]);
+    expect(followed.pods("uid-a").map(({ metadata }) => metadata?.resourceVersion)).toEqual(["12"]);
+    expect(store.livePods("a", "uid-a")).toEqual([]);
+    using later = store.subscribe("b");
+    store.jobs.put(job("b", 10));
+    expect(later.lastJob).toBeNull();
+  });
+
+  test("does not let a late answer bring back what has gone", () => {
+    const store = new JobStore();
+    using followed = store.subscribe("a");
+    store.jobs.put(job("a", 10));
+    store.jobs.remove(job("a", 11));
+    expect(store.jobs.put(job("a", 10))).toBe(false);
+    expect(followed.job).toBeNull();
+    expect(store.jobs.put(job("a", 12, "another"))).toBe(true);
+  });
+
+  test("shows only the pods of the very Job that is asked for", () => {
+    const store = new JobStore();
+    store.pods.put(pod("p1", 10));
+    store.pods.put(pod("p2", 10, "a", "uid-of-an-earlier-one"));
+    expect(store.livePods("a", "uid-a").map(({ metadata }) => metadata?.name)).toEqual(["p1"]);
+  });
+
+  test("wakes a follower for what came between its look and its wait", async () => {
+    const store = new JobStore();
+    using followed = store.subscribe("a");
+    followed.look();
+    store.jobs.put(job("a", 10));
+    await followed.changed(60_000, never());
+    followed.look();
+    const stop = new AbortController();
+    const waiting = followed.changed(60_000, stop.signal);
+    stop.abort();
+    await waiting;
+  });
+});
+
+describe("what is kept of an object", () => {
+  const time = "2026-01-01T00:00:00Z";
+
+  test("is what the verdict needs of a pod, its times as dates", () => {
+    const slim = slimPod({
+      metadata: { name: "p", managedFields: [1], annotations: { large: "x" }, creationTimestamp: time },
+      spec: {
+        nodeName: "n",
+        volumes: [1],
+        containers: [{ name: "task", image: "i", env: [{ name: "A", value: "secret" }] }],
+        initContainers: [{ name: "side", restartPolicy: "Always", command: ["x"] }],
+      },
+      status: {
+        phase: "Failed",
+        startTime: null,
+        containerStatuses: [{ name: "task", state: { terminated: { exitCode: 1, finishedAt: time } } }],
+      },
+    });
+    expect(JSON.stringify(slim)).not.toMatch(/managedFields|large|secret|volumes/);
+    expect(slim.metadata?.creationTimestamp).toEqual(new Date(time));
+    expect(slim.spec?.initContainers).toEqual([{ name: "side", restartPolicy: "Always" }]);
+    expect(slim.status?.containerStatuses?.[0]?.state?.terminated?.finishedAt).toEqual(new Date(time));
+    expect(slim.status).not.toHaveProperty("startTime");
+  });
+
+  test("is the same from the API's JSON and from client-node's objects", () => {
+    const json = { metadata: { name: "j", creationTimestamp: time }, spec: { template: {} }, status: {} };
+    const typed = { ...json, metadata: { ...json.metadata, creationTimestamp: new Date(time) } };
+    expect(slimJob(typed)).toEqual(slimJob(json));
+    expect(slimJob(json).spec).not.toHaveProperty("template");
+  });
+});

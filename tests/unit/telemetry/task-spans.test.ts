@@ -1,0 +1,102 @@
+import { describe, expect, test } from "bun:test";
+import { SpanStatusCode } from "@opentelemetry/api";
+import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+import { Secrets } from "../../../src/logging/secrets.ts";
+import { TaskFailure } from "../../../src/task/backend.ts";
+import { TaskSpans } from "../../../src/telemetry/task-spans.ts";
+import { sampleAssignment } from "../task/sample-assignment.ts";
+import { SchedulerRig } from "../task/scheduler-rig.ts";
+
+function rigWithSpans(options: ConstructorParameters<typeof SchedulerRig>[0] = {}) {
+  const exporter = new InMemorySpanExporter();
+  const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
+  const secrets = new Secrets();
+  const tracer = provider.getTracer("test");
+  const observer = new TaskSpans({ tracer, backend: "docker", redact: secrets.redact });
+  const rig = new SchedulerRig({ secrets, ...options, observer });
+  const named = (name: string) => exporter.getFinishedSpans().filter((span) => span.name === name);
+  const [last, events] = [
+    () => named("oz_worker.task").at(-1),
+    () =>
+      named("oz_worker.task")
+        .at(-1)
+        ?.events.map(({ name }) => name),
+  ];
+  return { rig, observer, named, last, events };
+}
+
+const BEGINNING = ["task.assigned", "task.claimed", "task.started", "backend.started"];
+
+describe("the span of a task", () => {
+  test("that is turned down says why", () => {
+    const { rig, last, events } = rigWithSpans();
+    using _rig = rig;
+    rig.scheduler.stopAccepting();
+    rig.scheduler.offer(sampleAssignment());
+    expect(events()).toEqual(["task.assigned", "task.rejected"]);
+    expect(last()?.events[1]?.attributes).toEqual({ reason: "stopping" });
+  });
+
+  test("that is cancelled tells who asked, once", async () => {
+    const { rig, last, events } = rigWithSpans();
+    using _rig = rig;
+    const assignment = sampleAssignment();
+    rig.scheduler.offer(assignment);
+    await rig.started(1);
+    rig.scheduler.cancel(assignment.taskId);
+    rig.scheduler.cancel(assignment.taskId);
+    await rig.ended(1);
+    expect(events()).toEqual([...BEGINNING, "task.cancellation_requested", "task.cancelled"]);
+    expect(last()?.events[4]?.attributes).toEqual({ source: "user" });
+    expect(last()?.status.code).toBe(SpanStatusCode.OK);
+  });
+
+  test("that is handed off ends there, and a cancellation that gets lost later has one of its own", async () => {
+    const { rig, last, events, named } = rigWithSpans();
+    using _rig = rig;
+    const assignment = sampleAssignment({ dockerImage: "an/image" });
+    rig.scheduler.offer(assignment);
+    (await rig.started(1)).end("handed-off");
+    await rig.ended(1);
+    expect(events()).toEqual([...BEGINNING, "task.dispatched"]);
+    expect(last()?.events[3]?.attributes).toEqual({ backend: "docker", "docker.image": "an/image" });
+    expect(named("oz_worker.report")).toEqual([]);
+    Object.assign(rig.backend, {
+      cancelHandedOff: () => Promise.reject(new TaskFailure("cancel_command", "it said 1")),
+    });
+    rig.scheduler.cancel(assignment.taskId);
+    await rig.scheduler.stopAll(new AbortController().signal);
+    expect(events()).toEqual(["cancel.failed"]);
+    expect(last()?.attributes["task.id"]).toBe(assignment.taskId);
+  });
+
+  test("holds no value of the task's environment", async () => {
+    const { rig, last } = rigWithSpans();
+    using _rig = rig;
+    rig.scheduler.offer(sampleAssignment({ envVars: { TOKEN: "value-of-token" } }));
+    const task = await rig.started(1);
+    const cleanup = () => Promise.reject(new Error("value-of-token stays"));
+    await task.context.step("cleanup", cleanup).catch(() => {});
+    task.fail(new TaskFailure("container_exit", "curl said value-of-token"));
+    await rig.ended(1);
+    expect(last()?.events.map(({ name }) => name)).toEqual([...BEGINNING, "cleanup.failed", "task.failed"]);
+    expect(last()?.status.code).toBe(SpanStatusCode.ERROR);
+    expect(JSON.stringify([last()?.events, last()?.status])).not.toContain("value-of-token");
+  });
+});
+
+test("a report's span ends when the control plane is proven to have read it", async () => {
+  const { rig, observer, named } = rigWithSpans();
+  using _rig = rig;
+  rig.scheduler.offer(sampleAssignment());
+  (await rig.started(1)).end();
+  await rig.ended(1);
+  expect(named("oz_worker.report")).toEqual([]);
+  observer.delivered(1); // the claim alone
+  expect(named("oz_worker.report")).toEqual([]);
+  observer.delivered(2);
+  expect(named("oz_worker.report")).toHaveLength(1);
+  expect(named("oz_worker.report")[0]?.parentSpanContext?.spanId).toBe(
+    named("oz_worker.task")[0]?.spanContext().spanId,
+  );
+});
