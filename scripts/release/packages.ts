@@ -16,7 +16,7 @@ const DOC = `/usr/share/doc/${PROGRAM}`;
 /** @param dir the folder of a release; the packages are put beside its archives, and into SHA256SUMS */
 export async function packageRelease(dir: string, say: (line: string) => void): Promise<readonly string[]> {
   const manifest: Manifest = JSON.parse(await readFile(join(dir, "release.json"), "utf8"));
-  const nfpm = run([join(ROOT, "scripts/release/nfpm")], ROOT).trim();
+  const nfpm = run([join(ROOT, "scripts/release/go-tool"), "nfpm"], ROOT).trim();
   const names: string[] = [];
   for (const machine of MACHINES) {
     const archive = manifest.files.find(({ target }) => target === machine.target);
