@@ -1,5 +1,5 @@
 /** `oz-agent-worker service`: the worker as a service of this host. */
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../config/config-error.ts";
 import { readFlagValues } from "../config/flag-values.ts";
@@ -65,6 +65,9 @@ async function install(plan: ServicePlan, system: InitSystem, edge: ServiceEdge)
   mustBeRoot(edge);
   if (plan.keyFile !== null) mustBeReadable(plan.keyFile);
   await system.install(plan);
+  if ((statSync(plan.configFile).mode & 0o004) === 0) {
+    edge.write(`Note: ${plan.configFile} is not readable by all; see that ${plan.user} can read it\n`);
+  }
   edge.write(`Installed and started ${system.file}; "oz-agent-worker service status" shows how it is\n`);
 }
 

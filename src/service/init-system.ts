@@ -79,6 +79,8 @@ export class InitSystem {
   async install(plan: ServicePlan): Promise<void> {
     this.#mustRun();
     await this.#ensureUser(plan.user);
+    // launchd takes a job once; whether there was one is of no interest.
+    if (this.#kind === LAUNCHD && existsSync(this.file)) await this.#run(LAUNCHD.stop[0] ?? []);
     await mkdir(dirname(this.file), { recursive: true });
     // launchd ignores a job whose file others can write.
     await writeFile(`${this.file}.new`, this.render(plan), { mode: 0o644 });
