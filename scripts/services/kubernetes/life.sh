@@ -98,6 +98,7 @@ cluster_down() {
   stop_process containerd 10
   stop_process kube-apiserver 10
   stop_process etcd 10
+  end_shims
   unmount_all
   ip link del "$bridge" 2>/dev/null || true
   restore_kernel_settings
@@ -125,5 +126,12 @@ remove_pods() {
       return 0
     fi
     sleep 0.4
+  done
+}
+
+# On a busy machine the runtime sometimes gives a shim up without having ended it. Its address is ours alone.
+end_shims() {
+  for shim in $(pgrep -f -- "containerd-shim.* -address $sockets/containerd.sock" || true); do
+    kill -s KILL "$shim" 2>/dev/null || true
   done
 }

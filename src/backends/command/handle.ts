@@ -1,4 +1,5 @@
 /** What the journal keeps of a dispatch, to find it again. Nothing of the payload. */
+import { readIdentity, textOrNull, writeIdentity } from "../../process/identity-record.ts";
 import type { ProcessIdentity } from "../../process/process-table.ts";
 import type { Handle } from "../../task/backend.ts";
 
@@ -15,27 +16,18 @@ export function writeHandle({ exitFile, deadline, process }: DispatchHandle): Ha
   return {
     exitFile,
     deadline,
-    pid: process?.pid ?? null,
-    startedAt: process?.startedAt ?? null,
-    bootId: process?.bootId ?? null,
+    ...writeIdentity(process),
   };
 }
 
 /** Null for a handle of another backend or of a version that wrote other fields. */
 export function readHandle(handle: Handle | null): DispatchHandle | null {
   if (handle === null) return null;
-  const { exitFile, deadline, pid, startedAt, bootId } = handle;
+  const { exitFile, deadline } = handle;
   if (typeof deadline !== "number") return null;
   return {
     exitFile: textOrNull(exitFile),
     deadline,
-    process:
-      typeof pid === "number" && pid > 1
-        ? { pid, startedAt: textOrNull(startedAt) ?? "", bootId: textOrNull(bootId) ?? "" }
-        : null,
+    process: readIdentity(handle),
   };
-}
-
-function textOrNull(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
 }

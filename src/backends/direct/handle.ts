@@ -1,4 +1,5 @@
 /** What the journal keeps of a Direct task, to find it again. */
+import { readIdentity, textOrNull, writeIdentity } from "../../process/identity-record.ts";
 import type { ProcessIdentity } from "../../process/process-table.ts";
 import type { Handle } from "../../task/backend.ts";
 import type { Workspace } from "./workspace.ts";
@@ -23,29 +24,20 @@ export function writeHandle({ workspace, harness, exitFile, begun, process }: Di
     harness,
     exitFile,
     begun,
-    pid: process?.pid ?? null,
-    startedAt: process?.startedAt ?? null,
-    bootId: process?.bootId ?? null,
+    ...writeIdentity(process),
   };
 }
 
 /** Null for a handle of another backend or of a version that wrote other fields. */
 export function readHandle(handle: Handle | null): DirectHandle | null {
   if (handle === null) return null;
-  const { dir, made, scratchDir, gitConfig, harness, exitFile, begun, pid, startedAt, bootId } = handle;
+  const { dir, made, scratchDir, gitConfig, harness, exitFile, begun, pid } = handle;
   if (typeof dir !== "string" || typeof gitConfig !== "string") return null;
   return {
     workspace: { dir, made: made === true, scratchDir: textOrNull(scratchDir), gitConfig },
     harness: textOrNull(harness) ?? "",
     exitFile: textOrNull(exitFile),
     begun: begun === true || typeof pid === "number",
-    process:
-      typeof pid === "number" && pid > 1
-        ? { pid, startedAt: textOrNull(startedAt) ?? "", bootId: textOrNull(bootId) ?? "" }
-        : null,
+    process: readIdentity(handle),
   };
-}
-
-function textOrNull(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
 }

@@ -1,0 +1,27 @@
+/** A process in a journal's plain JSON, to be recognised after a restart. */
+import type { ProcessIdentity } from "./process-table.ts";
+
+export interface IdentityRecord {
+  readonly pid: number | null;
+  readonly startedAt: string | null;
+  readonly bootId: string | null;
+}
+
+export function writeIdentity(identity: ProcessIdentity | null): IdentityRecord {
+  return {
+    pid: identity?.pid ?? null,
+    startedAt: identity?.startedAt ?? null,
+    bootId: identity?.bootId ?? null,
+  };
+}
+
+/** Null when no process of ours is named: pid 1 and below are never one. */
+export function readIdentity(record: Readonly<Record<string, unknown>>): ProcessIdentity | null {
+  const { pid, startedAt, bootId } = record;
+  if (typeof pid !== "number" || !(pid > 1)) return null;
+  return { pid, startedAt: textOrNull(startedAt) ?? "", bootId: textOrNull(bootId) ?? "" };
+}
+
+export function textOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
