@@ -33,6 +33,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   backends: { imports: [...BASE, "protocol", "config", "process", "journal", "task"] },
   "backends/*": { imports: [...BASE, "protocol", "config", "process", "journal", "task", "backends"] },
   "backends/create": { imports: [...BASE, ...MIDDLE, "task", "backends", "backends/*"] },
+  service: { imports: BASE, settingsTypes: true },
   dev: { imports: [...BASE, "protocol", "config"] },
   worker: {
     imports: [
@@ -43,7 +44,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   },
   // The part of worker.ts that metrics and health look at the others through.
   "worker-watch": { imports: [...BASE, ...MIDDLE, "control-plane", "task", "telemetry", "health"] },
-  cli: { imports: [...BASE, ...MIDDLE, "control-plane", "task", "health", "dev", "worker"] },
+  cli: { imports: [...BASE, ...MIDDLE, "control-plane", "task", "health", "dev", "service", "worker"] },
   main: { imports: [...BASE, "process", "config", "cli"] },
 };
 

@@ -1,5 +1,6 @@
 /** The one place that names all backends; each is loaded only when it is the one. */
 import type {
+  BackendKind,
   CommandSettings,
   DirectSettings,
   DockerSettings,
@@ -7,7 +8,7 @@ import type {
   Settings,
 } from "../config/settings.ts";
 import type { Logger } from "../logging/logger.ts";
-import type { Backend } from "../task/backend.ts";
+import { type Backend, BackendUnusable } from "../task/backend.ts";
 import { builtInEnvironment, operatorEnvironment } from "../task/prepare.ts";
 
 export interface BackendDependencies {
@@ -22,11 +23,14 @@ export interface BackendDependencies {
   readonly log: Logger;
   /** Fires when the daemon is asked to stop, perhaps while it still starts. */
   readonly stop: AbortSignal;
+  /** This system's, unless told. */
+  readonly platform?: string;
 }
 
 /** Throws BackendUnusable with what is wrong and what to do. */
 export async function createBackend(dependencies: BackendDependencies): Promise<Backend> {
   const { backend } = dependencies.settings;
+  mustRunOn(dependencies.platform ?? process.platform, backend.kind);
   switch (backend.kind) {
     case "direct":
       return createDirect(backend, dependencies);
@@ -39,6 +43,16 @@ export async function createBackend(dependencies: BackendDependencies): Promise<
     default:
       return backend satisfies never;
   }
+}
+
+/** Those that start programs here need process groups, signals to them, and /bin/sh. */
+const WITHOUT_WINDOWS: readonly BackendKind[] = ["direct", "command"];
+
+function mustRunOn(platform: string, kind: BackendKind): void {
+  if (platform !== "win32" || !WITHOUT_WINDOWS.includes(kind)) return;
+  throw new BackendUnusable(
+    `The ${kind} backend does not run on Windows, which has no process groups: run the worker for Linux in WSL 2, or choose the docker or kubernetes backend`,
+  );
 }
 
 async function createDirect(backend: DirectSettings, dependencies: BackendDependencies): Promise<Backend> {

@@ -45,6 +45,16 @@ async function dispatch(argv: readonly string[], { host, stopSignal }: ProcessEd
         (text) => void process.stderr.write(text),
       );
     }
+    case "service": {
+      const { runServiceCommand } = await import("./service.ts");
+      return runServiceCommand(commandLine, {
+        host,
+        platform: process.platform,
+        program: process.execPath,
+        write: (text) => void process.stdout.write(text),
+        writeError: (text) => void process.stderr.write(text),
+      });
+    }
     case "run": {
       const stop = stopSignal();
       return runDaemon(await loadSettings(commandLine.flags, host), definedOnly(host.env), stop);

@@ -3,6 +3,7 @@ import { SUGGESTED_ADDRESS } from "../config/address.ts";
 import { address } from "../config/field.ts";
 import { type FlagDefs, runFlags } from "../config/flags.ts";
 import { DEV_FLAGS } from "./dev-flags.ts";
+import { SERVICE_FLAGS } from "./service-request.ts";
 
 export interface CommandInfo {
   readonly description: string;
@@ -47,6 +48,14 @@ export const COMMANDS = {
     flags: () => HEALTH_FLAGS,
     examples: ["oz-agent-worker health --address 127.0.0.1:8152", "oz-agent-worker health --ready"],
   },
+  service: {
+    description: "Make the worker a service of this host: install, uninstall or status",
+    flags: () => SERVICE_FLAGS,
+    examples: [
+      "sudo oz-agent-worker service install --config-file /etc/oz-agent-worker/config.yaml",
+      "oz-agent-worker service install --print",
+    ],
+  },
   dev: {
     description: "Try a configuration against a local control plane, without an account",
     flags: () => ({ ...DEV_FLAGS, ...runFlags() }),
@@ -59,7 +68,7 @@ export const COMMANDS = {
 
 export type CommandName = keyof typeof COMMANDS;
 
-export const COMMAND_NAMES: readonly CommandName[] = ["run", "version", "health", "dev"];
+export const COMMAND_NAMES: readonly CommandName[] = ["run", "version", "health", "service", "dev"];
 
 export function commandNamed(name: string): CommandName | null {
   return COMMAND_NAMES.find((known) => known === name) ?? null;

@@ -6,6 +6,7 @@ import { COMMAND_NAMES, COMMANDS, type CommandName, commandNamed } from "./comma
 import { DEV_FLAGS, type DevFlags, readDevFlags } from "./dev-flags.ts";
 import { type HealthQuestion, readHealthQuestion } from "./health-question.ts";
 import { type Scanned, scanFlags } from "./scan.ts";
+import { readServiceRequest, type ServiceRequest } from "./service-request.ts";
 
 export type CommandLine =
   | { readonly command: "help"; readonly topic: CommandName | null }
@@ -13,6 +14,7 @@ export type CommandLine =
   /** `flags.problems` holds what is wrong with the flags: it is reported with what is wrong in the file. */
   | { readonly command: "run"; readonly flags: FlagValues }
   | ({ readonly command: "health" } & HealthQuestion)
+  | ({ readonly command: "service" } & ServiceRequest)
   | {
       readonly command: "dev";
       readonly flags: FlagValues;
@@ -39,7 +41,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 
 function parseCommand(command: CommandName, named: CommandName | null, args: readonly string[]): CommandLine {
   const defs = COMMANDS[command].flags();
-  const scanned = scanFlags(args, defs, command === "dev");
+  const scanned = scanFlags(args, defs, command === "dev" || command === "service");
   if (scanned.values.has("help")) return { command: "help", topic: named };
   if (scanned.values.has("version")) return { command: "version", json: false };
   switch (command) {
@@ -50,6 +52,8 @@ function parseCommand(command: CommandName, named: CommandName | null, args: rea
       return { command, ...readHealthQuestion(scanned, defs) };
     case "run":
       return { command, flags: readFlagValues(scanned, defs) };
+    case "service":
+      return { command, ...readServiceRequest(scanned) };
     case "dev": {
       const flags = readFlagValues(scanned, defs);
       return { command, flags, dev: readDevFlags(scanned, flags.broken), workerArgs: workerArgs(scanned) };

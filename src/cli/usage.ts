@@ -34,6 +34,9 @@ export async function renderHelp(topic: CommandName | null, colour: boolean): Pr
             },
           }
         : {}),
+      ...(topic === "service"
+        ? { action: { type: "positional", description: "install, uninstall or status" } }
+        : {}),
       ...visible({ ...command.flags(), ...COMMON_FLAGS }),
     },
     ...(topic === null ? { subCommands: subCommands() } : {}),

@@ -47,10 +47,10 @@ describe("the command", () => {
   });
 
   const WRONG: readonly [readonly string[], string][] = [
-    [["rnu"], 'Unknown command "rnu"; there are run, version, health, dev and help'],
+    [["rnu"], 'Unknown command "rnu"; there are run, version, health, service, dev and help'],
     [["vresion"], 'Unknown command "vresion" (did you mean "version"?)'],
-    [["start"], 'Unknown command "start"; there are run, version, health, dev and help'],
-    [["help", "me"], 'Unknown command "me"; there are run, version, health, dev and help'],
+    [["start"], 'Unknown command "start"; there are run, version, health, service, dev and help'],
+    [["help", "me"], 'Unknown command "me"; there are run, version, health, service, dev and help'],
     [["version", "--jsno"], 'Unknown flag --jsno (did you mean "--json"?)'],
     [["version", "now"], 'Unexpected argument "now"; this command takes flags only'],
   ];

@@ -11,7 +11,7 @@ describe("the help", () => {
       expect([name, help.includes(`--${name}`)]).toEqual([name, flag.hidden !== true]);
     }
     for (const text of [
-      "run|version|health|dev",
+      "run|version|health|service|dev",
       "--help",
       "-v, --volumes",
       "-e, --env",

@@ -1,0 +1,127 @@
+/** `oz-agent-worker service`: the worker as a service of this host. */
+import { accessSync, constants, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { ConfigError } from "../config/config-error.ts";
+import { readFlagValues } from "../config/flag-values.ts";
+import { runFlags } from "../config/flags.ts";
+import { loadConfigFile } from "../config/load.ts";
+import { chooseKey, resolveSettings } from "../config/resolve.ts";
+import type { Host } from "../config/state-dir.ts";
+import { whyUnreadable } from "../config/unreadable.ts";
+import { wordsOf } from "../logging/words-of.ts";
+import { startForegroundChild } from "../runtime/foreground-child.ts";
+import { InitSystem, ServiceError } from "../service/init-system.ts";
+import {
+  DEFAULT_KEY_FILE,
+  planService,
+  SERVICE_STATE_DIR,
+  type ServicePlan,
+} from "../service/service-plan.ts";
+import { EXIT } from "./exit-status.ts";
+import { scanFlags } from "./scan.ts";
+import type { ServiceRequest } from "./service-request.ts";
+
+export interface ServiceEdge {
+  readonly host: Host;
+  readonly platform: string;
+  /** This executable. */
+  readonly program: string;
+  readonly write: (text: string) => void;
+  readonly writeError: (text: string) => void;
+}
+
+/** Throws a ConfigError for a configuration with which the worker would not start. */
+export async function runServiceCommand(request: ServiceRequest, edge: ServiceEdge): Promise<number> {
+  try {
+    return await act(request, edge, new InitSystem(edge.platform, commandRunner(edge)));
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    const words = error instanceof ServiceError ? error.message : wordsOf(error);
+    edge.writeError(`oz-agent-worker: ${words}\n`);
+    return EXIT.couldNotStart;
+  }
+}
+
+async function act(request: ServiceRequest, edge: ServiceEdge, system: InitSystem): Promise<number> {
+  switch (request.action) {
+    case "status":
+      return await system.status();
+    case "uninstall":
+      if (request.print) edge.write(`would stop the service and remove ${system.file}\n`);
+      else await uninstall(system, edge);
+      return EXIT.ok;
+    case "install": {
+      const plan = await planFor(request, edge);
+      if (request.print) edge.write(system.render(plan));
+      else await install(plan, system, edge);
+      return EXIT.ok;
+    }
+    default:
+      return request.action satisfies never;
+  }
+}
+
+async function install(plan: ServicePlan, system: InitSystem, edge: ServiceEdge): Promise<void> {
+  mustBeRoot(edge);
+  if (plan.keyFile !== null) mustBeReadable(plan.keyFile);
+  await system.install(plan);
+  if ((statSync(plan.configFile).mode & 0o004) === 0) {
+    edge.write(`Note: ${plan.configFile} is not readable by all; see that ${plan.user} can read it\n`);
+  }
+  edge.write(`Installed and started ${system.file}; "oz-agent-worker service status" shows how it is\n`);
+}
+
+async function uninstall(system: InitSystem, edge: ServiceEdge): Promise<void> {
+  mustBeRoot(edge);
+  const found = await system.uninstall();
+  const kept = "its user, state and configuration stay";
+  edge.write(
+    found ? `Stopped the service and removed ${system.file}; ${kept}\n` : `There is no ${system.file}\n`,
+  );
+}
+
+/** From the file as it is, checked as the worker checks it at its start. */
+async function planFor(request: ServiceRequest, { host, program }: ServiceEdge): Promise<ServicePlan> {
+  const configFile = resolve(host.cwd, request.configFile);
+  const file = await loadConfigFile(configFile);
+  const defs = runFlags();
+  const flags = readFlagValues(scanFlags([`--config-file=${configFile}`], defs), defs);
+  // The service has neither this shell's variables nor its folder.
+  const input = { ...host, env: { STATE_DIRECTORY: SERVICE_STATE_DIR }, cwd: "/", flags, file };
+  const hasKey = chooseKey(input).kind === "source";
+  // The key itself is asked for when it starts.
+  const settings = resolveSettings({ ...input, defaults: { apiKey: "none yet" } });
+  const named = request.keyFile === null ? null : resolve(host.cwd, request.keyFile);
+  const keyFile = named ?? (hasKey ? null : DEFAULT_KEY_FILE);
+  const { user, keepAgents } = request;
+  return planService(settings, { program, configFile, keyFile, user, keepAgents });
+}
+
+function mustBeRoot({ host }: ServiceEdge): void {
+  if (host.uid === 0) return;
+  throw new ServiceError("Cannot change the services of this host as a plain user: run it as root (sudo)");
+}
+
+function mustBeReadable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (error) {
+    throw new ServiceError(
+      `Cannot read the key file ${path}: ${whyUnreadable(error)}; write the key there, or name another by --api-key-file`,
+      { cause: error },
+    );
+  }
+}
+
+function commandRunner({ host }: ServiceEdge) {
+  return async (argv: readonly string[]): Promise<number> => {
+    const entries = Object.entries(host.env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    );
+    try {
+      return await startForegroundChild(argv, Object.fromEntries(entries)).exited;
+    } catch (error) {
+      throw new ServiceError(`Cannot start ${argv[0]}: ${wordsOf(error)}`, { cause: error });
+    }
+  };
+}

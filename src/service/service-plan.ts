@@ -1,0 +1,48 @@
+/** What a service of this worker is made of, whatever manager runs it. */
+import type { BackendKind, Settings } from "../config/settings.ts";
+
+export const SERVICE_NAME = "oz-agent-worker";
+/** What a service manager is asked to make, and tells the worker by STATE_DIRECTORY. */
+export const SERVICE_STATE_DIR = `/var/lib/${SERVICE_NAME}`;
+export const DEFAULT_CONFIG_FILE = `/etc/${SERVICE_NAME}/config.yaml`;
+export const DEFAULT_KEY_FILE = `/etc/${SERVICE_NAME}/api-key`;
+
+export interface ServicePlan {
+  /** Absolute paths. */
+  readonly program: string;
+  readonly configFile: string;
+  /** Null: the config file names one, and the worker reads that itself. */
+  readonly keyFile: string | null;
+  readonly user: string;
+  readonly backend: BackendKind;
+  readonly stopTimeoutSeconds: number;
+  /** Null: the one that the service manager makes for it. */
+  readonly stateDir: string | null;
+  /** Where the worker has to be able to write beside its state folder. */
+  readonly writableFolders: readonly string[];
+  /** Agents of the Direct backend go on when the worker crashes. */
+  readonly keepAgents: boolean;
+}
+
+export interface ServiceOptions {
+  readonly program: string;
+  readonly configFile: string;
+  readonly keyFile: string | null;
+  readonly user: string;
+  readonly keepAgents: boolean;
+}
+
+/** What a stop takes after `shutdown_timeout`: killing, delivering, closing, telemetry; and as much again. */
+const BEYOND_SHUTDOWN_MS = 20_000;
+
+export function planService(settings: Settings, options: ServiceOptions): ServicePlan {
+  const { backend } = settings;
+  const places = "workspaceRoot" in backend ? [backend.targetDir ?? backend.workspaceRoot] : [];
+  return {
+    ...options,
+    backend: backend.kind,
+    stopTimeoutSeconds: Math.ceil((settings.shutdownTimeoutMs + BEYOND_SHUTDOWN_MS) / 1000),
+    stateDir: settings.stateDir === SERVICE_STATE_DIR ? null : settings.stateDir,
+    writableFolders: places,
+  };
+}

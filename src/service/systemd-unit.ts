@@ -1,0 +1,108 @@
+/** The systemd unit of the worker. Source of the names: systemd.service(5), systemd.exec(5). */
+import type { BackendKind } from "../config/settings.ts";
+import { SERVICE_NAME, type ServicePlan } from "./service-plan.ts";
+
+/** Costs agents nothing that they could have as a plain user. */
+const FOR_AGENTS: readonly string[] = [
+  "# Agents may need sudo, containers without root, and home folders: so what forbids these is left out.",
+  "ProtectSystem=full",
+  "ProtectControlGroups=yes",
+  "KeyringMode=private",
+];
+
+/** For a worker that only talks to an engine. No MemoryDenyWriteExecute: its code is compiled as it runs. */
+const FOR_ENGINES: readonly string[] = [
+  "NoNewPrivileges=yes",
+  "CapabilityBoundingSet=",
+  "AmbientCapabilities=",
+  "ProtectSystem=strict",
+  "# Read-only, because ~/.docker and ~/.kube may be there.",
+  "ProtectHome=read-only",
+  "PrivateTmp=yes",
+  "PrivateDevices=yes",
+  "ProtectControlGroups=yes",
+  "ProtectKernelTunables=yes",
+  "ProtectKernelModules=yes",
+  "ProtectKernelLogs=yes",
+  "ProtectClock=yes",
+  "ProtectHostname=yes",
+  "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+  "RestrictNamespaces=yes",
+  "RestrictRealtime=yes",
+  "RestrictSUIDSGID=yes",
+  "LockPersonality=yes",
+  "SystemCallArchitectures=native",
+  "SystemCallFilter=@system-service",
+  "SystemCallErrorNumber=EPERM",
+  "KeyringMode=private",
+];
+
+const BACKENDS: Readonly<Record<BackendKind, readonly string[]>> = {
+  direct: FOR_AGENTS,
+  // Its commands are the operator's own, and nothing is known of what they need.
+  command: FOR_AGENTS,
+  docker: ["# Who may talk to the engine.", "SupplementaryGroups=docker", ...FOR_ENGINES],
+  kubernetes: FOR_ENGINES,
+};
+
+export function renderSystemdUnit(plan: ServicePlan): string {
+  return [
+    "# Written by `oz-agent-worker service install`; changes belong into a drop-in",
+    `# (systemctl edit ${SERVICE_NAME}), because the next install writes this file again.`,
+    "[Unit]",
+    "Description=Runs cloud agents of Oz on this machine",
+    "Wants=network-online.target",
+    "After=network-online.target docker.service",
+    "StartLimitIntervalSec=0",
+    "",
+    "[Service]",
+    "Type=exec",
+    `User=${plan.user}`,
+    `ExecStart=${commandOf(plan).join(" ")}`,
+    ...(plan.keyFile === null ? [] : [`LoadCredential=api-key:${specifiersEscaped(plan.keyFile)}`]),
+    `StateDirectory=${stateFolders(plan).join(" ")}`,
+    "StateDirectoryMode=0700",
+    ...(plan.stateDir === null ? [] : [`ReadWritePaths=${word(plan.stateDir)}`]),
+    "UMask=0077",
+    ...killMode(plan),
+    `TimeoutStopSec=${plan.stopTimeoutSeconds}`,
+    "# One agent that used too much memory is one failed task, not the end of the service.",
+    "OOMPolicy=continue",
+    "# A wrong configuration and a refused key are not cured by starting again.",
+    "Restart=on-failure",
+    "RestartSec=5",
+    "RestartPreventExitStatus=2 77",
+    "",
+    ...BACKENDS[plan.backend],
+    "",
+    "[Install]",
+    "WantedBy=multi-user.target",
+    "",
+  ].join("\n");
+}
+
+function commandOf({ program, configFile, keyFile }: ServicePlan): string[] {
+  const key = keyFile === null ? [] : ["--api-key-file", "$" + "{CREDENTIALS_DIRECTORY}/api-key"];
+  return [word(program), "--config-file", word(configFile), ...key];
+}
+
+function killMode({ keepAgents }: ServicePlan): readonly string[] {
+  if (!keepAgents) return ["KillMode=mixed"];
+  return ["# Agents outlive a crash of the worker, and the next one reports them.", "KillMode=process"];
+}
+
+/** The first is the worker's own, by STATE_DIRECTORY; others are those that it has to make files in. */
+function stateFolders({ writableFolders }: ServicePlan): string[] {
+  const below = writableFolders.filter((path) => path.startsWith("/var/lib/"));
+  return [SERVICE_NAME, ...below.map((path) => word(path.slice("/var/lib/".length)))];
+}
+
+/** One word for systemd, whatever is in it. */
+function word(text: string): string {
+  const escaped = specifiersEscaped(text).replaceAll("$", "$$$$");
+  return /^[\w@%+=:,./$-]+$/.test(escaped) ? escaped : `"${escaped.replace(/["\\]/g, "\\$&")}"`;
+}
+
+function specifiersEscaped(text: string): string {
+  return text.replaceAll("%", "%%");
+}

@@ -1,0 +1,99 @@
+/** deb and rpm as their own programs see them. Installing needs root, and is done where CI=true or OZ_TEST_INSTALL=1. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { packExecutable } from "../../scripts/release/archive.ts";
+import { packageRelease } from "../../scripts/release/packages.ts";
+import { programThatSays } from "../support/release-server.ts";
+import { TempDir } from "../support/temp-dir.ts";
+
+const DEB = `oz-agent-worker_1.2.3_${process.arch === "arm64" ? "arm64" : "amd64"}.deb`;
+const allowed = process.env["CI"] === "true" || process.env["OZ_TEST_INSTALL"] === "1";
+const tools = ["dpkg", "dpkg-deb", "go"].every((name) => Bun.which(name) !== null);
+const isRoot = process.getuid?.() === 0;
+const here = allowed && tools && isRoot;
+if (!here)
+  process.stderr.write("skip  deb and rpm: they need root, dpkg, go, and CI=true or OZ_TEST_INSTALL=1\n");
+
+describe.if(here)("the packages of a release", () => {
+  let dir: TempDir;
+  let names: readonly string[];
+
+  beforeAll(async () => {
+    dir = await TempDir.create("packages");
+    names = await pack(dir.join("release"));
+  }, 300_000);
+  afterAll(() => dir[Symbol.asyncDispose]());
+
+  test("are a deb and an rpm for each machine, and in SHA256SUMS", () => {
+    expect(names.map((name) => name.replace("1.2.3", "V"))).toEqual([
+      "oz-agent-worker_V_amd64.deb",
+      "oz-agent-worker-V.x86_64.rpm",
+      "oz-agent-worker_V_arm64.deb",
+      "oz-agent-worker-V.aarch64.rpm",
+    ]);
+    const check = Bun.spawnSync(["sha256sum", "--check", "--strict", "SHA256SUMS"], {
+      cwd: dir.join("release"),
+    });
+    expect(check.exitCode).toBe(0);
+  });
+
+  test("have the same bytes when they are made again", async () => {
+    await pack(dir.join("again"));
+    const sums = (folder: string) => Bun.file(dir.join(folder, "SHA256SUMS")).text();
+    expect(await sums("again")).toBe(await sums("release"));
+  }, 60_000);
+
+  test("say what they need, and bring nothing that starts by itself", () => {
+    const fields = said("dpkg-deb", "--field", dir.join("release", DEB), "Depends", "Version", "Maintainer");
+    expect(fields).toContain("Depends: libc6");
+    expect(fields).toContain("Version: 1.2.3");
+    const files = said("dpkg-deb", "--contents", dir.join("release", DEB)).trim().split("\n");
+    expect(files.map((line) => line.replace(/^(\S+) (\S+) .* (\S+)$/, "$1 $2 $3"))).toEqual(
+      expect.arrayContaining(["-rwxr-xr-x root/root ./usr/bin/oz-agent-worker"]),
+    );
+    expect(files.join("\n")).not.toContain("systemd");
+  });
+
+  test("are installed, upgraded, removed and purged by dpkg, which leaves the state until it is purged", async () => {
+    expect(existsSync("/usr/bin/oz-agent-worker")).toBe(false);
+    try {
+      said("dpkg", "--install", dir.join("release", DEB));
+      expect(said("/usr/bin/oz-agent-worker", "version")).toContain("oz-agent-worker 1.2.3");
+      await mkdir("/var/lib/oz-agent-worker", { recursive: true });
+      await writeFile("/etc/oz-agent-worker/config.yaml", "worker_id: w\n");
+      said("dpkg", "--install", dir.join("again", DEB));
+      said("dpkg", "--remove", "oz-agent-worker");
+      expect(existsSync("/usr/bin/oz-agent-worker")).toBe(false);
+      expect(existsSync("/var/lib/oz-agent-worker")).toBe(true);
+      expect(await readdir("/etc/oz-agent-worker")).toEqual(["config.yaml"]);
+    } finally {
+      Bun.spawnSync(["dpkg", "--purge", "oz-agent-worker"]);
+    }
+    expect(existsSync("/etc/oz-agent-worker")).toBe(false);
+    expect(existsSync("/var/lib/oz-agent-worker")).toBe(false);
+  }, 120_000);
+});
+
+async function pack(folder: string): Promise<readonly string[]> {
+  const executable = { name: "oz-agent-worker", content: Buffer.from(programThatSays("1.2.3")) };
+  const documents = { LICENSE: "licence\n", "THIRD-PARTY-NOTICES": "notices\n" };
+  const archive = packExecutable("tar.gz", executable, documents, 1);
+  await mkdir(folder);
+  const files = ["linux-x64", "linux-arm64"].map((target) => ({
+    target,
+    name: `oz-agent-worker-${target}.tar.gz`,
+  }));
+  for (const { name } of files) await writeFile(`${folder}/${name}`, archive);
+  await writeFile(
+    `${folder}/release.json`,
+    JSON.stringify({ name: "oz-agent-worker", version: "1.2.3", files }),
+  );
+  return await packageRelease(folder, () => undefined);
+}
+
+function said(...argv: readonly string[]): string {
+  const { exitCode, stdout, stderr } = Bun.spawnSync([...argv]);
+  if (exitCode !== 0) throw new Error(`${argv.join(" ")} ended with status ${exitCode}: ${stderr}${stdout}`);
+  return stdout.toString();
+}

@@ -1,0 +1,129 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { InitSystem, ServiceError } from "../../../src/service/init-system.ts";
+import type { ServicePlan } from "../../../src/service/service-plan.ts";
+import { planService } from "../../../src/service/service-plan.ts";
+import { TempDir } from "../../support/temp-dir.ts";
+
+const PLAN: ServicePlan = {
+  program: "/usr/local/bin/oz-agent-worker",
+  configFile: "/etc/oz-agent-worker/config.yaml",
+  keyFile: null,
+  user: "oz",
+  backend: "direct",
+  stopTimeoutSeconds: 40,
+  stateDir: null,
+  writableFolders: [],
+  keepAgents: false,
+};
+const UNIT = "etc/systemd/system/oz-agent-worker.service";
+
+interface Rig {
+  readonly dir: TempDir;
+  readonly told: string[];
+  readonly system: InitSystem;
+}
+
+async function rig(platform = "linux", refuses: RegExp = /^$/): Promise<Rig> {
+  const dir = await TempDir.create("init");
+  const told: string[] = [];
+  const run = async (argv: readonly string[]) => {
+    told.push(argv.join(" "));
+    return refuses.test(argv.join(" ")) ? 1 : 0;
+  };
+  for (const sign of ["run/systemd/system", "Library/LaunchDaemons"])
+    await mkdir(dir.join(sign), { recursive: true });
+  return { dir, told, system: new InitSystem(platform, run, dir.path) };
+}
+
+describe("installing a service", () => {
+  test("makes the user, writes the unit whole, and starts it", async () => {
+    const { dir, told, system } = await rig("linux", /^id /);
+    await using _ = dir;
+    await system.install(PLAN);
+    expect(await readFile(dir.join(UNIT), "utf8")).toContain("User=oz");
+    expect((await stat(dir.join(UNIT))).mode & 0o777).toBe(0o644);
+    expect(await readdir(dir.join("etc/systemd/system"))).toHaveLength(1);
+    expect(told[1]).toStartWith("useradd --system --home-dir /var/lib/oz-agent-worker");
+    expect(told.slice(2)).toEqual([
+      "systemctl daemon-reload",
+      "systemctl enable oz-agent-worker",
+      "systemctl restart oz-agent-worker",
+    ]);
+  });
+
+  test("a user who is there already stays as they are", async () => {
+    const { dir, told, system } = await rig();
+    await using _ = dir;
+    await system.install(PLAN);
+    expect(told.filter((line) => line.startsWith("useradd"))).toEqual([]);
+  });
+
+  test("what the manager refuses is an error that names it", async () => {
+    const { dir, system } = await rig("linux", /enable/);
+    await using _ = dir;
+    await expect(system.install(PLAN)).rejects.toThrow(
+      '"systemctl enable oz-agent-worker" ended with status 1',
+    );
+  });
+
+  test("where no systemd runs nothing is written, and the way out is told", async () => {
+    await using dir = await TempDir.create("init");
+    const system = new InitSystem("linux", async () => 0, dir.path);
+    await expect(system.install(PLAN)).rejects.toThrow(/No systemd runs here .*--print/);
+    expect(existsSync(dir.join("etc"))).toBe(false);
+  });
+
+  test("Windows is refused with a sentence", () => {
+    expect(() => new InitSystem("win32", async () => 0)).toThrow(ServiceError);
+  });
+
+  test("on macOS the user has to be there, and launchd is told", async () => {
+    const without = await rig("darwin", /^id /);
+    await using _ = without.dir;
+    await expect(without.system.install(PLAN)).rejects.toThrow("There is no user oz");
+    const { dir, told, system } = await rig("darwin");
+    await using __ = dir;
+    await system.install(PLAN);
+    expect(told.at(-1)).toBe("launchctl bootstrap system /Library/LaunchDaemons/oz-agent-worker.plist");
+  });
+});
+
+describe("uninstalling a service", () => {
+  test("stops it, and removes the unit and nothing else", async () => {
+    const { dir, told, system } = await rig();
+    await using _ = dir;
+    await dir.write("etc/systemd/system/other.service", "");
+    await system.install(PLAN);
+    told.length = 0;
+    expect(await system.uninstall()).toBe(true);
+    expect(told).toEqual(["systemctl disable --now oz-agent-worker", "systemctl daemon-reload"]);
+    expect(await readdir(dir.join("etc/systemd/system"))).toEqual(["other.service"]);
+  });
+
+  test("a unit that cannot be stopped stays", async () => {
+    const { dir, system } = await rig("linux", /disable/);
+    await using _ = dir;
+    await dir.write(UNIT, "");
+    await expect(system.uninstall()).rejects.toThrow(ServiceError);
+    expect(existsSync(dir.join(UNIT))).toBe(true);
+  });
+
+  test("what is not there is no failure", async () => {
+    const { dir, told, system } = await rig();
+    await using _ = dir;
+    expect(await system.uninstall()).toBe(false);
+    expect(told).toEqual([]);
+  });
+});
+
+test("the time to stop follows the configuration", () => {
+  const backend = { kind: "docker", volumes: [], environment: [] } as const;
+  const options = { program: "p", configFile: "c", keyFile: null, user: "u", keepAgents: false };
+  const settings = { backend, shutdownTimeoutMs: 90_500, stateDir: "/srv/state" } as unknown as Parameters<
+    typeof planService
+  >[0];
+  expect(planService(settings, options).stopTimeoutSeconds).toBe(111);
+  expect(planService(settings, options).stateDir).toBe("/srv/state");
+});
