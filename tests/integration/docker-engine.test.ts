@@ -89,6 +89,18 @@ describe("a call", () => {
     expect(await failureOf(engine.containers.inspect("c", stop.signal))).toBe(reason);
   });
 
+  test("counts as under way until it has its answer, whatever that is", async () => {
+    const asked = Promise.withResolvers<() => void>();
+    fake.on("GET", "/containers/slow/json", (response) => asked.resolve(() => refuse(response, 404, "none")));
+    expect(engine.callsUnderway).toBe(0);
+    const call = failureOf(engine.containers.inspect("slow", signal));
+    const answer = await asked.promise;
+    expect(engine.callsUnderway).toBe(1);
+    answer();
+    expect(await call).toBeInstanceOf(EngineError);
+    expect(engine.callsUnderway).toBe(0);
+  });
+
   test("ends with the client", async () => {
     fake.on("POST", "/containers/c/wait", (response) => response.flushHeaders());
     const waiting = failureOf(engine.containers.wait("c", signal));

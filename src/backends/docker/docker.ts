@@ -57,6 +57,7 @@ const REMOVAL = { volumes: true, force: true } as const;
 export class DockerBackend implements Backend {
   readonly kind = "docker";
   readonly outlivesWorker = false;
+  readonly engineCalls = (): number => this.options.engine.callsUnderway;
   private readonly options: DockerOptions;
   private readonly tools: TaskRunTools;
 

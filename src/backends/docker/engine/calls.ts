@@ -38,6 +38,7 @@ export class Calls {
   readonly #prefix: string;
   readonly #label: string;
   readonly #closing: AbortSignal;
+  #underway = 0;
 
   /**
    * `host`: for the Host header. `prefix`: /v1.41, or nothing. `label`: the endpoint in messages.
@@ -49,6 +50,11 @@ export class Calls {
     this.#prefix = about.prefix;
     this.#label = about.label;
     this.#closing = about.closing;
+  }
+
+  /** Those that wait for their answer; one that is followed has it. */
+  get underway(): number {
+    return this.#underway;
   }
 
   /** The parsed answer; null for an empty one. @throws EngineError for 4xx and 5xx, EngineGone */
@@ -128,10 +134,13 @@ export class Calls {
   }
 
   async #told<T>(what: string, limit: Limit, work: () => Promise<T>): Promise<T> {
+    this.#underway += 1;
     try {
       return await work();
     } catch (error) {
       throw this.#tell(what, limit, error);
+    } finally {
+      this.#underway -= 1;
     }
   }
 

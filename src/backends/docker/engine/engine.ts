@@ -80,6 +80,11 @@ export class Engine implements AsyncDisposable {
     }
   }
 
+  /** Calls that wait for their answer. */
+  get callsUnderway(): number {
+    return this.#calls.underway;
+  }
+
   /** By number: 1.9 < 1.41. */
   atLeast(version: string): boolean {
     return compareVersions(this.api, version) >= 0;
