@@ -91,7 +91,9 @@ describe("a call", () => {
 
   test("counts as under way until it has its answer, whatever that is", async () => {
     const asked = Promise.withResolvers<() => void>();
-    fake.on("GET", "/containers/slow/json", (response) => asked.resolve(() => refuse(response, 404, "none")));
+    fake.on("GET", "/containers/slow/json", (response) =>
+      asked.resolve(() => json(response, { message: "none" }, 404)),
+    );
     expect(engine.callsUnderway).toBe(0);
     const call = failureOf(engine.containers.inspect("slow", signal));
     const answer = await asked.promise;
