@@ -1,4 +1,5 @@
 /** Opens the ways out for metrics. Loaded only when there is one to open. */
+import { addressText } from "../config/address.ts";
 import type { MetricsExporter, MetricsSettings } from "../config/telemetry.ts";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
@@ -7,6 +8,9 @@ import type { Pipeline } from "./pipeline.ts";
 import { describeWorker, type ResourceInput } from "./resource.ts";
 import type { Tally } from "./tally.ts";
 import type { WorkerFigures } from "./worker-figures.ts";
+
+const PROMETHEUS_HINT =
+  "set OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT to an address of this host that is free";
 
 export interface MetricsOptions {
   readonly settings: MetricsSettings;
@@ -28,7 +32,7 @@ export async function openMetrics(options: MetricsOptions): Promise<Pipeline> {
       log.warn("metrics are not exported this way; the worker goes on without", {
         exporter,
         why: wordsOf(error),
-        ...(exporter === "prometheus" ? { hint: "set OTEL_EXPORTER_PROMETHEUS_PORT to a free port" } : {}),
+        ...(exporter === "prometheus" ? { hint: PROMETHEUS_HINT } : {}),
       });
     }
   }
@@ -45,7 +49,9 @@ async function openExporter(
       const { servePrometheus } = await import("./prometheus.ts");
       const { host, port } = settings.prometheus;
       const server = servePrometheus({ host, port, metrics, resource: describeWorker(resource) });
-      log.info("metrics can be fetched", { address: `http://${host}:${server.port}/metrics` });
+      log.info("metrics can be fetched", {
+        address: `http://${addressText({ host, port: server.port })}/metrics`,
+      });
       return { close: () => server.stop() };
     }
     case "otlp": {

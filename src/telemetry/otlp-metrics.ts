@@ -17,7 +17,7 @@ export interface OtlpMetricsOptions extends ReaderOptions {
 export async function openOtlpMetrics(options: OtlpMetricsOptions): Promise<Pipeline> {
   const { settings, resource, log } = options;
   const { otlp } = settings;
-  const sender = await openSender(otlp, "metrics", resource.version);
+  const sender = await openSender(otlp, "metrics", resource.version, settings.timeoutMs);
   const serializer = otlp.protocol === "http/json" ? JsonMetricsSerializer : ProtobufMetricsSerializer;
   const trouble = new ExportTrouble(log, "metrics", NO_COLLECTOR);
   return openReader(options, new OtlpExporter(serializer, sender, trouble), () => {

@@ -10,7 +10,7 @@ import {
   trace,
 } from "@opentelemetry/api";
 import type { ExecutionRef } from "../journal/execution.ts";
-import type { Redact } from "../logging/redact.ts";
+import { createRedactor, type Redact } from "../logging/redact.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import type { FailureReason } from "../protocol/failure-reason.ts";
@@ -38,9 +38,11 @@ export class TaskSpans implements TaskObserver {
     this.options = options;
   }
 
-  assigned({ taskId, dockerImage, task }: Assignment): TaskTrail {
-    const { redact } = this.options;
-    const span = this.startTask({ "task.id": taskId, "task.title": redact(task.title) });
+  assigned({ taskId, dockerImage, task, envVars }: Assignment): TaskTrail {
+    // Its own values are known to nobody else before it runs.
+    const redactOwn = createRedactor(Object.values(envVars));
+    const title = redactOwn(this.options.redact(task.title));
+    const span = this.startTask({ "task.id": taskId, "task.title": title });
     span.addEvent("task.assigned");
     return new SpanTrail(span, this.options, dockerImage, (seq) => this.startReport(span, seq));
   }

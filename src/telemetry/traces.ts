@@ -86,7 +86,7 @@ async function openWay(exporter: TracesExporter, options: TracesOptions): Promis
 
 async function openOtlp({ settings, resource, log }: TracesOptions): Promise<Way> {
   const { otlp, batch } = settings;
-  const sender = await openSender(otlp, "traces", resource.version);
+  const sender = await openSender(otlp, "traces", resource.version, batch.timeoutMs);
   const serializer = otlp.protocol === "http/json" ? JsonTraceSerializer : ProtobufTraceSerializer;
   const hint = "set OTEL_EXPORTER_OTLP_ENDPOINT to a collector, or OTEL_TRACES_EXPORTER=none";
   const exporter = new OtlpExporter<ReadableSpan[]>(

@@ -173,6 +173,24 @@ describe("a bad collector costs one warning and no task", () => {
     expect(worker.stdout + worker.stderr).not.toContain(TOKEN);
   });
 
+  test("with a short interval it is told of soon, and exports do not pile up", async () => {
+    let underway = 0;
+    let most = 0;
+    await using collector = startHttpCollector(() => {
+      underway += 1;
+      most = Math.max(most, underway);
+      return new Promise<Response>(() => {});
+    });
+    await using site = await DirectSite.create();
+    const env = environment(collector, { OTEL_METRIC_EXPORT_INTERVAL: "500" });
+    await using worker = await site.start({ env, flags: ["--log-level", "debug"] });
+    await collector.waitFor(() => true);
+    // Not after the 10 s that a single export may take with a longer interval.
+    await worker.waitForLog(/metrics could not be exported; nothing more is said/, 6_000);
+    expect(most).toBeLessThan(10);
+    worker.kill("SIGKILL");
+  });
+
   test("lying: it says that it took everything, in words that mean nothing", async () => {
     await using collector = startHttpCollector(() => new Response("<html>Welcome</html>"));
     await using site = await DirectSite.create();

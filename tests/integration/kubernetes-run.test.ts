@@ -81,6 +81,19 @@ describe("a task on Kubernetes", () => {
     ]);
   });
 
+  test("whose output is over the limit has no half line of it in the log, where half a secret may be", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    cluster.api.logs = `whole\n${"x".repeat(1024 * 1024)}half-of-a-sec`;
+    const task = rig.run("t-1");
+    cluster.fail((await cluster.jobOf("t-1")).metadata.name, 3);
+    await expect(task.ended).rejects.toMatchObject({ reason: "container_exit" });
+    const output = rig.log.lines.filter(({ message }) => message === "task output");
+    expect(output.map(({ fields }) => fields["text"])).toEqual([
+      "whole",
+      "(the rest is over the limit of 1 MiB)",
+    ]);
+  });
+
   test("that is seen to fail before its Job has is no reason to end the Job, for its pod would go with it", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const task = rig.run("t-1");

@@ -38,9 +38,9 @@ export function quoteOutput(lines: readonly OutputLine[], redact: Redact): strin
     .slice(-QUOTED_LINES)
     .map((line) => line.text)
     .join("\n")
-    .trim()
-    .slice(-QUOTED_CHARACTERS);
-  return text === "" || redact(text) !== text ? null : text;
+    .trim();
+  // Before it is cut: of a secret at the cut only half would be left, which nobody would recognize.
+  return text === "" || redact(text) !== text ? null : text.slice(-QUOTED_CHARACTERS);
 }
 
 /** Set in every task or by nearly every image, and nobody's secret. */

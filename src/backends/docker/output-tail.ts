@@ -62,8 +62,11 @@ class LineReader {
   }
 
   private line(text: string): OutputLine {
-    const whole = text.replace(/\r$/, "");
-    const shown = whole.length > LONGEST_LINE ? `…${whole.slice(-LONGEST_LINE)}` : whole;
-    return { stream: this.stream, text: shown };
+    return { stream: this.stream, text: text.replace(/\r$/, "") };
   }
+}
+
+/** For a line from which secrets are gone: half of one, at the cut, nobody would recognize. */
+export function shortened(text: string): string {
+  return text.length > LONGEST_LINE ? `…${text.slice(-LONGEST_LINE)}` : text;
 }

@@ -11,6 +11,7 @@ import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineError, EngineGone } from "./engine/errors.ts";
 import { type ContainerResult, type DockerHandle, writeHandle } from "./handle.ts";
+import { shortened } from "./output-tail.ts";
 import { persist } from "./persist.ts";
 import { stopContainer } from "./stop.ts";
 import type { Test, Watcher } from "./watcher.ts";
@@ -171,7 +172,7 @@ export class TaskRun {
     if (!failed && !this.tools.verbose) return [];
     const lines = await readOutput(this.tools.engine.containers, id, log);
     const show: Logger["info"] = failed ? log.info : log.debug;
-    for (const { stream, text } of lines) show("task output", { stream, text: redact(text) });
+    for (const { stream, text } of lines) show("task output", { stream, text: shortened(redact(text)) });
     return lines;
   }
 

@@ -37,6 +37,15 @@ describe("the span of a task", () => {
     expect(last()?.events[1]?.attributes).toEqual({ reason: "stopping" });
   });
 
+  test("has the task's title, without the values of its own environment, which nobody knew before", () => {
+    const { rig, last } = rigWithSpans();
+    using _rig = rig;
+    rig.scheduler.stopAccepting();
+    const { task, ...rest } = sampleAssignment({ envVars: { TOKEN: "hunter22" } });
+    rig.scheduler.offer({ ...rest, task: { ...task, title: "Log in with hunter22" } });
+    expect(last()?.attributes["task.title"]).toBe("Log in with ***");
+  });
+
   test("that is cancelled tells who asked, once", async () => {
     const { rig, last, events } = rigWithSpans();
     using _rig = rig;

@@ -19,7 +19,7 @@ export async function logFailure(cluster: Cluster, pods: readonly V1Pod[], log: 
     for (const container of startedContainers(pod)) {
       try {
         const output = await cluster.podLog(name, container, signal, options);
-        for (const text of output.split(/\r?\n/)) {
+        for (const text of linesOf(output)) {
           if (text !== "") log.info("task output", { pod: name, container, text });
         }
       } catch (error) {
@@ -31,6 +31,13 @@ export async function logFailure(cluster: Cluster, pods: readonly V1Pod[], log: 
       }
     }
   }
+}
+
+/** Without the half of a line that the limit leaves: half a secret in it nobody would recognize. */
+function linesOf(output: string): readonly string[] {
+  const lines = output.split(/\r?\n/);
+  if (output.endsWith("\n") || Buffer.byteLength(output) < LIMIT_BYTES) return lines;
+  return [...lines.slice(0, -1), "(the rest is over the limit of 1 MiB)"];
 }
 
 /** In the order in which they ran; one that was never started has written nothing. */

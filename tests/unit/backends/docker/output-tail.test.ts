@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { quoteOutput, secretsOf } from "../../../../src/backends/docker/container-output.ts";
-import { OutputTail } from "../../../../src/backends/docker/output-tail.ts";
+import { OutputTail, shortened } from "../../../../src/backends/docker/output-tail.ts";
 import { createRedactor } from "../../../../src/logging/redact.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -41,8 +41,9 @@ describe("the tail of an output", () => {
 
   test("cuts a line that nobody could read", () => {
     const [line = ""] = linesOf([out("x".repeat(200_000))]);
-    expect(line.length).toBeLessThan(17_000);
-    expect(line).toStartWith("stdout: …x");
+    expect(shortened(line).length).toBeLessThan(17_000);
+    expect(shortened(line)).toStartWith("…x");
+    expect(shortened("short")).toBe("short");
   });
 });
 
@@ -66,6 +67,10 @@ describe("what a failure message quotes", () => {
 
   test("is nothing when a value of the task's environment is among it", () => {
     expect(quoteOutput(lines("fine", "the token is hunter22!"), redact)).toBeNull();
+  });
+
+  test("is no half of a value that stands where it is cut", () => {
+    expect(quoteOutput(lines(`hunter22${"x".repeat(1_020)}`), redact)).toBeNull();
   });
 
   test("may hold what every task has", () => {
