@@ -1,4 +1,5 @@
 /** Which images' files a task gets beside its own, and where. Pure; the same for every backend that has them. */
+import { posix } from "node:path";
 import type { Assignment, Sidecar } from "../protocol/assignment.ts";
 import { TaskFailure } from "./backend.ts";
 
@@ -31,9 +32,9 @@ function trimmed({ image, mountPath, readWrite }: Sidecar): Sidecar {
   return { image: image.trim(), mountPath: mountPath.trim(), readWrite };
 }
 
-/** `/agent/`, `//agent` and `/agent` are one place. */
+/** `/agent/`, `//agent`, `/agent/.` and `/x/../agent` are one place. */
 function comparable(path: string): string {
-  return path.replace(/\/+/g, "/").replace(/(.)\/$/, "$1");
+  return posix.normalize(`/${path}/`).slice(0, -1);
 }
 
 function unusable(name: string, why: string): TaskFailure {

@@ -94,6 +94,23 @@ describe("a task on Kubernetes", () => {
     ]);
   });
 
+  test.each([0, 3])(
+    "that ended with %i just before the worker stops is no reason to leave a Lease",
+    async (status) => {
+      const rig = await KubernetesRig.start(cluster);
+      const task = rig.run("t-1");
+      const { name } = (await cluster.jobOf("t-1")).metadata;
+      if (status === 0) cluster.complete(name);
+      else cluster.fail(name, status);
+      await task.ended.catch(() => {});
+      // The watch is too late to tell what became of the Job.
+      cluster.api.silenceWatches();
+      rig.backend.forget(task);
+      await rig[Symbol.asyncDispose]();
+      expect(cluster.api.store.list("leases")).toEqual([]);
+    },
+  );
+
   test("that is seen to fail before its Job has is no reason to end the Job, for its pod would go with it", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const task = rig.run("t-1");

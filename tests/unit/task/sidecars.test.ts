@@ -40,6 +40,7 @@ describe("the sidecars of a task", () => {
     ["an empty mount path", [sidecar("a", "")], "additional_sidecars[0]: it has no mount path"],
     ["the agent's place", [sidecar("a", "/agent")], "mounted at /agent already"],
     ["a place in other words", [sidecar("a", "//agent/")], "mounted at //agent/ already"],
+    ["a place by a detour", [sidecar("a", "/x/../agent/.")], "mounted at /x/../agent/. already"],
     ["a place twice", [sidecar("a", "/a"), sidecar("b", "/a")], "additional_sidecars[1]: another one"],
     ["the root twice", [sidecar("a", "/"), sidecar("b", "//")], "additional_sidecars[1]: another one"],
   ])("with %s are refused as sidecar_prep, by name", (_what, additional, says) => {

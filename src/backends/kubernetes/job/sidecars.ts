@@ -1,4 +1,5 @@
 /** A task's sidecars as volumes: filled by an init container each, or the image itself. */
+import { posix } from "node:path";
 import type { V1Container, V1Volume, V1VolumeMount } from "@kubernetes/client-node";
 import type { KubernetesSettings } from "../../../config/settings.ts";
 import type { Assignment, Sidecar } from "../../../protocol/assignment.ts";
@@ -86,7 +87,8 @@ function plainPath(path: string): string {
 }
 
 function refuseUnmountable({ image, mountPath, readWrite }: Sidecar, settings: KubernetesSettings): void {
-  if (mountPath === WORKSPACE) {
+  // The kubelet makes all of `workspace`, `/workspace/.` and `/x/../workspace` that.
+  if (posix.resolve("/", mountPath) === WORKSPACE) {
     throw unusable(`"${image}" wants to be mounted at ${WORKSPACE}, which is the task's own folder`);
   }
   if (settings.useImageVolumes && readWrite) {

@@ -7,10 +7,11 @@ import { pause, within } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { isStatus } from "../client/cluster-error.ts";
-import type { Cluster } from "../cluster.ts";
+import type { Cluster, MergePatch } from "../cluster.ts";
 import { endedPatch } from "../ownership/marks.ts";
 import { isFinished } from "../verdict/job-condition.ts";
 import type { Observatory } from "../watch/observatory.ts";
+import { slimJob } from "../watch/slim.ts";
 import { PASSED_DEADLINE } from "./stop-job.ts";
 
 export interface Retiree {
@@ -88,15 +89,15 @@ export class Retirement implements AsyncDisposable {
   private async attempt({ name, uid, what }: Retiree, signal: AbortSignal): Promise<void> {
     switch (what) {
       case "delete":
-        await this.cluster.deleteJob(name, signal, { uid });
+        await this.delete(name, uid, signal);
         return;
       case "mark":
-        await this.cluster.patchJob(name, endedPatch(uid), signal);
+        await this.mark(name, endedPatch(uid), signal);
         return;
       case "settle":
         await this.settle(name, signal);
         if (signal.aborted) return;
-        if (this.hasFinished(name)) await this.cluster.patchJob(name, endedPatch(uid), signal);
+        if (this.hasFinished(name)) await this.mark(name, endedPatch(uid), signal);
         else await this.end(name, uid, signal);
         return;
       case "end":
@@ -126,11 +127,26 @@ export class Retirement implements AsyncDisposable {
 
   private async end(name: string, uid: string, signal: AbortSignal): Promise<void> {
     try {
-      await this.cluster.patchJob(name, { ...endedPatch(uid), ...PASSED_DEADLINE }, signal);
+      await this.mark(name, { ...endedPatch(uid), ...PASSED_DEADLINE }, signal);
     } catch (error) {
       // Better gone than running on after its task was reported.
       if (!isStatus(error, 403)) throw error;
-      await this.cluster.deleteJob(name, signal, { uid });
+      await this.delete(name, uid, signal);
     }
+  }
+
+  // Both are known here at once: a worker that stops in the next moment would think that it leaves a Job
+  // for others to take over, and leave its Lease as well.
+
+  private async mark(name: string, patch: MergePatch, signal: AbortSignal): Promise<void> {
+    const marked = await this.cluster.patchJob(name, patch, signal);
+    if (marked !== null) this.observatory.store.jobs.put(slimJob(marked));
+  }
+
+  private async delete(name: string, uid: string, signal: AbortSignal): Promise<void> {
+    await this.cluster.deleteJob(name, signal, { uid });
+    const { store } = this.observatory;
+    const known = store.job(name);
+    if (known?.metadata?.uid === uid) store.jobs.remove(known);
   }
 }

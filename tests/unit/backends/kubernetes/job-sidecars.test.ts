@@ -104,6 +104,8 @@ describe("sidecars", () => {
   test.each([
     ["at the workspace", [sidecar({ mountPath: "/workspace" })], {}, "/workspace"],
     ["at the workspace, written otherwise", [sidecar({ mountPath: "//workspace/" })], {}, "/workspace"],
+    ["at the workspace by a detour", [sidecar({ mountPath: "/x/../workspace/." })], {}, "/workspace"],
+    ["at the workspace without a slash", [sidecar({ mountPath: "workspace" })], {}, "/workspace"],
     ["at the agent's place", [sidecar({ mountPath: "/agent" })], {}, "/agent"],
     ["at one place twice", [sidecar(), sidecar({ mountPath: "/more/" })], {}, "/more"],
     ["without an image", [sidecar({ image: "" })], {}, "no image"],
