@@ -6,18 +6,26 @@ import { duration, environment, goDuration, setting, text } from "./field.ts";
 /** Every ended task is remembered for that long, so a shorter time would not hold. */
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** Of white space alone the shell makes nothing, and calls that well done: every task would be lost. */
+function shellText() {
+  return v.pipe(
+    text(),
+    v.check((value) => value.trim() !== "", "must not be empty"),
+  );
+}
+
 export function commandSchema() {
   return v.strictObject(
     {
       dispatch_command: setting(
-        text(),
+        shellText(),
         "Shell text that hands a task, described on its standard input, to your engine",
         {
           valueHint: "SH",
         },
       ),
       cancel_command: v.optional(
-        setting(text(), "Shell text that cancels a task handed over before, named by $OZ_RUN_ID", {
+        setting(shellText(), "Shell text that cancels a task handed over before, named by $OZ_RUN_ID", {
           valueHint: "SH",
         }),
       ),

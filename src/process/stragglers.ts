@@ -12,7 +12,7 @@ import {
   readEnvironment,
 } from "./process-table.ts";
 
-/** NAME=VALUE of a variable that only this task's processes have. */
+/** NAME=VALUE of variables that together only this task's processes have; a NUL character between two. */
 export type Mark = string;
 
 export interface Survey {
@@ -24,12 +24,12 @@ export interface Survey {
 const GATHER_MS = 3;
 
 export class Surveyor {
-  private readonly markName: string;
+  private readonly markNames: readonly string[];
   private next: Promise<Survey> | null = null;
 
-  /** `markName` is the variable's name; its values tell the tasks apart. */
-  constructor(markName: string) {
-    this.markName = markName;
+  /** The variables' names, in the order of a mark; their values tell the tasks apart. */
+  constructor(...markNames: readonly string[]) {
+    this.markNames = markNames;
   }
 
   /** A look that starts after this call, so whatever was there at the call and still lives is in it. */
@@ -49,17 +49,17 @@ export class Surveyor {
   private async surveySoon(): Promise<Survey> {
     await pause(GATHER_MS, never());
     this.next = null;
-    return surveyNow(this.markName);
+    return surveyNow(this.markNames);
   }
 }
 
-function surveyNow(markName: string): Survey {
+function surveyNow(markNames: readonly string[]): Survey {
   const byGroup = new Map<number, ProcessEntry[]>();
   const byMark = new Map<Mark, ProcessEntry[]>();
   for (const entry of listProcesses()) {
     if (entry.zombie || entry.pid === process.pid) continue;
     append(byGroup, entry.groupId, entry);
-    const mark = readMark(entry.pid, markName);
+    const mark = readMark(entry.pid, markNames);
     if (mark !== null) append(byMark, mark, entry);
   }
   return {
@@ -75,10 +75,19 @@ function append<K>(map: Map<K, ProcessEntry[]>, key: K, entry: ProcessEntry): vo
   else entries.push(entry);
 }
 
-function readMark(pid: number, markName: string): Mark | null {
+function readMark(pid: number, markNames: readonly string[]): Mark | null {
   const environment = readEnvironment(pid);
   if (environment === null) return null;
-  const prefix = `${markName}=`;
+  const variables: string[] = [];
+  for (const name of markNames) {
+    const variable = readVariable(environment, `${name}=`);
+    if (variable === null) return null;
+    variables.push(variable);
+  }
+  return variables.join("\0");
+}
+
+function readVariable(environment: Buffer, prefix: string): string | null {
   let start = environment.indexOf(prefix);
   while (start > 0 && environment[start - 1] !== 0) start = environment.indexOf(prefix, start + 1);
   if (start < 0) return null;

@@ -11,7 +11,7 @@ export interface Assignment {
   readonly additionalOzArgs: readonly string[];
   readonly instanceShape: InstanceShape;
   readonly task: TaskRecord;
-  /** The `task` object exactly as it came, for those who hand it on. */
+  /** The `task` object exactly as it came, digits of numbers too, for those who write it again. */
   readonly taskAsReceived: Readonly<Record<string, unknown>>;
 }
 

@@ -4,6 +4,7 @@
  * would do the wrong work (its environment, its arguments, its images).
  */
 import type { Assignment, InstanceShape, Sidecar } from "./assignment.ts";
+import { parseExactly } from "./exact-json.ts";
 import { FieldReader, isObject, type JsonObject } from "./fields.ts";
 import { readTask } from "./snapshot.ts";
 
@@ -20,7 +21,7 @@ export function parseInbound(text: string): Inbound {
   if (typeof message["type"] !== "string") return invalid(null, "type is not a string");
   switch (message["type"]) {
     case "task_assignment":
-      return withData(message["data"], parseAssignment);
+      return withData(message["data"], (data, taskId) => parseAssignment(data, taskId, text));
     case "task_cancellation":
       return withData(message["data"], (_data, taskId) => ({ kind: "cancellation", taskId }));
     default:
@@ -49,10 +50,11 @@ function withData(data: unknown, parse: (data: JsonObject, taskId: string) => In
   return parse(data, taskId);
 }
 
-function parseAssignment(data: JsonObject, taskId: string): Inbound {
+function parseAssignment(data: JsonObject, taskId: string, text: string): Inbound {
   const fields = new FieldReader(data);
+  const { task } = data;
   try {
-    if (!isObject(data["task"])) throw new Unusable("task is not an object");
+    if (!isObject(task)) throw new Unusable("task is not an object");
     const assignment: Assignment = {
       taskId,
       executionId: fields.text("execution_id"),
@@ -63,13 +65,20 @@ function parseAssignment(data: JsonObject, taskId: string): Inbound {
       additionalOzArgs: readArgs(data["additional_oz_args"]),
       instanceShape: readShape(fields),
       task: readTask(fields.inner("task"), taskId),
-      taskAsReceived: data["task"],
+      taskAsReceived: exactTask(text) ?? task,
     };
     return { kind: "assignment", assignment, misread: fields.misread };
   } catch (error) {
     if (error instanceof Unusable) return invalid(taskId, error.message);
     throw error;
   }
+}
+
+function exactTask(text: string): JsonObject | null {
+  const message = parseExactly(text);
+  const data = isObject(message) ? message["data"] : null;
+  const task = isObject(data) ? data["task"] : null;
+  return isObject(task) ? task : null;
 }
 
 /** A field without which the task would be another one. */

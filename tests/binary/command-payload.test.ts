@@ -1,6 +1,7 @@
 /** What a dispatch command is given, to the letter: scripts of other people read it. */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { parseExactly } from "../../src/protocol/exact-json.ts";
 import { setups, cases as table } from "../fixtures/assignments.json";
 import { assignment } from "../support/assignments.ts";
 import { CommandSite, KEEP_PAYLOAD, WORKER_ID } from "../support/command-site.ts";
@@ -131,6 +132,16 @@ test("image, execution and sidecars are the assignment's, and the task keeps fie
     { image: "tools:3", mount_path: "/tools", read_write: true },
     { image: "data:4", mount_path: "/data", read_write: false },
   ]);
+});
+
+test("numbers of the task keep their digits, those that no JavaScript number holds too", async () => {
+  await using site = await CommandSite.create();
+  await using worker = await site.start({ dispatch: KEEP_PAYLOAD });
+  const digits = '{"id":12345678901234567890,"one":1.0,"far":[1E400,-0,{"price":0.10}],"text":"1.0"}';
+  const task = assignment();
+  const later = { ...(task["task"] as object), later: parseExactly(digits) };
+  await site.handOver({ ...task, task: later }, worker);
+  expect(site.note(`${task.task_id}.payload`)).toContain(`"later":${digits}`);
 });
 
 test("the documented schema names the payload's keys, all required", () => {

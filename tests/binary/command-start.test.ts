@@ -16,6 +16,11 @@ async function refused(block: unknown, dir?: TempDir) {
 describe("a file that says what cannot be is refused with status 2 and the key:", () => {
   const TABLE: readonly [string, unknown, RegExp][] = [
     ["no dispatch_command", { cancel_command: "x" }, /worker\.yaml:1:\d+: .*dispatch_command/],
+    [
+      "a dispatch_command of white space, which no shell would call wrong",
+      { dispatch_command: " \n" },
+      /dispatch_command must not be empty/,
+    ],
     ["an empty dispatch_command", { dispatch_command: "" }, /dispatch_command must not be empty/],
     [
       "a timeout of 0",

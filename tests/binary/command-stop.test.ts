@@ -83,11 +83,11 @@ describe("a cancellation while the task is dispatched", () => {
     expect(site.cancellations).toEqual([`${task.task_id} exec-${task.task_id} command`]);
   });
 
-  test("leaves the other dispatches alone", async () => {
+  test("leaves the other dispatches alone, also one whose execution has the same name", async () => {
     await using site = await CommandSite.create();
     const dispatch = 'echo x >>"$NOTES/begun"; until [ -e "$NOTES/go" ]; do sleep 0.02; done';
     await using worker = await site.start({ dispatch });
-    const [one, other] = assignments(2);
+    const [one, other] = assignments(2, { executionId: "first" });
     if (!one || !other) throw new Error("two were asked for");
     site.plane.submit(one);
     site.plane.submit(other);

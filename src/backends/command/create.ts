@@ -5,7 +5,7 @@ import { ShimClient } from "../../process/shim/client.ts";
 import { Surveyor } from "../../process/stragglers.ts";
 import type { Environment } from "../../process/worker-environment.ts";
 import { CommandBackend, type CommandOptions } from "./command.ts";
-import { MARK_NAME } from "./environment.ts";
+import { MARK_NAMES } from "./environment.ts";
 import { requireProgram } from "./plain-command.ts";
 
 export interface CommandDependencies
@@ -34,6 +34,6 @@ export function createCommandBackend(
     environments: { worker: workerEnvironment, operator },
     secrets: [workerEnvironment[KEY_NAME] ?? "", ...Object.values(operator)],
     shim: new ShimClient({ command: shimCommand, openFiles: inheritedOpenFilesLimit() }),
-    surveyor: new Surveyor(MARK_NAME),
+    surveyor: new Surveyor(...MARK_NAMES),
   });
 }

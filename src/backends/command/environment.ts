@@ -4,8 +4,8 @@ import { type Environment, withoutBunVariables } from "../../process/worker-envi
 import { executionIdOf } from "../../protocol/dispatch-payload.ts";
 import type { TaskRef } from "../../task/backend.ts";
 
-/** The variable that marks a dispatch's processes: executions have names of their own. */
-export const MARK_NAME = "OZ_EXECUTION_ID";
+/** The variables that mark a dispatch's processes. Both: nothing says that no two tasks' executions are named alike. */
+export const MARK_NAMES = ["OZ_RUN_ID", "OZ_EXECUTION_ID"] as const;
 
 export interface CommandEnvironments {
   /** The whole of it: the commands are the operator's own. */
@@ -43,5 +43,6 @@ export function dispatchEnvironment(
 }
 
 export function markOf(ref: TaskRef): string {
-  return `${MARK_NAME}=${executionIdOf(ref)}`;
+  const [run, execution] = MARK_NAMES;
+  return `${run}=${ref.taskId}\0${execution}=${executionIdOf(ref)}`;
 }

@@ -34,5 +34,5 @@ test("a cancellation has the same names, and nothing that only an assignment tel
 
 test("the task's id stands in for an execution without one", () => {
   expect(cancelEnvironment({ taskId: "t", executionId: "" }, OWN)["OZ_EXECUTION_ID"]).toBe("t");
-  expect(markOf({ taskId: "t", executionId: "" })).toBe("OZ_EXECUTION_ID=t");
+  expect(markOf({ taskId: "t", executionId: "" })).toBe("OZ_RUN_ID=t\0OZ_EXECUTION_ID=t");
 });
