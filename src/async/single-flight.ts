@@ -36,6 +36,11 @@ export class SingleFlight<T> {
     }
   }
 
+  /** Resolves once no stopped work for this key is on its way to rest any more. Never rejects. */
+  async atRest(key: string): Promise<void> {
+    await this.landing.get(key);
+  }
+
   private depart(key: string, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
     const stop = new AbortController();
     const flight: Flight<T> = { work: this.fly(key, work, stop.signal), stop, waiting: 0 };

@@ -202,6 +202,19 @@ describe("a task", () => {
   });
 });
 
+/** A worker that is shut down ends with its last task: what comes to rest later stays in the engine. */
+async function expectAtRestBeforeEnd(task: TaskUnderTest): Promise<void> {
+  const clearing = fake.hold("DELETE", /^\/containers\//);
+  task.stop("cancelled");
+  await clearing.arrived;
+  // More than enough for the answers of an engine in the same process.
+  const early = await Promise.race([task.ended, turns(500)]);
+  clearing.release();
+  expect(early).toBeUndefined();
+  expect(stopOf(await endOf(task))).toBe("cancelled");
+  expect(fake.containers.size).toBe(0);
+}
+
 describe("a task that is cancelled", () => {
   test("while its image is pulled makes nothing", async () => {
     const pull = fake.hold("POST", /^\/images\/create$/);
@@ -216,12 +229,7 @@ describe("a task that is cancelled", () => {
     const filling = fake.hold("PUT", /\/archive$/);
     const task = runTask(backend, { sidecarImage: "oz/agent" });
     await filling.arrived;
-    task.stop("cancelled");
-    expect(stopOf(await endOf(task))).toBe("cancelled");
-    await within(
-      fake.until(() => fake.containers.size === 0),
-      "fillers and lock to go",
-    );
+    await expectAtRestBeforeEnd(task);
     expect(fake.volumesWithRole("sidecar-complete")).toEqual([]);
   });
 
@@ -232,6 +240,19 @@ describe("a task that is cancelled", () => {
     await filling.arrived;
     task.stop("cancelled");
     expect(stopOf(await endOf(task))).toBe("cancelled");
+    expect(fake.volumes.size).toBe(0);
+  });
+
+  test("while several private copies are filled leaves none of them", async () => {
+    const additionalSidecars = ["/a", "/b", "/c"].map((mountPath) => ({
+      image: "oz/tools",
+      mountPath,
+      readWrite: true,
+    }));
+    const fillings = additionalSidecars.map(() => fake.hold("PUT", /\/archive$/));
+    const task = runTask(backend, { additionalSidecars });
+    await Promise.all(fillings.map(({ arrived }) => arrived));
+    await expectAtRestBeforeEnd(task);
     expect(fake.volumes.size).toBe(0);
   });
 

@@ -159,7 +159,7 @@ describe("a shared volume", () => {
     await filling.arrived;
     const release = fake.hold("DELETE", new RegExp(`^/containers/${fake.withRole("lock")[0]?.id}$`));
     stop.abort(new Error("cancelled"));
-    await leaving;
+    await turns(3);
     filling.release("lost before");
     const again = fake.hold("PUT", ARCHIVE);
     const next = ensuring(worker);
@@ -170,6 +170,7 @@ describe("a shared volume", () => {
     expect(fake.withRole("lock")).toHaveLength(1);
     again.release();
     expect(await within(next, "the volume")).not.toBeNull();
+    expect(await leaving).toBe(stop.signal.reason);
     expectWhole();
   });
 

@@ -140,6 +140,25 @@ describe("the same work asked for by several", () => {
     expect(second.runs()).toBe(0);
   });
 
+  test("can be waited for after all have left, until it has come to rest", async () => {
+    const flights = new SingleFlight<number>();
+    const { run, resolve } = work<number>();
+    const stop = new AbortController();
+    const leaving = outcome(flights.run("key", run, stop.signal));
+    await turns(1);
+    stop.abort(new Error("cancelled"));
+    await leaving;
+    let rested = false;
+    const resting = flights.atRest("key").then(() => {
+      rested = true;
+    });
+    await turns(3);
+    expect(rested).toBe(false);
+    resolve(1);
+    await resting;
+    await flights.atRest("another");
+  });
+
   test("leaves no listener on the signals of those who wait", async () => {
     const flights = new SingleFlight<number>();
     const { run, resolve } = work<number>();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { together } from "../../../src/async/together.ts";
+import { allTogether, together } from "../../../src/async/together.ts";
 import { never, turns } from "../../../src/async/wait.ts";
 
 const outcome = (promise: Promise<unknown>) =>
@@ -76,5 +76,27 @@ describe("two pieces of work", () => {
       return 1;
     };
     expect(await outcome(together(work, work, stop.signal))).toEqual({ error: reason });
+  });
+});
+
+describe("any number of pieces of work", () => {
+  test("give what each gives, in their order", async () => {
+    const works = [1, 2, 3].map((number) => async () => {
+      await turns(3 - number);
+      return number;
+    });
+    expect(await allTogether(works, never())).toEqual([1, 2, 3]);
+    expect(await allTogether([], never())).toEqual([]);
+  });
+
+  test("fail with the first failure, once all the others have come to rest", async () => {
+    const others = [obedient(), obedient()];
+    const failure = new Error("no");
+    const failing = async (): Promise<never> => {
+      throw failure;
+    };
+    const works = [...others.map(({ run }) => run), failing];
+    expect(await outcome(allTogether(works, never()))).toEqual({ error: failure });
+    expect(others.map(({ state }) => state.stopped)).toEqual([true, true]);
   });
 });

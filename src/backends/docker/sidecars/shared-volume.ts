@@ -4,6 +4,7 @@
  * volume that a crash left half-filled has none, and is made anew.
  */
 import { SingleFlight } from "../../../async/single-flight.ts";
+import { within } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -47,7 +48,12 @@ export class SharedVolumes {
     this.lastUsed.set(name, Date.now());
     const filling = await this.completeFilling(name, signal);
     if (filling !== null) return { name, filling };
-    return this.flights.run(name, (flightSignal) => this.fillOnce(name, image, flightSignal), signal);
+    try {
+      return await this.flights.run(name, (flightSignal) => this.fillOnce(name, image, flightSignal), signal);
+    } finally {
+      // A worker that ends with its last task would leave what the filling has made in the engine.
+      if (signal.aborted) await within(this.flights.atRest(name), LANDING_MS, undefined);
+    }
   }
 
   /** False when the volume is not the one that was filled: removed, and perhaps made anew, in between. */
@@ -114,6 +120,8 @@ export class SharedVolumes {
 }
 
 const RELEASE_MS = 30_000;
+/** So long a cancellation is kept waiting for the engine at most. */
+const LANDING_MS = 10_000;
 
 function secondsSince(startedAt: number): number {
   return Math.round((performance.now() - startedAt) / 100) / 10;

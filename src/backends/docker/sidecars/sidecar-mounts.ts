@@ -1,5 +1,6 @@
 /** Makes a task's sidecars ready to be mounted. */
 
+import { allTogether } from "../../../async/together.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Sidecar } from "../../../protocol/assignment.ts";
@@ -44,7 +45,9 @@ export class SidecarMounts {
     host: SidecarHost,
     signal: AbortSignal,
   ): Promise<readonly SidecarMount[]> {
-    return Promise.all(sidecars.map((sidecar) => this.prepareOne(sidecar, host, signal)));
+    const works = sidecars.map((sidecar) => (trying: AbortSignal) => this.prepareOne(sidecar, host, trying));
+    // Not before all are at rest: the copies are removed then, and one that is being filled cannot be.
+    return allTogether(works, signal);
   }
 
   /** False when a volume was removed after it was prepared; the container then holds an empty one. */
@@ -63,7 +66,10 @@ export class SidecarMounts {
   async removeCopies(container: string, signal: AbortSignal): Promise<void> {
     const { volumes } = this.options.engine;
     const copies = await volumes.list({ labels: [labelFilter("container", container)] }, signal);
-    for (const { name } of copies) await volumes.remove(name, signal);
+    const removals = copies.map(({ name }) => volumes.remove(name, signal));
+    // One that cannot go does not keep the others.
+    await Promise.allSettled(removals);
+    await Promise.all(removals);
   }
 
   private async prepareOne(sidecar: Sidecar, host: SidecarHost, signal: AbortSignal): Promise<SidecarMount> {
