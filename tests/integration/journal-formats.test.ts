@@ -14,7 +14,7 @@ async function fill(dir: TempDir, change: string): Promise<string> {
   {
     using state = openJournal(dir.path, "w", recordLog());
     state.journal.claim(ref("runs"), "claimed runs");
-    state.journal.saveHandle(ref("runs"), { pid: 42, newField: [1] });
+    state.journal.saveHandle(ref("runs"), { pid: 42, newField: "x" });
     state.journal.claim(ref("ended"), "claimed ended");
     state.journal.end(ref("ended"), "done ended");
   }
@@ -41,15 +41,14 @@ describe("the journal of another version", () => {
   ])("that is %s keeps every task and message, on disk", async (_what, change) => {
     await using dir = await TempDir.create("journal");
     await fill(dir, change);
-    for (const said of [[TAKEN_UP], []]) {
+    for (const said of [[TAKEN_UP], []] as string[][]) {
       const log = recordLog();
       using state = openJournal(dir.path, "w", log);
       expect(log.said("info")).toEqual(said);
       expect(log.said("warn")).toEqual([]);
       const running = state.journal.running();
-      expect(running.map(({ taskId, handle }) => [taskId, handle])).toEqual([
-        ["runs", { pid: 42, newField: [1] }],
-      ]);
+      expect(running.map(({ taskId }) => taskId)).toEqual(["runs"]);
+      expect(running[0]?.handle).toEqual({ pid: 42, newField: "x" });
       expect(state.journal.find(ref("ended"))).toMatchObject({ ended: true, terminal: "done ended" });
       const owed = state.journal.undelivered().map(({ frame }) => frame);
       expect(owed).toEqual(["claimed runs", "claimed ended", "done ended"]);
