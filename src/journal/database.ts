@@ -2,6 +2,7 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
+import { recast, UnreadableFormat } from "./recast.ts";
 import { prepareSchema, readSchemaVersion, SCHEMA_VERSION } from "./schema.ts";
 
 const SQLITE_CORRUPT = 11;
@@ -10,7 +11,7 @@ const SQLITE_NOTADB = 26;
 /** The caller holds the slot. Throws when the file system refuses; a damaged file is set aside instead. */
 export function openDatabase(file: string, log: Logger): DatabaseSync {
   try {
-    return openSound(file);
+    return openSound(file, log);
   } catch (error) {
     const why = damageOf(error);
     if (why === null) throw error;
@@ -20,7 +21,7 @@ export function openDatabase(file: string, log: Logger): DatabaseSync {
       if (existsSync(file + suffix)) renameSync(file + suffix, aside + suffix);
     }
     log.warn("journal damaged: set aside, going on with an empty one", { file, aside, why });
-    return openSound(file);
+    return openSound(file, log);
   }
 }
 
@@ -36,7 +37,7 @@ export function removeDatabase(file: string): void {
 
 class Damaged extends Error {}
 
-function openSound(file: string): DatabaseSync {
+function openSound(file: string, log: Logger): DatabaseSync {
   const db = new DatabaseSync(file);
   try {
     // Exclusive before the first read: the index of the write-ahead log then lives in memory, not in
@@ -45,13 +46,24 @@ function openSound(file: string): DatabaseSync {
     const verdict = Object.values(db.prepare("PRAGMA quick_check(1)").get() ?? {})[0];
     if (verdict !== "ok") throw new Damaged(String(verdict));
     const version = readSchemaVersion(db);
-    if (version > SCHEMA_VERSION) throw new Damaged(`made by a newer version (format ${version})`);
+    if (version !== 0 && version !== SCHEMA_VERSION) takeUp(db, version, file, log);
     prepareSchema(db);
     return db;
   } catch (error) {
     db.close();
     throw error;
   }
+}
+
+/** After an upgrade, or a roll-back. */
+function takeUp(db: DatabaseSync, version: number, file: string, log: Logger): void {
+  try {
+    recast(db);
+  } catch (error) {
+    if (!(error instanceof UnreadableFormat)) throw error;
+    throw new Damaged(`format ${version}, which this version cannot read: ${error.message}`);
+  }
+  log.info("journal of another version taken up", { file, format: version, ownFormat: SCHEMA_VERSION });
 }
 
 function damageOf(error: unknown): string | null {

@@ -1,6 +1,10 @@
 /** The journal's tables. Ids, handles, outcomes and finished frames: never an environment value. */
 import type { DatabaseSync } from "node:sqlite";
 
+/**
+ * A file of another format, older or newer, is rewritten in this one when it is opened (recast.ts), so that
+ * neither an upgrade nor a roll-back loses a task. For that, columns are added and never renamed or removed.
+ */
 export const SCHEMA_VERSION = 1;
 
 const TABLES = `
@@ -25,9 +29,15 @@ const PRAGMAS = "PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY; PRAGMA sy
 /** A new database is not synced to the disk bit by bit: until it is whole there is nothing in it to lose. */
 export function prepareSchema(db: DatabaseSync): void {
   if (readSchemaVersion(db) === 0) {
-    db.exec(`${PRAGMAS} OFF; BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+    db.exec(`${PRAGMAS} OFF; BEGIN`);
+    createTables(db);
+    db.exec("COMMIT");
   }
   db.exec(`${PRAGMAS} NORMAL`);
+}
+
+export function createTables(db: DatabaseSync): void {
+  db.exec(`${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}`);
 }
 
 export function readSchemaVersion(db: DatabaseSync): number {
@@ -71,17 +81,29 @@ function transfer(
   addFrame: (seq: number, frame: string) => void,
 ): void {
   const execution = into.prepare(ADD_EXECUTION);
-  into.exec("BEGIN");
+  into.exec("SAVEPOINT transfer");
   try {
-    for (const row of from.prepare(`SELECT ${EXECUTION_COLUMNS.join(", ")} FROM executions`).all()) {
+    for (const row of from.prepare(`SELECT ${columnsOf(from)} FROM executions`).all()) {
       execution.run(...EXECUTION_COLUMNS.map((column) => row[column] ?? null));
     }
     for (const row of from.prepare("SELECT seq, frame FROM outbox ORDER BY seq").all()) {
       addFrame(Number(row["seq"]), String(row["frame"]));
     }
-    into.exec("COMMIT");
+    into.exec("RELEASE transfer");
   } catch (error) {
-    into.exec("ROLLBACK");
+    // A full disk makes SQLite roll back by itself.
+    if (into.isTransaction) into.exec("ROLLBACK TO transfer; RELEASE transfer");
     throw error;
   }
+}
+
+/** What another format does not have is null. */
+function columnsOf(db: DatabaseSync): string {
+  const there = new Set(
+    db
+      .prepare("PRAGMA table_info(executions)")
+      .all()
+      .map((row) => row["name"]),
+  );
+  return EXECUTION_COLUMNS.map((column) => (there.has(column) ? column : `NULL AS ${column}`)).join(", ");
 }
