@@ -201,24 +201,30 @@ test("300 tasks run while it is scraped every 100 ms: each scrape is whole, coun
   await using site = await DirectSite.create();
   await using worker = await site.start({ env: PROMETHEUS });
   const url = await metricsUrl(worker);
-  const tasks = assignments(300);
-  for (const task of tasks) site.plane.submit(task);
+  const tasks = assignments(300, { env: { AGENT_HOLD: "1" } });
+  const held = site.holdAll(tasks);
   let over = false;
   const done = Promise.all(tasks.map((task) => site.plane.waitForTask(task.task_id))).then(() => {
     over = true;
   });
+  // Scraped while they start, while all of them run, and while they end.
+  let allRun = false;
+  held.then(() => {
+    allRun = true;
+  });
   let last = new Map<string, number>();
-  let scrapes = 0;
+  let scrapesOfAll = 0;
   while (!over) {
     const series = seriesOf(await scrape(url));
     for (const [name, value] of counters(last)) expect(series.get(name)).toBeGreaterThanOrEqual(value);
     last = series;
-    scrapes += 1;
+    if (allRun && series.get("oz_worker_tasks_active") === 300) scrapesOfAll += 1;
+    if (scrapesOfAll === 3) for (const run of await held) run.release();
     await Promise.race([done, Bun.sleep(100)]); // waits: the scrape interval is what is tried
   }
   await done;
   const series = seriesOf(await scrape(url));
-  expect(scrapes).toBeGreaterThan(1);
+  expect(scrapesOfAll).toBeGreaterThanOrEqual(3);
   expect(series.get("oz_worker_tasks_claimed_total")).toBe(300);
   expect(series.get('oz_worker_tasks_completed_total{result="succeeded"}')).toBe(300);
   expect(series.get("oz_worker_tasks_active")).toBe(0);
