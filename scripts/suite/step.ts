@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { runGate } from "../check.ts";
 import { liveServices, startServices } from "../services/start-services.ts";
 import { readReport } from "./junit.ts";
-import { NOTHING, ONE_FAILED, ONE_PASSED, type Tally } from "./tally.ts";
+import { NOTHING, ONE_FAILED, ONE_PASSED, sum, type Tally } from "./tally.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
 /** Of a whole folder or program: a run that hangs ends, and is red. Real engines on a busy machine take long. */
@@ -33,27 +33,45 @@ export async function runProgram({ root, write }: Surroundings, argv: readonly s
   return ONE_FAILED;
 }
 
+/** Tests that wait for minutes of true time, and need hardly a processor: they run beside the others. */
+const SLOW = /(?:^|\/)slow-[^/]*\.test\.ts$/;
+
 /**
- * All `*.test.ts` below tests/FOLDER in one process. No such file: nothing to count.
+ * All `*.test.ts` below tests/FOLDER, the slow ones in a process of their own. No such file: nothing
+ * to count.
  * @param extra variables of the tests' environment
  */
 export async function runFolder(
-  { root, binary, write }: Surroundings,
+  here: Surroundings,
   folder: string,
   extra: Readonly<Record<string, string>> = {},
 ): Promise<Tally> {
-  const found = await Array.fromAsync(new Bun.Glob(`tests/${folder}/**/*.test.ts`).scan({ cwd: root }));
+  const found = await Array.fromAsync(new Bun.Glob(`tests/${folder}/**/*.test.ts`).scan({ cwd: here.root }));
   const files = found.sort();
   if (files.length === 0) {
-    write(`skip  tests/${folder} holds no test\n`);
+    here.write(`skip  tests/${folder} holds no test\n`);
     return NOTHING;
   }
+  const groups = [files.filter((file) => !SLOW.test(file)), files.filter((file) => SLOW.test(file))];
+  const tallies = groups
+    .filter((group) => group.length > 0)
+    .map((group, index) => runFiles(here, group, extra, index === 0 ? "inherit" : "pipe"));
+  return sum(await Promise.all(tallies));
+}
+
+/** In one process. `output` "pipe": shown when it has ended, so that two processes do not talk at once. */
+async function runFiles(
+  { root, binary, write }: Surroundings,
+  files: readonly string[],
+  extra: Readonly<Record<string, string>>,
+  output: "inherit" | "pipe",
+): Promise<Tally> {
   const scratch = await mkdtemp(join(tmpdir(), "oz-test-"));
   try {
     const outfile = join(scratch, "junit.xml");
     const options = [`--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${outfile}`];
     const argv = [process.execPath, "test", ...options, ...files.map((file) => `./${file}`)];
-    const exitCode = await runChild(root, argv, { OZ_TEST_BINARY: binary, ...extra });
+    const exitCode = await runChild(root, argv, { OZ_TEST_BINARY: binary, ...extra }, output, write);
     const xml = await Bun.file(outfile)
       .text()
       .catch(() => null);
@@ -75,13 +93,20 @@ async function runChild(
   root: string,
   argv: readonly string[],
   extra: Record<string, string>,
+  output: "inherit" | "pipe" = "inherit",
+  write: (text: string) => void = () => {},
 ): Promise<number> {
   const child = Bun.spawn([...argv], {
     cwd: root,
     env: { ...process.env, ...extra },
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", output, output],
     timeout: STEP_TIMEOUT_MS,
     killSignal: "SIGKILL",
   });
-  return await child.exited;
+  const heard = [child.stdout, child.stderr].map((stream) =>
+    stream instanceof ReadableStream ? stream.text() : "",
+  );
+  const exitCode = await child.exited;
+  for (const text of await Promise.all(heard)) write(text);
+  return exitCode;
 }
