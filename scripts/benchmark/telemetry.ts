@@ -2,7 +2,7 @@
  * What metrics cost, beside the same worker without: taken in turn, after they were collected and
  * exported a few times, because a figure before the first export is half of the truth.
  */
-import type { Figure, Scale } from "./figures.ts";
+import { type Figure, median, type Scale } from "./figures.ts";
 import { type Agents, type Memory, Subject, type SubjectKind } from "./subject.ts";
 
 type Exporter = "none" | "prometheus" | "otlp";
@@ -157,10 +157,6 @@ class Collector implements Disposable {
   [Symbol.dispose](): void {
     this.server.stop(true);
   }
-}
-
-function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
 }
 
 function quantile(values: readonly number[], share: number): number {

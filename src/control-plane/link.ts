@@ -4,6 +4,7 @@
  */
 import { pause } from "../async/wait.ts";
 import type { Logger } from "../logging/logger.ts";
+import { secondsOf } from "../logging/seconds-of.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import type { SocketOptions } from "../runtime/web-socket.ts";
 import { FIRST_BOUND_MS, ReconnectBackoff } from "./backoff.ts";
@@ -143,7 +144,7 @@ export class Link {
   }
 
   private report(end: ConnectionEnd, delayMs: number): void {
-    const retryInSeconds = Math.round(delayMs / 100) / 10;
+    const retryInSeconds = secondsOf(delayMs);
     switch (end.kind) {
       case "ended":
         this.options.log.warn("connection to the control plane lost", { why: end.why, retryInSeconds });

@@ -1,4 +1,5 @@
 /** What the worker tells of itself when it is asked. No secret is in it, nor what a task is about. */
+import { secondsOf } from "../logging/seconds-of.ts";
 
 export interface HealthSources {
   readonly version: string;
@@ -77,5 +78,5 @@ export function statusOf(sources: HealthSources, startedAt: number, now = Date.n
 }
 
 function seconds(ms: number): number {
-  return Math.max(0, Math.round(ms / 100) / 10);
+  return Math.max(0, secondsOf(ms));
 }

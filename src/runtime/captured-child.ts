@@ -1,5 +1,6 @@
 /** A short-lived child whose output is an answer: text in, text out, within a limit of size and a signal. */
 import { within } from "../async/wait.ts";
+import { killGroup } from "./kill-group.ts";
 import type { Command } from "./spawn.ts";
 
 export interface CaptureOptions {
@@ -89,13 +90,5 @@ class Output {
 
   text(): string {
     return Buffer.concat(this.#chunks).toString("utf8");
-  }
-}
-
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // It has ended by itself, and so has its group.
   }
 }

@@ -1,5 +1,6 @@
 /** One execution that runs here, and what can be said of it while it does. */
 import type { ExecutionRef } from "../journal/execution.ts";
+import { secondsOf } from "../logging/seconds-of.ts";
 import { type Handle, type StepName, type StopReason, TaskStopped } from "./backend.ts";
 import type { TaskTrail } from "./observer.ts";
 
@@ -57,7 +58,7 @@ export class RunningTask {
     return {
       ...this.ref,
       phase: this.signal.aborted ? "stopping" : this.phase,
-      ageSeconds: Math.max(0, Math.round((now - this.claimedAt) / 100) / 10),
+      ageSeconds: Math.max(0, secondsOf(now - this.claimedAt)),
       handle: this.handle,
     };
   }

@@ -6,6 +6,7 @@ import { LONGEST_TIMER_MS } from "../config/duration.ts";
 import type { Execution, ExecutionRef, StoredFrame } from "../journal/execution.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
+import { secondsOf } from "../logging/seconds-of.ts";
 import type { Secrets } from "../logging/secrets.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import { encodeOutbound, type Outbound } from "../protocol/outbound.ts";
@@ -276,7 +277,7 @@ export class Scheduler {
   }
 
   private logEnd(ref: ExecutionRef, outcome: Outcome, durationMs: number): void {
-    const fields = { ...ref, result: outcome.kind, seconds: Math.round(durationMs / 100) / 10 };
+    const fields = { ...ref, result: outcome.kind, seconds: secondsOf(durationMs) };
     if (outcome.kind !== "failed") {
       this.options.log.info("task ended", fields);
       return;

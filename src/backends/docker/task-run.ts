@@ -9,7 +9,7 @@ import { createContainer } from "./creation.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
-import { EngineError, EngineGone } from "./engine/errors.ts";
+import { EngineError, EngineGone, isMissing } from "./engine/errors.ts";
 import { type ContainerResult, type DockerHandle, writeHandle } from "./handle.ts";
 import { shortened } from "./output-tail.ts";
 import { persist } from "./persist.ts";
@@ -142,7 +142,7 @@ export class TaskRun {
       await this.tools.engine.containers.rename(this.container, keptNameOf(this.container), signal);
     } catch (error) {
       // Somebody removed it, or an earlier try got through.
-      if (!(error instanceof EngineError && error.status === 404)) throw error;
+      if (!isMissing(error)) throw error;
     }
   }
 

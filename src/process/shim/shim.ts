@@ -5,6 +5,7 @@
 
 import { wordsOf } from "../../logging/words-of.ts";
 import { heardSpawner, type SpawnHeard } from "../../runtime/heard-child.ts";
+import { killGroup } from "../../runtime/kill-group.ts";
 import { type LimitScope, openFilesLimitScope } from "../../runtime/open-files-limit.ts";
 import { type Command, spawnDetached } from "../../runtime/spawn.ts";
 import { readProcess } from "../process-table.ts";
@@ -146,13 +147,5 @@ class Shim {
   private tell(event: FromShim): void {
     // Between the daemon's death and our hearing of it a send fails; `goOnAlone` then settles it.
     if (!this.orphaned) this.channel.send(event);
-  }
-}
-
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // It ended by itself.
   }
 }

@@ -11,7 +11,7 @@ import {
   readContainerState,
   readContainerSummary,
 } from "./container-state.ts";
-import { EngineError, EngineGone } from "./errors.ts";
+import { EngineError, EngineGone, isMissing } from "./errors.ts";
 import { fieldsOf, listOf, textOf, textsOf } from "./fields.ts";
 import { type LogChunk, readLog } from "./log-frames.ts";
 
@@ -110,7 +110,7 @@ export class Containers {
     try {
       return await this.inspect(id, signal);
     } catch (error) {
-      if (error instanceof EngineError && error.status === 404) return null;
+      if (isMissing(error)) return null;
       throw error;
     }
   }

@@ -12,6 +12,11 @@ export class EngineError extends Error {
   }
 }
 
+/** What was asked about is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof EngineError && error.status === 404;
+}
+
 /**
  * No answer, or half of one: refused, cut, reset, too late. The engine may be restarting, and what was
  * asked for may or may not have been done.

@@ -1,6 +1,6 @@
 /** The engine's images. */
 import { type Calls, pathOf } from "./calls.ts";
-import { EngineError } from "./errors.ts";
+import { EngineError, isMissing } from "./errors.ts";
 import { fieldsOf, numberOf, textOf, textsOf } from "./fields.ts";
 import { readJsonLines } from "./json-lines.ts";
 
@@ -47,7 +47,7 @@ export class Images {
     try {
       return readImage(await this.#calls.json("GET", `/images/${pathOf(reference)}/json`, {}, signal));
     } catch (error) {
-      if (error instanceof EngineError && error.status === 404) return null;
+      if (isMissing(error)) return null;
       throw error;
     }
   }

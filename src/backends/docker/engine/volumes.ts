@@ -1,6 +1,6 @@
 /** The engine's named volumes. */
 import { type Calls, pathOf } from "./calls.ts";
-import { EngineError } from "./errors.ts";
+import { EngineError, isMissing } from "./errors.ts";
 import { fieldsOf, listOf, textMapOf, textOf } from "./fields.ts";
 
 export interface Volume {
@@ -44,7 +44,7 @@ export class Volumes {
     try {
       return readVolume(await this.#calls.json("GET", `/volumes/${pathOf(name)}`, {}, signal));
     } catch (error) {
-      if (error instanceof EngineError && error.status === 404) return null;
+      if (isMissing(error)) return null;
       throw error;
     }
   }
@@ -64,7 +64,7 @@ export class Volumes {
     try {
       await this.#calls.json("DELETE", `/volumes/${pathOf(name)}`, { limitMs: REMOVAL_MS }, signal);
     } catch (error) {
-      if (!(error instanceof EngineError && error.status === 404)) throw error;
+      if (!isMissing(error)) throw error;
     }
   }
 }

@@ -4,6 +4,7 @@ import { SingleFlight } from "../../../async/single-flight.ts";
 import { pause } from "../../../async/wait.ts";
 import type { EnginePullPolicy } from "../../../config/settings.ts";
 import type { Logger } from "../../../logging/logger.ts";
+import { secondsOf } from "../../../logging/seconds-of.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ImageDetails } from "../engine/images.ts";
 import type { Credentials, RegistryAuth } from "./credentials.ts";
@@ -130,7 +131,7 @@ class Ensuring {
     };
     for await (const progress of engine.images.pull(request, watch.signal)) watch.saw(progress);
     watch.signal.throwIfAborted();
-    this.#log.info("pulled image", { seconds: Math.round((performance.now() - began) / 100) / 10 });
+    this.#log.info("pulled image", { seconds: secondsOf(performance.now() - began) });
   }
 
   #inspect(): Promise<ImageDetails | null> {

@@ -6,6 +6,7 @@
 import { SingleFlight } from "../../../async/single-flight.ts";
 import { within } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
+import { secondsOf } from "../../../logging/seconds-of.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Engine } from "../engine/engine.ts";
 import { EngineError } from "../engine/errors.ts";
@@ -114,7 +115,7 @@ export class SharedVolumes {
     await engine.volumes.create({ name, labels: marked("sidecar") }, signal);
     await fillVolume(engine, { image: image.id, volume: name, labels }, signal);
     await engine.volumes.create({ name: completionNameOf(name), labels: marked("sidecar-complete") }, signal);
-    log.info("sidecar volume filled", { volume: name, seconds: secondsSince(startedAt) });
+    log.info("sidecar volume filled", { volume: name, seconds: secondsOf(performance.now() - startedAt) });
     return filling;
   }
 }
@@ -122,7 +123,3 @@ export class SharedVolumes {
 const RELEASE_MS = 30_000;
 /** So long a cancellation is kept waiting for the engine at most. */
 const LANDING_MS = 10_000;
-
-function secondsSince(startedAt: number): number {
-  return Math.round((performance.now() - startedAt) / 100) / 10;
-}
