@@ -4,7 +4,7 @@
  * would do the wrong work (its environment, its arguments, its images).
  */
 import type { Assignment, InstanceShape, Sidecar } from "./assignment.ts";
-import { parseExactly } from "./exact-json.ts";
+import { mayChangeDigits, parseExactly } from "./exact-json.ts";
 import { FieldReader, isObject, type JsonObject } from "./fields.ts";
 import { readTask } from "./snapshot.ts";
 
@@ -65,7 +65,7 @@ function parseAssignment(data: JsonObject, taskId: string, text: string): Inboun
       additionalOzArgs: readArgs(data["additional_oz_args"]),
       instanceShape: readShape(fields),
       task: readTask(fields.inner("task"), taskId),
-      taskAsReceived: exactTask(text) ?? task,
+      taskAsReceived: (mayChangeDigits(text) ? exactTask(text) : null) ?? task,
     };
     return { kind: "assignment", assignment, misread: fields.misread };
   } catch (error) {

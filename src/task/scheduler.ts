@@ -32,6 +32,8 @@ export interface SchedulerOptions {
   readonly deliver: (frame: StoredFrame) => void;
   /** True when the same words are on their way already. */
   readonly isOnItsWay: (frame: string) => boolean;
+  /** Nothing runs any more. */
+  readonly onIdle?: () => void;
   /** 0: no limit. */
   readonly maxConcurrentTasks: number;
   /** Null: no limit. */
@@ -274,6 +276,7 @@ export class Scheduler {
     backend.forget(ref);
     this.logEnd(ref, outcome, durationMs);
     hidden.dispose();
+    if (this.running.size === 0) this.options.onIdle?.();
   }
 
   private logEnd(ref: ExecutionRef, outcome: Outcome, durationMs: number): void {
