@@ -1,14 +1,21 @@
 /** The `task` object of an assignment and its `agent_config_snapshot`, read leniently. */
 import type { ConfigSnapshot, TaskRecord } from "./assignment.ts";
-import type { FieldReader } from "./fields.ts";
+import { FieldReader, type JsonObject } from "./fields.ts";
 
-/** `fallbackId` is the assignment's task_id, for a task that does not repeat it. */
-export function readTask(task: FieldReader, fallbackId: string): TaskRecord {
+/**
+ * `fallbackId` is the assignment's task_id, for a task that does not repeat it. `received` is the same
+ * task with the digits of its numbers as they came: what is handed on as JSON is taken from there.
+ */
+export function readTask(task: FieldReader, fallbackId: string, received: JsonObject): TaskRecord {
+  const snapshot = task.has("agent_config_snapshot")
+    ? readSnapshot(task.inner("agent_config_snapshot"))
+    : null;
+  const exactly = new FieldReader(received).inner("agent_config_snapshot");
   return {
     id: task.text("id") || fallbackId,
     title: task.text("title"),
     ownedByTeam: task.inner("owner").text("Type") === "TEAM",
-    snapshot: task.has("agent_config_snapshot") ? readSnapshot(task.inner("agent_config_snapshot")) : null,
+    snapshot: snapshot === null ? null : { ...snapshot, mcpServers: exactly.record("mcp_servers") },
   };
 }
 
