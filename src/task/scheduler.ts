@@ -115,12 +115,14 @@ export class Scheduler {
       return;
     }
     this.options.log.info("task cancellation requested", { taskId });
+    this.options.journal.noteCancellation(task.ref);
     task.stop("cancelled");
   }
 
   /** Picks up what an earlier daemon claimed and did not end. */
   recover(executions: readonly Execution[]): void {
     for (const execution of executions) this.takeOver(execution);
+    this.handedOff.recover();
   }
 
   /** Takes up a task of a dead worker that no journal here knows. */
@@ -134,7 +136,7 @@ export class Scheduler {
     const ref = { taskId, executionId };
     this.claim(ref, UNOBSERVED_TRAIL);
     this.options.journal.saveHandle(ref, handle);
-    this.takeOver({ ...ref, handle, claimedAt, ended: false, terminal: null });
+    this.takeOver({ ...ref, handle, claimedAt, ended: false, terminal: null, cancelled: false });
     return "taken";
   };
 
@@ -157,7 +159,9 @@ export class Scheduler {
       trail.started();
       return this.options.backend.resume(ref, handle, context);
     };
-    this.start(ref, trail, work, claimedAt).handle = handle;
+    const task = this.start(ref, trail, work, claimedAt);
+    task.handle = handle;
+    if (execution.cancelled) task.stop("cancelled");
   }
 
   /** From now on nothing is accepted. */
