@@ -198,7 +198,7 @@ check_sum() {
 
 # Somebody else's words, on their way to a terminal.
 first_line() {
-  head -n 1 "$1" | LC_ALL=C tr -cd '\040-\176' | cut -c 1-80
+  head -n 1 "$1" | LC_ALL=C tr -cd '\040-\176' | cut -c 1-200
 }
 
 # --- installing ---------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 /** Shell scripts are POSIX, can be run, and shellcheck has nothing to say. */
 import { join } from "node:path";
+import { unpackPackages } from "../services/debian-packages.ts";
+import { mayProvide, Unavailable } from "../services/service.ts";
 import type { Finding, Rule, Skip } from "./rule.ts";
 import type { RepositoryFile, Tree } from "./tree.ts";
 
@@ -31,9 +33,10 @@ function checkScript(root: string, { path, text, executable }: RepositoryFile): 
   return findings;
 }
 
-function runShellCheck(tree: Tree): Finding[] | Skip {
-  const program = Bun.which("shellcheck");
-  if (program === null) return { skipped: "shellcheck is not installed" };
+async function runShellCheck(tree: Tree): Promise<Finding[] | Skip> {
+  const found = await findShellCheck();
+  if (Array.isArray(found) || "skipped" in found) return found;
+  const { program, env } = found;
   const paths = shellScripts(tree).map(({ path }) => path);
   if (paths.length === 0) return [];
   const command = [
@@ -44,10 +47,33 @@ function runShellCheck(tree: Tree): Finding[] | Skip {
     "--format=gcc",
     ...paths,
   ];
-  const { stdout, stderr, exitCode } = Bun.spawnSync(command, { cwd: tree.root });
+  const { stdout, stderr, exitCode } = Bun.spawnSync(command, {
+    cwd: tree.root,
+    env: { ...process.env, ...env },
+  });
   const findings = stdout.toString().split("\n").flatMap(readGccLine);
   if (exitCode === 0 || findings.length > 0) return findings;
   return [{ file: "scripts", line: 1, what: `shellcheck: ${stderr.toString().trim()}`, todo: "make it run" }];
+}
+
+interface ShellCheck {
+  readonly program: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Where it is not installed it is fetched, if that is allowed: a CI without it would check less and be green. */
+async function findShellCheck(): Promise<ShellCheck | Finding[] | Skip> {
+  const installed = Bun.which("shellcheck");
+  if (installed !== null) return { program: installed, env: {} };
+  if (!mayProvide()) return { skipped: "shellcheck is not installed" };
+  try {
+    const { root, env } = await unpackPackages("shellcheck", ["shellcheck", "libffi8", "libgmp10"]);
+    return { program: join(root, "usr/bin/shellcheck"), env };
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    if (process.env["CI"] !== "true") return { skipped: error.message };
+    return [{ file: "scripts", line: 1, what: error.message, todo: "install shellcheck" }];
+  }
 }
 
 /** `path:line:column: level: words [SC1234]` */
