@@ -117,9 +117,10 @@ test("an older version under the address of a newer one is not installed", async
   expect(program).toBe(OLD);
 });
 
-describe("a slow server", () => {
-  test("that sends nothing more is given up", async () => {
-    const { run, program } = await upgrade(DASH_CURL, (server) => server.lieAbout(ARCHIVE, silence), {
+describe.each(SURROUNDINGS.map((one) => [one.name, one] as const))("under %s a server", (_, surroundings) => {
+  // The static busybox of Debian crashes when it is given a limit, and its own is 900 s.
+  test.if(!surroundings.busybox)("that sends nothing more is given up", async () => {
+    const { run, program } = await upgrade(surroundings, (server) => server.lieAbout(ARCHIVE, silence), {
       OZ_WORKER_TIMEOUT: "1",
     });
     expect(run.stderr).toMatch(/cannot download .*tar\.gz/);
@@ -127,21 +128,21 @@ describe("a slow server", () => {
   });
 
   test("that sends in small pieces is waited for", async () => {
-    const { run } = await upgrade(DASH_CURL, (server) => server.lieAbout(ARCHIVE, inPieces), {
+    const { run } = await upgrade(surroundings, (server) => server.lieAbout(ARCHIVE, inPieces), {
       OZ_WORKER_TIMEOUT: "2",
     });
     expect(run).toMatchObject({ status: 0 });
   });
-});
 
-test("a redirect to another host is followed, as release downloads need", async () => {
-  await using store = await ReleaseServer.start();
-  const lie: Lie = (request, response) => {
-    response.writeHead(302, { location: `${store.url}${request.url}` }).end();
-    return true;
-  };
-  const { run } = await upgrade(DASH_CURL, (server) => server.lieAbout("", lie));
-  expect(run).toMatchObject({ status: 0 });
+  test("that redirects to another host is followed, as release downloads need", async () => {
+    await using store = await ReleaseServer.start();
+    const lie: Lie = (request, response) => {
+      response.writeHead(302, { location: `${store.url}${request.url}` }).end();
+      return true;
+    };
+    const { run } = await upgrade(surroundings, (server) => server.lieAbout("", lie));
+    expect(run).toMatchObject({ status: 0 });
+  });
 });
 
 describe("without what it needs, before it downloads anything, install.sh says so:", () => {
