@@ -23,7 +23,8 @@ Installs $program from a release, after checking its SHA-256 and starting it onc
   --help        this text
 
 Environment:
-  OZ_WORKER_VERSION      version to install, such as 1.2.3 (default: the newest)
+  OZ_WORKER_VERSION      version to install, such as 1.2.3 (default: that of this script's release; of a
+                         mirror the newest)
   OZ_WORKER_INSTALL_DIR  folder to install into (default: /usr/local/bin for root, else ~/.local/bin)
   OZ_WORKER_CONFIG_DIR   configuration that --purge removes (default: /etc/oz-agent-worker for root,
                          else ~/.config/oz-agent-worker)
@@ -228,6 +229,8 @@ install_program() {
   target=$(detect_target)
   case $target in *-musl) check_musl_libraries ;; esac
   dir=$(detect_install_dir)
+  # A mirror's newest: it need not have a folder of this script's version.
+  if [ -n "${OZ_WORKER_BASE_URL:-}" ]; then release_version=; fi
   base=${OZ_WORKER_BASE_URL:-$release_url}
   base=${base%/}
   [ -n "$base" ] || fail "this copy does not know where releases are: set OZ_WORKER_BASE_URL"
