@@ -38,6 +38,10 @@ export async function compile({ entry, outfile, target, version, commit }: Build
     "--no-compile-autoload-bunfig",
     // Bun reads only a hashed folder of certificates by itself, not the system's bundle file.
     "--compile-exec-argv=--use-system-ca",
+    // A package asks for the folder of its own sources, and Bun writes that of this machine into the bundle:
+    // it told where the clone was, and no two clones gave the same bytes. The files are not there anyway.
+    '--define=__dirname="/package"',
+    '--define=__filename="/package/file"',
     `--define=__OZ_VERSION__=${JSON.stringify(version)}`,
     `--define=__OZ_COMMIT__=${JSON.stringify(commit)}`,
     `--outfile=${unfinished}`,

@@ -8,6 +8,8 @@ import { TempDir } from "../support/temp-dir.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
 const TARGET = `linux-${process.arch}`;
+const REPOSITORY = { GITHUB_SERVER_URL: "https://git.example", GITHUB_REPOSITORY: "team/oz-agent-worker" };
+const MOVE = 'mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$@"';
 const ARCHIVE = `oz-agent-worker-${TARGET}.tar.gz`;
 
 describe.if(process.platform === "linux")("scripts/build --all", () => {
@@ -29,9 +31,10 @@ describe.if(process.platform === "linux")("scripts/build --all", () => {
     expect(said).toMatch(new RegExp(`${ARCHIVE}: \\d+\\.\\d MB, unpacked \\d+\\.\\d MB`));
   });
 
-  test("gives the same bytes in another folder, at another time", () => {
+  test("gives the same bytes from a clone that is elsewhere, into another folder, at another time", async () => {
     const second = dir.join("second/deeper");
-    build(second);
+    const elsewhere = await dir.mkdir("a clone/of another name");
+    build(second, elsewhere);
     expect(sumsIn(second)).toBe(sumsIn(first));
   }, 120_000);
 
@@ -81,19 +84,13 @@ test("a platform that there is none of is refused before anything is removed", a
   expect(await Bun.file(kept).exists()).toBe(true);
 });
 
-function build(outdir: string): string {
-  const argv = [
-    process.execPath,
-    "scripts/build.ts",
-    "--all",
-    "--outdir",
-    outdir,
-    "--only",
-    TARGET,
-    "--level",
-    "1",
-  ];
-  const { exitCode, stdout, stderr } = Bun.spawnSync(argv, { cwd: ROOT });
+/** `elsewhere`: a folder at which the clone is, too, for this build. */
+function build(outdir: string, elsewhere?: string): string {
+  const flags = ["--all", "--outdir", outdir, "--only", TARGET, "--level", "1"];
+  const command = [process.execPath, "scripts/build.ts", ...flags];
+  const there = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", MOVE, "sh", ROOT];
+  const argv = elsewhere === undefined ? command : [...there, elsewhere, ...command];
+  const { exitCode, stdout, stderr } = Bun.spawnSync(argv, { cwd: ROOT, env: { ...process.env, ...REPOSITORY } });
   if (exitCode !== 0) throw new Error(`${argv.join(" ")} failed: ${stderr.toString()}`);
   return stdout.toString();
 }
