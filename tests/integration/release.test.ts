@@ -56,6 +56,33 @@ describe.if(onLinux)("scripts/build --all", () => {
     expect(sumsIn(first)).toContain(`${manifest.files[0].sha256}  ${ARCHIVE}\n`);
   });
 
+  test("writes a bill of materials and notices that name every package of the bundle", async () => {
+    const metafile = dir.join("bundle.json");
+    const flags = ["--splitting", "--target=bun", `--outdir=${dir.join("bundle")}`, `--metafile=${metafile}`];
+    const bundled = Bun.spawnSync([process.execPath, "build", ...flags, "src/main.ts"], { cwd: ROOT });
+    expect(bundled.exitCode).toBe(0);
+    const { inputs }: { inputs: object } = JSON.parse(await readFile(metafile, "utf8"));
+    const folders = Object.keys(inputs).flatMap(
+      (file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? [],
+    );
+    expect(new Set(folders).size).toBeGreaterThan(20);
+    const sbom: { packages: { name: string; versionInfo: string }[] } = JSON.parse(
+      await readFile(join(first, "sbom.spdx.json"), "utf8"),
+    );
+    const named = new Set(sbom.packages.map(({ name, versionInfo }) => `${name} ${versionInfo}`));
+    const notices = Bun.spawnSync([
+      "tar",
+      "-xzOf",
+      join(first, ARCHIVE),
+      "THIRD-PARTY-NOTICES",
+    ]).stdout.toString();
+    for (const folder of new Set(folders)) {
+      const { name, version } = JSON.parse(await readFile(join(ROOT, folder, "package.json"), "utf8"));
+      expect([folder, named.has(`${name} ${version}`)]).toEqual([folder, true]);
+      expect([folder, notices.includes(`\n${name} ${version} (`)]).toEqual([folder, true]);
+    }
+  });
+
   test("writes what install.sh installs, and the program runs", async () => {
     await using server = await ReleaseServer.start({ targets: [] });
     for (const name of ["SHA256SUMS", ARCHIVE]) {
