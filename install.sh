@@ -23,10 +23,13 @@ Installs $program from a release, after checking its SHA-256 and starting it onc
   --help        this text
 
 Environment:
-  OZ_WORKER_VERSION      version to install, such as 1.2.3 (default: the newest)
+  OZ_WORKER_VERSION      version to install, such as 1.2.3 (default: that of this script's release; of a
+                         mirror the newest)
   OZ_WORKER_INSTALL_DIR  folder to install into (default: /usr/local/bin for root, else ~/.local/bin)
-  OZ_WORKER_CONFIG_DIR   what --purge removes beside the state (default: /etc/oz-agent-worker for root,
+  OZ_WORKER_CONFIG_DIR   configuration that --purge removes (default: /etc/oz-agent-worker for root,
                          else ~/.config/oz-agent-worker)
+  OZ_WORKER_STATE_DIR    state that --purge removes (default: where the program keeps it; for root that
+                         of the service, too)
   OZ_WORKER_BASE_URL     where releases are, for a mirror; below it latest/download/ and download/vVERSION/
   OZ_WORKER_TARGET       platform to install, such as linux-arm64-musl (default: this one)
   OZ_WORKER_TIMEOUT      seconds without a byte after which a download is given up (default: 60)
@@ -154,10 +157,13 @@ choose_tools() {
 download() {
   case $downloader in
     curl)
-      # What was asked for over TLS is not taken from a redirect to a plain address.
-      case $1 in https:*) allowed='=https' ;; *) allowed='=https,http' ;; esac
-      curl --fail --silent --show-error --location --proto-redir "$allowed" --connect-timeout "$seconds" \
-        --retry 2 --retry-delay 1 --speed-limit 1 --speed-time "$seconds" --output "$2" "$1"
+      outcome=0
+      curl_download "$1" "$2" || outcome=$?
+      case $outcome in
+        # A connection that was cut, which --retry leaves at that.
+        18 | 52 | 55 | 56 | 92) curl_download "$1" "$2" ;;
+        *) return "$outcome" ;;
+      esac
       ;;
     # Quiet, because it would tell of success, too; its words are shown when it fails.
     wget)
@@ -173,6 +179,13 @@ download() {
   esac
 }
 
+curl_download() {
+  # What was asked for over TLS is not taken from a redirect to a plain address.
+  case $1 in https:*) allowed='=https' ;; *) allowed='=https,http' ;; esac
+  curl --fail --silent --show-error --location --proto-redir "$allowed" --connect-timeout "$seconds" \
+    --retry 2 --retry-delay 1 --speed-limit 1 --speed-time "$seconds" --output "$2" "$1"
+}
+
 # Some builds of busybox die of a signal when they are given a time limit; without, theirs is 900 s.
 busybox_download() {
   outcome=0
@@ -184,11 +197,20 @@ busybox_download() {
   return "$outcome"
 }
 
-# check_sum ARCHIVE SUMS: the line of the archive's own name counts, and no other.
+# check_sum ARCHIVE SUMS: the lines of the archive's own name count, and no other. A mirror may have
+# written them anew: with a star for binary, ./ before the name, capital letters, an end of line of Windows.
 check_sum() {
-  wanted=$(awk -v name="$archive" '($2 == name || $2 == "*" name) && length($1) == 64 { print $1; exit }' "$2")
-  [ -n "$wanted" ] ||
-    fail "$sums_url does not name $archive: is that address a release of this program? Its first line: $(first_line "$2")"
+  wanted=$(awk -v name="$archive" '
+    { sub(/\r$/, ""); sum = tolower($1); file = $2; sub(/^\*/, "", file); sub(/^\.\//, "", file) }
+    file == name && sum !~ /[^0-9a-f]/ && length(sum) == 64 && !(sum in seen) {
+      seen[sum] = 1
+      printf "%s%s", between, sum
+      between = " "
+    }' "$2")
+  case $wanted in
+    '') fail "$sums_url does not name $archive: is that address a release of this program? Its first line: $(first_line "$2")" ;;
+    *' '*) fail "$sums_url has more than one sum for $archive: $wanted; nothing was installed" ;;
+  esac
   # The words of the command are its options.
   # shellcheck disable=SC2086
   found=$($hasher "$1" | cut -d ' ' -f 1)
@@ -198,7 +220,7 @@ check_sum() {
 
 # Somebody else's words, on their way to a terminal.
 first_line() {
-  head -n 1 "$1" | LC_ALL=C tr -cd '\040-\176' | cut -c 1-80
+  head -n 1 "$1" | LC_ALL=C tr -cd '\040-\176' | cut -c 1-200
 }
 
 # --- installing ---------------------------------------------------------------------------------
@@ -207,6 +229,8 @@ install_program() {
   target=$(detect_target)
   case $target in *-musl) check_musl_libraries ;; esac
   dir=$(detect_install_dir)
+  # A mirror's newest: it need not have a folder of this script's version.
+  if [ -n "${OZ_WORKER_BASE_URL:-}" ]; then release_version=; fi
   base=${OZ_WORKER_BASE_URL:-$release_url}
   base=${base%/}
   [ -n "$base" ] || fail "this copy does not know where releases are: set OZ_WORKER_BASE_URL"
@@ -236,6 +260,8 @@ install_program() {
 }
 
 make_dir() {
+  # What root installs is for all, whatever the umask; a service has a user of its own.
+  if [ "$(id -u)" = 0 ]; then umask 022; fi
   mkdir -p "$1" 2>/dev/null || fail "cannot make the folder $1: set OZ_WORKER_INSTALL_DIR to one that you can write, or run as root"
   # In the folder itself, so that the last step is a rename within one file system.
   staging=$(mktemp -d "$1/.$program.XXXXXX" 2>/dev/null) ||
@@ -251,8 +277,12 @@ fetch() {
   download "$sums_url" "$staging/SHA256SUMS" || fail "cannot download $sums_url: see above; behind a proxy set HTTPS_PROXY, for a mirror OZ_WORKER_BASE_URL"
   download "$from/$archive" "$staging/$archive" || fail "cannot download $from/$archive: see above (a full disk shows here, too); nothing was installed"
   check_sum "$staging/$archive" "$staging/SHA256SUMS"
-  tar -xzf "$staging/$archive" -C "$staging" "$program" ||
+  # Owned by whoever installs it, also where a mirror packed it as somebody else.
+  tar -xzof "$staging/$archive" -C "$staging" "$program" ||
     fail "cannot unpack $archive: see above; is the disk of $dir full? Nothing was installed"
+  if [ -L "$staging/$program" ] || [ ! -f "$staging/$program" ]; then
+    fail "$archive has no program in it, but something else of that name; nothing was installed"
+  fi
   chmod 755 "$staging/$program"
   sign
   # Where there was just enough room for both, what follows would have none.
@@ -268,9 +298,14 @@ sign() {
   fi
 }
 
+# In an environment that is nearly empty: it is the file that is tried, not this user's settings. And one
+# of that name that does not know `version` finds no key with which it could start to work.
+version_of() {
+  env -i PATH="$PATH" HOME="${HOME:-/}" "$1" version </dev/null
+}
+
 replace() {
-  # In an environment that is nearly empty: it is the file that is tried, not this user's settings.
-  new_version=$(env -i PATH="$PATH" HOME="${HOME:-/}" "$staging/$program" version 2>"$staging/words") ||
+  new_version=$(version_of "$staging/$program" 2>"$staging/words") ||
     fail "the new program does not run here, and nothing was changed; it said: $(first_line "$staging/words")"
   case $new_version in
     "$program ${version:+$version }"*) ;;
@@ -278,7 +313,7 @@ replace() {
   esac
   old_version=
   if [ -x "$dir/$program" ]; then
-    old_version=$("$dir/$program" version 2>/dev/null | head -n 1) || true
+    old_version=$(version_of "$dir/$program" 2>/dev/null | head -n 1) || true
     old_version=${old_version:-a file that does not start}
   fi
   # A worker that runs keeps the file that it was started from, under no name; a rename is never half done.
@@ -313,11 +348,19 @@ uninstall_program() {
   else
     say "there is no $dir/$program"
   fi
-  state=$(detect_state_dir)
-  for kept in "$state" "$(detect_config_dir)"; do
-    if [ ! -d "$kept" ]; then continue; fi
-    if [ "$purge" = yes ]; then remove "$kept"; else say "kept $kept (--purge removes it)"; fi
-  done
+  if [ -n "${OZ_WORKER_STATE_DIR:-}" ]; then
+    keep_or_remove "$OZ_WORKER_STATE_DIR"
+  else
+    keep_or_remove "$(detect_state_dir)"
+    # Of the service, which has its own.
+    if [ "$(id -u)" = 0 ]; then keep_or_remove "/var/lib/$program"; fi
+  fi
+  keep_or_remove "$(detect_config_dir)"
+}
+
+keep_or_remove() {
+  if [ ! -d "$1" ]; then return; fi
+  if [ "$purge" = yes ]; then remove "$1"; else say "kept $1 (--purge removes it)"; fi
 }
 
 # As the program itself chooses it.

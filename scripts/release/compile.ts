@@ -1,7 +1,8 @@
 /** Compiles the program for one target. */
 import { existsSync } from "node:fs";
-import { chmod, mkdir, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { signAdHoc } from "./mach-o.ts";
 import { ROOT } from "./source.ts";
 
 export interface Build {
@@ -38,6 +39,10 @@ export async function compile({ entry, outfile, target, version, commit }: Build
     "--no-compile-autoload-bunfig",
     // Bun reads only a hashed folder of certificates by itself, not the system's bundle file.
     "--compile-exec-argv=--use-system-ca",
+    // A package asks for the folder of its own sources, and Bun writes that of this machine into the bundle:
+    // it told where the clone was, and no two clones gave the same bytes. The files are not there anyway.
+    '--define=__dirname="/package"',
+    '--define=__filename="/package/file"',
     `--define=__OZ_VERSION__=${JSON.stringify(version)}`,
     `--define=__OZ_COMMIT__=${JSON.stringify(commit)}`,
     `--outfile=${unfinished}`,
@@ -51,6 +56,12 @@ export async function compile({ entry, outfile, target, version, commit }: Build
     });
     const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
     if ((await child.exited) !== 0) throw new Error(`bun build failed:\n${stderr}${stdout}`);
+    // Bun adds the ending where it is not there.
+    const ended = `${unfinished}.exe`;
+    if (existsSync(ended)) await rename(ended, unfinished);
+    if (target.startsWith("bun-darwin-")) {
+      await writeFile(unfinished, signAdHoc(await readFile(unfinished), basename(outfile)));
+    }
     await chmod(unfinished, 0o755);
     await rename(unfinished, outfile);
   } finally {

@@ -77,7 +77,8 @@ function oddFiles(): TarEntry[] {
   ];
 }
 
-async function findBusybox(): Promise<string> {
+/** One that needs no libraries. @throws Unavailable where there is none */
+export async function findBusybox(): Promise<string> {
   const { root } = await unpackPackages("busybox", ["busybox-static"]).catch((error: unknown) => {
     // A static one of the system does as well.
     if (!(error instanceof Unavailable)) throw error;

@@ -1,5 +1,5 @@
 /** `oz-agent-worker service`: the worker as a service of this host. */
-import { accessSync, constants, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../config/config-error.ts";
 import { readFlagValues } from "../config/flag-values.ts";
@@ -63,11 +63,17 @@ async function act(request: ServiceRequest, edge: ServiceEdge, system: InitSyste
 
 async function install(plan: ServicePlan, system: InitSystem, edge: ServiceEdge): Promise<void> {
   mustBeRoot(edge);
-  if (plan.keyFile !== null) mustBeReadable(plan.keyFile);
-  await system.install(plan);
-  if ((statSync(plan.configFile).mode & 0o004) === 0) {
-    edge.write(`Note: ${plan.configFile} is not readable by all; see that ${plan.user} can read it\n`);
+  if (plan.keyFile !== null) mustHoldKey(plan.keyFile);
+  // Before the start, which will not tell why it failed.
+  for (const [path, bit, what] of [
+    [plan.program, 0o001, "start"],
+    [plan.configFile, 0o004, "read"],
+  ] as const) {
+    const closed = closedToOthers(path, bit);
+    if (closed === null || plan.user === "root") continue;
+    edge.write(`Note: ${closed} is closed to other users; see that ${plan.user} can ${what} ${path}\n`);
   }
+  await system.install(plan);
   edge.write(`Installed and started ${system.file}; "oz-agent-worker service status" shows how it is\n`);
 }
 
@@ -102,15 +108,26 @@ function mustBeRoot({ host }: ServiceEdge): void {
   throw new ServiceError("Cannot change the services of this host as a plain user: run it as root (sudo)");
 }
 
-function mustBeReadable(path: string): void {
+function mustHoldKey(path: string): void {
+  const todo = "write the key there, or name another by --api-key-file";
+  let text: string;
   try {
-    accessSync(path, constants.R_OK);
+    text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new ServiceError(
-      `Cannot read the key file ${path}: ${whyUnreadable(error)}; write the key there, or name another by --api-key-file`,
-      { cause: error },
-    );
+    throw new ServiceError(`Cannot read the key file ${path}: ${whyUnreadable(error)}; ${todo}`, {
+      cause: error,
+    });
   }
+  if (text.trim() === "") throw new ServiceError(`There is no key in ${path}: it is empty; ${todo}`);
+}
+
+/** The file, or the first folder on the way to it, that others than its owner cannot use. */
+function closedToOthers(path: string, bit: number): string | null {
+  const folders = path.split("/").slice(1, -1);
+  const ways = folders.map((_, index) => `/${folders.slice(0, index + 1).join("/")}`);
+  const closed = ways.find((folder) => (statSync(folder).mode & 0o001) === 0);
+  if (closed !== undefined) return closed;
+  return (statSync(path).mode & bit) === 0 ? path : null;
 }
 
 function commandRunner({ host }: ServiceEdge) {

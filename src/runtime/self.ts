@@ -1,14 +1,33 @@
 /** How this program starts itself again. */
-import { existsSync } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 
 /**
  * The argv prefix of this very program. On Linux the running executable is named through /proc, so
  * that one which an upgrade has replaced on disk still starts its own kind and not its successor.
  */
 export function ownCommand(): string[] {
-  const running = `/proc/${process.pid}/exe`;
-  const executable = existsSync(running) ? running : process.execPath;
+  const executable = ownExecutable(`/proc/${process.pid}/exe`, process.execPath);
   return isCompiled() ? [executable] : [executable, Bun.main];
+}
+
+/**
+ * Where a program of another machine is run by an emulator, as an amd64 image is on an arm64 host, the
+ * kernel's `running` is that emulator, and starting it again starts nothing. It is another file than
+ * `path` then, which is there; after an upgrade `path` is "... (deleted)", which is not.
+ */
+export function ownExecutable(running: string, path: string): string {
+  const [ran, named] = [running, path].map(statOf);
+  if (ran === null || ran === undefined) return path;
+  if (named === null || named === undefined) return running;
+  return ran.dev === named.dev && ran.ino === named.ino ? running : path;
+}
+
+function statOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch {
+    return null;
+  }
 }
 
 /** A compiled program's sources live in a file system of their own. */

@@ -5,6 +5,8 @@ import { assignment } from "../support/assignments.ts";
 import { DirectSite } from "../support/direct-site.ts";
 import { workerCommand } from "../support/worker-process.ts";
 
+const isCompiled = workerCommand().length === 1;
+
 /** All that a Bun program would pick up from the folder it is started in. */
 async function hostileFolder(site: DirectSite): Promise<{ readonly path: string; readonly mark: string }> {
   const mark = site.dir.join("evil-was-here");
@@ -81,6 +83,37 @@ test("variables named BUN_… of the worker reach neither agent nor setup_comman
   const ofSetup = readFileSync(note, "utf8");
   expect(ofSetup).not.toMatch(/^BUN_/m);
   expect(ofSetup).toMatch(/^NODE_MARK=1$/m);
+});
+
+// The environment is its owner's, as LD_PRELOAD is; docs/operations.md says so. What is ours is where it ends.
+describe("BUN_OPTIONS, which the runtime in the executable obeys,", () => {
+  test("has its say in the worker, and ends there: neither shim, hooks nor agent have it", async () => {
+    await using site = await DirectSite.create();
+    const note = site.dir.join("preloaded");
+    const preload = await site.dir.write(
+      "preload.js",
+      `require("node:fs").appendFileSync(${JSON.stringify(note)}, process.argv.slice(2).join(" ") + "\\n");\n`,
+    );
+    const setup = site.dir.join("setup.env");
+    await using worker = await site.start({
+      env: { BUN_OPTIONS: `--preload=${preload}`, BUN_BE_BUN: "" },
+      direct: { setup_command: `env >'${setup}'` },
+    });
+    const { taskId, state } = await site.run(assignment());
+    expect(state).toBe("completed");
+    expect(Object.keys(site.agent.runs(taskId)[0]?.env ?? {})).not.toContain("BUN_OPTIONS");
+    expect(readFileSync(setup, "utf8")).not.toMatch(/^BUN_/m);
+    expect(await worker.stop()).toBe(0);
+    const starts = readFileSync(note, "utf8").trim().split("\n");
+    expect(starts).toHaveLength(1);
+    expect(starts[0]).toContain("--config-file");
+  });
+
+  test.if(isCompiled)("and BUN_BE_BUN=1 makes it the bare runtime, as the documentation says", () => {
+    const [program = ""] = workerCommand();
+    const run = Bun.spawnSync([program, "--version"], { env: { BUN_BE_BUN: "1" } });
+    expect(run.stdout.toString().trim()).toBe(Bun.version);
+  });
 });
 
 test("the agent and the setup have the soft limit of open files that the daemon was given", async () => {

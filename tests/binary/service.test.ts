@@ -1,4 +1,6 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { chmod } from "node:fs/promises";
 import { TempDir } from "../support/temp-dir.ts";
 import { workerCommand } from "../support/worker-process.ts";
 
@@ -47,4 +49,32 @@ test.each([
   const refused = await service(config, ...args);
   expect(refused.status).toBe(2);
   expect(refused.stderr).toContain(says);
+});
+
+// Where no systemd runs, installing ends in a sentence; what is looked at before that is the same.
+describe.if(process.getuid?.() === 0 && !existsSync("/run/systemd/system"))("as root", () => {
+  async function install(key: string, mode: number) {
+    await using dir = await TempDir.create("service");
+    await chmod(dir.path, mode);
+    const config = await dir.write("config.yaml", "worker_id: w\n");
+    const file = await dir.write("key", key);
+    const argv = ["service", "install", "--config-file", config, "--api-key-file", file];
+    const { exitCode, stdout, stderr } = Bun.spawnSync([...workerCommand(), ...argv], { env: {} });
+    return { status: exitCode, stdout: stdout.toString(), stderr: stderr.toString(), folder: dir.path };
+  }
+
+  test("a key file in which there is no key is refused before anything is changed", async () => {
+    const refused = await install("\n", 0o755);
+    expect(refused.stderr).toMatch(/There is no key in \S+: it is empty; write the key there/);
+    expect(refused.status).toBe(1);
+  });
+
+  // The unit started, and ended with a status of systemd's own; nothing said why.
+  test("what the service's user may not be able to reach is told before it is started", async () => {
+    const told = await install("key\n", 0o700);
+    expect(told.stdout).toContain(
+      `Note: ${told.folder} is closed to other users; see that oz-agent-worker can read ${told.folder}/config.yaml`,
+    );
+    expect(told.stderr).toContain("No systemd runs here");
+  });
 });

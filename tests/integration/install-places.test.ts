@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { chmod, chown, copyFile, mkdir, readdir, readFile, readlink, symlink } from "node:fs/promises";
-import { type RunOptions, runInstaller } from "../support/installer.ts";
+import { type RunOptions, runInstaller, SURROUNDINGS } from "../support/installer.ts";
 import { programThatSays, ReleaseServer } from "../support/release-server.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { mountTmpfs } from "../support/tmpfs.ts";
@@ -16,15 +16,26 @@ describe.if(isRoot)("as root: install.sh says what is wrong, and keeps the old p
   // Random, so that the archive is as large as what is in it.
   const program = Buffer.concat([Buffer.from(`${programThatSays("9.9.9")}exit\n`), randomBytes(MEGABYTE)]);
 
-  test.each([
-    ["cannot even be downloaded to", 0.5 * MEGABYTE, /cannot download .*a full disk shows here/],
-    ["has room for the archive but not for the program", 1.5 * MEGABYTE, /cannot unpack .* full\?/],
-  ])("when the disk %s", async (_, sizeBytes, says) => {
+  test.each(
+    SURROUNDINGS.flatMap(
+      (one) =>
+        [
+          [
+            "cannot even be downloaded to",
+            one.name,
+            0.5 * MEGABYTE,
+            /cannot download .*a full disk shows here/,
+            one,
+          ],
+          ["has room for the archive only", one.name, 1.5 * MEGABYTE, /cannot unpack .* full\?/, one],
+        ] as const,
+    ),
+  )("when the disk %s, under %s", async (_disk, _name, sizeBytes, says, surroundings) => {
     await using dir = await TempDir.create("install");
     await using server = await ReleaseServer.start({ program });
     await using disk = await mountTmpfs(dir, "bin", sizeBytes);
     await dir.write("bin/oz-agent-worker", OLD, 0o755);
-    const run = await install({ dir }, server, disk.path);
+    const run = await install({ dir, in: surroundings }, server, disk.path);
     expect(run.stderr).toMatch(says);
     expect(run.status).toBe(1);
     expect(await readdir(disk.path)).toEqual(["oz-agent-worker"]);
@@ -129,43 +140,6 @@ test("an installation that is interrupted leaves nothing behind", async () => {
   stop.abort();
   expect((await running).status).not.toBe(0);
   await eventually(async () => (await readdir(dir.join("bin"))).length === 0, "the staging folder to go");
-});
-
-describe("uninstalling", () => {
-  test.each([
-    [[], { program: false, state: true, config: true }],
-    [["--purge"], { program: false, state: false, config: false }],
-    [["--purge", "--dry-run"], { program: true, state: true, config: true }],
-  ])("with %j leaves %j, and what is not ours", async (more, left) => {
-    await using dir = await TempDir.create("install");
-    const bin = dir.join("bin");
-    await dir.write("bin/oz-agent-worker", OLD, 0o755);
-    await dir.write("bin/other", "");
-    await dir.write("state/oz-agent-worker/w/slot-0.db", "");
-    await dir.write("state/other/x", "");
-    await dir.write("config/oz-agent-worker/config.yaml", "");
-    await dir.write("config/other/x", "");
-    const env = {
-      OZ_WORKER_INSTALL_DIR: bin,
-      XDG_STATE_HOME: dir.join("state"),
-      // Whoever is root would have his own looked at.
-      OZ_WORKER_CONFIG_DIR: dir.join("config/oz-agent-worker"),
-    };
-    const run = await runInstaller({ dir, env, args: ["--uninstall", ...more] });
-    expect(run).toMatchObject({ status: 0 });
-    const names = (ours: boolean) => (ours ? ["other", "oz-agent-worker"] : ["other"]);
-    expect((await readdir(bin)).sort()).toEqual(names(left.program));
-    expect((await readdir(dir.join("state"))).sort()).toEqual(names(left.state));
-    expect((await readdir(dir.join("config"))).sort()).toEqual(names(left.config));
-  });
-
-  test("what is not there is said, and is no failure", async () => {
-    await using dir = await TempDir.create("install");
-    const env = { OZ_WORKER_INSTALL_DIR: dir.join("bin"), XDG_STATE_HOME: dir.join("state") };
-    const run = await runInstaller({ dir, env, args: ["--uninstall"] });
-    expect(run).toMatchObject({ status: 0 });
-    expect(run.stderr).toContain(`there is no ${dir.join("bin/oz-agent-worker")}`);
-  });
 });
 
 function install(options: RunOptions, server: ReleaseServer, bin: string) {

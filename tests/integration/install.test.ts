@@ -5,7 +5,7 @@ import { installerText, runInstaller, SURROUNDINGS } from "../support/installer.
 import { programThatSays, ReleaseServer } from "../support/release-server.ts";
 import { TempDir } from "../support/temp-dir.ts";
 
-describe.each(SURROUNDINGS.map((one) => [one.name, one] as const))(
+describe.concurrent.each(SURROUNDINGS.map((one) => [one.name, one] as const))(
   "install.sh under %s",
   (_, surroundings) => {
     test("installs the newest release, says where, and leaves nothing else behind", async () => {

@@ -70,6 +70,50 @@ describe("smoke", () => {
     await writeFile(dir.join("release/SHA256SUMS"), "");
     expect(smoke().stderr).toContain("SHA256SUMS does not name oz-agent-worker-linux-x64.tar.gz");
   });
+
+  test("unpacks what is for Windows, and has macOS judge the signature before it starts anything", async () => {
+    await using dir = await TempDir.create("smoke");
+    const content = Buffer.from(programThatSays("1.2.3"));
+    const archives = {
+      "oz-agent-worker-windows-x64.zip": packExecutable(
+        "zip",
+        { name: "oz-agent-worker.exe", content },
+        {},
+        1,
+      ),
+      "oz-agent-worker-darwin-arm64.tar.gz": packExecutable(
+        "tar.gz",
+        { name: "oz-agent-worker", content },
+        {},
+        1,
+      ),
+    };
+    await mkdir(dir.join("release"));
+    for (const [name, archive] of Object.entries(archives))
+      await writeFile(dir.join("release", name), archive);
+    const sums = Bun.spawnSync(["sha256sum", ...Object.keys(archives)], { cwd: dir.join("release") });
+    await writeFile(dir.join("release/SHA256SUMS"), sums.stdout);
+    const smoke = (target: string, verdict: number) => {
+      Bun.spawnSync(
+        [
+          "sh",
+          "-c",
+          `printf '#!/bin/sh\\necho codesign "$1"\\nexit ${verdict}\\n' >codesign; chmod +x codesign`,
+        ],
+        {
+          cwd: dir.path,
+        },
+      );
+      const env = { ...process.env, PATH: `${dir.path}:${process.env["PATH"]}` };
+      const argv = [resolve(ROOT, "scripts/release/smoke"), dir.join("release"), target];
+      const { exitCode, stdout } = Bun.spawnSync(argv, { env });
+      return { status: exitCode, lines: stdout.toString().trim().split("\n").slice(1) };
+    };
+    const started = "oz-agent-worker 1.2.3 (commit test)";
+    expect(smoke("windows-x64", 0)).toEqual({ status: 0, lines: [started] });
+    expect(smoke("darwin-arm64", 0)).toEqual({ status: 0, lines: ["codesign --verify", started] });
+    expect(smoke("darwin-arm64", 1)).toEqual({ status: 1, lines: ["codesign --verify"] });
+  });
 });
 
 function run(program: string, ...args: readonly string[]) {

@@ -4,14 +4,16 @@
  */
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, chmod, cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
 import { assignment } from "../support/assignments.ts";
+import type { Run } from "../support/installer.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { eventually, within } from "../support/wait.ts";
 import { TEST_API_KEY, workerCommand } from "../support/worker-process.ts";
 
 const SYSTEMD = "/lib/systemd/systemd";
+const UNIT = "/etc/systemd/system/oz-agent-worker.service";
 const USER = 4321;
 const allowed = process.env["CI"] === "true" || process.env["OZ_TEST_INSTALL"] === "1";
 // Where one runs already, the second would meddle with the control groups of the first.
@@ -25,33 +27,18 @@ if (!here)
 describe.if(here)("under a real systemd", () => {
   test("the service has its key and its folders, runs a task as its own user, and stops gently", async () => {
     await using dir = await TempDir.create("systemd");
-    await chmod(dir.path, 0o755);
     await using plane = await ControlPlane.start({ apiKey: TEST_API_KEY });
-    await prepare(dir, plane.webSocketUrl);
-    const systemd = Bun.spawn(
-      ["unshare", "-m", "-p", "-f", "-C", "-u", "-i", "--kill-child", "sh", dir.join("start")],
-      {
-        stdio: ["ignore", "ignore", "ignore"],
-      },
-    );
+    const { program, args } = await prepare(dir, plane.webSocketUrl);
+    const printed = Bun.spawnSync([program, "service", "install", "--print", ...args]);
+    await dir.write("units/oz-agent-worker.service", printed.stdout);
+    const systemd = await Systemd.start(dir);
     try {
       const sent = assignment();
       plane.submit(sent);
       const wait = { timeoutMs: 30_000 };
       const task = await plane.waitForTask(sent.task_id, [], wait);
       expect([task.state, task.message]).toEqual(["completed", "Task completed successfully"]);
-      const [pid = 0] = await childrenOf(systemd.pid);
-      const stop = Bun.spawn([
-        "nsenter",
-        "-t",
-        String(pid),
-        "-m",
-        "-p",
-        "systemctl",
-        "stop",
-        "oz-agent-worker",
-      ]);
-      expect(await within(stop.exited, "systemctl stop", 30_000)).toBe(0);
+      expect(await systemd.run("systemctl", "stop", "oz-agent-worker")).toMatchObject({ status: 0 });
       const log = await eventually(async () => {
         const text = await readFile(dir.join("log"), "utf8");
         return /ended: success exited 0/.test(text) ? text : null;
@@ -61,27 +48,103 @@ describe.if(here)("under a real systemd", () => {
       const owner = Bun.spawnSync(["stat", "-c", "%u %a", dir.join("lib/oz-agent-worker")]);
       expect(owner.stdout.toString().trim()).toBe(`${USER} 700`);
     } finally {
-      systemd.kill("SIGKILL");
-      await systemd.exited;
+      await systemd.kill();
+    }
+  }, 90_000);
+
+  test("service install makes user and unit and starts it, status tells, and uninstall takes it away", async () => {
+    await using dir = await TempDir.create("systemd");
+    await using plane = await ControlPlane.start({ apiKey: TEST_API_KEY });
+    const { program, args } = await prepare(dir, plane.webSocketUrl);
+    const systemd = await Systemd.start(dir);
+    const service = (...words: readonly string[]) => systemd.run(program, "service", ...words);
+    try {
+      const installed = await service("install", ...args, "--user", "oz-new-user");
+      expect(installed).toMatchObject({
+        status: 0,
+        stdout: expect.stringContaining(`Installed and started ${UNIT}`),
+      });
+      const sent = assignment();
+      plane.submit(sent);
+      const task = await plane.waitForTask(sent.task_id, [], { timeoutMs: 30_000 });
+      expect(task.message).toBe("Task completed successfully");
+      const status = await service("status");
+      expect(status.stdout).toContain("active (running)");
+      expect(status.stdout).toContain("enabled");
+      expect(status.status).toBe(0);
+      const removed = await service("uninstall");
+      expect(removed.stdout).toContain("its user, state and configuration stay");
+      expect(removed.status).toBe(0);
+      expect(existsSync(dir.join(UNIT))).toBe(false);
+      expect(await readFile(dir.join("etc/passwd"), "utf8")).toMatch(/^oz-new-user:/m);
+      expect((await systemd.run("id", "-u", "oz-new-user")).status).toBe(0);
+      expect(await readFile(dir.join("log"), "utf8")).toContain("ended: success exited 0");
+      expect(await service("status")).toMatchObject({ status: 4 });
+    } finally {
+      await systemd.kill();
     }
   }, 90_000);
 });
 
-async function prepare(dir: TempDir, webSocketUrl: string): Promise<void> {
+class Systemd {
+  readonly #process: Bun.Subprocess;
+
+  private constructor(process: Bun.Subprocess) {
+    this.#process = process;
+  }
+
+  /** Until it answers. */
+  static async start(dir: TempDir): Promise<Systemd> {
+    const apart = ["unshare", "-m", "-p", "-f", "-C", "-u", "-i", "--kill-child"];
+    const argv = [...apart, "sh", dir.join("start")];
+    const systemd = new Systemd(Bun.spawn(argv, { stdio: ["ignore", "ignore", "ignore"] }));
+    await eventually(async () => {
+      const [pid] = await childrenOf(systemd.#process.pid);
+      if (pid === undefined) return false;
+      const { stdout } = await systemd.run("systemctl", "is-active", "multi-user.target");
+      return stdout === "active\n";
+    }, "systemd to have started");
+    return systemd;
+  }
+
+  /** Beside it, where its files and its processes are. */
+  async run(...argv: readonly string[]): Promise<Run> {
+    const [pid = 0] = await childrenOf(this.#process.pid);
+    const child = Bun.spawn(["nsenter", "-t", String(pid), "-m", "-p", ...argv], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const said = Promise.all([child.exited, child.stdout.text(), child.stderr.text()]);
+    const [status, stdout, stderr] = await within(said, argv.join(" "), 30_000);
+    return { status, stdout, stderr };
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#process.exited;
+  }
+}
+
+interface Prepared {
+  readonly program: string;
+  /** Of `service install`. */
+  readonly args: readonly string[];
+}
+
+async function prepare(dir: TempDir, webSocketUrl: string): Promise<Prepared> {
+  await chmod(dir.path, 0o755);
   await dir.write("agent", '#!/bin/sh\necho "agent of $(id -u) in $PWD"\n', 0o755);
   const direct = { workspace_root: "/var/lib/oz/workspaces", oz_path: dir.join("agent") };
   const config = await dir.write("config.yaml", JSON.stringify({ worker_id: "w", backend: { direct } }));
   const key = await dir.write("key", `${TEST_API_KEY}\n`, 0o600);
-  await dir.write("passwd", `${await readFile("/etc/passwd", "utf8")}ozt:x:${USER}:${USER}::/:/bin/false\n`);
-  await dir.write("group", `${await readFile("/etc/group", "utf8")}ozt:x:${USER}:\n`);
+  // Whole, because who adds a user puts new files in the place of the old ones.
+  await cp("/etc", dir.join("etc"), { recursive: true, verbatimSymlinks: true });
+  await appendFile(dir.join("etc/passwd"), `ozt:x:${USER}:${USER}::/:/bin/false\n`);
+  await appendFile(dir.join("etc/group"), `ozt:x:${USER}:\n`);
   await mkdir(dir.join("lib"));
   const [executable = ""] = workerCommand();
   const program = await dir.write("oz-agent-worker", await readFile(executable), 0o755);
-  const args = ["--print", "--config-file", config, "--api-key-file", key, "--user", "ozt"];
-  const printed = Bun.spawnSync([program, "service", "install", ...args]);
-  const unit = printed.stdout.toString();
-  const start = /^ExecStart=(.*)$/m.exec(unit)?.[1];
-  await dir.write("units/oz-agent-worker.service", unit);
+  const args = ["--config-file", config, "--api-key-file", key, "--user", "ozt"];
+  const start = `${program} --config-file ${config} --api-key-file \${CREDENTIALS_DIRECTORY}/api-key`;
   const log = dir.join("log");
   await dir.write(
     "units/oz-agent-worker.service.d/test.conf",
@@ -99,6 +162,7 @@ async function prepare(dir: TempDir, webSocketUrl: string): Promise<void> {
     "[Unit]\nDefaultDependencies=no\nWants=oz-agent-worker.service\n",
   );
   await writeFile(dir.join("start"), startScript(dir.path));
+  return { program, args };
 }
 
 function startScript(dir: string): string {
@@ -108,15 +172,14 @@ mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd/system /run/lock
 mount -t proc proc /proc
 mount --bind ${dir}/lib /var/lib
-mount --bind ${dir}/passwd /etc/passwd
-mount --bind ${dir}/group /etc/group
+mount --bind ${dir}/etc /etc
 # As a real first process has it: else what systemd mounts for a service does not reach it.
 mount --make-rshared /
-exec env -i container=test PATH="$PATH" SYSTEMD_UNIT_PATH=${dir}/units ${SYSTEMD} --system --unit=multi-user.target
+exec env -i container=test PATH="$PATH" SYSTEMD_UNIT_PATH=${dir}/units:/etc/systemd/system ${SYSTEMD} --system --unit=multi-user.target
 `;
 }
 
 async function childrenOf(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
-  return text.trim().split(" ").map(Number);
+  return text.split(" ").filter(Boolean).map(Number);
 }

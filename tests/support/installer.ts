@@ -44,6 +44,8 @@ export interface Run {
 export interface RunOptions {
   readonly dir: TempDir;
   readonly env?: Readonly<Record<string, string>>;
+  /** Variables that it is not given. */
+  readonly unset?: readonly string[];
   readonly args?: readonly string[];
   readonly in?: Surroundings;
   /** The whole of install.sh unless given. */
@@ -58,9 +60,11 @@ export async function runInstaller(options: RunOptions): Promise<Run> {
   const { dir, env = {}, args = [], in: { shell, ...surroundings } = DASH_CURL, under = [] } = options;
   const [program = "", ...shellArgs] = shell;
   const bin = await toolFolder(dir, { shell, ...surroundings });
+  const environment: Record<string, string> = { PATH: bin, HOME: dir.join("home"), LC_ALL: "C", ...env };
+  for (const name of options.unset ?? []) delete environment[name];
   const child = Bun.spawn([...under, Bun.which(program) ?? program, ...shellArgs, "-s", "--", ...args], {
     cwd: dir.path,
-    env: { PATH: bin, HOME: dir.join("home"), LC_ALL: "C", ...env },
+    env: environment,
     stdin: new Blob([options.script ?? SCRIPT]),
     stdout: "pipe",
     stderr: "pipe",

@@ -14,6 +14,8 @@ export interface ReleaseOptions {
   readonly version?: string;
   /** The installed program; one that tells its version unless given. */
   readonly program?: string | Uint8Array;
+  /** The whole archive in place of one with `program`. */
+  readonly archive?: Uint8Array;
   readonly targets?: readonly string[];
 }
 
@@ -44,8 +46,8 @@ export class ReleaseServer implements AsyncDisposable {
     return `http://127.0.0.1:${address.port}`;
   }
 
-  add({ version = "9.9.9", program = programThatSays(version), targets = TARGETS }: ReleaseOptions): void {
-    const archive = archiveOf(program);
+  add({ version = "9.9.9", targets = TARGETS, ...options }: ReleaseOptions): void {
+    const archive = options.archive ?? archiveOf(options.program ?? programThatSays(version));
     const sum = createHash("sha256").update(archive).digest("hex");
     const names = targets.map((target) => `oz-agent-worker-${target}.tar.gz`);
     const files: [string, Uint8Array][] = names.map((name) => [name, archive]);

@@ -21,6 +21,8 @@ export interface Host {
 const THIS_HOST: Host = { platform: process.platform, exists: existsSync };
 const DEFAULT_SOCKET = "/var/run/docker.sock";
 const DEFAULT_CONTEXT = "default";
+const NAMED_PIPE =
+  "Cannot use the container engine of this host: on Windows it listens on a named pipe, which is not supported; let it listen on tcp:// too and set DOCKER_HOST=tcp://localhost:2375, or run the worker for Linux in WSL 2";
 
 /** @throws EndpointError with what is wrong, where, and what to do */
 export function chooseEndpoint(environment: Environment, host: Host = THIS_HOST): ChosenEndpoint {
@@ -74,6 +76,8 @@ function chooseSocket(environment: Environment, host: Host): ChosenEndpoint {
   ];
   const found = host.exists(DEFAULT_SOCKET) ? undefined : others.find(([path]) => host.exists(path));
   if (found === undefined) {
+    // "Cannot reach /var/run/docker.sock" would send its user looking for the wrong thing.
+    if (host.platform === "win32" && !host.exists(DEFAULT_SOCKET)) throw new EndpointError(NAMED_PIPE);
     return {
       endpoint: { kind: "unix", path: DEFAULT_SOCKET },
       label: `unix://${DEFAULT_SOCKET}`,
@@ -93,7 +97,9 @@ function environmentTls(environment: Environment, configDir: string) {
 }
 
 function configDirOf(environment: Environment): string {
-  return read(environment, "DOCKER_CONFIG") || join(read(environment, "HOME") || "/", ".docker");
+  // Windows has no HOME.
+  const home = read(environment, "HOME") || read(environment, "USERPROFILE") || "/";
+  return read(environment, "DOCKER_CONFIG") || join(home, ".docker");
 }
 
 function read(environment: Environment, name: string): string {

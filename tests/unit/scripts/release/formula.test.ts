@@ -37,11 +37,6 @@ describe("the Homebrew formula", () => {
     for (const line of formula.split("\n")) expect(line.length).toBeLessThanOrEqual(118);
   });
 
-  test.if(Bun.which("ruby") !== null)("is Ruby", () => {
-    const check = Bun.spawnSync(["ruby", "-c"], { stdin: Buffer.from(formula) });
-    expect(`${check.stdout}${check.stderr}`).toContain("Syntax OK");
-  });
-
   test("there is none of a release that lacks a platform", () => {
     expect(renderFormula({ ...MANIFEST, files: MANIFEST.files.slice(0, 4) }, REPOSITORY)).toBeNull();
   });

@@ -58,6 +58,15 @@ describe("DOCKER_HOST", () => {
     });
   }
 
+  test("a named pipe is refused on Windows, too, with the way out", () => {
+    const windows: Host = { platform: "win32", exists: () => false };
+    const choosing = () => choose({ DOCKER_HOST: "npipe:////./pipe/docker_engine" }, windows);
+    expect(choosing).toThrow(/named pipes \(npipe\) are not supported; let the engine listen on tcp/);
+    // Where nobody says anything, Docker for Windows is on one as well.
+    expect(() => choose({}, windows)).toThrow(/on Windows it listens on a named pipe.*DOCKER_HOST=tcp/);
+    expect(choose({ DOCKER_HOST: "tcp://localhost:2375" }, windows).label).toBe("tcp://localhost:2375");
+  });
+
   test("wins over a context", () => {
     const chosen = choose({ DOCKER_HOST: "tcp://a:1", DOCKER_CONTEXT: "other" });
     expect(chosen.label).toBe("tcp://a:1");
