@@ -15,3 +15,13 @@ export function ownCommand(): string[] {
 export function isCompiled(): boolean {
   return Bun.main.startsWith("/$bunfs/") || /^[A-Z]:[\\/]~BUN[\\/]/i.test(Bun.main);
 }
+
+/** What runs this program. */
+export interface Runtime {
+  readonly name: "bun" | "deno";
+  readonly version: string;
+}
+
+export function runtimeOf(): Runtime {
+  return { name: "bun", version: Bun.version };
+}
