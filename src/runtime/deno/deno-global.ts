@@ -79,3 +79,9 @@ export interface DenoGlobal {
 declare const Deno: DenoGlobal;
 
 export const deno: DenoGlobal = Deno;
+
+/** Deno's fetch takes the client as one more option, which the types of others do not know. */
+export function fetchBy(client: DenoHttpClient, url: string, init: RequestInit): Promise<Response> {
+  const options: RequestInit & { readonly client: DenoHttpClient } = { ...init, client };
+  return fetch(url, options);
+}

@@ -1,23 +1,49 @@
 /** A connection through an HTTP proxy, by CONNECT. */
-import { connect, isIP, type Socket } from "node:net";
+import { connect, isIP, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
+
+/** In the names of node:tls. */
+export interface TunnelTls {
+  /** PEM texts that replace the system's authorities. */
+  readonly ca?: string[];
+  readonly cert?: string;
+  readonly key?: string;
+  readonly servername?: string;
+  readonly rejectUnauthorized?: false;
+}
 
 export interface TunnelOptions {
   /** With its credentials, if it wants any. */
   readonly proxy: URL;
   readonly target: URL;
-  /** PEM texts that replace the system's authorities. */
-  readonly certificateAuthorities: readonly string[] | null;
+  /** Towards the target; a proxy of HTTPS is trusted by the same authorities. */
+  readonly tls: TunnelTls;
   readonly signal: AbortSignal;
 }
 
 /** Longer than any answer to a CONNECT that says something. */
 const LARGEST_HEAD_BYTES = 16 * 1024;
 
+type Done = (error: Error | null, socket: Duplex) => void;
+
+/** For node:http's request, which takes the socket from the callback when it is ready. */
+export function throughTunnel(options: TunnelOptions) {
+  return {
+    createConnection: (_options: unknown, done: Done) => {
+      openTunnel(options).then(
+        (socket) => done(null, socket),
+        (error) => done(error, new Socket()),
+      );
+      return null;
+    },
+  };
+}
+
 /** Settles once bytes to the target may be sent: its certificate, if it has one, found good. */
-export async function openTunnel(options: TunnelOptions): Promise<Socket> {
+async function openTunnel(options: TunnelOptions): Promise<Socket> {
   const { target, signal } = options;
-  const socket = reach(options.proxy, options);
+  const socket = reach(options);
   const giveUp = () => void socket.destroy();
   signal.addEventListener("abort", giveUp, { once: true });
   try {
@@ -25,8 +51,8 @@ export async function openTunnel(options: TunnelOptions): Promise<Socket> {
     socket.write(requestFor(options));
     const status = await readStatus(socket);
     if (status !== 200) throw new Error(`The proxy answered CONNECT with status ${status}`);
-    if (target.protocol !== "wss:") return socket;
-    const secure = connectTls({ socket, ...namesOf(target), ...trust(options) });
+    if (!isSecure(target)) return socket;
+    const secure = connectTls({ socket, ...namesOf(target), ...options.tls });
     await connected(secure, "secureConnect");
     return secure;
   } catch (error) {
@@ -37,10 +63,12 @@ export async function openTunnel(options: TunnelOptions): Promise<Socket> {
   }
 }
 
-function reach(proxy: URL, options: TunnelOptions): Socket {
+function reach({ proxy, tls }: TunnelOptions): Socket {
   const host = bare(proxy.hostname);
   if (proxy.protocol !== "https:") return connect({ host, port: Number(proxy.port || 80) });
-  return connectTls({ port: Number(proxy.port || 443), ...namesOf(proxy), ...trust(options) });
+  const { ca } = tls;
+  const trust = ca === undefined ? {} : { ca };
+  return connectTls({ port: Number(proxy.port || 443), ...namesOf(proxy), ...trust });
 }
 
 /** A certificate is for a name or an address; only names are told to the server beforehand. */
@@ -53,12 +81,12 @@ function bare(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, "");
 }
 
-function trust({ certificateAuthorities }: TunnelOptions): { readonly ca?: string[] } {
-  return certificateAuthorities === null ? {} : { ca: [...certificateAuthorities] };
+function isSecure({ protocol }: URL): boolean {
+  return protocol === "wss:" || protocol === "https:";
 }
 
 function requestFor({ proxy, target }: TunnelOptions): string {
-  const authority = `${target.hostname}:${target.port || (target.protocol === "wss:" ? 443 : 80)}`;
+  const authority = `${target.hostname}:${target.port || (isSecure(target) ? 443 : 80)}`;
   const words = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`];
   if (proxy.username !== "") {
     const credentials = [proxy.username, proxy.password].map(decodeURIComponent).join(":");
@@ -75,7 +103,7 @@ function connected(socket: Socket, event: "connect" | "secureConnect"): Promise<
   });
 }
 
-/** The status of the proxy's answer. What follows its head stays in the socket. */
+/** The status of the proxy's answer. */
 function readStatus(socket: Socket): Promise<number> {
   return new Promise((resolve, reject) => {
     let head = Buffer.alloc(0);
@@ -83,10 +111,8 @@ function readStatus(socket: Socket): Promise<number> {
       head = Buffer.concat([head, bytes]);
       const end = head.indexOf("\r\n\r\n");
       if (end < 0 && head.length < LARGEST_HEAD_BYTES) return;
+      // Not paused: who reads on would not know of it, and the target says nothing before it is asked.
       socket.off("data", read);
-      socket.pause();
-      const rest = head.subarray(end + 4);
-      if (end >= 0 && rest.length > 0) socket.unshift(rest);
       const [, status] = /^HTTP\/1\.[01] (\d{3})/.exec(head.toString("latin1")) ?? [];
       if (status === undefined || end < 0) reject(new Error("The proxy's answer is not HTTP"));
       else resolve(Number(status));

@@ -3,10 +3,9 @@
  * rests the proof that a message was read.
  */
 import type { ClientRequest, IncomingMessage } from "node:http";
-import type { Socket as NodeSocket } from "node:net";
 import { type ClientOptions, WebSocket } from "ws";
 import type { Socket, SocketEvents, SocketOptions } from "../web-socket.ts";
-import { openTunnel, type TunnelOptions } from "./proxy-tunnel.ts";
+import { throughTunnel } from "./proxy-tunnel.ts";
 
 export function openSocket(options: SocketOptions, events: SocketEvents): Socket {
   const ended = new AbortController();
@@ -53,21 +52,10 @@ export function openSocket(options: SocketOptions, events: SocketEvents): Socket
 /** @param signal ends what the socket itself does not know of: a tunnel that is not ready yet */
 function clientOptions(options: SocketOptions, signal: AbortSignal): ClientOptions {
   const { url, headers, proxy, certificateAuthorities: ca } = options;
-  return {
-    headers: { ...headers },
-    perMessageDeflate: false,
-    ...(ca === null ? {} : { ca: [...ca] }),
-    ...(proxy === null
-      ? {}
-      : throughTunnel({ proxy: new URL(proxy), target: new URL(url), certificateAuthorities: ca, signal })),
-  };
-}
-
-/** As node:http calls it: the socket may come later, by the callback. */
-function throughTunnel(options: TunnelOptions) {
-  return {
-    createConnection: (_options: unknown, done: (error: Error | null, socket?: NodeSocket) => void) => {
-      openTunnel(options).then((socket) => done(null, socket), done);
-    },
-  };
+  const tls = ca === null ? {} : { ca: [...ca] };
+  const plain = { headers: { ...headers }, perMessageDeflate: false, ...tls };
+  if (proxy === null) return plain;
+  const { createConnection } = throughTunnel({ proxy: new URL(proxy), target: new URL(url), tls, signal });
+  // The package hands it to node:http, whose type of it is another.
+  return { ...plain, createConnection: createConnection as ClientOptions["createConnection"] & object };
 }
