@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import type { Child, Command, TalkingChild } from "../spawn.ts";
 import { deno } from "./deno-global.ts";
+import { READY } from "./shim-channel.ts";
 import { exitOf, startChild } from "./start-child.ts";
 
 export function spawnDetached(command: Command): Child {
@@ -27,7 +28,11 @@ export function spawnTalking(command: Command, onMessage: (message: unknown) => 
     detached: true,
     serialization: "json",
   });
-  child.on("message", onMessage);
+  const queue = new SendQueue((message) => void child.send(message, () => {}));
+  child.on("message", (message) => {
+    if (message === READY) queue.open();
+    else onMessage(message);
+  });
   const exited = new Promise<number>((resolve) => {
     child.on("exit", (code) => resolve(code ?? LOST));
     // It never started. Whoever waits for its answers is told by its end.
@@ -36,8 +41,7 @@ export function spawnTalking(command: Command, onMessage: (message: unknown) => 
   return {
     pid: child.pid ?? 0,
     exited,
-    // A send fails when the child has died; `exited` tells that.
-    send: (message) => void child.send(message, () => {}),
+    send: (message) => queue.push(message),
     disconnect: () => child.disconnect(),
     unref: () => child.unref(),
   };
@@ -45,3 +49,25 @@ export function spawnTalking(command: Command, onMessage: (message: unknown) => 
 
 /** What a shell says of a program that it could not run, and we of one whose status nobody reads. */
 const LOST = 126;
+
+/** Keeps what is said to the child until that listens. */
+class SendQueue {
+  readonly #send: (message: object) => void;
+  #waiting: object[] | null = [];
+
+  /** @param send may fail, when the child has died; `exited` tells that */
+  constructor(send: (message: object) => void) {
+    this.#send = send;
+  }
+
+  push(message: object): void {
+    if (this.#waiting === null) this.#send(message);
+    else this.#waiting.push(message);
+  }
+
+  open(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
+    for (const message of waiting) this.#send(message);
+  }
+}
