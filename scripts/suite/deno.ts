@@ -25,20 +25,7 @@ export const TESTS_LEFT_OUT: readonly LeftOut[] = [
     what: "an agent that fails to start at all",
     why: "Deno hands a file that is no program to /bin/sh, as a shell does",
   },
-  {
-    what: "a process that is given input has its input in memory",
-    why: "its input is a pipe: Deno gives a child no descriptor of ours",
-  },
-  {
-    what: "a process that is given input may open its streams again by name",
-    why: "it may, but a pipe can be read once only",
-  },
 ];
-
-/** Of the shim, whose other side is then still Bun's: they speak the same. */
-export const SHIM_FILES = ["process-stop", "shim-heard", "shim-orphan", "shim"].map(
-  (name) => `tests/integration/${name}.test.ts`,
-);
 
 /** Mostly they wait for processes to start, so that two cores hold more than two. */
 const AT_ONCE = 3;
@@ -48,13 +35,13 @@ export async function runUnderDeno(here: Surroundings): Promise<Tally> {
   for (const { what, why } of [...FILES_LEFT_OUT, ...TESTS_LEFT_OUT])
     here.write(`left out: ${what}: ${why}\n`);
   const found = await testFiles(here, "binary");
-  const files = [...found.filter((file) => !FILES_LEFT_OUT.some(({ what }) => what === file)), ...SHIM_FILES];
+  const files = found.filter((file) => !FILES_LEFT_OUT.some(({ what }) => what === file));
   const groups = Array.from({ length: AT_ONCE }, (_, group) =>
     files.filter((_, at) => at % AT_ONCE === group),
   );
   const runs = groups.map((group, index) =>
     runFiles({ ...here, binary: program }, group, {
-      env: { OZ_TEST_SHIM: program },
+      env: {},
       except: TESTS_LEFT_OUT.map(({ what }) => what),
       output: index === 0 ? "inherit" : "late",
     }),

@@ -1,8 +1,10 @@
 /** Child processes under Deno. */
 import { spawn } from "node:child_process";
+import { Socket } from "node:net";
 import type { Child, Command, TalkingChild } from "../spawn.ts";
 import { deno } from "./deno-global.ts";
-import { READY } from "./shim-channel.ts";
+import { LineReader, lineOf } from "./json-lines.ts";
+import { CHANNEL_DESCRIPTOR, CHANNEL_VARIABLE } from "./shim-channel.ts";
 import { exitOf, startChild } from "./start-child.ts";
 
 export function spawnDetached(command: Command): Child {
@@ -23,51 +25,33 @@ export function spawnTalking(command: Command, onMessage: (message: unknown) => 
   const [program = "", ...args] = command.argv;
   const child = spawn(program, args, {
     cwd: command.cwd,
-    env: { ...runtimeVariables(), ...command.env },
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    env: { ...runtimeVariables(), [CHANNEL_VARIABLE]: String(CHANNEL_DESCRIPTOR), ...command.env },
+    // The last is a socket: see the other end.
+    stdio: ["ignore", "inherit", "inherit", "pipe"],
     detached: true,
-    serialization: "json",
   });
-  const queue = new SendQueue((message) => void child.send(message, () => {}));
-  child.on("message", (message) => {
-    if (message === READY) queue.open();
-    else onMessage(message);
-  });
+  const channel = child.stdio[CHANNEL_DESCRIPTOR];
+  if (!(channel instanceof Socket)) throw new Error("Deno opened no channel to the child");
+  const reader = new LineReader(onMessage);
+  channel.on("data", (bytes: Buffer) => reader.push(bytes));
+  // It fails when the child has died; `exited` tells that.
+  channel.on("error", () => {});
   const exited = new Promise<number>((resolve) => {
-    child.on("exit", (code) => resolve(code ?? LOST));
+    child.on("exit", (code) => resolve(code ?? UNKNOWN_STATUS));
     // It never started. Whoever waits for its answers is told by its end.
-    child.on("error", () => resolve(LOST));
+    child.on("error", () => resolve(UNKNOWN_STATUS));
   });
   return {
     pid: child.pid ?? 0,
     exited,
-    send: (message) => queue.push(message),
-    disconnect: () => child.disconnect(),
-    unref: () => child.unref(),
+    send: (message) => void channel.write(lineOf(message)),
+    disconnect: () => void channel.end(),
+    unref: () => {
+      child.unref();
+      channel.unref();
+    },
   };
 }
 
-/** What a shell says of a program that it could not run, and we of one whose status nobody reads. */
-const LOST = 126;
-
-/** Keeps what is said to the child until that listens. */
-class SendQueue {
-  readonly #send: (message: object) => void;
-  #waiting: object[] | null = [];
-
-  /** @param send may fail, when the child has died; `exited` tells that */
-  constructor(send: (message: object) => void) {
-    this.#send = send;
-  }
-
-  push(message: object): void {
-    if (this.#waiting === null) this.#send(message);
-    else this.#waiting.push(message);
-  }
-
-  open(): void {
-    const waiting = this.#waiting ?? [];
-    this.#waiting = null;
-    for (const message of waiting) this.#send(message);
-  }
-}
+/** Of a child that was killed or could not be run: nobody asks which. */
+const UNKNOWN_STATUS = 126;

@@ -5,11 +5,9 @@
 import { resolve } from "node:path";
 import { ShimClient } from "../../../src/process/shim/client.ts";
 
-/** OZ_TEST_SHIM, else the sources by Bun. */
 export const SHIM_COMMAND = [
-  ...(process.env["OZ_TEST_SHIM"]
-    ? [process.env["OZ_TEST_SHIM"]]
-    : [process.execPath, resolve(import.meta.dir, "../../../src/main.ts")]),
+  process.execPath,
+  resolve(import.meta.dir, "../../../src/main.ts"),
   "__shim",
 ] as const;
 
