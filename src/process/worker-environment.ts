@@ -2,7 +2,10 @@
 
 export type Environment = Readonly<Record<string, string>>;
 
-/** BUN_OPTIONS and its like would change how any Bun program that a command starts behaves. */
-export function withoutBunVariables(environment: Environment): Environment {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith("BUN_")));
+/**
+ * BUN_OPTIONS, DENO_DIR and their like are meant for the runtime that this program runs by, and would change
+ * how any other program of Bun or Deno that a command starts behaves.
+ */
+export function withoutRuntimeVariables(environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !/^(?:BUN|DENO)_/.test(name)));
 }

@@ -44,6 +44,7 @@ class Site implements AsyncDisposable {
       SEEN: dir.join("seen"),
       WARP_API_KEY: "the-workers-own-key",
       BUN_OPTIONS: "--smol",
+      DENO_DIR: "/x",
     };
     const limit = helperLimitMs === undefined ? {} : { helperLimitMs };
     const credentials = new Credentials({ environment, log, ...limit });
@@ -215,7 +216,7 @@ describe("a credential helper", () => {
     const seen = await site.seen();
     expect(seen).toContain("get host.example:5000\n");
     expect(seen).toContain(`get ${HUB}\n`);
-    expect(seen).not.toMatch(/WARP_API_KEY|BUN_OPTIONS|the-workers-own-key/);
+    expect(seen).not.toMatch(/WARP_API_KEY|BUN_OPTIONS|DENO_DIR|the-workers-own-key/);
   });
 
   test("may bring an identity token", async () => {

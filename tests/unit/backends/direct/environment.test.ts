@@ -14,6 +14,7 @@ const worker = {
   WARP_API_KEY: "secret",
   BUN_OPTIONS: "--inspect",
   BUN_INSTALL: "/x",
+  DENO_DIR: "/x",
   AWS_SECRET: "secret",
 };
 const parts = { worker, task: {}, harness: "", workspace, fromSetup: {} };
@@ -105,7 +106,7 @@ describe("a hook's environment", () => {
     environmentFile: "/s/env",
   };
 
-  test("is the worker's whole one but for BUN_*, then the task's, then its own", () => {
+  test("is the worker's whole one but for BUN_* and DENO_*, then the task's, then its own", () => {
     expect(hookEnvironment(hook)).toEqual({
       HOME: "/home/w",
       TMPDIR: "/tmp",
