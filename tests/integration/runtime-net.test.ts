@@ -183,8 +183,10 @@ describe.each(RUNTIMES.map(({ name, argv }) => [name, argv] as const))("under %s
       await using server = far("server", { mutual: true });
       const good = { status: 200, kind: "text/x-answer", text: "answer" };
       expect(await ask(runtime, "cluster", request(server.port))).toEqual(good);
-      expect(await ask(runtime, "cluster", request(server.port, { body: "said" }))).toEqual(good);
-      expect(server.heard).toEqual(["GET 1 ", "POST 1 said"]);
+      for (const method of ["POST", "PATCH", "DELETE"]) {
+        expect(await ask(runtime, "cluster", request(server.port, { method, body: "é" }))).toEqual(good);
+      }
+      expect(server.heard).toEqual(["GET 1 ", "POST 1 é", "PATCH 1 é", "DELETE 1 é"]);
       const tls = { ...pki.client, ca: pki.pem("other.pem") };
       expect((await ask(runtime, "cluster", request(server.port, { tls })))["failed"]).toBeString();
       const unchecked = { ...tls, rejectUnauthorized: false };

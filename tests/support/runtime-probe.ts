@@ -77,11 +77,12 @@ interface Cluster {
   readonly url: string;
   readonly tls: ClusterTls;
   readonly proxy: string | null;
+  readonly method?: string;
   readonly body?: string;
 }
 
-async function cluster({ url, tls, proxy, body }: Cluster): Promise<unknown> {
-  const request = { method: body === undefined ? "GET" : "POST", headers: new Headers({ "X-Probe": "1" }) };
+async function cluster({ url, tls, proxy, method = "GET", body }: Cluster): Promise<unknown> {
+  const request = { method, headers: new Headers({ "X-Probe": "1" }) };
   const given = { ...request, tls, proxy, signal: forEver, ...(body === undefined ? {} : { body }) };
   const response = await fetchCluster(url, given);
   return { status: response.status, kind: response.headers.get("Content-Type"), text: await response.text() };
