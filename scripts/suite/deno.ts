@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { runFiles, type Surroundings, testFiles } from "./step.ts";
-import { sum, type Tally } from "./tally.ts";
+import { ONE_SKIPPED, sum, type Tally } from "./tally.ts";
 
 interface FileLeftOut {
   readonly what: string;
@@ -38,6 +38,11 @@ const AT_ONCE = 4;
 
 export async function runUnderDeno(here: Surroundings): Promise<Tally> {
   const program = join(here.root, "scripts/deno-worker");
+  const [deno] = new Bun.Glob("node_modules/@deno/*/deno").scanSync({ cwd: here.root });
+  if (deno === undefined) {
+    here.write("skip  there is no Deno among the packages of this platform\n");
+    return ONE_SKIPPED;
+  }
   for (const { what, why } of [...FILES_LEFT_OUT, ...TESTS_LEFT_OUT])
     here.write(`left out: ${what}: ${why}\n`);
   const found = await testFiles(here, "binary");
