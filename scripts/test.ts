@@ -3,7 +3,7 @@
  *
  *   scripts/test            the static gate, the build, all tests; under CI=true the demo and the
  *                           smoke run of the benchmark too
- *   scripts/test STEP...    only these: check build unit integration binary live demo bench
+ *   scripts/test STEP...    only these: check build unit integration binary deno live demo bench
  *
  * What needs the executable is preceded by the build. The last line is `N passed, M failed`, summed
  * over everything; each rule of the gate, the build, the demo and the benchmark count as one test.
@@ -12,10 +12,11 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { mayProvide } from "./services/service.ts";
 import { pathWithTools } from "./services/test-tools.ts";
+import { runUnderDeno } from "./suite/deno.ts";
 import { runFolder, runLive, runProgram, runRules, type Surroundings } from "./suite/step.ts";
 import { isGreen, NOTHING, ONE_SKIPPED, renderTally, sum, type Tally } from "./suite/tally.ts";
 
-const STEPS = ["check", "build", "unit", "integration", "binary", "live", "demo", "bench"] as const;
+const STEPS = ["check", "build", "unit", "integration", "binary", "deno", "live", "demo", "bench"] as const;
 type Step = (typeof STEPS)[number];
 
 const ONLY_IN_CI: readonly Step[] = ["demo", "bench"];
@@ -64,6 +65,8 @@ async function runStep(here: Surroundings, step: Step): Promise<Tally> {
     case "integration":
     case "binary":
       return await runFolder(here, step);
+    case "deno":
+      return await runUnderDeno(here);
     case "live":
       return await runLive(here);
     case "demo":

@@ -64,7 +64,12 @@ export const processEdges = banRule(
   ],
 );
 
-export const runtimeEdge = banRule("runtime-edge", "only src/runtime knows Bun", [
+export const runtimeEdge = banRule("runtime-edge", "only src/runtime knows Bun, and Deno", [
+  {
+    where: inSourceOutside("src/runtime/deno/"),
+    find: (node) => (isIdentifier(node) && node.text === "Deno" ? "`Deno` outside src/runtime/deno" : null),
+    todo: "use node: or give src/runtime a function for it, with a twin",
+  },
   {
     where: inSourceOutside("src/runtime/"),
     find: (node) => (isIdentifier(node) && node.text === "Bun" ? "`Bun` outside src/runtime" : null),

@@ -12,6 +12,7 @@ import { fileSize, functionSize } from "./sizes.ts";
 import { moduleState } from "./state.ts";
 import { generated, lint, types } from "./tools.ts";
 import type { Tree } from "./tree.ts";
+import { twins } from "./twins.ts";
 import { testHonesty, waits } from "./waits.ts";
 
 export const RULES: readonly Rule[] = [
@@ -24,6 +25,7 @@ export const RULES: readonly Rule[] = [
   typeEscapes,
   processEdges,
   runtimeEdge,
+  twins,
   backendKinds,
   moduleState,
   waits,

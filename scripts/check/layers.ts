@@ -56,6 +56,7 @@ const PACKAGE_HOMES: readonly { readonly name: RegExp; readonly home: RegExp; re
   { name: /^@grpc\//, home: /^src\/telemetry\//, where: "src/telemetry" },
   { name: /^@opentelemetry\//, home: /^src\/telemetry\//, where: "src/telemetry" },
   { name: /^node:sqlite$/, home: /^src\/journal\//, where: "src/journal" },
+  { name: /^ws$/, home: /^src\/runtime\/deno\//, where: "src/runtime/deno" },
   { name: /^consola/, home: /^src\/logging\//, where: "src/logging" },
   { name: /^citty$/, home: /^src\/(?:cli|config)\//, where: "src/cli and src/config" },
 ];

@@ -51,7 +51,7 @@ export const phrases: Rule = {
 
 export const exactVersions: Rule = {
   name: "exact-versions",
-  about: "package.json names exact versions, and one Bun",
+  about: "package.json names exact versions, one Bun and one Deno",
   check: checkManifest,
 };
 
@@ -72,6 +72,9 @@ const VERSION_KEYS = [
   "overrides",
 ] as const;
 
+/** The packages that bring a runtime, or its types. */
+const ENGINES: Readonly<Record<string, string>> = { bun: "bun", "@types/bun": "bun", deno: "deno" };
+
 function checkManifest(tree: Tree): Finding[] {
   const file = tree.files.find(({ path }) => path === "package.json");
   if (file === undefined) return [{ file: "package.json", line: 1, what: "missing", todo: "restore it" }];
@@ -88,14 +91,13 @@ function checkManifest(tree: Tree): Finding[] {
           what: `${name} is "${version}"`,
           todo: "name the one version that was tested",
         });
-      } else if (isBun(name) && version !== manifest["engines"]?.["bun"]) {
-        findings.push({ ...at, what: `${name} is not engines.bun`, todo: "move both together" });
+        continue;
+      }
+      const engine = ENGINES[name];
+      if (engine !== undefined && version !== manifest["engines"]?.[engine]) {
+        findings.push({ ...at, what: `${name} is not engines.${engine}`, todo: "move both together" });
       }
     }
   }
   return findings;
-}
-
-function isBun(name: string): boolean {
-  return name === "bun" || name === "@types/bun";
 }

@@ -1,4 +1,5 @@
 /** One part of a test run: the gate, the build, a folder of tests, a program. */
+import { closeSync, openSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,18 +37,22 @@ export async function runProgram({ root, write }: Surroundings, argv: readonly s
 /** Tests that wait for minutes of true time, and need hardly a processor: they run beside the others. */
 const SLOW = /(?:^|\/)slow-[^/]*\.test\.ts$/;
 
+/** All `*.test.ts` below tests/FOLDER, as paths from the root. */
+export async function testFiles({ root }: Surroundings, folder: string): Promise<readonly string[]> {
+  const found = await Array.fromAsync(new Bun.Glob(`tests/${folder}/**/*.test.ts`).scan({ cwd: root }));
+  return found.sort();
+}
+
 /**
- * All `*.test.ts` below tests/FOLDER, the slow ones in a process of their own. No such file: nothing
- * to count.
- * @param extra variables of the tests' environment
+ * All of a folder, the slow ones in a process of their own. No such file: nothing to count.
+ * @param env variables of the tests' environment
  */
 export async function runFolder(
   here: Surroundings,
   folder: string,
-  extra: Readonly<Record<string, string>> = {},
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Tally> {
-  const found = await Array.fromAsync(new Bun.Glob(`tests/${folder}/**/*.test.ts`).scan({ cwd: here.root }));
-  const files = found.sort();
+  const files = await testFiles(here, folder);
   if (files.length === 0) {
     here.write(`skip  tests/${folder} holds no test\n`);
     return NOTHING;
@@ -55,23 +60,34 @@ export async function runFolder(
   const groups = [files.filter((file) => !SLOW.test(file)), files.filter((file) => SLOW.test(file))];
   const tallies = groups
     .filter((group) => group.length > 0)
-    .map((group, index) => runFiles(here, group, extra, index === 0 ? "inherit" : "pipe"));
+    .map((group, index) => runFiles(here, group, { env, output: index === 0 ? "inherit" : "late" }));
   return sum(await Promise.all(tallies));
 }
 
-/** In one process. `output` "pipe": shown when it has ended, so that two processes do not talk at once. */
-async function runFiles(
+export interface FilesRun {
+  /** Over this process's own environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** "late": shown when it has ended, so that two processes do not talk at once. */
+  readonly output: "inherit" | "late";
+  /** Tests whose full name begins with one of these are not run. */
+  readonly except?: readonly string[];
+}
+
+/** In one process. */
+export async function runFiles(
   { root, binary, write }: Surroundings,
   files: readonly string[],
-  extra: Readonly<Record<string, string>>,
-  output: "inherit" | "pipe",
+  { env, output, except = [] }: FilesRun,
 ): Promise<Tally> {
   const scratch = await mkdtemp(join(tmpdir(), "oz-test-"));
   try {
     const outfile = join(scratch, "junit.xml");
     const options = [`--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${outfile}`];
+    if (except.length > 0) options.push(`--test-name-pattern=${patternWithout(except)}`);
     const argv = [process.execPath, "test", ...options, ...files.map((file) => `./${file}`)];
-    const exitCode = await runChild(root, argv, { OZ_TEST_BINARY: binary, ...extra }, output, write);
+    const log = output === "inherit" ? null : join(scratch, "log");
+    const exitCode = await runChild(root, argv, { OZ_TEST_BINARY: binary, ...env }, log);
+    if (log !== null) write(await Bun.file(log).text());
     const xml = await Bun.file(outfile)
       .text()
       .catch(() => null);
@@ -83,30 +99,34 @@ async function runFiles(
   }
 }
 
+function patternWithout(names: readonly string[]): string {
+  return `^(?!${names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})`;
+}
+
 /** The tests against real engines, which run as long as the tests do. */
 export async function runLive(here: Surroundings): Promise<Tally> {
   await using services = await startServices(liveServices(), here.write);
   return await runFolder(here, "live", services.env);
 }
 
+/** @param log where its output goes; null: to ours. A file, for a process left over would hold a pipe open for ever. */
 async function runChild(
   root: string,
   argv: readonly string[],
-  extra: Record<string, string>,
-  output: "inherit" | "pipe" = "inherit",
-  write: (text: string) => void = () => {},
+  extra: Readonly<Record<string, string>>,
+  log: string | null = null,
 ): Promise<number> {
-  const child = Bun.spawn([...argv], {
-    cwd: root,
-    env: { ...process.env, ...extra },
-    stdio: ["ignore", output, output],
-    timeout: STEP_TIMEOUT_MS,
-    killSignal: "SIGKILL",
-  });
-  const heard = [child.stdout, child.stderr].map((stream) =>
-    stream instanceof ReadableStream ? stream.text() : "",
-  );
-  const exitCode = await child.exited;
-  for (const text of await Promise.all(heard)) write(text);
-  return exitCode;
+  const output = log === null ? "inherit" : openSync(log, "a");
+  try {
+    const child = Bun.spawn([...argv], {
+      cwd: root,
+      env: { ...process.env, ...extra },
+      stdio: ["ignore", output, output],
+      timeout: STEP_TIMEOUT_MS,
+      killSignal: "SIGKILL",
+    });
+    return await child.exited;
+  } finally {
+    if (typeof output === "number") closeSync(output);
+  }
 }

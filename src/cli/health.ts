@@ -2,7 +2,7 @@
 import { addressText, parseAddress } from "../config/address.ts";
 import type { ListenAddress } from "../config/settings.ts";
 import { wordsOf } from "../logging/words-of.ts";
-import { DIRECT } from "../runtime/direct-fetch.ts";
+import { fetchDirectly } from "../runtime/direct-fetch.ts";
 import { EXIT } from "./exit-status.ts";
 import type { HealthQuestion } from "./health-question.ts";
 
@@ -17,8 +17,7 @@ export async function askHealth(
 ): Promise<number> {
   const url = `http://${addressText(reachable(parseAddress(address)))}${path}`;
   try {
-    const response = await fetch(url, {
-      ...DIRECT,
+    const response = await fetchDirectly(url, {
       signal: AbortSignal.timeout(TIMEOUT_MS),
       redirect: "error",
     });

@@ -37,7 +37,7 @@ export class ControlPlane implements TaskService, AsyncDisposable {
   readonly #links = new Links();
   readonly #book: TaskBook;
   readonly #dispatcher: Dispatcher;
-  readonly #server: Server;
+  #server: Server | null = null;
   readonly #endpoint: LinkEndpoint;
   #pipe: FaultyPipe | null = null;
   #apiKey: string;
@@ -62,14 +62,15 @@ export class ControlPlane implements TaskService, AsyncDisposable {
       pipeOf: (clientPort) => this.#pipe?.connectionFrom(clientPort),
       changed: () => this.#bell.ring(),
     });
-    this.#server = serve({ port: 0, answer: (request, clientPort) => this.#answer(request, clientPort) });
   }
 
   /** @throws when the port is taken */
   static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
     const plane = new ControlPlane(options);
     try {
-      plane.#pipe = await FaultyPipe.open(options.port ?? 0, plane.#server.port);
+      const server = await serve({ port: 0, answer: (request, from) => plane.#answer(request, from) });
+      plane.#server = server;
+      plane.#pipe = await FaultyPipe.open(options.port ?? 0, server.port);
     } catch (error) {
       await plane.stop();
       throw error;
@@ -204,7 +205,7 @@ export class ControlPlane implements TaskService, AsyncDisposable {
     this.#dispatcher.stop();
     this.#endpoint.stop();
     await this.#pipe?.close();
-    await this.#server.stop();
+    await this.#server?.stop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

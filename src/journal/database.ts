@@ -42,7 +42,9 @@ function openSound(file: string, log: Logger): DatabaseSync {
   try {
     // Exclusive before the first read: the index of the write-ahead log then lives in memory, not in
     // a shared file, which is faster and leaves nothing behind.
-    db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL");
+    db.exec("PRAGMA locking_mode = EXCLUSIVE");
+    // Prepared, because Deno's `exec` does not say in its errors which one it is.
+    db.prepare("PRAGMA journal_mode = WAL").get();
     const verdict = Object.values(db.prepare("PRAGMA quick_check(1)").get() ?? {})[0];
     if (verdict !== "ok") throw new Damaged(String(verdict));
     const version = readSchemaVersion(db);

@@ -55,8 +55,10 @@ export function takeAbandonedSlots(dir: string, own: Slot): Slot[] {
 function trySlot(dir: string, number: number): Slot | null {
   const lock = new DatabaseSync(join(dir, `slot-${number}.lock`));
   try {
-    // No journal file beside an empty database, and no page cache to speak of.
-    lock.exec("PRAGMA journal_mode = MEMORY; PRAGMA cache_size = -8; BEGIN EXCLUSIVE");
+    // No journal file beside an empty database, and no page cache to speak of. Each is prepared, because
+    // Deno's `exec` does not say in its errors which one it is, and each may find the database locked.
+    for (const pragma of ["journal_mode = MEMORY", "cache_size = -8"]) lock.prepare(`PRAGMA ${pragma}`).get();
+    lock.prepare("BEGIN EXCLUSIVE").run();
   } catch (error) {
     lock.close();
     if (error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY) return null;

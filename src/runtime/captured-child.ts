@@ -1,6 +1,7 @@
 /** A short-lived child whose output is an answer: text in, text out, within a limit of size and a signal. */
 import { within } from "../async/wait.ts";
 import { killGroup } from "./kill-group.ts";
+import { LAST_OUTPUT_MS, LimitedOutput } from "./limited-output.ts";
 import type { Command } from "./spawn.ts";
 
 export interface CaptureOptions {
@@ -19,9 +20,6 @@ export interface Captured {
   readonly whole: boolean;
 }
 
-/** A grandchild that went on may hold the pipe open for ever. */
-const LAST_OUTPUT_MS = 1_000;
-
 /**
  * What it writes to standard error is dropped.
  * @throws the system's error when it cannot be started; the signal's reason
@@ -37,7 +35,7 @@ export async function runCaptured(command: Command, options: CaptureOptions): Pr
   });
   const kill = () => killGroup(child.pid);
   signal.addEventListener("abort", kill, { once: true });
-  const output = new Output(maxBytes, kill);
+  const output = new LimitedOutput(maxBytes, kill);
   const reader = child.stdout.getReader();
   try {
     const reading = output.readAll(() => reader.read());
@@ -48,47 +46,5 @@ export async function runCaptured(command: Command, options: CaptureOptions): Pr
   } finally {
     signal.removeEventListener("abort", kill);
     reader.cancel().catch(() => {});
-  }
-}
-
-/** `value` is absent at the end. */
-interface Reading {
-  readonly value?: Uint8Array | undefined;
-}
-
-class Output {
-  readonly #maxBytes: number;
-  readonly #onTooMuch: () => void;
-  readonly #chunks: Uint8Array[] = [];
-  #bytes = 0;
-  whole = true;
-
-  constructor(maxBytes: number, onTooMuch: () => void) {
-    this.#maxBytes = maxBytes;
-    this.#onTooMuch = onTooMuch;
-  }
-
-  /** Never rejects: what cannot be read any more is not there. */
-  async readAll(read: () => Promise<Reading>): Promise<void> {
-    try {
-      for (let next = await read(); next.value !== undefined; next = await read()) this.#take(next.value);
-    } catch {
-      this.whole = false;
-    }
-  }
-
-  #take(chunk: Uint8Array): void {
-    if (!this.whole) return;
-    this.#bytes += chunk.byteLength;
-    if (this.#bytes <= this.#maxBytes) {
-      this.#chunks.push(chunk);
-      return;
-    }
-    this.whole = false;
-    this.#onTooMuch();
-  }
-
-  text(): string {
-    return Buffer.concat(this.#chunks).toString("utf8");
   }
 }

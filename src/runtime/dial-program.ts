@@ -1,8 +1,6 @@
 /** A byte connection to a program's standard streams (ssh, which carries it to another host). */
 import type { Channel } from "./byte-channel.ts";
-
-/** Of what the program says on stderr, the end: enough for the reason. */
-const STDERR_TAIL = 2048;
+import { lastWordsOf } from "./last-words.ts";
 
 /**
  * The program leads a session of its own, so that Ctrl-C on our terminal does not cut the connection
@@ -15,7 +13,7 @@ export function dialProgram(argv: readonly string[], env: Readonly<Record<string
     detached: true,
   });
   const reader = child.stdout.getReader();
-  const lastWords = tailOf(child.stderr);
+  const lastWords = lastWordsOf(child.stderr);
   let closed = false;
   return {
     read: async () => {
@@ -37,16 +35,4 @@ export function dialProgram(argv: readonly string[], env: Readonly<Record<string
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
     },
   };
-}
-
-async function tailOf(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let tail = "";
-  try {
-    for await (const bytes of stream)
-      tail = (tail + decoder.decode(bytes, { stream: true })).slice(-STDERR_TAIL);
-  } catch {
-    // What came before is all there is.
-  }
-  return tail.trim();
 }

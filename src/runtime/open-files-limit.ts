@@ -6,10 +6,7 @@
 
 import { ptr } from "bun:ffi";
 import { openCLibrary } from "./c-library.ts";
-
-const RLIMIT_NOFILE = process.platform === "darwin" ? 8 : 7;
-/** Runs `work` with the soft limit lowered; children started in it keep the lower one. */
-export type LimitScope = <T>(soft: number, work: () => T) => T;
+import { type LimitScope, limitScopeOver, RLIMIT_NOFILE } from "./limit-scope.ts";
 
 /** Null where the C library cannot be reached. */
 export function openFilesLimitScope(): LimitScope | null {
@@ -18,27 +15,8 @@ export function openFilesLimitScope(): LimitScope | null {
     setrlimit: { args: ["i32", "ptr"], returns: "i32" },
   });
   if (library === null) return null;
-  return scopeOver(
+  return limitScopeOver(
     (limit) => library.getrlimit(RLIMIT_NOFILE, ptr(limit)) === 0,
     (limit) => library.setrlimit(RLIMIT_NOFILE, ptr(limit)) === 0,
   );
-}
-
-/** The kernel's struct rlimit: soft, then hard. */
-type Limit = BigUint64Array;
-
-function scopeOver(get: (limit: Limit) => boolean, set: (limit: Limit) => boolean): LimitScope {
-  return (soft, work) => {
-    const limit = new BigUint64Array(2);
-    if (!get(limit) || (limit[0] ?? 0n) <= BigInt(soft)) return work();
-    const raised = limit[0] ?? 0n;
-    limit[0] = BigInt(soft);
-    set(limit);
-    try {
-      return work();
-    } finally {
-      limit[0] = raised;
-      set(limit);
-    }
-  };
 }

@@ -1,5 +1,7 @@
 /** One HTTP POST: bytes out, status and the beginning of the answer in. */
-import { proxyOptionFor } from "./direct-fetch.ts";
+import { beginningOf } from "./answer-beginning.ts";
+import { fetchDirectly } from "./direct-fetch.ts";
+import { isLoopback } from "./loopback.ts";
 
 export interface PostTls {
   /** PEM; instead of the system's authorities. */
@@ -25,19 +27,17 @@ export interface PostAnswer {
   readonly body: Uint8Array;
 }
 
-/** More than any answer that says something, and little enough for one that never ends. */
-const LARGEST_ANSWER_BYTES = 64 * 1024;
-
 /** Rejects when there is no answer. A redirection is not followed: headers may be meant for this host alone. */
 export async function post({ url, headers, body, gzip, tls, signal }: PostOptions): Promise<PostAnswer> {
   const bytes = new Uint8Array(body);
-  const response = await fetch(url, {
+  // Left to itself it would ask the proxy for this very host too, unless NO_PROXY names it.
+  const send = isLoopback(new URL(url).hostname) ? fetchDirectly : fetch;
+  const response = await send(url, {
     method: "POST",
     headers: gzip ? { ...headers, "Content-Encoding": "gzip" } : headers,
     body: gzip ? Bun.gzipSync(bytes) : bytes,
     redirect: "manual",
     signal,
-    ...proxyOptionFor(url),
     tls: {
       ...(tls.authorities === null ? {} : { ca: tls.authorities }),
       ...(tls.certificate === null ? {} : { cert: tls.certificate }),
@@ -45,19 +45,4 @@ export async function post({ url, headers, body, gzip, tls, signal }: PostOption
     },
   });
   return { status: response.status, headers: response.headers, body: await beginningOf(response) };
-}
-
-async function beginningOf(response: Response): Promise<Uint8Array> {
-  const length = Number(response.headers.get("Content-Length") ?? Number.NaN);
-  // The usual answer, without the memory that reading piece by piece costs.
-  if (length <= LARGEST_ANSWER_BYTES) return new Uint8Array(await response.arrayBuffer());
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of response.body ?? []) {
-    pieces.push(piece);
-    size += piece.length;
-    // Leaving the loop ends the connection.
-    if (size >= LARGEST_ANSWER_BYTES) break;
-  }
-  return Buffer.concat(pieces).subarray(0, LARGEST_ANSWER_BYTES);
 }

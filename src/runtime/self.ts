@@ -1,5 +1,5 @@
 /** How this program starts itself again. */
-import { type Stats, statSync } from "node:fs";
+import { ownExecutable } from "./own-executable.ts";
 
 /**
  * The argv prefix of this very program. On Linux the running executable is named through /proc, so
@@ -10,27 +10,17 @@ export function ownCommand(): string[] {
   return isCompiled() ? [executable] : [executable, Bun.main];
 }
 
-/**
- * Where a program of another machine is run by an emulator, as an amd64 image is on an arm64 host, the
- * kernel's `running` is that emulator, and starting it again starts nothing. It is another file than
- * `path` then, which is there; after an upgrade `path` is "... (deleted)", which is not.
- */
-export function ownExecutable(running: string, path: string): string {
-  const [ran, named] = [running, path].map(statOf);
-  if (ran === null || ran === undefined) return path;
-  if (named === null || named === undefined) return running;
-  return ran.dev === named.dev && ran.ino === named.ino ? running : path;
-}
-
-function statOf(path: string): Stats | null {
-  try {
-    return statSync(path);
-  } catch {
-    return null;
-  }
-}
-
 /** A compiled program's sources live in a file system of their own. */
 export function isCompiled(): boolean {
   return Bun.main.startsWith("/$bunfs/") || /^[A-Z]:[\\/]~BUN[\\/]/i.test(Bun.main);
+}
+
+/** What runs this program. */
+export interface Runtime {
+  readonly name: "bun" | "deno";
+  readonly version: string;
+}
+
+export function runtimeOf(): Runtime {
+  return { name: "bun", version: Bun.version };
 }

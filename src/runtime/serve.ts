@@ -43,7 +43,7 @@ export interface Server {
 /** The largest frame or body that is read. A control plane of ours never sees more from a worker. */
 const LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024;
 
-export function serve(options: ServeOptions): Server {
+export async function serve(options: ServeOptions): Promise<Server> {
   const server = Bun.serve<SocketHandlers>({
     hostname: "127.0.0.1",
     port: options.port,

@@ -71,17 +71,25 @@ describe("a hostile folder", () => {
   });
 });
 
-test("variables named BUN_… of the worker reach neither agent nor setup_command", async () => {
+test("variables of the worker's own runtime reach neither agent nor setup_command", async () => {
   await using site = await DirectSite.create();
   const note = site.dir.join("setup.env");
-  const env = { BUN_INSTALL: "/bun", BUN_MARK: "1", BUN_CONFIG_REGISTRY: "https://r", NODE_MARK: "1" };
+  const env = {
+    BUN_INSTALL: "/bun",
+    BUN_MARK: "1",
+    DENO_MARK: "1",
+    BUN_CONFIG_REGISTRY: "https://r",
+    NODE_MARK: "1",
+  };
   const direct = { setup_command: `env >'${note}'` };
   await using _worker = await site.start({ env, direct });
   const { taskId } = await site.run(assignment());
   const names = Object.keys(site.agent.runs(taskId)[0]?.env ?? {});
-  expect(names.filter((name) => /^(?:BUN|NODE)_/.test(name))).toEqual([]);
+  expect(names.filter((name) => /^(?:BUN|DENO|NODE)_/.test(name))).toEqual([]);
   const ofSetup = readFileSync(note, "utf8");
   expect(ofSetup).not.toMatch(/^BUN_/m);
+  // A Deno of the operator's own is none of ours, unless we run by it.
+  expect(/^DENO_/m.test(ofSetup)).toBe(workerCommand()[0]?.endsWith("deno-worker") !== true);
   expect(ofSetup).toMatch(/^NODE_MARK=1$/m);
 });
 

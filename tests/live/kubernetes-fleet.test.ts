@@ -39,6 +39,8 @@ describe.skipIf(noCluster !== null).concurrent("on a real cluster", () => {
     await using site = await ClusterSite.create();
     await using stays = await site.start({ state: "one" });
     const goes = await site.start({ state: "two" });
+    // One that is ready may still have to be connected.
+    await site.plane.waitForOpenLinks(2);
     const runs = await site.hold(6, { env: { AGENT_EXIT: "3" } });
     // They are connected in this order, and each is offered every second task.
     const isForeign = (run: AgentRun) => site.plane.task(taskIdOf(run))?.connection === 2;

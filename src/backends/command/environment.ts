@@ -1,6 +1,6 @@
 /** The environments of the operator's two commands. Nothing of a task's own but its names. Pure. */
 
-import { type Environment, withoutBunVariables } from "../../process/worker-environment.ts";
+import { type Environment, withoutRuntimeVariables } from "../../process/worker-environment.ts";
 import { executionIdOf } from "../../protocol/dispatch-payload.ts";
 import type { TaskRef } from "../../task/backend.ts";
 
@@ -22,7 +22,7 @@ export interface DispatchFacts {
 
 export function cancelEnvironment(ref: TaskRef, { worker, operator }: CommandEnvironments): Environment {
   return {
-    ...withoutBunVariables(worker),
+    ...withoutRuntimeVariables(worker),
     ...operator,
     OZ_RUN_ID: ref.taskId,
     OZ_EXECUTION_ID: executionIdOf(ref),

@@ -2,6 +2,7 @@
 import type { KubernetesSettings } from "../../config/settings.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
+import { withoutRuntimeVariables } from "../../process/worker-environment.ts";
 import { BackendUnusable } from "../../task/backend.ts";
 import { Credentials } from "./access/credentials.ts";
 import { findAccess } from "./access/find-access.ts";
@@ -81,7 +82,6 @@ async function acquire(lease: WorkerLease | null, signal: AbortSignal): Promise<
 
 /** What a credential plugin inherits: it has no business with the control plane's key. */
 function withoutSecrets(environment: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !/^(?:WARP_API_KEY|BUN_)/.test(name)),
-  );
+  const { WARP_API_KEY: _, ...rest } = withoutRuntimeVariables(environment);
+  return rest;
 }

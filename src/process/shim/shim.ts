@@ -6,7 +6,8 @@
 import { wordsOf } from "../../logging/words-of.ts";
 import { heardSpawner, type SpawnHeard } from "../../runtime/heard-child.ts";
 import { killGroup } from "../../runtime/kill-group.ts";
-import { type LimitScope, openFilesLimitScope } from "../../runtime/open-files-limit.ts";
+import type { LimitScope } from "../../runtime/limit-scope.ts";
+import { openFilesLimitScope } from "../../runtime/open-files-limit.ts";
 import { type Command, spawnDetached } from "../../runtime/spawn.ts";
 import { readProcess } from "../process-table.ts";
 import { writeExitFile } from "./exit-file.ts";

@@ -48,6 +48,9 @@ async function inTime(
   }
 }
 
+/** Of the worker and of the runtime that it runs by: no business of ssh's. */
+const OWN_VARIABLES = /^(?:WARP_API_KEY$|BUN_|DENO_)/;
+
 async function dialSsh(target: string, environment: Environment): Promise<Channel> {
   // Loaded only where ssh is used.
   const { dialProgram } = await import("../../../runtime/dial-program.ts");
@@ -78,7 +81,7 @@ export function sshCommand(target: string): readonly string[] {
 /** The worker's key is none of ssh's business, whose configuration may send variables along. */
 function sshEnvironment(environment: Environment): Readonly<Record<string, string>> {
   const entries = Object.entries(environment).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && entry[0] !== "WARP_API_KEY",
+    (entry): entry is [string, string] => entry[1] !== undefined && !OWN_VARIABLES.test(entry[0]),
   );
   return Object.fromEntries(entries);
 }

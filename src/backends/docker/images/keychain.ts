@@ -3,6 +3,7 @@
  * Source: github.com/docker/docker-credential-helpers, its README and client/client.go.
  */
 import { wordsOf } from "../../../logging/words-of.ts";
+import { withoutRuntimeVariables } from "../../../process/worker-environment.ts";
 import { type Captured, runCaptured } from "../../../runtime/captured-child.ts";
 import type { Credential } from "./docker-config.ts";
 
@@ -74,8 +75,8 @@ function credentialIn(stdout: string): Credential | "empty" | null {
 
 /** The worker's own, so that a helper finds its keychain, without what is the worker's alone. */
 function environmentFor(environment: Readonly<Record<string, string>>): Record<string, string> {
-  const own = ([name]: readonly [string, string]) => name.startsWith("BUN_") || name === "WARP_API_KEY";
-  return Object.fromEntries(Object.entries(environment).filter((entry) => !own(entry)));
+  const { WARP_API_KEY: _, ...rest } = withoutRuntimeVariables(environment);
+  return rest;
 }
 
 function whyNotStarted(error: unknown): string {

@@ -4,22 +4,14 @@
  */
 import { readFileSync } from "node:fs";
 import { wordsOf } from "../../../logging/words-of.ts";
+import type { ClusterTls } from "../../../runtime/cluster-fetch.ts";
 import { ClusterGone } from "../client/cluster-error.ts";
 import { ExecPlugin } from "./exec-plugin.ts";
 import type { ClusterEntry, PemSource, UserEntry } from "./kubeconfig.ts";
 
-/** In the names of Bun's fetch. */
-export interface TlsOptions {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly serverName?: string;
-  readonly rejectUnauthorized?: false;
-}
-
 export interface Grant {
   readonly headers: readonly (readonly [string, string])[];
-  readonly tls: TlsOptions;
+  readonly tls: ClusterTls;
 }
 
 /** How a cluster is reached, wherever that was written. */
@@ -57,7 +49,7 @@ export class Credentials {
     const ca = cluster.ca === null ? null : this.read(cluster.ca);
     const cert = user.cert === null ? given?.cert : this.read(user.cert);
     const key = user.key === null ? given?.key : this.read(user.key);
-    const tls: TlsOptions = {
+    const tls: ClusterTls = {
       ...(ca === null ? {} : { ca }),
       ...(cert ? { cert } : {}),
       ...(key ? { key } : {}),

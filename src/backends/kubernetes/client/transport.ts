@@ -3,6 +3,7 @@
  * nor a client certificate under Bun. Certificates are always checked, unless the kubeconfig says not to.
  */
 import { wordsOf } from "../../../logging/words-of.ts";
+import { fetchCluster } from "../../../runtime/cluster-fetch.ts";
 import type { Credentials, Grant } from "../access/credentials.ts";
 import { ClusterError, ClusterGone } from "./cluster-error.ts";
 import { Deadline } from "./deadline.ts";
@@ -85,22 +86,14 @@ export class Transport {
 
   private async send(request: HttpRequest): Promise<Response> {
     const grant = await this.credentials.grant();
-    return fetch(`${this.server}${request.path}`, {
+    return fetchCluster(`${this.server}${request.path}`, {
       method: request.method,
       headers: headersOf(request, grant),
       signal: request.signal,
-      redirect: "error",
       tls: grant.tls,
-      // Its own limit ends a quiet watch after minutes.
-      timeout: false,
+      proxy: this.credentials.access.cluster.proxyUrl,
       ...(request.body === undefined ? {} : { body: request.body }),
-      ...this.proxy(),
     });
-  }
-
-  private proxy(): { proxy?: string } {
-    const { proxyUrl } = this.credentials.access.cluster;
-    return proxyUrl === null ? {} : { proxy: proxyUrl };
   }
 
   private failure(error: unknown): Error {

@@ -14,6 +14,7 @@ const worker = {
   WARP_API_KEY: "secret",
   BUN_OPTIONS: "--inspect",
   BUN_INSTALL: "/x",
+  DENO_DIR: "/x",
   AWS_SECRET: "secret",
 };
 const parts = { worker, task: {}, harness: "", workspace, fromSetup: {} };
@@ -111,6 +112,7 @@ describe("a hook's environment", () => {
       TMPDIR: "/tmp",
       WARP_API_KEY: "secret",
       AWS_SECRET: "secret",
+      DENO_DIR: "/x",
       PATH: "/task",
       TASK_ID: "t",
       PWD: "/ws/t",

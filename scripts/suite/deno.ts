@@ -1,0 +1,61 @@
+/**
+ * The tests of the running program again, with the same sources under Deno in place of the executable;
+ * and what is left out of them, because it cannot hold there.
+ */
+import { join } from "node:path";
+import { runFiles, type Surroundings, testFiles } from "./step.ts";
+import { ONE_SKIPPED, sum, type Tally } from "./tally.ts";
+
+interface FileLeftOut {
+  readonly what: string;
+  readonly why: string;
+}
+
+interface TestLeftOut extends FileLeftOut {
+  /** What it is described by; empty for a test that stands alone. */
+  readonly within: string;
+}
+
+export const FILES_LEFT_OUT: readonly FileLeftOut[] = [
+  { what: "tests/binary/slow-link.test.ts", why: "minutes of true time, for timers that are no runtime's" },
+];
+
+export const TESTS_LEFT_OUT: readonly TestLeftOut[] = [
+  {
+    within: "",
+    what: "an upgrade that replaces the executable under a running worker costs no task",
+    why: "the sources are no single file that stays open: what starts later is read from the disk",
+  },
+  {
+    within: "an agent that fails",
+    what: "to start at all is reported without an exit status",
+    why: "Deno hands a file that is no program to /bin/sh, as a shell does",
+  },
+];
+
+/** Mostly they wait for processes to start, so that two cores hold more than two. */
+const AT_ONCE = 4;
+
+export async function runUnderDeno(here: Surroundings): Promise<Tally> {
+  const program = join(here.root, "scripts/deno-worker");
+  const [deno] = new Bun.Glob("node_modules/@deno/*/deno").scanSync({ cwd: here.root });
+  if (deno === undefined) {
+    here.write("skip  there is no Deno among the packages of this platform\n");
+    return ONE_SKIPPED;
+  }
+  for (const { what, why } of [...FILES_LEFT_OUT, ...TESTS_LEFT_OUT])
+    here.write(`left out: ${what}: ${why}\n`);
+  const found = await testFiles(here, "binary");
+  const files = found.filter((file) => !FILES_LEFT_OUT.some(({ what }) => what === file));
+  const groups = Array.from({ length: AT_ONCE }, (_, group) =>
+    files.filter((_, at) => at % AT_ONCE === group),
+  );
+  const runs = groups.map((group, index) =>
+    runFiles({ ...here, binary: program }, group, {
+      env: {},
+      except: TESTS_LEFT_OUT.map(({ within, what }) => `${within} ${what}`.trim()),
+      output: index === 0 ? "inherit" : "late",
+    }),
+  );
+  return sum(await Promise.all(runs));
+}

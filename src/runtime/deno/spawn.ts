@@ -1,0 +1,57 @@
+/** Child processes under Deno. */
+import { spawn } from "node:child_process";
+import { Socket } from "node:net";
+import type { Child, Command, TalkingChild } from "../spawn.ts";
+import { deno } from "./deno-global.ts";
+import { LineReader, lineOf } from "./json-lines.ts";
+import { CHANNEL_DESCRIPTOR, CHANNEL_VARIABLE } from "./shim-channel.ts";
+import { exitOf, startChild } from "./start-child.ts";
+
+export function spawnDetached(command: Command): Child {
+  const child = startChild(command, { stdin: "null", stdout: "inherit", stderr: "inherit" });
+  return { pid: child.pid, exited: exitOf(child) };
+}
+
+/** Where the runtime keeps its compiled sources: without, the child would have to find another place, or compile anew. */
+const CACHE_VARIABLES = ["DENO_DIR", "XDG_CACHE_HOME", "HOME"] as const;
+
+/** The runtime's own, for a child that is this program again: it asks nobody for a newer Deno, and puts no `node` on PATH. */
+function runtimeVariables(): Readonly<Record<string, string>> {
+  const found = CACHE_VARIABLES.map((name) => [name, deno.env.get(name)]).filter(([, value]) => value);
+  return { ...Object.fromEntries(found), DENO_NO_UPDATE_CHECK: "1", DENO_DISABLE_NODE_SHIM: "1" };
+}
+
+export function spawnTalking(command: Command, onMessage: (message: unknown) => void): TalkingChild {
+  const [program = "", ...args] = command.argv;
+  const child = spawn(program, args, {
+    cwd: command.cwd,
+    env: { ...runtimeVariables(), [CHANNEL_VARIABLE]: String(CHANNEL_DESCRIPTOR), ...command.env },
+    // The last is a socket: see the other end.
+    stdio: ["ignore", "inherit", "inherit", "pipe"],
+    detached: true,
+  });
+  const channel = child.stdio[CHANNEL_DESCRIPTOR];
+  if (!(channel instanceof Socket)) throw new Error("Deno opened no channel to the child");
+  const reader = new LineReader(onMessage);
+  channel.on("data", (bytes: Buffer) => reader.push(bytes));
+  // It fails when the child has died; `exited` tells that.
+  channel.on("error", () => {});
+  const exited = new Promise<number>((resolve) => {
+    child.on("exit", (code) => resolve(code ?? UNKNOWN_STATUS));
+    // It never started. Whoever waits for its answers is told by its end.
+    child.on("error", () => resolve(UNKNOWN_STATUS));
+  });
+  return {
+    pid: child.pid ?? 0,
+    exited,
+    send: (message) => void channel.write(lineOf(message)),
+    disconnect: () => void channel.end(),
+    unref: () => {
+      child.unref();
+      channel.unref();
+    },
+  };
+}
+
+/** Of a child that was killed or could not be run: nobody asks which. */
+const UNKNOWN_STATUS = 126;

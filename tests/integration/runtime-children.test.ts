@@ -1,0 +1,89 @@
+/** What src/runtime does with child processes, by each runtime. */
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { ask, ProbeProcess, RUNTIMES } from "../support/runtime.ts";
+import { TempDir } from "../support/temp-dir.ts";
+
+const command = (script: string, more: object = {}) => ({
+  argv: ["/bin/sh", "-c", script],
+  cwd: "/",
+  env: { PATH: "/usr/bin:/bin" },
+  ...more,
+});
+
+describe.each(RUNTIMES.map(({ name, argv }) => [name, argv] as const))("under %s", (_name, runtime) => {
+  test.each([
+    ["exit 7", 7],
+    ["kill -TERM $$", 143],
+    ["kill -KILL $$", 137],
+  ])("a child that ends by %p has the status %p", async (script, status) => {
+    expect(await ask(runtime, "detached", command(script))).toEqual({ status });
+    expect(await ask(runtime, "foreground", command(script))).toEqual({ status });
+  });
+
+  test("a child leads a session and a group, reads nothing, and has the environment that it is given", async () => {
+    await using dir = await TempDir.create("child");
+    const script = "env >env; cat >input; cut -d' ' -f1,5,6 /proc/$$/stat >ids";
+    const given = command(script, { cwd: dir.path, env: { A: "1", PATH: "/usr/bin:/bin" } });
+    expect(await ask(runtime, "detached", given)).toEqual({ status: 0 });
+    const lines = (name: string) => readFileSync(dir.join(name), "utf8").split("\n").filter(Boolean);
+    const own = lines("env").filter((line) => !/^(?:PWD|SHLVL|OLDPWD|_)=/.test(line));
+    expect(own.toSorted()).toEqual(["A=1", "PATH=/usr/bin:/bin"]);
+    expect(lines("input")).toEqual([]);
+    const [pid, group, session] = (lines("ids")[0] ?? "").split(" ");
+    expect([group, session]).toEqual([pid, pid]);
+  });
+
+  test.each([
+    ["not there", ["/no/such/program"], "/", "ENOENT"],
+    ["not executable", ["/etc/passwd"], "/", "EACCES"],
+    ["to run in no folder", ["/bin/true"], "/no/folder", "ENOENT"],
+    ["given too much", ["/bin/true", "x".repeat(200_000)], "/", "E2BIG"],
+  ])("a program that is %s is refused at once, by the system's name", async (_what, argv, cwd, failed) => {
+    const [program = "", ...args] = argv;
+    // The probe itself could not be given so much.
+    const long = args.map((arg) => (arg.length > 1000 ? { repeat: arg.length } : arg));
+    expect(await ask(runtime, "refused", { program, args: long, cwd })).toMatchObject({ failed });
+  });
+
+  test("a child that is given input reads it whole, and what it says is heard, with its status", async () => {
+    const given = { command: command("wc -c; echo to stderr >&2; exit 3"), text: "é", times: 500_000 };
+    const heard = { stdout: "1000000\n", stderr: "to stderr\n", status: 3 };
+    expect(await ask(runtime, "heard", given)).toEqual(heard);
+    const deaf = { command: command("echo said"), text: "x", times: 1_000_000 };
+    expect(await ask(runtime, "heard", deaf)).toMatchObject({ stdout: "said\n", status: 0 });
+  });
+
+  describe("an answer that is captured", () => {
+    const limits = { stdin: "in", maxBytes: 1000, timeoutMs: 10_000 };
+
+    test("is what the child printed, and not its complaints", async () => {
+      const given = { command: command("cat; echo no >&2; exit 2"), ...limits };
+      expect(await ask(runtime, "captured", given)).toEqual({ exitCode: 2, stdout: "in", whole: true });
+    });
+
+    test("has an end, whatever the child does", async () => {
+      const loud = { command: command("cat /dev/zero"), ...limits };
+      expect(await ask(runtime, "captured", loud)).toMatchObject({ exitCode: 137, whole: false });
+      const slow = { command: command("sleep 1000"), ...limits, timeoutMs: 100 };
+      expect((await ask(runtime, "captured", slow))["why"]).toMatch(/time/);
+      const left = { command: command("echo said; sleep 3 &"), ...limits };
+      expect(await ask(runtime, "captured", left)).toMatchObject({ exitCode: 0, stdout: "said\n" });
+    });
+  });
+
+  test("a program's streams are a connection, which tells its last words", async () => {
+    const said = { text: "some text ", times: 100_000 };
+    expect(await ask(runtime, "program", { argv: ["cat"], ...said })).toEqual({ whole: true, after: null });
+    const broken = { argv: ["sh", "-c", "read line; echo no way >&2; exit 4"], text: "line\n" };
+    expect((await ask(runtime, "program", broken))["why"]).toBe("sh ended with status 4: no way");
+  });
+
+  test("the daemon hears how a child of its shim ended, which has the limit and the descriptors that it is to have", async () => {
+    await using dir = await TempDir.create("supervised");
+    const exitFile = dir.join("exit");
+    await using daemon = new ProbeProcess(runtime, "supervise", { dir: dir.path, exitFile });
+    // The last is the folder that `ls` reads.
+    expect(await daemon.next()).toEqual({ kind: "exited", status: 5, limit: "700\n", open: "0\n1\n2\n3\n" });
+  });
+});
