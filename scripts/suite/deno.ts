@@ -31,6 +31,14 @@ export const TESTS_LEFT_OUT: readonly TestLeftOut[] = [
     what: "to start at all is reported without an exit status",
     why: "Deno hands a file that is no program to /bin/sh, as a shell does",
   },
+  ...[
+    "has its say in the worker, and ends there: neither shim, hooks nor agent have it",
+    "and BUN_BE_BUN=1 makes it the bare runtime, as the documentation says",
+  ].map((what) => ({
+    within: "BUN_OPTIONS, which the runtime in the executable obeys,",
+    what,
+    why: "these are variables of Bun",
+  })),
 ];
 
 /** Mostly they wait for processes to start, so that two cores hold more than two. */
