@@ -51,8 +51,10 @@ export class Connection {
   private readonly socket: Socket;
   private readonly stall: SendStall;
   private readonly timers = new Set<Timer>();
-  /** Payload of each unanswered ping, and the last message sent before it. */
-  private readonly pings = new Map<number, number>();
+  /** Payload of each unanswered ping, oldest first, and the last message sent before it. */
+  private readonly pings = new Map<string, number>();
+  /** Pings of this connection begin with it, so that no pong matches one by chance or from another. */
+  private readonly pingMark = crypto.randomUUID().slice(0, 8);
   private askTimer: Timer | null = null;
   private lastPing = 0;
   private askedFor = 0;
@@ -73,7 +75,7 @@ export class Connection {
       onText: (text) => this.hooks.onText(text),
       onPong: (payload) => {
         this.hooks.onPong();
-        this.answered(Number(payload));
+        this.answered(payload);
       },
       onFrame: () => {
         this.lastFrameAt = performance.now();
@@ -136,16 +138,19 @@ export class Connection {
   private ping(): void {
     this.lastPing += 1;
     this.askedFor = this.outbox.lastSent;
-    this.pings.set(this.lastPing, this.askedFor);
-    this.socket.ping(String(this.lastPing));
+    const payload = `${this.pingMark}-${this.lastPing}`;
+    this.pings.set(payload, this.askedFor);
+    this.socket.ping(payload);
   }
 
-  private answered(ping: number): void {
-    const provenUpTo = this.pings.get(ping);
+  /** By the whole payload, to the letter: a peer's own pongs may hold any number. */
+  private answered(payload: string): void {
+    const provenUpTo = this.pings.get(payload);
     if (provenUpTo === undefined) return; // a pong that nobody asked for proves nothing
     // A peer may answer the latest of several pings only (RFC 6455, 5.5.3).
     for (const earlier of this.pings.keys()) {
-      if (earlier <= ping) this.pings.delete(earlier);
+      this.pings.delete(earlier);
+      if (earlier === payload) break;
     }
     if (provenUpTo > 0) {
       this.useful = true;
