@@ -9,8 +9,9 @@ import type { FieldReader } from "./fields.ts";
  * `fallbackId` is the assignment's task_id, for a task that does not repeat it.
  */
 export function readTask(task: FieldReader, fallbackId: string): TaskRecord {
+  const id = task.exact("id");
   return {
-    id: task.exact("id") || fallbackId,
+    id: id.trim() === "" ? fallbackId : id,
     title: task.text("title"),
     ownedByTeam: task.inner("owner").exact("Type") === "TEAM",
     snapshot: task.has("agent_config_snapshot") ? readSnapshot(task.inner("agent_config_snapshot")) : null,
