@@ -190,7 +190,7 @@ describe("ends with status 1, in one line, when the host cannot run tasks:", () 
     },
     "the workspace root is a file": {
       direct: (site) => ({ workspace_root: site.agent.path }),
-      says: /Cannot use .*workspace_root/,
+      says: /Cannot use .*: it is not a folder; .*workspace_root/,
     },
     "the workspace root lies below a file": {
       direct: (site) => ({ workspace_root: `${site.agent.path}/ws` }),

@@ -20,6 +20,7 @@ import {
 import type { TaskSpec } from "../../task/prepare.ts";
 import { agentEnvironment, type Environment, harnessFolder, MARK_NAME, markOf } from "./environment.ts";
 import { type DirectHandle, readHandle, writeHandle } from "./handle.ts";
+import { refusalOf } from "./refusal.ts";
 import { killUnknownAgent, seeThrough } from "./supervise.ts";
 import { TaskHooks } from "./task-hooks.ts";
 import {
@@ -171,7 +172,7 @@ export class DirectBackend implements Backend {
       return startedWard(await shim.spawn({ argv: [oz, ...argv], cwd: workspace.dir, env }, exitFile));
     } catch (error) {
       if (!(error instanceof SpawnRefused)) throw error;
-      throw new TaskFailure("agent_invocation", `cannot start ${oz}: ${error.message}`, { cause: error });
+      throw refusalOf(oz, workspace.dir, error);
     }
   }
 
