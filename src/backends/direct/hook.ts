@@ -84,7 +84,8 @@ function readRegularFile(file: string): Buffer | null {
   try {
     const found = fstatSync(descriptor);
     if (!found.isFile()) throw new Error("it is not a regular file any more");
-    if (found.size > MAX_ENVIRONMENT_BYTES) throw new Error(`it is larger than ${MAX_ENVIRONMENT_BYTES} bytes`);
+    if (found.size > MAX_ENVIRONMENT_BYTES)
+      throw new Error(`it is larger than ${MAX_ENVIRONMENT_BYTES} bytes`);
     return readFileSync(descriptor);
   } finally {
     closeSync(descriptor);

@@ -11,7 +11,9 @@ export function refusalOf(oz: string, dir: string, error: SpawnRefused): TaskFai
   if (error.code === "ENOENT" && !isFolder(dir)) {
     return new TaskFailure("workspace_setup", `the folder ${dir} is gone`, { cause: error });
   }
-  return new TaskFailure("agent_invocation", `cannot start ${oz}: ${whyRefused(oz, error)}`, { cause: error });
+  return new TaskFailure("agent_invocation", `cannot start ${oz}: ${whyRefused(oz, error)}`, {
+    cause: error,
+  });
 }
 
 function whyRefused(oz: string, { code, message }: SpawnRefused): string {

@@ -164,7 +164,10 @@ describe("a target folder", () => {
     await using dir = await TempDir.create("ws");
     const targetDir = dir.join("target");
     const error = thrownBy(() => openWorkspace("t", plan(dir.path, { targetDir })));
-    expect(error).toMatchObject({ reason: "workspace_setup", message: `the target folder ${targetDir} is gone` });
+    expect(error).toMatchObject({
+      reason: "workspace_setup",
+      message: `the target folder ${targetDir} is gone`,
+    });
   });
 });
 
