@@ -19,6 +19,12 @@ export async function runDaemon(
 ): Promise<number> {
   const secrets = await knownSecrets(settings, environment);
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat, secrets });
+  if (settings.unusedBackend !== null) {
+    log.warn("--backend wins over the config file, whose backend is not used", {
+      backend: settings.backend.kind,
+      inFile: settings.unusedBackend,
+    });
+  }
   reportStrayErrors((error) => log.error("unexpected error; the worker goes on", { error }));
   try {
     const end = await runWorker({

@@ -96,11 +96,6 @@ const REFUSED: Readonly<Record<string, Case>> = {
     flags: [...NAMED, "--backend", "docker", "--target-dir", "/tmp"],
     says: [/--target-dir works with the direct backend only/],
   },
-  "a flag against the file": {
-    flags: ["--backend", "docker"],
-    config: "worker_id: bar\nbackend: {direct: {}}\n",
-    says: [/--backend docker contradicts the config file/],
-  },
   "an argument that is no flag": {
     flags: [...DIRECT, "start"],
     says: [/Unexpected argument "start"|Unknown command "start"/],
