@@ -11,6 +11,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { mayProvide } from "./services/service.ts";
+import { pathWithTools } from "./services/test-tools.ts";
 import { runFolder, runLive, runProgram, runRules, type Surroundings } from "./suite/step.ts";
 import { isGreen, NOTHING, ONE_SKIPPED, renderTally, sum, type Tally } from "./suite/tally.ts";
 
@@ -27,6 +28,7 @@ async function main(argv: string[]): Promise<number> {
     binary: join(root, "dist/oz-agent-worker"),
     write: (text) => void process.stdout.write(text),
   };
+  process.env["PATH"] = await pathWithTools(here.write);
   const done = new Map<Step, Tally>();
   for (const step of chooseSteps(argv)) {
     here.write(`\n== ${step}\n`);

@@ -32,7 +32,8 @@ function checkScript(root: string, { path, text, executable }: RepositoryFile): 
 }
 
 function runShellCheck(tree: Tree): Finding[] | Skip {
-  const program = Bun.which("shellcheck");
+  // By the PATH of now: left to itself, Bun looks at the one that it was started with.
+  const program = Bun.which("shellcheck", { PATH: process.env["PATH"] ?? "" });
   if (program === null) return { skipped: "shellcheck is not installed" };
   const paths = shellScripts(tree).map(({ path }) => path);
   if (paths.length === 0) return [];

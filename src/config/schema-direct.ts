@@ -1,9 +1,10 @@
 /** `backend.direct`: the agent as a child process of the worker. */
 import * as v from "valibot";
 import { environment, setting, text } from "./field.ts";
+import { once } from "./once.ts";
 
-export function directSchema() {
-  return v.strictObject(
+export const directSchema = once(() =>
+  v.strictObject(
     {
       workspace_root: v.optional(
         setting(text(), "Folder in which every task gets a folder of its own", { valueHint: "DIR" }),
@@ -36,5 +37,5 @@ export function directSchema() {
       environment: environment(),
     },
     "must be a mapping",
-  );
-}
+  ),
+);

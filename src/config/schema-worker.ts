@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { LOG_FORMATS, LOG_LEVELS } from "../logging/logger.ts";
 import { address, count, duration, flagged, humantime, setting, text } from "./field.ts";
+import { once } from "./once.ts";
 
 const worker = () => ({
   worker_id: v.optional(
@@ -89,13 +90,9 @@ const daemon = () => ({
   ),
 });
 
-export function workerEntries() {
-  return { ...worker(), ...daemon() };
-}
+export const workerEntries = once(() => ({ ...worker(), ...daemon() }));
 
-export function workerSchema() {
-  return v.strictObject(workerEntries(), "must be a mapping");
-}
+export const workerSchema = once(() => v.strictObject(workerEntries(), "must be a mapping"));
 
 /** The same with the defaults filled in. */
 export type WorkerConfig = v.InferOutput<ReturnType<typeof workerSchema>>;

@@ -5,15 +5,16 @@
  */
 import * as v from "valibot";
 import { setting } from "./field.ts";
+import { once } from "./once.ts";
 import { commandSchema } from "./schema-command.ts";
 import { directSchema } from "./schema-direct.ts";
 import { dockerSchema } from "./schema-docker.ts";
 import { kubernetesSchema } from "./schema-kubernetes.ts";
 import { workerEntries } from "./schema-worker.ts";
 
-export function configSchema() {
-  return v.strictObject({ ...workerEntries(), backend: v.optional(backend()) }, "must be a mapping");
-}
+export const configSchema = once(() =>
+  v.strictObject({ ...workerEntries(), backend: v.optional(backend()) }, "must be a mapping"),
+);
 
 function backend() {
   return setting(
@@ -33,12 +34,7 @@ function backend() {
 
 /** Built when a file has such a block: all four together cost every start a millisecond and half a megabyte. */
 function block<const S extends v.GenericSchema>(make: () => S, text: string) {
-  let made: ReturnType<typeof build> | undefined;
-  const build = () => setting(make(), text);
-  return v.lazy(() => {
-    made ??= build();
-    return made;
-  });
+  return v.lazy(once(() => setting(make(), text)));
 }
 
 /** As the operator wrote it: every key optional. */

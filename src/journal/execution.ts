@@ -14,6 +14,8 @@ export interface Execution extends ExecutionRef {
   readonly ended: boolean;
   /** The frame that reported its end; null while it runs and for a task handed off. */
   readonly terminal: string | null;
+  /** Its user does not want it any more, and that has not come to its end yet. */
+  readonly cancelled: boolean;
 }
 
 /** A frame that is kept until the far side is proven to have read it. */

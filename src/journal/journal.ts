@@ -60,6 +60,11 @@ export class Journal implements Disposable {
     return this.attempt((statements) => statements.handedOff(taskId));
   }
 
+  /** Of all tasks, those that somebody else runs and was being told to give up. */
+  beingCancelled(): Execution[] {
+    return this.attempt((statements) => statements.beingCancelled());
+  }
+
   /** Oldest first. */
   undelivered(): StoredFrame[] {
     return this.attempt((statements) => statements.undelivered());
@@ -73,6 +78,16 @@ export class Journal implements Disposable {
 
   saveHandle(ref: ExecutionRef, handle: Execution["handle"]): void {
     this.attempt((statements) => statements.saveHandle(ref, JSON.stringify(handle)));
+  }
+
+  /** Its user does not want it any more: whoever comes after a crash has to go on with that. */
+  noteCancellation(ref: ExecutionRef): void {
+    this.attempt((statements) => statements.setCancelled(ref, Date.now()));
+  }
+
+  /** Nobody goes on with it: it failed, and its user can ask again. */
+  dropCancellation(ref: ExecutionRef): void {
+    this.attempt((statements) => statements.setCancelled(ref, null));
   }
 
   /** It ended; `frame` (null for a task handed off) is owed to the far side. */

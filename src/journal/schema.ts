@@ -5,7 +5,7 @@ import type { DatabaseSync } from "node:sqlite";
  * A file of another format, older or newer, is rewritten in this one when it is opened (recast.ts), so that
  * neither an upgrade nor a roll-back loses a task. For that, columns are added and never renamed or removed.
  */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const TABLES = `
   CREATE TABLE IF NOT EXISTS executions (
@@ -15,6 +15,7 @@ const TABLES = `
     terminal     TEXT,              -- the frame that ended it; null for a task handed off
     claimed_at   INTEGER NOT NULL,  -- ms since 1970
     ended_at     INTEGER,           -- the same; null while it runs
+    cancelled_at INTEGER,           -- the same; null when nobody cancelled it, or that came to its end
     PRIMARY KEY (task_id, execution_id)
   ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS outbox (
@@ -52,7 +53,12 @@ export const EXECUTION_COLUMNS = [
   "terminal",
   "claimed_at",
   "ended_at",
+  "cancelled_at",
 ] as const;
+
+/** Takes one value for each column, in their order. */
+export const INSERT_EXECUTION = `INSERT INTO executions (${EXECUTION_COLUMNS.join(", ")})
+  VALUES (${EXECUTION_COLUMNS.map(() => "?").join(", ")})`;
 
 /** The same rows under the same numbers, into an empty database. */
 export function copyRows(from: DatabaseSync, into: DatabaseSync): void {
@@ -82,7 +88,7 @@ export function mergeRows(from: DatabaseSync, into: DatabaseSync, held: FrameCou
   });
 }
 
-const ADD_EXECUTION = `INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?)
+const ADD_EXECUTION = `${INSERT_EXECUTION}
   ON CONFLICT DO UPDATE SET handle = NULL, terminal = excluded.terminal, ended_at = excluded.ended_at
   WHERE excluded.ended_at IS NOT NULL AND executions.ended_at IS NULL`;
 

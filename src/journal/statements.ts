@@ -1,7 +1,7 @@
 /** The journal's queries over one database, on disk or in memory. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Execution, ExecutionRef, StoredFrame } from "./execution.ts";
-import { EXECUTION_COLUMNS } from "./schema.ts";
+import { EXECUTION_COLUMNS, INSERT_EXECUTION } from "./schema.ts";
 
 export class Statements {
   /** Numbers are given here and not by the database, so that a change of database keeps their order. */
@@ -42,6 +42,15 @@ export class Statements {
       .map(toExecution);
   }
 
+  /** Of those, the ones whose runtime was being told of a cancellation. */
+  beingCancelled(): Execution[] {
+    return this.sql(
+      `${SELECT_EXECUTIONS} WHERE ended_at IS NOT NULL AND terminal IS NULL AND cancelled_at IS NOT NULL`,
+    )
+      .all()
+      .map(toExecution);
+  }
+
   undelivered(): StoredFrame[] {
     this.writeDelivered();
     return this.sql("SELECT seq, frame FROM outbox ORDER BY seq")
@@ -52,11 +61,7 @@ export class Statements {
   /** `now` in ms since 1970. */
   claim(ref: ExecutionRef, frame: string, now: number): StoredFrame {
     return this.together(() => {
-      this.sql("INSERT OR REPLACE INTO executions VALUES (?, ?, NULL, NULL, ?, NULL)").run(
-        ref.taskId,
-        ref.executionId,
-        now,
-      );
+      this.sql(CLAIM).run(ref.taskId, ref.executionId, now);
       return this.owe(frame);
     });
   }
@@ -64,6 +69,15 @@ export class Statements {
   saveHandle({ taskId, executionId }: ExecutionRef, handle: string): void {
     this.sql("UPDATE executions SET handle = ? WHERE task_id = ? AND execution_id = ?").run(
       handle,
+      taskId,
+      executionId,
+    );
+  }
+
+  /** `at` in ms since 1970; null: no longer. */
+  setCancelled({ taskId, executionId }: ExecutionRef, at: number | null): void {
+    this.sql("UPDATE executions SET cancelled_at = ? WHERE task_id = ? AND execution_id = ?").run(
+      at,
       taskId,
       executionId,
     );
@@ -102,7 +116,7 @@ export class Statements {
   replaceAll(other: Statements): void {
     this.together(() => {
       this.db.exec("DELETE FROM executions; DELETE FROM outbox");
-      const execution = this.sql("INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?)");
+      const execution = this.sql(INSERT_EXECUTION);
       for (const row of other.sql(`${SELECT_EXECUTIONS}`).all()) {
         execution.run(...EXECUTION_COLUMNS.map((column) => row[column] ?? null));
       }
@@ -138,8 +152,10 @@ export class Statements {
   }
 }
 
-const END = `INSERT INTO executions VALUES (?1, ?2, NULL, ?3, ?4, ?4)
-  ON CONFLICT DO UPDATE SET handle = NULL, terminal = excluded.terminal, ended_at = excluded.ended_at`;
+const CLAIM = "INSERT OR REPLACE INTO executions (task_id, execution_id, claimed_at) VALUES (?, ?, ?)";
+const END = `INSERT INTO executions (task_id, execution_id, terminal, claimed_at, ended_at)
+  VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO UPDATE
+  SET handle = NULL, terminal = excluded.terminal, ended_at = excluded.ended_at, cancelled_at = NULL`;
 const SELECT_EXECUTIONS = `SELECT ${EXECUTION_COLUMNS.join(", ")} FROM executions`;
 
 type Row = Record<string, string | number | bigint | null | Uint8Array>;
@@ -152,5 +168,6 @@ function toExecution(row: Row): Execution {
     terminal: row["terminal"] === null ? null : String(row["terminal"]),
     claimedAt: Number(row["claimed_at"]),
     ended: row["ended_at"] !== null,
+    cancelled: row["cancelled_at"] !== null,
   };
 }

@@ -4,7 +4,7 @@
  * would do the wrong work (its environment, its arguments, its images).
  */
 import type { Assignment, InstanceShape, Sidecar } from "./assignment.ts";
-import { parseExactly } from "./exact-json.ts";
+import { mayChangeDigits, parseExactly } from "./exact-json.ts";
 import { FieldReader, isObject, type JsonObject } from "./fields.ts";
 import { readTask } from "./snapshot.ts";
 
@@ -55,6 +55,7 @@ function parseAssignment(data: JsonObject, taskId: string, text: string): Inboun
   const { task } = data;
   try {
     if (!isObject(task)) throw new Unusable("task is not an object");
+    const received = (mayChangeDigits(text) ? exactTask(text) : null) ?? task;
     const assignment: Assignment = {
       taskId,
       executionId: fields.text("execution_id"),
@@ -64,8 +65,8 @@ function parseAssignment(data: JsonObject, taskId: string, text: string): Inboun
       additionalSidecars: readSidecars(data["additional_sidecars"]),
       additionalOzArgs: readArgs(data["additional_oz_args"]),
       instanceShape: readShape(fields),
-      task: readTask(fields.inner("task"), taskId),
-      taskAsReceived: exactTask(text) ?? task,
+      task: readTask(fields.inner("task"), taskId, received),
+      taskAsReceived: received,
     };
     return { kind: "assignment", assignment, misread: fields.misread };
   } catch (error) {

@@ -1,20 +1,25 @@
 /** The `task` object of an assignment and its `agent_config_snapshot`, read leniently. */
 import type { ConfigSnapshot, TaskRecord } from "./assignment.ts";
-import type { FieldReader } from "./fields.ts";
+import { FieldReader, type JsonObject } from "./fields.ts";
 
 /**
  * Of the agent's options the wire says that white space around them is nothing. An id and the words of a
  * closed list are what they are: `" TEAM "` is no owner that would share a task with a team.
  *
- * `fallbackId` is the assignment's task_id, for a task that does not repeat it.
+ * `fallbackId` is the assignment's task_id, for a task that does not repeat it. `received` is the same
+ * task with the digits of its numbers as they came: what is handed on as JSON is taken from there.
  */
-export function readTask(task: FieldReader, fallbackId: string): TaskRecord {
+export function readTask(task: FieldReader, fallbackId: string, received: JsonObject): TaskRecord {
   const id = task.exact("id");
+  const snapshot = task.has("agent_config_snapshot")
+    ? readSnapshot(task.inner("agent_config_snapshot"))
+    : null;
+  const exactly = new FieldReader(received).inner("agent_config_snapshot");
   return {
     id: id.trim() === "" ? fallbackId : id,
     title: task.text("title"),
     ownedByTeam: task.inner("owner").exact("Type") === "TEAM",
-    snapshot: task.has("agent_config_snapshot") ? readSnapshot(task.inner("agent_config_snapshot")) : null,
+    snapshot: snapshot === null ? null : { ...snapshot, mcpServers: exactly.record("mcp_servers") },
   };
 }
 

@@ -2,7 +2,7 @@
  * Tasks that somebody else runs now. All that can still come for them is a cancellation, which is
  * passed on; a later one too when an earlier one failed, and not when it got through.
  */
-import type { ExecutionRef } from "../journal/execution.ts";
+import type { Execution, ExecutionRef } from "../journal/execution.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
@@ -33,13 +33,27 @@ export class HandedOff {
   cancel(taskId: string): void {
     const { journal, log } = this.options;
     if (this.underway.has(taskId)) return;
-    const waiting = journal.handedOff(taskId).filter(({ handle }) => handle?.["cancelled"] !== true);
+    const waiting = journal.handedOff(taskId).filter(isWanted);
     if (waiting.length === 0) {
       log.info("cancellation for a task that does not run here", { taskId });
       return;
     }
     log.info("cancellation of a task that was handed off", { taskId });
-    const told = Promise.all(waiting.map((execution) => this.tell(execution))).then(() => {
+    for (const execution of waiting) journal.noteCancellation(execution);
+    this.pass(taskId, waiting);
+  }
+
+  /** Goes on with what an earlier worker was killed in: a runtime may be told twice, and never not at all. */
+  recover(): void {
+    const byTask = Map.groupBy(this.options.journal.beingCancelled().filter(isWanted), (each) => each.taskId);
+    for (const [taskId, executions] of byTask) {
+      this.options.log.info("cancellation of an earlier worker is passed on again", { taskId });
+      this.pass(taskId, executions);
+    }
+  }
+
+  private pass(taskId: string, executions: readonly Execution[]): void {
+    const told = Promise.all(executions.map((execution) => this.tell(execution))).then(() => {
       this.underway.delete(taskId);
     });
     this.underway.set(taskId, told);
@@ -65,10 +79,17 @@ export class HandedOff {
       journal.saveHandle(ref, CANCELLED);
       log.info("cancellation passed on");
     } catch (error) {
+      // A worker that had to stop leaves it to the next one.
+      if (!hurry.aborted) journal.dropCancellation(ref);
       const reason = error instanceof TaskFailure ? error.reason : "cancel_command";
       const why = wordsOf(error);
       this.options.observer.cancelFailed(ref, reason, why);
       log.warn("cancellation could not be passed on", { reason, why });
     }
   }
+}
+
+/** False: its runtime knows already. */
+function isWanted({ handle }: Execution): boolean {
+  return handle?.["cancelled"] !== true;
 }

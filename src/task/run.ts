@@ -9,7 +9,8 @@ const FAILED = "Failed to execute task";
 
 /**
  * `signal` is the task's own: its reason wins over whatever broke while the task was being stopped,
- * but not over a failure that the backend vouches for, which came before the stop.
+ * but not over a failure that the backend vouches for, which came before the stop. `unknown` vouches
+ * for nothing: of a task that was cancelled before it began, it is true that it was cancelled.
  */
 export async function runToOutcome(
   work: () => Promise<Completion>,
@@ -27,7 +28,7 @@ export async function runToOutcome(
 
 function stopReasonOf(error: unknown, signal: AbortSignal): TaskStopped | null {
   if (error instanceof TaskStopped) return error;
-  if (error instanceof TaskFailure) return null;
+  if (error instanceof TaskFailure && error.reason !== "unknown") return null;
   return signal.aborted && signal.reason instanceof TaskStopped ? signal.reason : null;
 }
 

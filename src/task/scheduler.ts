@@ -10,8 +10,9 @@ import { secondsOf } from "../logging/seconds-of.ts";
 import type { Secrets } from "../logging/secrets.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import { encodeOutbound, type Outbound } from "../protocol/outbound.ts";
-import type { Adoption, Backend, Completion, Orphan, RunContext } from "./backend.ts";
+import type { Adoption, Backend, Orphan, RunContext } from "./backend.ts";
 import { HandedOff } from "./handed-off.ts";
+import { Inheritance, type Work } from "./inheritance.ts";
 import { type Rejection, type TaskObserver, type TaskTrail, UNOBSERVED_TRAIL } from "./observer.ts";
 import { type Outcome, reportFor } from "./outcome.ts";
 import type { TaskSpec } from "./prepare.ts";
@@ -32,13 +33,13 @@ export interface SchedulerOptions {
   readonly deliver: (frame: StoredFrame) => void;
   /** True when the same words are on their way already. */
   readonly isOnItsWay: (frame: string) => boolean;
+  /** Nothing runs any more. */
+  readonly onIdle?: () => void;
   /** 0: no limit. */
   readonly maxConcurrentTasks: number;
   /** Null: no limit. */
   readonly maxTaskDurationMs: number | null;
 }
-
-type Work = (context: RunContext) => Promise<Completion>;
 
 /** The first is the control plane's own word for it, upon which it keeps the task queued. */
 const REJECTIONS = {
@@ -51,15 +52,15 @@ export class Scheduler {
   private readonly options: SchedulerOptions;
   /** By task id: an execution of a task excludes every other of the same task. */
   private readonly running = new Map<string, RunningTask>();
-  /** Executions of an earlier daemon that wait for another of their task to end. */
-  private readonly turns = new Set<Promise<void>>();
   private readonly hurry = new AbortController();
   private readonly handedOff: HandedOff;
+  private readonly inheritance: Inheritance;
   private stopping = false;
 
   constructor(options: SchedulerOptions) {
     this.options = options;
     this.handedOff = new HandedOff({ ...options, hurry: this.hurry.signal });
+    this.inheritance = new Inheritance({ ...options, running: this.running, begin: this.start.bind(this) });
   }
 
   get activeTasks(): number {
@@ -113,12 +114,14 @@ export class Scheduler {
       return;
     }
     this.options.log.info("task cancellation requested", { taskId });
+    this.options.journal.noteCancellation(task.ref);
     task.stop("cancelled");
   }
 
   /** Picks up what an earlier daemon claimed and did not end. */
   recover(executions: readonly Execution[]): void {
-    for (const execution of executions) this.takeOver(execution);
+    for (const execution of executions) this.inheritance.takeOver(execution);
+    this.handedOff.recover();
   }
 
   /** Takes up a task of a dead worker that no journal here knows. */
@@ -132,31 +135,10 @@ export class Scheduler {
     const ref = { taskId, executionId };
     this.claim(ref, UNOBSERVED_TRAIL);
     this.options.journal.saveHandle(ref, handle);
-    this.takeOver({ ...ref, handle, claimedAt, ended: false, terminal: null });
+    const left = { ended: false, terminal: null, cancelled: false };
+    this.inheritance.takeOver({ ...ref, ...left, handle, claimedAt });
     return "taken";
   };
-
-  private takeOver(execution: Execution): void {
-    const { taskId, executionId, handle, claimedAt } = execution;
-    const other = this.running.get(taskId);
-    if (other !== undefined) {
-      // Two dead daemons may each have left an execution of one task: one after the other.
-      const turn: Promise<void> = other.ended.then(() => {
-        this.turns.delete(turn);
-        this.takeOver(execution);
-      });
-      this.turns.add(turn);
-      return;
-    }
-    this.options.log.info("task taken over from an earlier daemon", { taskId, executionId });
-    const ref = { taskId, executionId };
-    const trail = this.options.observer.takenOver(ref);
-    const work: Work = (context) => {
-      trail.started();
-      return this.options.backend.resume(ref, handle, context);
-    };
-    this.start(ref, trail, work, claimedAt).handle = handle;
-  }
 
   /** From now on nothing is accepted. */
   stopAccepting(): void {
@@ -168,10 +150,10 @@ export class Scheduler {
     if (hurry.aborted) this.hurry.abort();
     hurry.addEventListener("abort", () => this.hurry.abort(), { once: true });
     // More than once: the end of one execution may start another that an earlier daemon left.
-    while (this.running.size + this.turns.size > 0) {
+    while (this.running.size + this.inheritance.waiting.length > 0) {
       const tasks = [...this.running.values()];
       for (const task of tasks) task.stop("shutdown");
-      await Promise.all([...tasks.map((task) => task.ended), ...this.turns]);
+      await Promise.all([...tasks.map((task) => task.ended), ...this.inheritance.waiting]);
     }
     await this.handedOff.settled();
   }
@@ -274,6 +256,7 @@ export class Scheduler {
     backend.forget(ref);
     this.logEnd(ref, outcome, durationMs);
     hidden.dispose();
+    if (this.running.size === 0) this.options.onIdle?.();
   }
 
   private logEnd(ref: ExecutionRef, outcome: Outcome, durationMs: number): void {

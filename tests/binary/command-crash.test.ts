@@ -147,6 +147,36 @@ describe("a worker killed while tasks are dispatched", () => {
   });
 });
 
+describe("a worker killed while an engine is told of a cancellation", () => {
+  // Once: the control plane had been heard, the engine had not, and nobody ever told it.
+  test.each(["SIGKILL", "SIGTERM"] as const)("by %s is followed by one that tells it", async (signal) => {
+    await using site = await CommandSite.create();
+    const cancel =
+      'echo begun >>"$NOTES/cancels"; [ -e "$NOTES/go" ] || sleep 300; echo done >>"$NOTES/cancels"';
+    const options = {
+      ...{ dispatch: KEEP_PAYLOAD, cancel },
+      top: { shutdown_timeout: "1s", cancel_grace_period: "1s" },
+    };
+    await using first = await site.start(options);
+    const task = assignment();
+    await site.handOver(task, first);
+    site.plane.cancel(task.task_id);
+    await site.waitForNote("cancels");
+    first.kill(signal);
+    await first.exited;
+    await Bun.write(`${site.notes}/go`, "");
+    await using second = await site.start(options);
+    await second.waitForLog(/cancellation passed on/);
+    expect(site.note("cancels")).toBe("begun\nbegun\ndone\n");
+    // It is told once and for all: another worker has nothing to do.
+    await second.stop();
+    await using third = await site.start(options);
+    site.plane.cancel(task.task_id);
+    await third.waitForLog(/cancellation for a task that does not run here/);
+    expect(site.note("cancels")).toBe("begun\nbegun\ndone\n");
+  });
+});
+
 describe("when the shim is killed", () => {
   test("what it dispatched is ended, its end is said to be unknown, and new tasks are dispatched", async () => {
     await using site = await CommandSite.create();

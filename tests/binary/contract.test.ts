@@ -1,10 +1,12 @@
 /** What the agent is given and what the server is told, to the letter: the contract with both ends. */
 import { describe, expect, test } from "bun:test";
 import { copyFile, rm, stat } from "node:fs/promises";
+import { readProcess } from "../../src/process/process-table.ts";
 import { setups, cases as table } from "../fixtures/assignments.json";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite, WORKER_ID } from "../support/direct-site.ts";
 import type { AgentRun } from "../support/fake-agent.ts";
+import { eventually } from "../support/wait.ts";
 import { workerCommand } from "../support/worker-process.ts";
 
 interface SetUp {
@@ -209,6 +211,24 @@ test("an agent that ends by itself leaves nothing running in its process group",
   expect(state).toBe("completed");
   expect(site.agent.runs(taskId).flatMap((run) => run.alive)).toEqual([]);
 });
+
+// Once: after an agent of less than a second nobody looked, for a look takes longer than such an agent.
+test.each(["0", "3"])(
+  "what a short agent that exits with %s left in a session of its own is ended",
+  async (status) => {
+    await using site = await DirectSite.create();
+    const pidFile = site.dir.join("pid");
+    const agent = await site.dir.write(
+      "leaver",
+      `#!/bin/sh\nsetsid sh -c 'echo $$ >${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 1000' >/dev/null 2>&1 &\nuntil [ -e ${pidFile} ]; do sleep 0.01; done\nexit ${status}\n`,
+      0o755,
+    );
+    await using _worker = await site.start({ direct: { oz_path: agent } });
+    await site.run(assignment());
+    const pid = Number(await Bun.file(pidFile).text());
+    await eventually(() => readProcess(pid)?.zombie ?? true, "what the agent left to end");
+  },
+);
 
 test("an upgrade that replaces the executable under a running worker costs no task", async () => {
   await using site = await DirectSite.create();

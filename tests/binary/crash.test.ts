@@ -125,6 +125,28 @@ describe("a daemon killed in the middle of its tasks", () => {
   });
 });
 
+describe("a daemon killed while a task is being cancelled", () => {
+  // Once: the next daemon knew nothing of the cancellation, and an agent that was slow to end went on for
+  // hours with work that its user had cancelled.
+  test("is followed by one that goes on with that", async () => {
+    await using site = await DirectSite.create();
+    const grace = (cancel_grace_period: string) => ({
+      top: { cancel_grace_period, shutdown_timeout: "60s" },
+    });
+    await using first = await site.start(grace("60s"));
+    const [run] = await site.hold(1, { AGENT_IGNORE_TERM: "1", AGENT_GRANDCHILD: "1" });
+    if (run === undefined) throw new Error("one task was asked for");
+    site.plane.cancel(taskIdOf(run));
+    await first.waitForLog(/task cancellation requested/);
+    await killHard(first);
+    expect(run.alive.map(({ label }) => label)).toContain("self");
+    await using _second = await site.start(grace("1s"));
+    expect((await site.plane.waitForTask(taskIdOf(run))).state).toBe("cancelled");
+    expect(run.alive).toEqual([]);
+    expect(site.terminals(taskIdOf(run))).toHaveLength(1);
+  });
+});
+
 describe("a daemon killed while setup_command runs", () => {
   test("takes the setup with it, and the task is reported failed and safe to retry", async () => {
     await using site = await DirectSite.create();

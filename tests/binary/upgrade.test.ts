@@ -18,7 +18,7 @@ function nextVersion(dir: TempDir): readonly string[] {
   const file = dir.join("next/src/journal/schema.ts");
   const text = readFileSync(file, "utf8");
   const changed = text
-    .replace("SCHEMA_VERSION = 1;", "SCHEMA_VERSION = 2;")
+    .replace("SCHEMA_VERSION = 2;", "SCHEMA_VERSION = 3;")
     .replace("frame TEXT NOT NULL\n", "frame TEXT NOT NULL, urgent INTEGER\n")
     .replace("CREATE TABLE IF NOT EXISTS outbox", "CREATE TABLE IF NOT EXISTS notes (x); $&");
   expect(changed.length).toBeGreaterThan(text.length + 40);
@@ -57,7 +57,7 @@ test("upgrade, roll-back and upgrade again lose no task and no result", async ()
   await using _last = await site.start();
   runs.at(-1)?.release();
   await site.plane.waitForAllTasks();
-  expect(formats).toEqual([1, 2, 1, 2]);
+  expect(formats).toEqual([2, 3, 2, 3]);
   for (const run of runs) {
     const { state, failureReason, exitCode } = await site.plane.waitForTask(taskIdOf(run));
     expect([state, failureReason, exitCode]).toEqual(["failed", "agent_invocation", 7]);

@@ -31,7 +31,7 @@ const NEWER = `
   INSERT INTO notes ("text") VALUES ('x');
   CREATE INDEX by_end ON executions (ended_at);
   CREATE VIEW live AS SELECT * FROM executions WHERE ended_at IS NULL;
-  PRAGMA user_version = 2`;
+  PRAGMA user_version = 3`;
 
 describe("the journal of another version", () => {
   test.each([
@@ -64,7 +64,7 @@ describe("the journal of another version", () => {
     using database = new DatabaseSync(file);
     const made = database.prepare("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").all();
     expect(made.map((row) => row["name"]).sort()).toEqual(["executions", "outbox"]);
-    expect(Object.values(database.prepare("PRAGMA user_version").get() ?? {})).toEqual([1]);
+    expect(Object.values(database.prepare("PRAGMA user_version").get() ?? {})).toEqual([2]);
   });
 
   test("that lacks a column of ours is read without it", async () => {

@@ -131,6 +131,19 @@ describe("the next worker, with the journal of a killed one", () => {
     await passTime(cluster, () => cluster.jobs().length === 0);
   });
 
+  // Once: the task was reported cancelled while nobody had looked for its Job yet, which ran on.
+  test("stops a Job whose task is cancelled before it was found", async () => {
+    const old = await worker("old");
+    const { task } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    const next = await worker("next");
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+    resumed.stop("cancelled");
+    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ why: "cancelled" });
+    next.backend.forget(resumed);
+    await passTime(cluster, () => cluster.jobs().length === 0);
+  });
+
   test("knows that a Job which is gone was cancelled", async () => {
     const old = await worker("old");
     const { task, name } = await runningTask(old, "t-1");

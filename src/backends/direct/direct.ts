@@ -6,6 +6,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
+import { Afterlook } from "../../process/afterlook.ts";
 import { type ShimClient, SpawnRefused } from "../../process/shim/client.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { Surveyor } from "../../process/stragglers.ts";
@@ -21,7 +22,7 @@ import type { TaskSpec } from "../../task/prepare.ts";
 import { agentEnvironment, type Environment, harnessFolder, MARK_NAME, markOf } from "./environment.ts";
 import { type DirectHandle, readHandle, writeHandle } from "./handle.ts";
 import { refusalOf } from "./refusal.ts";
-import { isAnotherWorkers, killUnknownAgent, seeThrough } from "./supervise.ts";
+import { isAnotherWorkers, killUnknownAgent, LEFTOVER_GRACE_MS, seeThrough } from "./supervise.ts";
 import { TaskHooks } from "./task-hooks.ts";
 import {
   openWorkspace,
@@ -52,10 +53,12 @@ export class DirectBackend implements Backend {
   readonly outlivesWorker = false;
   private readonly options: DirectOptions;
   private readonly surveyor = new Surveyor(MARK_NAME);
+  private readonly afterlook: Afterlook;
   private readonly agents = new Map<string, Ward>();
 
   constructor(options: DirectOptions) {
     this.options = options;
+    this.afterlook = new Afterlook(this.surveyor, Math.min(options.graceMs, LEFTOVER_GRACE_MS));
   }
 
   async run(task: TaskSpec, context: RunContext): Promise<Completion> {
@@ -74,6 +77,7 @@ export class DirectBackend implements Backend {
       if (!workspace.made && settings.targetDir === null) await this.requireUnused(workspace);
       // Before anything runs in it, so that a worker that is killed from here on leaves nothing unknown.
       context.saveHandle(writeHandle(handle));
+      await this.afterlook.yieldTo(markOf(workspace));
       const folder = harnessFolder(harness, workspace.dir);
       if (folder !== null) mkdirSync(folder, { recursive: true, mode: 0o700 });
       const hooks = this.hooks(assignment.taskId, workspace, task.environment, context);
@@ -152,11 +156,13 @@ export class DirectBackend implements Backend {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.afterlook[Symbol.asyncDispose]();
     this.options.shim[Symbol.dispose]();
   }
 
   private async watch(agent: Ward, workspace: Workspace, context: RunContext): Promise<Completion> {
-    await seeThrough(agent, workspace, { surveyor: this.surveyor, graceMs: this.options.graceMs }, context);
+    const { surveyor, afterlook } = this;
+    await seeThrough(agent, workspace, { surveyor, afterlook, graceMs: this.options.graceMs }, context);
     return "completed";
   }
 

@@ -1,5 +1,6 @@
 /** Sees an agent through to its end, or ends it. */
 import { firing, pause } from "../../async/wait.ts";
+import type { Afterlook } from "../../process/afterlook.ts";
 import { isAlive, NO_GROUP } from "../../process/process-table.ts";
 import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Ward } from "../../process/shim/ward.ts";
@@ -10,11 +11,12 @@ import type { Workspace } from "./workspace.ts";
 
 export interface SuperviseOptions {
   readonly surveyor: Surveyor;
+  readonly afterlook: Afterlook;
   readonly graceMs: number;
 }
 
 /** An agent that ended well did not mean to leave anything; what it left gets a moment, not the full grace. */
-const LEFTOVER_GRACE_MS = 1_000;
+export const LEFTOVER_GRACE_MS = 1_000;
 const LOOK_EVERY_MS = 500;
 /** 128 + SIGHUP, SIGINT, SIGTERM: somebody other than us asked it to end. */
 const ASKED_TO_END: ReadonlySet<number> = new Set([129, 130, 143]);
@@ -30,7 +32,7 @@ const WORTH_A_LOOK_MS = 1_000;
 export async function seeThrough(
   agent: Ward,
   workspace: Workspace,
-  { surveyor, graceMs }: SuperviseOptions,
+  { surveyor, afterlook, graceMs }: SuperviseOptions,
   { signal, hurry, log }: RunContext,
 ): Promise<void> {
   const treeNow = (): ProcessTree => ({
@@ -49,7 +51,7 @@ export async function seeThrough(
   const left = treeNow();
   if (performance.now() - startedAt > WORTH_A_LOOK_MS || !groupIsEmpty(left.groupId)) {
     await stopTree(left, { surveyor, graceMs: Math.min(graceMs, LEFTOVER_GRACE_MS), hurry });
-  }
+  } else afterlook.add(left.mark);
   if (ASKED_TO_END.has(exit.status)) {
     await pause(STOP_FOLLOWS_MS, signal);
     signal.throwIfAborted();
@@ -78,7 +80,7 @@ type LossContext = Pick<RunContext, "signal" | "hurry" | "log">;
 async function outliveLoss(
   agent: Ward,
   treeNow: () => ProcessTree,
-  { surveyor, graceMs }: SuperviseOptions,
+  { surveyor, graceMs }: Omit<SuperviseOptions, "afterlook">,
   { signal, hurry, log }: LossContext,
 ): Promise<never> {
   if (isAlive(agent.identity)) log.warn("the agent runs on, but its exit status will be unknown");

@@ -95,9 +95,11 @@ export class KubernetesBackend implements Backend {
         `the worker was killed before it had started the task; ${SAFE_TO_RETRY}`,
       );
     }
-    const found = await this.options.ownership.reclaim(handle, context);
+    // One that is stopped meanwhile has to be found all the same: its Job would run on.
+    const found = await this.options.ownership.reclaim(handle, { ...context, signal: context.hurry });
     if (found === "taken") return "handed-off";
-    if (handle.stopping !== null) return this.stop(ref, found ?? handle, handle.stopping, context);
+    const stopping = handle.stopping ?? (context.signal.aborted ? stoppedBy(context.signal.reason) : null);
+    if (stopping !== null) return this.stop(ref, found ?? handle, stopping, context);
     if (found === null) throw missingAtResume(handle);
     if (!found.ready) {
       this.decide(ref, found, "delete", context);

@@ -66,6 +66,22 @@ describe("an execution", () => {
     expect(journal.handedOff("stranger")).toEqual([]);
   });
 
+  test("that was cancelled is known as that until it has ended, or nobody goes on with it", () => {
+    using journal = inMemory();
+    for (const each of [ref("t"), ref("other")]) journal.claim(each, "claimed");
+    journal.noteCancellation(ref("t"));
+    expect(journal.running().map(({ taskId, cancelled }) => [taskId, cancelled])).toEqual([
+      ["other", false],
+      ["t", true],
+    ]);
+    journal.end(ref("t"), null);
+    expect(journal.beingCancelled()).toEqual([]);
+    journal.noteCancellation(ref("t"));
+    expect(journal.beingCancelled()).toMatchObject([ref("t")]);
+    journal.dropCancellation(ref("t"));
+    expect(journal.beingCancelled()).toEqual([]);
+  });
+
   test("is known by task and execution, each of any text", () => {
     using journal = inMemory();
     const odd = ["", "e", "e'--", 'e"', "😀", "x".repeat(10_000), "a\nb"];

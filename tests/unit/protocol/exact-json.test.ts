@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseExactly } from "../../../src/protocol/exact-json.ts";
+import { mayChangeDigits, parseExactly } from "../../../src/protocol/exact-json.ts";
 
 describe("what is read and written again", () => {
   test.each([
@@ -26,3 +26,42 @@ test.each(["", "{", "nothing", `${"[".repeat(50_000)}${"]".repeat(50_000)}`])(
     expect(parseExactly(text)).toBeUndefined();
   },
 );
+
+describe("a text whose digits JSON.parse would change", () => {
+  test.each([
+    ...[
+      "1.0",
+      "[1.50]",
+      '{"a":1E5}',
+      '{"a": -0}',
+      "[1,-0]",
+      '{"a":\t12345678901234567890}',
+      '[\n-1e3\n,"x"]',
+    ],
+  ])("is noticed: %j", (text) => {
+    expect(mayChangeDigits(text)).toBe(true);
+  });
+
+  test.each([
+    '{"a":[1,-2,0,123456789012345],"b":"1f0e-4e5d","c":"at 1.5 o\'clock","d":null}',
+    '{"created_at":"2026-01-01T12:34:56.789Z","task_id":"3e1c1c9e-0000-4000-8000-000000000000"}',
+  ])("is not seen where there is none: %s", (text) => {
+    expect(mayChangeDigits(text)).toBe(false);
+  });
+
+  test("is noticed whatever its numbers are", () => {
+    const digits = (count: number) => Array.from({ length: count }, (_, i) => (i * 7 + count) % 10).join("");
+    const signs = ["", "-"];
+    const wholes = ["0", "7", ...[14, 15, 16, 17, 30].map((count) => `1${digits(count)}`)];
+    const ends = ["", ".0", ".5", ".10", "e0", "e+2", "E-3"];
+    const numbers = signs.flatMap((sign) =>
+      wholes.flatMap((whole) => ends.map((end) => `${sign}${whole}${end}`)),
+    );
+    for (const number of numbers) {
+      for (const text of [number, `[${number}]`, `{"a": ${number}}`, `["x",\n${number} ]`]) {
+        const changes = JSON.stringify(parseExactly(text)) !== JSON.stringify(JSON.parse(text));
+        if (changes) expect([text, mayChangeDigits(text)]).toEqual([text, true]);
+      }
+    }
+  });
+});

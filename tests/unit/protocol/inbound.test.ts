@@ -242,6 +242,14 @@ describe("an assignment", () => {
     expect(JSON.stringify(inbound)).not.toContain("hunter");
   });
 
+  test("hands on the numbers of its MCP servers with the digits that they came in", () => {
+    const servers = '{"a":{"id":12345678901234567890,"rate":1.0}}';
+    const text = `{"type":"task_assignment","data":{"task_id":"t","task":{"agent_config_snapshot":{"idle_timeout_minutes":2.0,"mcp_servers":${servers}}}}}`;
+    const { task } = assignmentOf(parseInbound(text));
+    expect(JSON.stringify(task.snapshot?.mcpServers)).toBe(servers);
+    expect(task.snapshot?.idleTimeoutMinutes).toBe(2);
+  });
+
   test("with keys named __proto__ and constructor keeps them as data and touches no prototype", () => {
     const text = `{"type":"task_assignment","data":{"task_id":"t","__proto__":{"docker_image":"evil"},
       "env_vars":{"__proto__":"p","constructor":"c"},

@@ -127,6 +127,34 @@ describe("a cancellation of a task that was handed off", () => {
     expect(rig.log.said("info")).toEqual(Array(3).fill("cancellation for a task that does not run here"));
   });
 
+  test("whose worker was killed in the middle of it is passed on by the next, and not a third time", async () => {
+    using rig = new Rig();
+    rig.handOff(ref("t", "e1"), ref("t", "e2"), ref("other"));
+    rig.handedOff.cancel("t");
+    rig.tellings[0]?.succeed();
+    await Promise.resolve();
+    rig.handedOff.recover();
+    expect(rig.tellings.map((each) => each.ref.executionId)).toEqual(["e1", "e2", "e2"]);
+    rig.tellings[2]?.succeed();
+    rig.tellings[1]?.succeed();
+    await rig.handedOff.settled();
+    rig.handedOff.recover();
+    expect(rig.tellings).toHaveLength(3);
+  });
+
+  test("that failed is its user's to ask for again; one that a stop cut short is the next worker's", async () => {
+    using rig = new Rig();
+    rig.handOff(ref("failed"), ref("cut"));
+    rig.handedOff.cancel("failed");
+    rig.tellings[0]?.fail(new TaskFailure("cancel_command", "engine is down"));
+    await rig.handedOff.settled();
+    rig.handedOff.cancel("cut");
+    rig.hurry.abort();
+    rig.tellings[1]?.fail(new TaskFailure("cancel_command", "the worker had to stop"));
+    await rig.handedOff.settled();
+    expect(rig.journal.beingCancelled().map(({ taskId }) => taskId)).toEqual(["cut"]);
+  });
+
   test("is waited for by a stop, which may hurry it", async () => {
     using rig = new Rig();
     rig.handOff(ref("t"));

@@ -118,6 +118,12 @@ describe("runToOutcome", () => {
     expect(outcome).toMatchObject({ kind: "failed", reason: "setup_command" });
   });
 
+  test("a failure of which the backend knows nothing does not hide why the task was stopped", async () => {
+    const error = new TaskFailure("unknown", "the worker was killed before it had started the task");
+    expect(await runToOutcome(throwing(error), stoppedFor("cancelled"))).toEqual({ kind: "cancelled" });
+    expect(await runToOutcome(throwing(error), live())).toMatchObject({ kind: "failed", reason: "unknown" });
+  });
+
   // Once: String() of such a value throws itself, and the border rejects.
   test("even a thrown thing without a text becomes an outcome", async () => {
     expect(await runToOutcome(throwing(Object.create(null)), live())).toMatchObject({ kind: "failed" });

@@ -21,6 +21,7 @@ const left = (taskId: string, handle: Execution["handle"] = null, executionId = 
   claimedAt: Date.now(),
   ended: false,
   terminal: null,
+  cancelled: false,
 });
 
 afterEach(() => void jest.useRealTimers());
@@ -177,6 +178,14 @@ describe("what an earlier daemon left", () => {
     await rig.started(2);
     rig.scheduler.cancel("a");
     expect((await rig.frames(2))[1]).toBe(cancelled("a"));
+  });
+
+  test("and its user had cancelled is stopped for that", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.recover([{ ...left("a", { pid: 3 }), cancelled: true }, left("b")]);
+    await rig.started(2);
+    expect(await rig.frames(1)).toEqual([cancelled("a")]);
+    expect(rig.scheduler.activeTasks).toBe(1);
   });
 
   test("is claimed again, not run again, when the server sends it again", async () => {

@@ -61,6 +61,22 @@ describe("one task", () => {
     expect(rig.scheduler.activeTasks).toBe(0);
   });
 
+  test("that was the last one leaves the scheduler idle, and another one beside it does not", async () => {
+    let idle = 0;
+    using rig = new SchedulerRig({
+      onIdle: () => {
+        idle += 1;
+      },
+    });
+    for (const taskId of ["t-1", "t-2"]) rig.scheduler.offer(sampleAssignment({ taskId }));
+    (await rig.started(1)).end();
+    await rig.ended(1);
+    expect(idle).toBe(0);
+    (await rig.started(2)).fail(new TaskFailure("agent_invocation", "it exited"));
+    await rig.ended(2);
+    expect(idle).toBe(1);
+  });
+
   test("that is handed off has no terminal message and frees its slot", async () => {
     using rig = new SchedulerRig({ maxConcurrentTasks: 1 });
     rig.scheduler.offer(sampleAssignment());

@@ -47,7 +47,9 @@ export class ScriptedBackend implements Backend {
   #start(taskId: string, resumedWith: Handle | null | undefined, context: RunContext): Promise<Completion> {
     const { promise, resolve, reject } = Promise.withResolvers<Completion>();
     if (this.#options.obedient ?? true) {
-      context.signal.addEventListener("abort", () => reject(context.signal.reason), { once: true });
+      const obey = () => reject(context.signal.reason);
+      if (context.signal.aborted) obey();
+      else context.signal.addEventListener("abort", obey, { once: true });
     }
     const task = {
       taskId,

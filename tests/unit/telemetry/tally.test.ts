@@ -70,7 +70,8 @@ describe("a task is counted", () => {
     const { tally, rig } = rigWithTally();
     using _rig = rig;
     const ref = { taskId: "t", executionId: "e" };
-    rig.scheduler.recover([{ ...ref, handle: null, claimedAt: Date.now(), ended: false, terminal: null }]);
+    const left = { handle: null, claimedAt: Date.now(), ended: false, terminal: null, cancelled: false };
+    rig.scheduler.recover([{ ...ref, ...left }]);
     (await rig.started(1)).end();
     await rig.ended(1);
     expect([tally.claimed, tally.completed.succeeded, tally.claimSeconds.count]).toEqual([0, 1, 0]);

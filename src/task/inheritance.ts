@@ -1,0 +1,58 @@
+/** Tasks of daemons that are dead: each is picked up where it is, as soon as its task's turn has come. */
+import type { Execution, ExecutionRef } from "../journal/execution.ts";
+import type { Logger } from "../logging/logger.ts";
+import type { Backend, Completion, RunContext } from "./backend.ts";
+import type { TaskObserver, TaskTrail } from "./observer.ts";
+import type { RunningTask } from "./running-task.ts";
+
+export type Work = (context: RunContext) => Promise<Completion>;
+
+export interface InheritanceOptions {
+  readonly backend: Backend;
+  readonly log: Logger;
+  readonly observer: TaskObserver;
+  /** By task id. */
+  readonly running: ReadonlyMap<string, RunningTask>;
+  /** `claimedAt` in ms since 1970. */
+  readonly begin: (ref: ExecutionRef, trail: TaskTrail, work: Work, claimedAt: number) => RunningTask;
+}
+
+export class Inheritance {
+  private readonly options: InheritanceOptions;
+  /** Executions that wait for another one of their task to end. */
+  private readonly turns = new Set<Promise<void>>();
+
+  constructor(options: InheritanceOptions) {
+    this.options = options;
+  }
+
+  /** Each resolves when what waited has begun. */
+  get waiting(): readonly Promise<void>[] {
+    return [...this.turns];
+  }
+
+  takeOver(execution: Execution): void {
+    const { taskId, executionId, handle, claimedAt, cancelled } = execution;
+    const { backend, log, observer, running, begin } = this.options;
+    const other = running.get(taskId);
+    if (other !== undefined) {
+      // Two dead daemons may each have left an execution of one task: one after the other.
+      const turn: Promise<void> = other.ended.then(() => {
+        this.turns.delete(turn);
+        this.takeOver(execution);
+      });
+      this.turns.add(turn);
+      return;
+    }
+    log.info("task taken over from an earlier daemon", { taskId, executionId });
+    const ref = { taskId, executionId };
+    const trail = observer.takenOver(ref);
+    const work: Work = (context) => {
+      trail.started();
+      return backend.resume(ref, handle, context);
+    };
+    const task = begin(ref, trail, work, claimedAt);
+    task.handle = handle;
+    if (cancelled) task.stop("cancelled");
+  }
+}

@@ -1,0 +1,68 @@
+/** What a short task left outside of its group, and what only looks like that. */
+import { describe, expect, test } from "bun:test";
+import { Afterlook } from "../../src/process/afterlook.ts";
+import { identify, isAlive, type ProcessIdentity } from "../../src/process/process-table.ts";
+import { Surveyor } from "../../src/process/stragglers.ts";
+import { eventually } from "../support/wait.ts";
+import { Spawned } from "../unit/process/spawned.ts";
+
+const NAME = "AFTERLOOK_TEST_MARK";
+const GRACE_MS = 300;
+
+function leave(spawned: Spawned, value: string, script = "exec sleep 1000"): ProcessIdentity {
+  const child = Bun.spawn(["/bin/sh", "-c", script], {
+    env: { PATH: "/usr/bin:/bin", [NAME]: value },
+    stdio: ["ignore", "ignore", "ignore"],
+    detached: true,
+  });
+  const identity = spawned.add(identify(child.pid));
+  if (identity === null) throw new Error("it ended at once");
+  return identity;
+}
+
+const afterlook = () => new Afterlook(new Surveyor(NAME), GRACE_MS);
+const markOf = (value: string) => `${NAME}=${value}`;
+
+describe("what carries the mark of a task that ended", () => {
+  test("is ended a moment later, also where it does not listen, and a stranger is not", async () => {
+    using spawned = new Spawned();
+    await using look = afterlook();
+    const gentle = leave(spawned, "/ended");
+    const stubborn = leave(spawned, "/ended", "trap '' TERM; while :; do sleep 0.05; done");
+    const stranger = leave(spawned, "/another");
+    look.add(markOf("/ended"));
+    await eventually(() => !isAlive(gentle) && !isAlive(stubborn), "what was left to end");
+    expect(isAlive(stranger)).toBe(true);
+  });
+
+  test("is ended before its worker is", async () => {
+    using spawned = new Spawned();
+    const look = afterlook();
+    const left = leave(spawned, "/ended");
+    look.add(markOf("/ended"));
+    await look[Symbol.asyncDispose]();
+    expect(isAlive(left)).toBe(false);
+  });
+
+  test("is another task's by the time of the look, and left to that", async () => {
+    using spawned = new Spawned();
+    const look = afterlook();
+    look.add(markOf("/again"));
+    look.add(markOf("/ended"));
+    await look.yieldTo(markOf("/again"));
+    const [theirs, left] = [leave(spawned, "/again"), leave(spawned, "/ended")];
+    await look[Symbol.asyncDispose]();
+    expect([isAlive(theirs), isAlive(left)]).toEqual([true, false]);
+  });
+
+  test("while it is being ended holds up who wants the mark", async () => {
+    using spawned = new Spawned();
+    const look = afterlook();
+    const left = leave(spawned, "/again", "trap '' TERM; while :; do sleep 0.05; done");
+    look.add(markOf("/again"));
+    const disposed = look[Symbol.asyncDispose]();
+    await look.yieldTo(markOf("/again"));
+    expect(isAlive(left)).toBe(false);
+    await disposed;
+  });
+});
