@@ -11,6 +11,8 @@ import { SendStall } from "./send-stall.ts";
 /** The wire's own figures: a ping every 30 s, and no frame for 60 s means that the peer is dead. */
 const PING_EVERY_MS = 30_000;
 const SILENCE_MS = 60_000;
+/** After a pause (SIGSTOP, a machine that slept) timers come first, and what arrived meanwhile is read after them. */
+const UNREAD_MS = 200;
 /** Left alone, Bun waits 124 s for an answer to the handshake. */
 const HANDSHAKE_MS = 30_000;
 /** A peer that does not answer a close would hold it for 36 s. */
@@ -167,11 +169,13 @@ export class Connection {
     });
   }
 
-  private watchSilence(ms: number): void {
+  /** `sure`: what lay unread in the socket, because this process itself was paused, has had its moment. */
+  private watchSilence(ms: number, sure = false): void {
     this.after(ms, () => {
-      const silentMs = performance.now() - this.lastFrameAt;
-      if (silentMs >= SILENCE_MS) this.drop(`no frame from the peer for ${SILENCE_MS / 1000} s`);
-      else this.watchSilence(SILENCE_MS - silentMs);
+      const leftMs = SILENCE_MS - (performance.now() - this.lastFrameAt);
+      if (leftMs > 0) this.watchSilence(leftMs);
+      else if (sure) this.drop(`no frame from the peer for ${SILENCE_MS / 1000} s`);
+      else this.watchSilence(UNREAD_MS, true);
     });
   }
 
