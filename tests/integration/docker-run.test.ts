@@ -320,6 +320,8 @@ describe("a task that is cancelled", () => {
     const stop = fake.hold("POST", STOP);
     task.stop("shutdown");
     await stop.arrived;
+    // For the next worker, should this one be gone before the engine is done.
+    expect(task.handle()).toMatchObject({ started: true, stopping: true });
     stop.release();
     task.hurry();
     expect(stopOf(await endOf(task))).toBe("shutdown");
