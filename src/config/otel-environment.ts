@@ -1,5 +1,6 @@
 /** OpenTelemetry's variables, read by its rules: an empty one is unset, and names and choices are told in lower case. */
 
+import { LONGEST_TIMER_MS } from "./duration.ts";
 import type { HostEnvironment } from "./host-environment.ts";
 import { decoded } from "./host-secrets.ts";
 
@@ -57,6 +58,14 @@ export class OtelEnvironment {
     if (Number.isFinite(value) && value >= least) return value;
     this.warnings.push(`${given.name} is no number that can be used; ${fallback} holds`);
     return fallback;
+  }
+
+  /**
+   * A time in ms, of at least 1. Who wants "practically never" writes a huge number, which a timer would
+   * take for at once, so it becomes the longest that there is.
+   */
+  milliseconds(names: readonly string[], fallback: number): number {
+    return Math.min(this.number(names, fallback, 1), LONGEST_TIMER_MS);
   }
 
   /** `name=value,name=value`, values percent-encoded. Values are never shown. */

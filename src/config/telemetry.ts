@@ -94,11 +94,11 @@ export function chooseTelemetry(env: HostEnvironment): TelemetryChoice {
 
 function chooseMetrics(otel: OtelEnvironment): MetricsSettings {
   const exporters = otel.choices("OTEL_METRICS_EXPORTER", METRICS_EXPORTERS, ["otlp"]);
-  const intervalMs = otel.number(["OTEL_METRIC_EXPORT_INTERVAL"], 60_000, 1);
+  const intervalMs = otel.milliseconds(["OTEL_METRIC_EXPORT_INTERVAL"], 60_000);
   return {
     exporters,
     intervalMs,
-    timeoutMs: Math.min(intervalMs, otel.number(["OTEL_METRIC_EXPORT_TIMEOUT"], 30_000, 1)),
+    timeoutMs: Math.min(intervalMs, otel.milliseconds(["OTEL_METRIC_EXPORT_TIMEOUT"], 30_000)),
     otlp: chooseOtlp(otel, "METRICS", "v1/metrics", exporters.includes("otlp")),
     temporality: temporality(otel),
     prometheus: {
@@ -115,8 +115,8 @@ function chooseTraces(otel: OtelEnvironment): TracesSettings {
     otlp: chooseOtlp(otel, "TRACES", "v1/traces", exporters.includes("otlp")),
     share: share(otel),
     batch: {
-      delayMs: otel.number(["OTEL_BSP_SCHEDULE_DELAY"], 5_000, 1),
-      timeoutMs: otel.number(["OTEL_BSP_EXPORT_TIMEOUT"], 30_000, 1),
+      delayMs: otel.milliseconds(["OTEL_BSP_SCHEDULE_DELAY"], 5_000),
+      timeoutMs: otel.milliseconds(["OTEL_BSP_EXPORT_TIMEOUT"], 30_000),
       queueSize: otel.number(["OTEL_BSP_MAX_QUEUE_SIZE"], 2_048, 1),
       size: otel.number(["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"], 512, 1),
     },
@@ -138,7 +138,7 @@ function chooseOtlp(all: OtelEnvironment, signal: string, path: string, used: bo
       ...otel.pairs("OTEL_EXPORTER_OTLP_HEADERS"),
       ...otel.pairs(`OTEL_EXPORTER_OTLP_${signal}_HEADERS`),
     },
-    timeoutMs: otel.number(names("TIMEOUT"), 10_000, 1),
+    timeoutMs: otel.milliseconds(names("TIMEOUT"), 10_000),
     gzip: compression === "gzip",
     insecure: otel.first(...names("INSECURE"))?.value.toLowerCase() === "true",
     certificate: otel.first(...names("CERTIFICATE"))?.value ?? null,

@@ -1,6 +1,6 @@
 /**
- * The metrics, by the names that dashboards and alerts know. Series of counters are there from the
- * start, with 0; those of histograms from the first time on.
+ * The metrics, by the names that dashboards and alerts know. Their series are there from the start, with
+ * 0: what `increase` has not seen before, it does not count. Our own histograms come with their first use.
  */
 import { FAILURE_REASONS } from "../protocol/failure-reason.ts";
 import type { Histogram } from "./histogram.ts";
@@ -92,12 +92,14 @@ function gauges(tally: Tally, worker: WorkerFigures): Metric[] {
 
 function histograms(tally: Tally): Metric[] {
   const results = TASK_RESULTS.map((result) => ({ labels: { result }, value: tally.taskSeconds[result] }));
-  return [histogram("oz_worker_task_duration_seconds", "How long tasks took, by how they ended", results)];
+  return [
+    histogram("oz_worker_task_duration_seconds", "How long tasks took, by how they ended", () => results),
+  ];
 }
 
 /** What a monitoring system needs beside those that it knows from elsewhere. */
 function additions(tally: Tally, worker: WorkerFigures): Metric[] {
-  const one = (value: Histogram) => [{ labels: NONE, value }];
+  const one = (value: Histogram) => () => (value.count > 0 ? [{ labels: NONE, value }] : []);
   return [
     gauge("oz_worker_outbox_messages", "", "Messages that the control plane is not proven to have read", () =>
       worker.outboxSize(),
@@ -170,12 +172,6 @@ function gauge(name: string, unit: Metric["unit"], help: string, read: () => num
   return { name, help, unit, type: "gauge", points };
 }
 
-function histogram(name: string, help: string, all: readonly Point<Histogram>[]): Metric {
-  return {
-    name,
-    help,
-    unit: "s",
-    type: "histogram",
-    points: () => all.filter(({ value }) => value.count > 0),
-  };
+function histogram(name: string, help: string, points: () => readonly Point<Histogram>[]): Metric {
+  return { name, help, unit: "s", type: "histogram", points };
 }

@@ -47,7 +47,9 @@ export class CatalogueProducer implements MetricProducer {
 
   private dataOf(metric: Metric, now: HrTime): MetricData {
     const { name, help, unit } = metric;
-    const descriptor = { name, description: help, unit, valueType: ValueType.DOUBLE };
+    // Some stores fix a metric's kind of number once and for all, and counts have always been integers.
+    const valueType = unit === "s" ? ValueType.DOUBLE : ValueType.INT;
+    const descriptor = { name, description: help, unit, valueType };
     const aggregationTemporality = this.temporalityOf(metric);
     const delta = aggregationTemporality === AggregationTemporality.DELTA;
     const base = { descriptor, aggregationTemporality };

@@ -22,6 +22,7 @@ const CONTRACT = {
   oz_worker_tasks_claimed_total: "counter",
   oz_worker_tasks_rejected_total: "counter",
   oz_worker_tasks_completed_total: "counter",
+  oz_worker_task_duration_seconds: "histogram",
   oz_worker_task_failures_total: "counter",
   oz_worker_websocket_reconnects_total: "counter",
   oz_worker_info: "gauge",
@@ -68,6 +69,8 @@ describe("before the first task", () => {
     for (const { help } of families.values()) expect(help).not.toBe("");
     const series = seriesOf(families);
     expect(counters(series)).toEqual(countersAtZero());
+    for (const result of ["succeeded", "failed", "cancelled", "dispatched"])
+      expect(series.get(`oz_worker_task_duration_seconds_count{result="${result}"}`)).toBe(0);
     expect(series.get("oz_worker_connected")).toBe(1);
     expect(series.get("oz_worker_tasks_active")).toBe(0);
     expect(series.get("oz_worker_tasks_max_concurrent")).toBe(3);

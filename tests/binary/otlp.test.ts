@@ -87,6 +87,8 @@ describe.each(PROTOCOLS)("over $name", (protocol) => {
       expect(duration?.points).toMatchObject([
         { attributes: { result: "succeeded" }, value: 1 },
         { attributes: { result: "failed" }, value: 1 },
+        { attributes: { result: "cancelled" }, value: 0 },
+        { attributes: { result: "dispatched" }, value: 0 },
       ]);
       expect(duration?.points[0]?.bounds).toEqual([
         ...[1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 86_400],

@@ -113,8 +113,8 @@ describe("at start, what is no engine is told by its endpoint, the reason for it
   });
 
   test("an engine that is too old", async () => {
-    await using fake = await FakeEngine.start({ api: "1.40" });
-    expect(await wordsOf({ DOCKER_HOST: fake.host })).toContain("speaks API 1.40 at most");
+    await using fake = await FakeEngine.start({ api: "1.24" });
+    expect(await wordsOf({ DOCKER_HOST: fake.host })).toContain("speaks API 1.24 at most");
   });
 
   // A user who is none of the socket's; only root can become that user.

@@ -71,6 +71,7 @@ describe("a search for orphans", () => {
           started: true,
           adopted: true,
           settler: "",
+          stopping: false,
           result: null,
         }),
       },

@@ -31,7 +31,15 @@ beforeEach(async () => {
 afterEach(() => rig[Symbol.asyncDispose]());
 
 const saved = (more: Partial<Parameters<typeof writeHandle>[0]> = {}) =>
-  writeHandle({ container: NAME, started: true, adopted: false, settler: "", result: null, ...more });
+  writeHandle({
+    container: NAME,
+    started: true,
+    adopted: false,
+    settler: "",
+    stopping: false,
+    result: null,
+    ...more,
+  });
 const left = (status = "running"): StoredContainer => fake.add(NAME, taskLabelsOf(dead, "t-1"), status);
 const lockNameOf = ({ id }: StoredContainer) => `oz-worker-claims-${id.slice(0, 12)}`;
 
@@ -81,6 +89,24 @@ describe("a task of an earlier worker", () => {
     expect(await endOf(task)).toBe("container_exit 7");
     expect(fake.containers.size).toBe(0);
     expect(fake.volumes.size).toBe(0);
+  });
+
+  // Its end looked like the agent's own failure: the worker had been told to end at once, a second time.
+  test.each([137, 143])(
+    "that the engine went on stopping for that one's shutdown, to %d, says so",
+    async (status) => {
+      fake.end(left(), status);
+      expect(await endOf(resumeTask(backend, saved({ stopping: true })))).toBe("shutdown");
+      const result = { exitCode: status, oomKilled: false };
+      expect(await endOf(resumeTask(backend, saved({ stopping: true, result })))).toBe("shutdown");
+    },
+  );
+
+  test("that was to stop for that one's shutdown and ended by itself has its true end", async () => {
+    fake.end(left(), 3);
+    expect(await endOf(resumeTask(backend, saved({ stopping: true })))).toBe("container_exit 3");
+    const result = { exitCode: 137, oomKilled: true };
+    expect(await endOf(resumeTask(backend, saved({ stopping: true, result })))).toBe("container_oom 137");
   });
 
   test("that ended meanwhile has its true end", async () => {

@@ -243,6 +243,20 @@ describe("a task that is cancelled", () => {
     expect(fake.volumes.size).toBe(0);
   });
 
+  // The engine goes on with what it has begun: a volume that came later stayed until the worker was gone.
+  test("while the volume of a private copy is made leaves none, although the engine makes it late", async () => {
+    const creation = fake.hold("POST", /^\/volumes\/create$/);
+    const additionalSidecars = [{ image: "oz/tools", mountPath: "/tools", readWrite: true }];
+    const task = runTask(backend, { additionalSidecars });
+    await creation.arrived;
+    task.stop("cancelled");
+    const early = await Promise.race([task.ended, turns(500)]);
+    creation.release();
+    expect(early).toBeUndefined();
+    expect(stopOf(await endOf(task))).toBe("cancelled");
+    expect(fake.volumes.size).toBe(0);
+  });
+
   test("while several private copies are filled leaves none of them", async () => {
     const additionalSidecars = ["/a", "/b", "/c"].map((mountPath) => ({
       image: "oz/tools",
@@ -306,6 +320,8 @@ describe("a task that is cancelled", () => {
     const stop = fake.hold("POST", STOP);
     task.stop("shutdown");
     await stop.arrived;
+    // For the next worker, should this one be gone before the engine is done.
+    expect(task.handle()).toMatchObject({ started: true, stopping: true });
     stop.release();
     task.hurry();
     expect(stopOf(await endOf(task))).toBe("shutdown");

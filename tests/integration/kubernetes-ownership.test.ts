@@ -199,6 +199,27 @@ describe("of two workers of one id", () => {
     expect(cluster.api.store.list("leases")).toHaveLength(0);
   });
 
+  // Each look ended at the first of these: its time is a text, which client-node calls a Date.
+  test("the Leases of those that left no Jobs behind go: a released one at once, a dead one's when it is old", async () => {
+    const living = await worker("living");
+    const { store } = cluster.api;
+    const [own] = store.list("leases");
+    for (const [name, holderIdentity, renewTime] of [
+      ["released", "", "2026-01-01T00:00:00.000000Z"],
+      ["dead", "dead", "2026-01-01T00:00:00.000000Z"],
+      ["dying", "dying", "2999-01-01T00:00:00.000000Z"],
+    ] as const) {
+      const labels = { ...own?.metadata.labels, "oz-instance": name };
+      store.create("leases", { metadata: { name, labels }, spec: { holderIdentity, renewTime } });
+    }
+    const names = () => store.list("leases").map(({ metadata }) => metadata.name);
+    adopting(living);
+    await passTime(cluster, () => !names().includes("released"));
+    await passTime(cluster, () => !names().includes("dead"), { stepMs: 5_000, mostMs: 1_500_000 });
+    expect(names()).toContain("dying");
+    expect(living.log.said("warn")).toEqual([]);
+  });
+
   test("one that was only cut off learns that its Job was taken, and does not report it", async () => {
     const one = await worker("one");
     const { task, name } = await runningTask(one, "t-1");

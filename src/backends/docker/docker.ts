@@ -18,6 +18,7 @@ import {
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { listSidecars } from "../../task/sidecars.ts";
+import { failureOf, goneFailure, shutdownOf } from "./container-end.ts";
 import type { Engine } from "./engine/engine.ts";
 import { type DockerHandle, readHandle, writeHandle } from "./handle.ts";
 import type { ImagePuller } from "./images/puller.ts";
@@ -26,7 +27,7 @@ import type { Claim, Claims } from "./ownership/claims.ts";
 import { persist } from "./persist.ts";
 import type { SidecarMounts } from "./sidecars/sidecar-mounts.ts";
 import { buildContainer, nameContainer, type SidecarMount, taskLabels } from "./task-container.ts";
-import { failureOf, goneFailure, TaskRun, type TaskRunTools } from "./task-run.ts";
+import { TaskRun, type TaskRunTools } from "./task-run.ts";
 import type { Upkeep } from "./upkeep.ts";
 import type { Watcher } from "./watcher.ts";
 
@@ -70,7 +71,7 @@ export class DockerBackend implements Backend {
 
   async run(task: TaskSpec, context: RunContext): Promise<Completion> {
     const container = nameContainer(task.assignment.taskId);
-    const handle = { container, started: false, adopted: false, settler: "", result: null };
+    const handle = { container, started: false, adopted: false, settler: "", stopping: false, result: null };
     // Before anything is made, so that a worker that is killed from here on leaves nothing unknown.
     context.saveHandle(writeHandle(handle));
     return this.inContainer(handle, context, async (run) => {
@@ -153,8 +154,8 @@ export class DockerBackend implements Backend {
 
   private async pickUp(handle: DockerHandle, claim: Claim, run: TaskRun, context: RunContext): Promise<void> {
     if (handle.result !== null) {
-      const failure = failureOf(handle.result, null, "");
-      if (failure !== null) throw failure;
+      const end = shutdownOf(handle, handle.result) ?? failureOf(handle.result, null, "");
+      if (end !== null) throw end;
       return;
     }
     if (claim.kind !== "ours") throw handle.started ? goneFailure(handle.container) : notBegun();

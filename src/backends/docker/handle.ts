@@ -14,19 +14,21 @@ export interface DockerHandle {
   readonly adopted: boolean;
   /** Of one taken over: the process that marks it as reported; empty: none yet. Its mark is no stranger's. */
   readonly settler: string;
+  /** A worker that shut down has asked the engine to stop it, and may not have lived to see it end. */
+  readonly stopping: boolean;
   /** Null before it ended. */
   readonly result: ContainerResult | null;
 }
 
-export function writeHandle({ container, started, adopted, settler, result }: DockerHandle): Handle {
+export function writeHandle({ result, ...rest }: DockerHandle): Handle {
   const { exitCode = null, oomKilled = null } = result ?? {};
-  return { container, started, adopted, settler, exitCode, oomKilled };
+  return { ...rest, exitCode, oomKilled };
 }
 
 /** Null for a handle of another backend. */
 export function readHandle(handle: Handle | null): DockerHandle | null {
   if (handle === null) return null;
-  const { container, started, adopted, settler, exitCode, oomKilled } = handle;
+  const { container, started, adopted, settler, stopping, exitCode, oomKilled } = handle;
   if (typeof container !== "string") return null;
   const result = typeof exitCode === "number" ? { exitCode, oomKilled: oomKilled === true } : null;
   return {
@@ -34,6 +36,7 @@ export function readHandle(handle: Handle | null): DockerHandle | null {
     started: started === true,
     adopted: adopted === true,
     settler: typeof settler === "string" ? settler : "",
+    stopping: stopping === true,
     result,
   };
 }

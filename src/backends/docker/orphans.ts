@@ -101,7 +101,14 @@ export class Orphans {
     if (taskId === undefined) return;
     const claim = await this.options.claims.take(name, signal);
     if (claim.kind !== "ours") return;
-    const handle = { container: name, started: true, adopted: true, settler: "", result: null };
+    const handle = {
+      container: name,
+      started: true,
+      adopted: true,
+      settler: "",
+      stopping: false,
+      result: null,
+    };
     const adoption = adopt({
       taskId,
       executionId: container.labels[LABELS.executionId] ?? "",

@@ -3,14 +3,15 @@
 import type { Logger } from "../../logging/logger.ts";
 import { createRedactor, type Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
-import { type RunContext, TaskFailure } from "../../task/backend.ts";
+import { type RunContext, TaskFailure, TaskStopped } from "../../task/backend.ts";
+import { endOf, failureOf, goneFailure, isBeingRemoved, shutdownOf } from "./container-end.ts";
 import { quoteOutput, readOutput, secretsOf } from "./container-output.ts";
 import { createContainer } from "./creation.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineError, EngineGone, isMissing } from "./engine/errors.ts";
-import { type ContainerResult, type DockerHandle, writeHandle } from "./handle.ts";
+import { type DockerHandle, writeHandle } from "./handle.ts";
 import { shortened } from "./output-tail.ts";
 import { persist } from "./persist.ts";
 import { stopContainer } from "./stop.ts";
@@ -113,8 +114,9 @@ export class TaskRun {
     this.context.saveHandle(writeHandle({ ...this.handle, started: true, result }));
     const secrets = createRedactor(secretsOf(state.env));
     const lines = await this.showOutput(id, result.exitCode !== 0, secrets);
-    const failure = failureOf(result, quoteOutput(lines, secrets), state.error);
-    if (failure !== null) throw failure;
+    const end =
+      shutdownOf(this.handle, result) ?? failureOf(result, quoteOutput(lines, secrets), state.error);
+    if (end !== null) throw end;
   }
 
   /** Whatever happened: nothing of it stays in the engine, unless the operator wants to look at it. */
@@ -148,7 +150,10 @@ export class TaskRun {
 
   private async stop(id: string): Promise<void> {
     const { engine, watcher, graceMs } = this.tools;
-    const { hurry, log } = this.context;
+    const { hurry, log, signal } = this.context;
+    // A cancellation is in the journal. Of the worker's own end nobody would know, once it is too quick.
+    if (signal.reason instanceof TaskStopped && signal.reason.why === "shutdown")
+      this.context.saveHandle(writeHandle({ ...this.handle, started: true, stopping: true }));
     log.debug("stopping the container", { container: this.container, graceMs });
     try {
       await stopContainer(engine.containers, id, graceMs, hurry);
@@ -195,62 +200,4 @@ function keptNameOf(container: string): string {
 /** Of an ended container that stays for the operator to look at. */
 export function isKept(container: string): boolean {
   return container.endsWith(KEPT);
-}
-
-/** Ended, or gone altogether; null as long as it runs. */
-function endOf(state: ContainerState | null): { readonly state: ContainerState | null } | null {
-  if (state === null) return { state };
-  return !state.running && ENDED.includes(state.status) ? { state } : null;
-}
-
-/** What is on its way there (podman: stopping) has no exit status yet, and shows 0 instead. */
-const ENDED: readonly string[] = ["exited", "dead", "removing", "stopped"];
-
-/** The engine kills what it is told to remove: that is no end of the agent's own. */
-function isBeingRemoved({ status, exitCode }: ContainerState): boolean {
-  return status === "removing" && exitCode === SIGKILLED;
-}
-
-const SIGKILLED = 137;
-
-export function goneFailure(container: string): TaskFailure {
-  return new TaskFailure(
-    "container_wait",
-    `the container ${container} was removed by somebody else, so nobody knows how it ended`,
-  );
-}
-
-/** Null: it ended well. `quote`: its last words; `engineWords`: the engine's about its end. */
-export function failureOf(
-  result: ContainerResult,
-  quote: string | null,
-  engineWords: string,
-): TaskFailure | null {
-  const { exitCode, oomKilled } = result;
-  if (exitCode === 0) return null;
-  const said = [
-    engineWords === "" ? "" : `; the engine says: ${engineWords}`,
-    quote === null ? "" : `; its last output: ${quote}`,
-  ];
-  const end = oomKilled
-    ? "the container was killed because it used more memory than it may (OOM)"
-    : `the container exited with status ${exitCode}${hintAt(exitCode)}`;
-  return new TaskFailure(oomKilled ? "container_oom" : "container_exit", `${end}${said.join("")}`, {
-    exitCode,
-  });
-}
-
-function hintAt(exitCode: number): string {
-  switch (exitCode) {
-    case 126:
-      return " (its command cannot be executed)";
-    case 127:
-      return " (its command was not found; an agent built for glibc is not found in an image with musl)";
-    case 137:
-      return " (killed)";
-    case 143:
-      return " (terminated)";
-    default:
-      return "";
-  }
 }

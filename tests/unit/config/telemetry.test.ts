@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { addressText, parseAddress } from "../../../src/config/address.ts";
+import { LONGEST_TIMER_MS } from "../../../src/config/duration.ts";
 import { hostSecrets } from "../../../src/config/host-secrets.ts";
 import { chooseTelemetry } from "../../../src/config/telemetry.ts";
 
@@ -117,6 +118,21 @@ describe("the rest", () => {
 
   test("an export takes no longer than the interval", () => {
     expect(of({ OTEL_METRIC_EXPORT_INTERVAL: "1000" }).metrics.timeoutMs).toBe(1_000);
+  });
+
+  test("a time longer than any timer is the longest one; it once meant a thousand exports a second", () => {
+    const huge = "99999999999";
+    const { metrics, traces } = of({
+      OTEL_TRACES_EXPORTER: "otlp",
+      OTEL_METRIC_EXPORT_INTERVAL: huge,
+      OTEL_METRIC_EXPORT_TIMEOUT: huge,
+      OTEL_EXPORTER_OTLP_TIMEOUT: huge,
+      OTEL_BSP_SCHEDULE_DELAY: huge,
+      OTEL_BSP_EXPORT_TIMEOUT: huge,
+    });
+    const times = [metrics.intervalMs, metrics.timeoutMs, metrics.otlp.timeoutMs, traces.otlp.timeoutMs];
+    const all = [...times, traces.batch.delayMs, traces.batch.timeoutMs];
+    expect(all).toEqual(new Array(6).fill(LONGEST_TIMER_MS));
   });
 
   test("headers without a value are left out, and what they hold is not said", () => {

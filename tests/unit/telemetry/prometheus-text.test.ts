@@ -30,6 +30,15 @@ test("buckets count what is at or below their bound, and all is in +Inf", () => 
   expect(series.get('oz_worker_task_duration_seconds_sum{result="succeeded"}')).toBe(186_403);
 });
 
+test("the durations of tasks are there before the first task, or its end would be no increase", () => {
+  const series = seriesOf(parsePrometheus(render(new Tally())));
+  for (const result of ["succeeded", "failed", "cancelled", "dispatched"]) {
+    expect(series.get(`oz_worker_task_duration_seconds_count{result="${result}"}`)).toBe(0);
+    expect(series.get(`oz_worker_task_duration_seconds_bucket{le="1",result="${result}"}`)).toBe(0);
+  }
+  expect([...series.keys()].filter((name) => name.startsWith("oz_worker_sidecar_duration"))).toEqual([]);
+});
+
 describe("the second time", () => {
   test("the figures of then are told", () => {
     const tally = new Tally();

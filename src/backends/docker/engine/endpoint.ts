@@ -40,7 +40,7 @@ export function parseAddress(
 ): Endpoint | { readonly wrong: string } {
   const separator = address.indexOf("://");
   if (separator === -1) {
-    if (/^[^/\s]+:\d+$/.test(address)) return parseTcp("tcp", address, loadTls);
+    if (/^[^/\s]*:\d+$/.test(address)) return parseTcp("tcp", address, loadTls);
     return { wrong: `write it as a URL, for example unix:///var/run/docker.sock or tcp://HOST:${TLS_PORT}` };
   }
   const [scheme, rest] = [address.slice(0, separator).toLowerCase(), address.slice(separator + 3)];
@@ -70,7 +70,8 @@ function parseTcp(
   rest: string,
   loadTls: LoadTls,
 ): Endpoint | { readonly wrong: string } {
-  const text = `http://${rest === "" ? "localhost" : rest}`;
+  // As Docker's clients take it: without a host it is this one.
+  const text = `http://${/^(?::\d|$)/.test(rest) ? "localhost" : ""}${rest}`;
   if (!URL.canParse(text)) return { wrong: "it is not HOST:PORT" };
   const url = new URL(text);
   if (url.username !== "" || url.password !== "")

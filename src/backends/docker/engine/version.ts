@@ -1,7 +1,7 @@
 /** Which version of the API is spoken. Engines refuse those that are too old for them, so none is pinned. */
 
-/** Docker 20.10: the first with all that is used here. */
-export const OLDEST_API = "1.41";
+/** Docker 1.13: the first with limits in parts of a processor. What came later is asked for and not relied on. */
+export const OLDEST_API = "1.25";
 /** What this client was written for; a newer engine is spoken to in this one. */
 export const NEWEST_API = "1.56";
 
@@ -25,7 +25,7 @@ export type Negotiation = { readonly api: string } | { readonly refusal: string 
 export function negotiate(newest: string, oldest: string): Negotiation {
   if (compareVersions(newest, OLDEST_API) < 0) {
     return {
-      refusal: `it speaks API ${newest} at most, and this worker needs ${OLDEST_API} (Docker 20.10); upgrade the engine`,
+      refusal: `it speaks API ${newest} at most, and this worker needs ${OLDEST_API} (Docker 1.13); upgrade the engine`,
     };
   }
   if (isVersion(oldest) && compareVersions(oldest, NEWEST_API) > 0) {

@@ -1,6 +1,7 @@
 /** Makes a task's sidecars ready to be mounted. */
 
 import { allTogether } from "../../../async/together.ts";
+import { outlasting } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Sidecar } from "../../../protocol/assignment.ts";
@@ -31,6 +32,8 @@ export interface SidecarHost {
 
 /** From this version on an image can be mounted as it is. */
 const IMAGE_MOUNTS = "1.48";
+/** So long an engine is waited for that was asked for a volume nobody wants any more. */
+const ANSWER_MS = 10_000;
 
 export class SidecarMounts {
   private readonly options: SidecarMountsOptions;
@@ -115,7 +118,10 @@ export class SidecarMounts {
     const volume = `${volumeNameOf(image)}-${crypto.randomUUID().slice(0, 8)}`;
     const role: Role = "private-sidecar";
     const marks = { ...host.labels, [LABELS.role]: role, [LABELS.container]: host.container };
-    await engine.volumes.create({ name: volume, labels: marks }, signal);
+    // The engine goes on with what it was asked for: a volume that comes once the copies were removed stays.
+    using patience = outlasting(signal, ANSWER_MS);
+    await engine.volumes.create({ name: volume, labels: marks }, patience.signal);
+    signal.throwIfAborted();
     await fillVolume(engine, { image: image.id, volume, labels }, signal);
     return { kind: "volume", volume, mountPath, readOnly: !readWrite, filling: null };
   }

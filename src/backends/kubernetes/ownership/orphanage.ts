@@ -8,6 +8,7 @@ import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Adoption, Orphan } from "../../../task/backend.ts";
+import { timeOf } from "../client/api-time.ts";
 import { isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
@@ -145,7 +146,7 @@ export class Orphanage {
     if (lease === null || !this.signs.isDead(instance, performance.now())) return;
     const released = !lease.spec?.holderIdentity;
     // Two clocks, but an hour apart.
-    const age = Date.now() - (lease.spec?.renewTime?.getTime() ?? 0);
+    const age = Date.now() - (timeOf(lease.spec?.renewTime) ?? 0);
     if (!released && age < KEEP_LEASE_MS) return;
     await cluster.deleteLease(lease.metadata?.name ?? "", signal);
   }

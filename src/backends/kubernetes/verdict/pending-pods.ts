@@ -1,5 +1,6 @@
 /** What follows from pods that get no node or no volumes, and from a Job that gets no pod. */
 import type { CoreV1Event, V1Job, V1Pod, V1PodCondition } from "@kubernetes/client-node";
+import { timeOf } from "../client/api-time.ts";
 import { isFinished, isSuspended, startOf } from "./job-condition.ts";
 import type { JobView, Verdict } from "./view.ts";
 import { jobText, podText, reasonText, withWords } from "./words.ts";
@@ -77,8 +78,9 @@ function hasStarted({ status }: V1Pod): boolean {
 }
 
 function isLasting(event: CoreV1Event, nowMs: number): boolean {
-  const first = (event.firstTimestamp ?? event.eventTime)?.getTime() ?? nowMs;
-  const last = (event.series?.lastObservedTime ?? event.lastTimestamp ?? event.eventTime)?.getTime() ?? first;
+  const { firstTimestamp, lastTimestamp, eventTime, series } = event;
+  const first = timeOf(firstTimestamp ?? eventTime) ?? nowMs;
+  const last = timeOf(series?.lastObservedTime ?? lastTimestamp ?? eventTime) ?? first;
   return last - first >= LASTING_MS || nowMs - first >= SURELY_LASTING_MS;
 }
 

@@ -69,6 +69,13 @@ describe("a pod that waits for its volumes", () => {
     expect(JSON.stringify(verdict)).toContain("no such configmap");
   });
 
+  test("does by one of the newer kind, whose only time is a text although client-node calls it a Date", () => {
+    const { firstTimestamp, lastTimestamp: _, ...rest } = event({ reason: "FailedMount", firstAgo: 20 });
+    const eventTime = firstTimestamp?.toISOString().replace("Z", "000Z") as unknown as Date;
+    const verdict = classify(view({ pods: [mounting(22)], events: [{ ...rest, eventTime }] }));
+    expect(verdict).toMatchObject({ kind: "failed", reason: "volume_mount" });
+  });
+
   test("does not by another pod's, nor by its own once it runs", () => {
     const others = [event({ reason: "FailedMount", firstAgo: 99, of: "another" })];
     expect(classify(view({ pods: [mounting(20)], events: others }))).toMatchObject({ kind: "running" });

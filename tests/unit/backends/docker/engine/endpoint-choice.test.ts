@@ -23,6 +23,7 @@ describe("DOCKER_HOST", () => {
     ["tcp://dind", { kind: "tcp", host: "dind", port: 2375, tls: null }],
     ["tcp://[::1]:80/", { kind: "tcp", host: "::1", port: 80, tls: null }],
     ["10.0.0.1:4243", { kind: "tcp", host: "10.0.0.1", port: 4243, tls: null }],
+    ["tcp://:2375", { kind: "tcp", host: "localhost", port: 2375, tls: null }],
     ["http://dind", { kind: "tcp", host: "dind", port: 80, tls: null }],
     [
       "https://dind",

@@ -3,6 +3,8 @@ import { compareVersions, negotiate } from "../../../../../src/backends/docker/e
 
 describe("the version that is spoken", () => {
   const agreed: readonly (readonly [newest: string, oldest: string, api: string])[] = [
+    ["1.25", "1.12", "1.25"],
+    ["1.40", "1.12", "1.40"],
     ["1.41", "1.12", "1.41"],
     ["1.41", "", "1.41"],
     ["1.44", "1.44", "1.44"],
@@ -17,7 +19,7 @@ describe("the version that is spoken", () => {
   }
 
   test("is none with an engine that is too old, and says what to upgrade", () => {
-    for (const newest of ["1.40", "1.9", "1.4", "0.9"]) {
+    for (const newest of ["1.24", "1.9", "1.4", "0.9"]) {
       expect(negotiate(newest, "1.2")).toEqual({
         refusal: expect.stringMatching(new RegExp(`API ${newest} .*upgrade the engine`)),
       });

@@ -1,0 +1,73 @@
+/** What a container's end means for its task. Pure. */
+import { TaskFailure, TaskStopped } from "../../task/backend.ts";
+import type { ContainerState } from "./engine/containers.ts";
+import type { ContainerResult, DockerHandle } from "./handle.ts";
+
+/** Ended, or gone altogether; null as long as it runs. */
+export function endOf(state: ContainerState | null): { readonly state: ContainerState | null } | null {
+  if (state === null) return { state };
+  return !state.running && ENDED.includes(state.status) ? { state } : null;
+}
+
+/** What is on its way there (podman: stopping) has no exit status yet, and shows 0 instead. */
+const ENDED: readonly string[] = ["exited", "dead", "removing", "stopped"];
+
+/** The engine kills what it is told to remove: that is no end of the agent's own. */
+export function isBeingRemoved({ status, exitCode }: ContainerState): boolean {
+  return status === "removing" && exitCode === SIGKILLED;
+}
+
+const SIGKILLED = 137;
+const SIGTERMED = 143;
+
+/**
+ * Of a task that an earlier worker was stopping, for it shut down itself, when it was killed or told to be
+ * quick: the engine went on with the stop. What the agent ended with by itself is its own all the same.
+ */
+export function shutdownOf({ stopping }: DockerHandle, result: ContainerResult): TaskStopped | null {
+  const { exitCode, oomKilled } = result;
+  if (!stopping || oomKilled || (exitCode !== SIGKILLED && exitCode !== SIGTERMED)) return null;
+  return new TaskStopped("shutdown");
+}
+
+export function goneFailure(container: string): TaskFailure {
+  return new TaskFailure(
+    "container_wait",
+    `the container ${container} was removed by somebody else, so nobody knows how it ended`,
+  );
+}
+
+/** Null: it ended well. `quote`: its last words; `engineWords`: the engine's about its end. */
+export function failureOf(
+  result: ContainerResult,
+  quote: string | null,
+  engineWords: string,
+): TaskFailure | null {
+  const { exitCode, oomKilled } = result;
+  if (exitCode === 0) return null;
+  const said = [
+    engineWords === "" ? "" : `; the engine says: ${engineWords}`,
+    quote === null ? "" : `; its last output: ${quote}`,
+  ];
+  const end = oomKilled
+    ? "the container was killed because it used more memory than it may (OOM)"
+    : `the container exited with status ${exitCode}${hintAt(exitCode)}`;
+  return new TaskFailure(oomKilled ? "container_oom" : "container_exit", `${end}${said.join("")}`, {
+    exitCode,
+  });
+}
+
+function hintAt(exitCode: number): string {
+  switch (exitCode) {
+    case 126:
+      return " (its command cannot be executed)";
+    case 127:
+      return " (its command was not found; an agent built for glibc is not found in an image with musl)";
+    case SIGKILLED:
+      return " (killed)";
+    case SIGTERMED:
+      return " (terminated)";
+    default:
+      return "";
+  }
+}
