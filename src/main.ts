@@ -29,8 +29,17 @@ function host() {
     env: process.env,
     uid: process.getuid?.() ?? null,
     home: process.env["HOME"] ?? null,
-    cwd: process.cwd(),
+    cwd: workingFolder(),
   };
+}
+
+/** Somebody may have removed the folder in which the worker is started; absolute paths work all the same. */
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return "/";
+  }
 }
 
 process.exit(await main(process.argv.slice(2)));

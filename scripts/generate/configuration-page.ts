@@ -26,7 +26,7 @@ backend:
         value: "true"
 \`\`\`
 
-A key without a value counts as absent, a backend's block included. Relative paths start from the
+A key without a value, or with an empty text, counts as absent, a backend's block included. Relative paths start from the
 folder in which the worker was started.
 
 ## The API key

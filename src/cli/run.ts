@@ -1,8 +1,10 @@
 /** `oz-agent-worker [run]`: the daemon. */
+import { within } from "../async/wait.ts";
 import { readCaFile } from "../config/ca-file.ts";
 import { ConfigError } from "../config/config-error.ts";
 import { hostSecrets } from "../config/host-secrets.ts";
 import type { Settings } from "../config/settings.ts";
+import { LogOutput } from "../logging/log-output.ts";
 import { createLogger } from "../logging/logger.ts";
 import { Secrets } from "../logging/secrets.ts";
 import { wordsOf } from "../logging/words-of.ts";
@@ -12,13 +14,30 @@ import { runWorker, type WorkerEnd } from "../worker.ts";
 import { EXIT } from "./exit-status.ts";
 import { SHIM_COMMAND } from "./shim-command.ts";
 
+/** For a reader that is slow; one that does not read at all holds nothing up. */
+const LAST_LINES_MS = 1_000;
+
 export async function runDaemon(
   settings: Settings,
   environment: Readonly<Record<string, string>>,
   stop: AbortSignal,
 ): Promise<number> {
   const secrets = await knownSecrets(settings, environment);
-  const log = createLogger({ level: settings.logLevel, format: settings.logFormat, secrets });
+  const output = new LogOutput((lines) =>
+    log.warn("lines of the log were lost, for nobody read them", { lines }),
+  );
+  const log = createLogger({
+    level: settings.logLevel,
+    format: settings.logFormat,
+    write: output.write,
+    secrets,
+  });
+  if (settings.unusedBackend !== null) {
+    log.warn("--backend wins over the config file, whose backend is not used", {
+      backend: settings.backend.kind,
+      inFile: settings.unusedBackend,
+    });
+  }
   reportStrayErrors((error) => log.error("unexpected error; the worker goes on", { error }));
   try {
     const end = await runWorker({
@@ -39,6 +58,8 @@ export async function runDaemon(
       throw new Error(secrets.redact(wordsOf(error)), { cause: error });
     log.error(secrets.redact(error.message));
     return EXIT.couldNotStart;
+  } finally {
+    await within(output.drained(), LAST_LINES_MS, null);
   }
 }
 

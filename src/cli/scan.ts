@@ -85,8 +85,10 @@ function takeOption(token: OptionToken, def: FlagDef, state: State): "taken" | "
     return "taken" as const;
   };
   if (def.type === "boolean") {
-    if (value !== undefined) return fail("takes no value");
-    state.given.push({ name, value: null });
+    const on = readSwitch(value);
+    if (on === null)
+      return fail(`is true or false, not ${JSON.stringify(value)}; without a value it is true`);
+    switchTo(name, on, state);
     return "taken";
   }
   if (value === undefined) return fail("needs a value");
@@ -101,6 +103,18 @@ function takeOption(token: OptionToken, def: FlagDef, state: State): "taken" | "
   const shortEquals = token.inlineValue && !rawName.startsWith("--") && value.startsWith("=");
   state.given.push({ name, value: shortEquals ? value.slice(1) : value });
   return "taken";
+}
+
+/** Go's parsers take `--no-cleanup=true`, and unit files have it. Null: neither. */
+function readSwitch(value: string | undefined): boolean | null {
+  if (value === undefined || /^(1|t|true)$/i.test(value)) return true;
+  return /^(0|f|false)$/i.test(value) ? false : null;
+}
+
+/** The last one counts, so one that is switched off was not given. */
+function switchTo(name: string, on: boolean, { given }: State): void {
+  const others = given.filter((flag) => flag.name !== name);
+  given.splice(0, given.length, ...others, ...(on ? [{ name, value: null }] : []));
 }
 
 function takePositional(value: string, index: number, previous: Token | null, state: State): void {

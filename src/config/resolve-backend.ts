@@ -31,17 +31,21 @@ export interface BackendInput {
 
 type Block<K extends BackendKind> = NonNullable<NonNullable<FileConfig["backend"]>[K]>;
 
+interface BackendChoice {
+  readonly kind: BackendKind;
+  /** What the file configures and a flag overrides. */
+  readonly unused: BackendKind | null;
+  readonly problems: readonly string[];
+}
+
 /** Which backend, and what speaks against it. */
-export function chooseBackend({ flags, file }: Pick<BackendInput, "flags" | "file">) {
+export function chooseBackend({ flags, file }: Pick<BackendInput, "flags" | "file">): BackendChoice {
   const inFile = BACKEND_KINDS.find((kind) => file.config.backend?.[kind] !== undefined);
   const kind: BackendKind = flags.backend ?? inFile ?? "docker";
+  const unused = inFile === undefined || inFile === kind ? null : inFile;
   const problems: string[] = [];
   // A backend that could not be read is no ground for blaming the flags that go with it.
-  if (flags.broken.has("backend") || file.isBroken("backend")) return { kind, problems };
-  if (inFile !== undefined && inFile !== kind) {
-    problems.push(`--backend ${kind} contradicts the config file, which configures backend.${inFile}`);
-    return { kind, problems };
-  }
+  if (flags.broken.has("backend") || file.isBroken("backend")) return { kind, unused, problems };
   if (flags.volumes.length > 0 && kind !== "docker") problems.push(onlyFor("--volumes", "docker", kind));
   if (flags.settings.backend?.direct?.target_dir !== undefined && kind !== "direct") {
     problems.push(onlyFor("--target-dir", "direct", kind));
@@ -51,10 +55,10 @@ export function chooseBackend({ flags, file }: Pick<BackendInput, "flags" | "fil
     const twice = repeatedContainerPaths(volumes);
     problems.push(...twice.map((path) => `Two volumes have the container path ${JSON.stringify(path)}`));
   }
-  if (kind === "command" && inFile === undefined) {
+  if (kind === "command" && inFile !== "command") {
     problems.push("The command backend needs backend.command.dispatch_command in the config file");
   }
-  return { kind, problems };
+  return { kind, unused, problems };
 }
 
 function onlyFor(flag: string, kind: BackendKind, chosen: BackendKind): string {

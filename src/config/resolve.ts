@@ -54,6 +54,7 @@ export function resolveSettings(input: ResolveInput): Settings {
     workerId,
     key: key.source,
     backend: resolveBackend(backend.kind, { flags, file, host: input, cleanup }),
+    unusedBackend: backend.unused,
     cleanup,
     ...daemonSettings(config, input),
     telemetry: telemetry.settings,

@@ -15,6 +15,8 @@ export interface Settings {
   readonly workerId: string;
   readonly key: KeySource;
   readonly backend: BackendSettings;
+  /** The one that the file configures and --backend overrides; null: none. */
+  readonly unusedBackend: BackendKind | null;
   /** False: containers, Jobs and workspaces stay. */
   readonly cleanup: boolean;
   /** 0: no limit. */

@@ -33,8 +33,10 @@ export function checkYaml(text: string, file: string): CheckedText {
   const syntax = document.errors.map((error) => ({ offset: error.pos[0], text: syntaxProblem(error, text) }));
   // After anything but a repeated key the parser guesses, and its guesses would be reported too.
   if (document.errors.some((error) => error.code !== "DUPLICATE_KEY")) {
-    const shown = sorted(syntax).slice(0, MOST_SYNTAX_PROBLEMS).map(place);
-    const more = syntax.length - shown.length;
+    // The parser may stumble over one place again and again, and once is enough to be told.
+    const places = [...new Set(sorted(syntax).map(place))];
+    const shown = places.slice(0, MOST_SYNTAX_PROBLEMS);
+    const more = places.length - shown.length;
     const problems = more > 0 ? [...shown, `${file}: ${more} more places are not well-formed`] : shown;
     return { config: {}, problems, broken: null };
   }

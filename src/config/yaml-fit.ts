@@ -2,10 +2,10 @@
  * Brings a parsed YAML document into the shape that the schema expects, in place, the way the
  * original's YAML library reads it, so that files that work today mean the same here: a number or
  * truth value where text is expected is its text (`value: 1.10`), `yes` and `off` are truth values
- * where one is expected, `0644` is octal, and a key without a value is absent. Unknown keys are
+ * where one is expected, `0644` is octal, and a key without a value or with an empty one is absent. Unknown keys are
  * found here too, because valibot stops at the first one of a mapping.
  */
-import type { GenericSchema } from "valibot";
+import { type GenericSchema, is } from "valibot";
 import {
   type Document,
   isAlias,
@@ -71,8 +71,8 @@ function fitMap(map: YAMLMap, schema: GenericSchema | null, path: Path, context:
       context.found.push(unknownKey(pair, [...path, key], Object.keys(known), context.root));
       return false;
     }
-    if (known !== null && isEmpty(pair.value)) return false;
     const below = schema && childOf(schema, key);
+    if (known !== null && (isEmpty(pair.value) || isUnset(pair.value, below))) return false;
     if (refuses(pair.value, below, [...path, key], context)) return false;
     fitNode(pair.value, below, [...path, key], context);
     return true;
@@ -157,6 +157,13 @@ function isMergeKey(pair: Pair): boolean {
 
 function isEmpty(value: unknown): boolean {
   return value === null || (isScalar(value) && value.value === null);
+}
+
+/** `setup_command: ""` is how a template writes what nobody set, wherever an empty text cannot be meant. */
+function isUnset(value: unknown, schema: GenericSchema | null): boolean {
+  if (schema?.type !== "optional" || !isScalar(value) || value.value !== "") return false;
+  const inner = unwrap(schema);
+  return (inner.type === "string" || inner.type === "picklist") && !is(inner, "");
 }
 
 function keyOffset(pair: Pair): number {

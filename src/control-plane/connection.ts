@@ -11,6 +11,8 @@ import { SendStall } from "./send-stall.ts";
 /** The wire's own figures: a ping every 30 s, and no frame for 60 s means that the peer is dead. */
 const PING_EVERY_MS = 30_000;
 const SILENCE_MS = 60_000;
+/** After a pause (SIGSTOP, a machine that slept) timers come first, and what arrived meanwhile is read after them. */
+const UNREAD_MS = 200;
 /** Left alone, Bun waits 124 s for an answer to the handshake. */
 const HANDSHAKE_MS = 30_000;
 /** A peer that does not answer a close would hold it for 36 s. */
@@ -51,8 +53,10 @@ export class Connection {
   private readonly socket: Socket;
   private readonly stall: SendStall;
   private readonly timers = new Set<Timer>();
-  /** Payload of each unanswered ping, and the last message sent before it. */
-  private readonly pings = new Map<number, number>();
+  /** Payload of each unanswered ping, oldest first, and the last message sent before it. */
+  private readonly pings = new Map<string, number>();
+  /** Pings of this connection begin with it, so that no pong matches one by chance or from another. */
+  private readonly pingMark = crypto.randomUUID().slice(0, 8);
   private askTimer: Timer | null = null;
   private lastPing = 0;
   private askedFor = 0;
@@ -73,7 +77,7 @@ export class Connection {
       onText: (text) => this.hooks.onText(text),
       onPong: (payload) => {
         this.hooks.onPong();
-        this.answered(Number(payload));
+        this.answered(payload);
       },
       onFrame: () => {
         this.lastFrameAt = performance.now();
@@ -136,16 +140,19 @@ export class Connection {
   private ping(): void {
     this.lastPing += 1;
     this.askedFor = this.outbox.lastSent;
-    this.pings.set(this.lastPing, this.askedFor);
-    this.socket.ping(String(this.lastPing));
+    const payload = `${this.pingMark}-${this.lastPing}`;
+    this.pings.set(payload, this.askedFor);
+    this.socket.ping(payload);
   }
 
-  private answered(ping: number): void {
-    const provenUpTo = this.pings.get(ping);
+  /** By the whole payload, to the letter: a peer's own pongs may hold any number. */
+  private answered(payload: string): void {
+    const provenUpTo = this.pings.get(payload);
     if (provenUpTo === undefined) return; // a pong that nobody asked for proves nothing
     // A peer may answer the latest of several pings only (RFC 6455, 5.5.3).
     for (const earlier of this.pings.keys()) {
-      if (earlier <= ping) this.pings.delete(earlier);
+      this.pings.delete(earlier);
+      if (earlier === payload) break;
     }
     if (provenUpTo > 0) {
       this.useful = true;
@@ -162,11 +169,13 @@ export class Connection {
     });
   }
 
-  private watchSilence(ms: number): void {
+  /** `sure`: what lay unread in the socket, because this process itself was paused, has had its moment. */
+  private watchSilence(ms: number, sure = false): void {
     this.after(ms, () => {
-      const silentMs = performance.now() - this.lastFrameAt;
-      if (silentMs >= SILENCE_MS) this.drop(`no frame from the peer for ${SILENCE_MS / 1000} s`);
-      else this.watchSilence(SILENCE_MS - silentMs);
+      const leftMs = SILENCE_MS - (performance.now() - this.lastFrameAt);
+      if (leftMs > 0) this.watchSilence(leftMs);
+      else if (sure) this.drop(`no frame from the peer for ${SILENCE_MS / 1000} s`);
+      else this.watchSilence(UNREAD_MS, true);
     });
   }
 

@@ -11,6 +11,8 @@ export class SendStall {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private lastBytes = 0;
   private progressAt = 0;
+  /** The deadline is over; one more look, for a process that was paused itself has not tried since. */
+  private overdue = false;
 
   constructor(backlogBytes: () => number, onStall: (why: string) => void) {
     this.backlogBytes = backlogBytes;
@@ -23,6 +25,7 @@ export class SendStall {
     if (backlog === 0 || this.timer !== null) return;
     this.lastBytes = backlog;
     this.progressAt = performance.now();
+    this.overdue = false;
     this.lookLater(onProgress);
   }
 
@@ -43,11 +46,12 @@ export class SendStall {
     const now = performance.now();
     if (backlog < this.lastBytes) {
       this.progressAt = now;
+      this.overdue = false;
       onProgress();
-    } else if (now - this.progressAt >= WRITE_DEADLINE_MS) {
+    } else if (this.overdue) {
       this.onStall(`the peer took nothing of what was sent for ${WRITE_DEADLINE_MS / 1000} s`);
       return;
-    }
+    } else this.overdue = now - this.progressAt >= WRITE_DEADLINE_MS;
     // What was just sent is no sign that the peer takes nothing.
     this.lastBytes = this.backlogBytes();
     if (this.lastBytes > 0 && this.timer === null) this.lookLater(onProgress);

@@ -6,7 +6,7 @@ import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { openDatabase, removeDatabase } from "./database.ts";
 import { Journal } from "./journal.ts";
-import { mergeRows } from "./schema.ts";
+import { countFrames, mergeRows } from "./schema.ts";
 import { type Slot, takeAbandonedSlots, takeFreeSlot, workerStateDir } from "./slot.ts";
 
 export interface OpenJournal extends Disposable {
@@ -72,12 +72,15 @@ function sizeOf(file: string): number {
 }
 
 function takeOver(dir: string, own: Slot, into: DatabaseSync, log: Logger): void {
-  for (const abandoned of takeAbandonedSlots(dir, own)) {
+  const abandonedSlots = takeAbandonedSlots(dir, own);
+  if (abandonedSlots.length === 0) return;
+  const held = countFrames(into);
+  for (const abandoned of abandonedSlots) {
     using slot = abandoned;
     try {
       const left = openDatabase(slot.databaseFile, log);
       try {
-        mergeRows(left, into);
+        mergeRows(left, into, held);
       } finally {
         left.close();
       }

@@ -66,15 +66,26 @@ export function copyRows(from: DatabaseSync, into: DatabaseSync): void {
   transfer(from, into, (seq, text) => frame.run(seq, text));
 }
 
+/** How often each frame is owed: one task's executions owe the same words. */
+export type FrameCounts = Map<string, number>;
+
+export function countFrames(db: DatabaseSync): FrameCounts {
+  const rows = db.prepare("SELECT frame, count(*) AS count FROM outbox GROUP BY frame").all();
+  return new Map(rows.map((row) => [String(row["frame"]), Number(row["count"])]));
+}
+
 /**
  * Adds what `into` does not have, numbered after what it has. A row that a take-over cut short left
- * in both is one row again, and of an execution that ended in one of them the end counts.
+ * in both is one row again, and of an execution that ended in one of them the end counts. `held` is what
+ * `into` had before any take-over; each of its frames stands for one of `from`, and no more.
  */
-export function mergeRows(from: DatabaseSync, into: DatabaseSync): void {
-  const frame = into.prepare(
-    "INSERT INTO outbox (frame) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE frame = ?1)",
-  );
-  transfer(from, into, (_seq, text) => frame.run(text));
+export function mergeRows(from: DatabaseSync, into: DatabaseSync, held: FrameCounts): void {
+  const frame = into.prepare("INSERT INTO outbox (frame) VALUES (?)");
+  transfer(from, into, (_seq, text) => {
+    const left = held.get(text) ?? 0;
+    if (left > 0) held.set(text, left - 1);
+    else frame.run(text);
+  });
 }
 
 const ADD_EXECUTION = `${INSERT_EXECUTION}

@@ -1,8 +1,7 @@
 /**
- * The worker's log: one line per event on standard error, a constant message plus fields. Text for
+ * The worker's log: one line per event, a constant message plus fields. Text for
  * people, JSON for machines.
  */
-import { writeSync } from "node:fs";
 import { type ConsolaInstance, createConsola, LogLevels, type LogObject } from "consola/core";
 import { Secrets } from "./secrets.ts";
 
@@ -27,14 +26,13 @@ export interface Logger {
 export interface LoggerOptions {
   readonly level: LogLevel;
   readonly format: LogFormat;
-  /** Where a finished line goes, newline included; standard error unless told. */
-  readonly write?: (line: string) => void;
+  /** Where a finished line goes, newline included. */
+  readonly write: (line: string) => void;
   /** What no line may hold; nothing unless told. */
   readonly secrets?: Secrets;
 }
 
 export function createLogger(options: LoggerOptions): Logger {
-  const write = options.write ?? writeToStderr;
   const render = options.format === "json" ? renderJson : renderText;
   const secrets = options.secrets ?? new Secrets();
   const sink = createConsola({
@@ -42,7 +40,7 @@ export function createLogger(options: LoggerOptions): Logger {
     // The reporter below does all the formatting; consola would otherwise swallow repeated lines,
     // and two tasks that end alike are two events.
     throttle: 0,
-    reporters: [{ log: (entry) => write(`${render(redacted(entry, secrets))}\n`) }],
+    reporters: [{ log: (entry) => options.write(`${render(redacted(entry, secrets))}\n`) }],
   });
   return bind(sink, {});
 }
@@ -97,16 +95,4 @@ function renderText(entry: Entry): string {
 function quoteWhereNeeded(value: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   return /^[^\s"=\u0000-\u001f\u007f]+$/.test(value) ? value : JSON.stringify(value);
-}
-
-/**
- * Written at once: nothing is lost when the process dies in the next line, and a reader that went
- * away (EPIPE) or that is stuck (EAGAIN) costs a line, never the daemon.
- */
-function writeToStderr(line: string): void {
-  try {
-    writeSync(2, line);
-  } catch {
-    // There is no other place to complain.
-  }
 }

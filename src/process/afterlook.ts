@@ -3,7 +3,8 @@
  * task runs, so it is not waited for: one look, a moment later, serves all that have ended by then.
  */
 import { never } from "../async/wait.ts";
-import { NO_GROUP } from "./process-table.ts";
+import { leftBehind } from "./left-behind.ts";
+import { NO_GROUP, startedAtNow } from "./process-table.ts";
 import { type ProcessTree, stopTree } from "./process-tree.ts";
 import type { Mark, Surveyor } from "./stragglers.ts";
 
@@ -12,7 +13,8 @@ const LOOK_AFTER_MS = 500;
 export class Afterlook implements AsyncDisposable {
   private readonly surveyor: Surveyor;
   private readonly graceMs: number;
-  private readonly waiting = new Set<Mark>();
+  /** When each ended, in the unit of a process's start. */
+  private readonly waiting = new Map<Mark, number>();
   private readonly underway = new Map<Mark, Promise<void>>();
   private timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -23,7 +25,7 @@ export class Afterlook implements AsyncDisposable {
 
   /** The task with this mark has ended by itself, and its group is empty. */
   add(mark: Mark): void {
-    this.waiting.add(mark);
+    this.waiting.set(mark, startedAtNow());
     this.timer ??= setTimeout(() => this.begin(), LOOK_AFTER_MS);
     this.timer.unref();
   }
@@ -43,19 +45,25 @@ export class Afterlook implements AsyncDisposable {
   private begin(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    const marks = [...this.waiting];
+    const ended = [...this.waiting];
     this.waiting.clear();
     const survey = this.surveyor.survey();
-    for (const mark of marks) {
-      const ended = survey
-        .then(({ membersOf }) => (membersOf(NO_GROUP, mark).length > 0 ? this.end(mark) : undefined))
+    for (const [mark, endedAt] of ended) {
+      const gone = survey
+        .then(({ membersOf }) => (membersOf(NO_GROUP, mark).length > 0 ? this.end(mark, endedAt) : undefined))
         .finally(() => this.underway.delete(mark));
-      this.underway.set(mark, ended);
+      this.underway.set(mark, gone);
     }
   }
 
-  private end(mark: Mark): Promise<void> {
-    const tree: ProcessTree = { groupId: NO_GROUP, mark, leaderExited: Promise.resolve() };
+  private end(mark: Mark, endedAt: number): Promise<void> {
+    const tree: ProcessTree = {
+      groupId: NO_GROUP,
+      mark,
+      leaderExited: Promise.resolve(),
+      // Another worker on this host may have the task by now: it was reported.
+      among: (found) => leftBehind(found, endedAt),
+    };
     return stopTree(tree, { surveyor: this.surveyor, graceMs: this.graceMs, hurry: never() });
   }
 }

@@ -50,6 +50,18 @@ export function readBootId(): string {
   }
 }
 
+/** Linux counts in hundredths of a second since the boot on all machines that this program is built for. */
+const TICKS_PER_SECOND = 100;
+
+/** This moment in the unit of `startedAt`; before any process where there is no /proc. */
+export function startedAtNow(): number {
+  try {
+    return Math.floor(Number.parseFloat(readFileSync("/proc/uptime", "latin1")) * TICKS_PER_SECOND);
+  } catch {
+    return Number.NEGATIVE_INFINITY;
+  }
+}
+
 export function identify(pid: number): ProcessIdentity | null {
   const entry = readProcess(pid);
   return entry === null || entry.zombie ? null : { pid, startedAt: entry.startedAt, bootId: readBootId() };

@@ -14,6 +14,8 @@ export interface ProcessTree {
   readonly mark: Mark;
   /** The leader ended. */
   readonly leaderExited: Promise<unknown>;
+  /** Which of what is found is meant; all of it unless told. */
+  readonly among?: (found: readonly ProcessEntry[]) => readonly ProcessEntry[];
 }
 
 export interface StopOptions {
@@ -70,7 +72,8 @@ async function emptied(tree: ProcessTree, surveyor: Surveyor, scope: AbortSignal
 }
 
 async function look(tree: ProcessTree, surveyor: Surveyor): Promise<readonly ProcessEntry[]> {
-  return (await surveyor.survey()).membersOf(tree.groupId, tree.mark);
+  const found = (await surveyor.survey()).membersOf(tree.groupId, tree.mark);
+  return tree.among?.(found) ?? found;
 }
 
 function outside(tree: ProcessTree, entry: ProcessEntry): boolean {

@@ -20,10 +20,15 @@ export class FieldReader {
     this.misread = misread;
   }
 
-  /** Trimmed. A NUL character, which no argv and no environment can hold, is not understood. */
+  /** Trimmed. */
   text(name: string): string {
+    return this.exact(name).trim();
+  }
+
+  /** As it came. A NUL character, which no argv and no environment can hold, is not understood. */
+  exact(name: string): string {
     const isText = (value: unknown): value is string => typeof value === "string" && !value.includes("\0");
-    return this.take(name, (value) => (isText(value) ? value.trim() : null)) ?? "";
+    return this.take(name, (value) => (isText(value) ? value : null)) ?? "";
   }
 
   /** Cores, gigabytes…: 0 for anything that is not positive. */

@@ -3,18 +3,22 @@ import type { ConfigSnapshot, TaskRecord } from "./assignment.ts";
 import { FieldReader, type JsonObject } from "./fields.ts";
 
 /**
+ * Of the agent's options the wire says that white space around them is nothing. An id and the words of a
+ * closed list are what they are: `" TEAM "` is no owner that would share a task with a team.
+ *
  * `fallbackId` is the assignment's task_id, for a task that does not repeat it. `received` is the same
  * task with the digits of its numbers as they came: what is handed on as JSON is taken from there.
  */
 export function readTask(task: FieldReader, fallbackId: string, received: JsonObject): TaskRecord {
+  const id = task.exact("id");
   const snapshot = task.has("agent_config_snapshot")
     ? readSnapshot(task.inner("agent_config_snapshot"))
     : null;
   const exactly = new FieldReader(received).inner("agent_config_snapshot");
   return {
-    id: task.text("id") || fallbackId,
+    id: id.trim() === "" ? fallbackId : id,
     title: task.text("title"),
-    ownedByTeam: task.inner("owner").text("Type") === "TEAM",
+    ownedByTeam: task.inner("owner").exact("Type") === "TEAM",
     snapshot: snapshot === null ? null : { ...snapshot, mcpServers: exactly.record("mcp_servers") },
   };
 }
@@ -33,7 +37,7 @@ function readSnapshot(snapshot: FieldReader): ConfigSnapshot {
     harness: snapshot.inner("harness").text("type"),
     bedrockRole: bedrock ? aws.text("role_arn") : "",
     bedrockRegion: bedrock ? aws.text("region") : "",
-    publicAccess: snapshot.inner("session_sharing").text("public_access"),
+    publicAccess: snapshot.inner("session_sharing").exact("public_access"),
     snapshotDisabled: snapshot.flag("snapshot_disabled") === true,
     snapshotUploadTimeoutSecs: snapshot.whole("snapshot_upload_timeout_secs"),
     snapshotScriptTimeoutSecs: snapshot.whole("snapshot_script_timeout_secs"),

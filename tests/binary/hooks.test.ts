@@ -114,6 +114,21 @@ describe("setup_command", () => {
     expect(readdirSync(site.workspaceRoot)).toEqual([]);
   });
 
+  test("that puts a pipe in its file's place fails its task, and holds up nothing else", async () => {
+    await using site = await DirectSite.create();
+    const setup_command = 'rm "$OZ_ENVIRONMENT_FILE"; [ -n "$GOOD" ] || mkfifo "$OZ_ENVIRONMENT_FILE"';
+    await using _worker = await site.start({ direct: { setup_command } });
+    const bad = await site.run(assignment());
+    expect(site.terminals(bad.taskId).map(({ data }) => data)).toEqual([
+      expect.objectContaining({
+        failure_reason: "setup_command",
+        message: expect.stringContaining("not a regular file"),
+      }),
+    ]);
+    const good = await site.run(assignment({ env: { GOOD: "1" } }));
+    expect(site.plane.task(good.taskId)?.state).toBe("completed");
+  });
+
   test("may leave a process behind, which does not hold up the task", async () => {
     await using site = await DirectSite.create();
     const note = site.dir.join("pid");

@@ -1,8 +1,11 @@
 /** Several daemons of one worker id on one host: each its own tasks, and a dead one's are taken over once. */
 import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { ControlPlane } from "../../src/dev/control-plane.ts";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite, taskIdOf } from "../support/direct-site.ts";
 import type { AgentRun } from "../support/fake-agent.ts";
+import { TEST_API_KEY, WorkerProcess } from "../support/worker-process.ts";
 
 function linkOf(site: DirectSite, run: AgentRun): number | undefined {
   return site.plane.frames.findLast(({ taskId, type }) => taskId === taskIdOf(run) && type === "task_claimed")
@@ -116,4 +119,30 @@ test("daemons of different worker ids share a state folder and nothing in it", a
   run?.release();
   await site.plane.waitForAllTasks();
   expect(reportedOn(site, run ? [run] : [])).toEqual([[3]]);
+});
+
+// The second once ran in the first one's folder; the first agent's end killed the second's and took the folder.
+test("a task that runs in one daemon and is given to its sibling fails there, and the one that runs is not touched", async () => {
+  await using site = await DirectSite.create();
+  await using other = await ControlPlane.start({ apiKey: TEST_API_KEY });
+  await using _first = await site.start();
+  await using second = await WorkerProcess.start({
+    plane: other,
+    config: site.config(),
+    stateDir: site.stateDir,
+  });
+  await second.waitForLog(/worker ready/);
+  const task = assignment({ env: { AGENT_HOLD: "1" } });
+  const [run] = await site.holdAll([task]);
+  other.submit({ ...task, execution_id: "another" });
+  const refused = await other.waitForTask(task.task_id);
+  expect([refused.failureReason, refused.message]).toEqual([
+    "workspace_setup",
+    expect.stringContaining("another worker on this host runs this task"),
+  ]);
+  expect(run?.alive.length).toBeGreaterThan(0);
+  expect(existsSync(run?.cwd ?? "")).toBe(true);
+  run?.release();
+  expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
+  expect(site.agent.runs(task.task_id)).toHaveLength(1);
 });

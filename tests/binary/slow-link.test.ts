@@ -42,6 +42,25 @@ describe.concurrent("a link", () => {
     TIMEOUT_MS,
   );
 
+  // Its timers come first when it goes on, and once they gave up a connection with unread frames in it.
+  test(
+    "of a worker that was stopped for longer than that is kept, and what came meanwhile is read",
+    async () => {
+      await using site = await DirectSite.create();
+      await using worker = await site.start();
+      const [run] = await site.hold(1);
+      worker.kill("SIGSTOP");
+      site.plane.cancel(run === undefined ? "" : taskIdOf(run));
+      await using clock = await DirectSite.create();
+      await using _pinging = await clock.start();
+      await clock.plane.waitForPings(2, { timeoutMs: 75_000 });
+      worker.kill("SIGCONT");
+      const [task] = await site.plane.waitForAllTasks();
+      expect([task?.state, site.plane.connections.total]).toEqual(["cancelled", 1]);
+    },
+    TIMEOUT_MS,
+  );
+
   test(
     "whose handshake is never answered is tried again",
     async () => {

@@ -1,7 +1,7 @@
 /** What a short task left outside of its group, and what only looks like that. */
 import { describe, expect, test } from "bun:test";
 import { Afterlook } from "../../src/process/afterlook.ts";
-import { identify, isAlive, type ProcessIdentity } from "../../src/process/process-table.ts";
+import { identify, isAlive, type ProcessIdentity, startedAtNow } from "../../src/process/process-table.ts";
 import { Surveyor } from "../../src/process/stragglers.ts";
 import { eventually } from "../support/wait.ts";
 import { Spawned } from "../unit/process/spawned.ts";
@@ -9,7 +9,14 @@ import { Spawned } from "../unit/process/spawned.ts";
 const NAME = "AFTERLOOK_TEST_MARK";
 const GRACE_MS = 300;
 
-function leave(spawned: Spawned, value: string, script = "exec sleep 1000"): ProcessIdentity {
+/** Started in an earlier tick of the kernel's clock than whatever comes next. */
+async function leave(spawned: Spawned, value: string, script = "exec sleep 1000"): Promise<ProcessIdentity> {
+  const identity = launch(spawned, value, script);
+  await eventually(() => startedAtNow() > Number(identity.startedAt), "the next tick of the clock");
+  return identity;
+}
+
+function launch(spawned: Spawned, value: string, script = "exec sleep 1000"): ProcessIdentity {
   const child = Bun.spawn(["/bin/sh", "-c", script], {
     env: { PATH: "/usr/bin:/bin", [NAME]: value },
     stdio: ["ignore", "ignore", "ignore"],
@@ -27,9 +34,9 @@ describe("what carries the mark of a task that ended", () => {
   test("is ended a moment later, also where it does not listen, and a stranger is not", async () => {
     using spawned = new Spawned();
     await using look = afterlook();
-    const gentle = leave(spawned, "/ended");
-    const stubborn = leave(spawned, "/ended", "trap '' TERM; while :; do sleep 0.05; done");
-    const stranger = leave(spawned, "/another");
+    const gentle = await leave(spawned, "/ended");
+    const stubborn = await leave(spawned, "/ended", "trap '' TERM; while :; do sleep 0.05; done");
+    const stranger = await leave(spawned, "/another");
     look.add(markOf("/ended"));
     await eventually(() => !isAlive(gentle) && !isAlive(stubborn), "what was left to end");
     expect(isAlive(stranger)).toBe(true);
@@ -38,7 +45,7 @@ describe("what carries the mark of a task that ended", () => {
   test("is ended before its worker is", async () => {
     using spawned = new Spawned();
     const look = afterlook();
-    const left = leave(spawned, "/ended");
+    const left = await leave(spawned, "/ended");
     look.add(markOf("/ended"));
     await look[Symbol.asyncDispose]();
     expect(isAlive(left)).toBe(false);
@@ -47,10 +54,22 @@ describe("what carries the mark of a task that ended", () => {
   test("is another task's by the time of the look, and left to that", async () => {
     using spawned = new Spawned();
     const look = afterlook();
+    const left = await leave(spawned, "/ended");
     look.add(markOf("/again"));
     look.add(markOf("/ended"));
     await look.yieldTo(markOf("/again"));
-    const [theirs, left] = [leave(spawned, "/again"), leave(spawned, "/ended")];
+    const theirs = launch(spawned, "/again");
+    await look[Symbol.asyncDispose]();
+    expect([isAlive(theirs), isAlive(left)]).toEqual([true, false]);
+  });
+
+  // The control plane may give a task that failed at once to another worker of the same id on this host.
+  test("and started after that end is another worker's, and left alone", async () => {
+    using spawned = new Spawned();
+    const look = afterlook();
+    const left = await leave(spawned, "/ended");
+    look.add(markOf("/ended"));
+    const theirs = launch(spawned, "/ended");
     await look[Symbol.asyncDispose]();
     expect([isAlive(theirs), isAlive(left)]).toEqual([true, false]);
   });
@@ -58,7 +77,7 @@ describe("what carries the mark of a task that ended", () => {
   test("while it is being ended holds up who wants the mark", async () => {
     using spawned = new Spawned();
     const look = afterlook();
-    const left = leave(spawned, "/again", "trap '' TERM; while :; do sleep 0.05; done");
+    const left = await leave(spawned, "/again", "trap '' TERM; while :; do sleep 0.05; done");
     look.add(markOf("/again"));
     const disposed = look[Symbol.asyncDispose]();
     await look.yieldTo(markOf("/again"));

@@ -103,6 +103,20 @@ test("a take-over that is cut short before the old file was removed is made good
   expect([next.opened.running, next.opened.owed]).toEqual([["a"], ["claimed a", "claimed b", "done b"]]);
 });
 
+// Executions of one task have the same words on the wire. Taken for doubles, the later ones were lost.
+test("the same words, owed for several executions and by several dead daemons, are taken over as often", async () => {
+  await using dir = await TempDir.create("slots");
+  const twice: Step[] = [claim("a"), { do: "end", task: "a" }, claim("a"), { do: "end", task: "a" }];
+  await using first = await start(dir, claim("a"));
+  await using second = await start(dir, ...twice);
+  await using third = await start(dir, ...twice);
+  await Promise.all([first.kill(), second.kill(), third.kill()]);
+  await using next = await start(dir);
+  const pair = ["claimed a", "done a"];
+  // Each frame that was there before may be one of those that a take-over which was cut short had brought.
+  expect(next.opened.owed).toEqual(["claimed a", "done a", ...pair, ...pair, ...pair]);
+});
+
 test("a daemon in the middle of its work keeps its slot while others come and go", async () => {
   await using dir = await TempDir.create("slots");
   await using living = await start(dir, claim("a"));

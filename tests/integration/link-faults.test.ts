@@ -93,7 +93,7 @@ describe("a peer that says nothing", () => {
     jest.advanceTimersByTime(59_000);
     expect(rig.log.said()).not.toContain(LOST);
     expect(rig.outbox.size).toBe(20);
-    jest.advanceTimersByTime(1_100);
+    jest.advanceTimersByTime(1_300);
     expect((await rig.untilSaid(LOST)).fields["why"]).toBe("no frame from the peer for 60 s");
     jest.advanceTimersByTime(1);
     await rig.untilConnected(2);

@@ -40,8 +40,11 @@ describe("a message", () => {
   });
 
   test("is not proven by pongs that answer no ping", async () => {
-    const unsolicited = ["", "0", "2", "999", "x", "NaN", "-1", "\u0000", "1".repeat(125)];
-    await using peer = await RawPeer.start({ pongsFor: () => unsolicited });
+    const numbers = ["", "0", "1", " 1 ", "0x1", "1e0", "2", "999", "NaN", "-1", "1".repeat(125)];
+    const nearly = (ping: string) => [ping.slice(1), `${ping} `, ping.toUpperCase(), `${ping}0`, `x${ping}`];
+    const unsolicited = (ping: string) =>
+      [...numbers, "x", "\u0000", ...nearly(ping)].filter((pong) => pong !== ping);
+    await using peer = await RawPeer.start({ pongsFor: unsolicited });
     await using rig = new LinkRig(peer);
     rig.owe("a");
     const [ping = ""] = await peer.untilPings(1);
@@ -104,8 +107,12 @@ describe("a lost connection", () => {
   });
 
   test("after some were proven has only the rest sent again", async () => {
+    let first = "";
     await using peer = await RawPeer.start({
-      pongsFor: (payload, connection) => (connection === 1 && payload !== "1" ? [] : [payload]),
+      pongsFor: (payload, connection) => {
+        first ||= payload;
+        return connection === 1 && payload !== first ? [] : [payload];
+      },
     });
     await using rig = new LinkRig(peer);
     rig.owe("a");

@@ -1,5 +1,5 @@
 /** Builds the Direct backend, or says at start why it cannot run anything here. */
-import { mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { inheritedOpenFilesLimit } from "../../process/open-files.ts";
@@ -29,7 +29,7 @@ function makeWorkspaceRoot(dir: string): void {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
   } catch (error) {
-    const why = wordsOf(error);
+    const why = existsSync(dir) ? "it is not a folder" : wordsOf(error);
     throw new BackendUnusable(
       `Cannot use the workspace root ${dir}: ${why}; set backend.direct.workspace_root to a folder that this user can write`,
     );

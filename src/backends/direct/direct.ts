@@ -21,7 +21,8 @@ import {
 import type { TaskSpec } from "../../task/prepare.ts";
 import { agentEnvironment, type Environment, harnessFolder, MARK_NAME, markOf } from "./environment.ts";
 import { type DirectHandle, readHandle, writeHandle } from "./handle.ts";
-import { killUnknownAgent, LEFTOVER_GRACE_MS, seeThrough } from "./supervise.ts";
+import { refusalOf } from "./refusal.ts";
+import { isAnotherWorkers, killUnknownAgent, LEFTOVER_GRACE_MS, seeThrough } from "./supervise.ts";
 import { TaskHooks } from "./task-hooks.ts";
 import {
   openWorkspace,
@@ -73,6 +74,7 @@ export class DirectBackend implements Backend {
     const exitFile = dir === null ? null : join(dir, crypto.randomUUID());
     const handle = { workspace, harness, exitFile, begun: settings.setupCommand === null, process: null };
     return this.inWorkspace(workspace, context, async () => {
+      if (!workspace.made && settings.targetDir === null) await this.requireUnused(workspace);
       // Before anything runs in it, so that a worker that is killed from here on leaves nothing unknown.
       context.saveHandle(writeHandle(handle));
       await this.afterlook.yieldTo(markOf(workspace));
@@ -97,6 +99,15 @@ export class DirectBackend implements Backend {
         });
       });
     });
+  }
+
+  /** Two agents in one folder would take its files, and each other's processes, for their own. */
+  private async requireUnused(workspace: Workspace): Promise<void> {
+    if (!(await isAnotherWorkers(workspace, this.surveyor))) return;
+    throw new TaskFailure(
+      "workspace_setup",
+      `another worker on this host runs this task in ${workspace.dir}`,
+    );
   }
 
   async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
@@ -177,7 +188,7 @@ export class DirectBackend implements Backend {
       return startedWard(await shim.spawn({ argv: [oz, ...argv], cwd: workspace.dir, env }, exitFile));
     } catch (error) {
       if (!(error instanceof SpawnRefused)) throw error;
-      throw new TaskFailure("agent_invocation", `cannot start ${oz}: ${error.message}`, { cause: error });
+      throw refusalOf(oz, workspace.dir, error);
     }
   }
 

@@ -1,5 +1,5 @@
 /** `setup_command` and `teardown_command`: the operator's own shell text, before and after each task. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { firing } from "../../async/wait.ts";
 import { type ProcessTree, stopTree } from "../../process/process-tree.ts";
@@ -60,15 +60,34 @@ export function makeEnvironmentFile(scratchDir: string): string {
   return file;
 }
 
-/** Empty when setup_command removed the file or wrote nothing. */
+/** More than any process could be started with. */
+const MAX_ENVIRONMENT_BYTES = 4 * 1024 * 1024;
+
+/** Empty when setup_command removed the file or wrote nothing. Throws when what is there cannot be variables. */
 export async function readEnvironmentFile(file: string): Promise<Environment> {
-  let text: Buffer;
-  try {
-    text = readFileSync(file);
-  } catch {
-    return {};
-  }
+  const text = readRegularFile(file);
+  if (text === null) return {};
   const { parse } = await import("dotenv");
   const variables = Object.entries(parse(text)).filter(([, value]) => !value.includes("\0"));
   return Object.fromEntries(variables);
+}
+
+/** Null: it is not there. A pipe or a device that setup put in its place would hold the whole daemon for ever. */
+function readRegularFile(file: string): Buffer | null {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
+  try {
+    const found = fstatSync(descriptor);
+    if (!found.isFile()) throw new Error("it is not a regular file any more");
+    if (found.size > MAX_ENVIRONMENT_BYTES)
+      throw new Error(`it is larger than ${MAX_ENVIRONMENT_BYTES} bytes`);
+    return readFileSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }

@@ -59,6 +59,15 @@ export async function seeThrough(
   requireSuccess(exit.status);
 }
 
+/**
+ * An agent has the mark of this workspace, and a shim that waits for it: another worker on this host runs the
+ * task, to which the control plane may have given it before. What an agent only left behind has no parent.
+ */
+export async function isAnotherWorkers(workspace: Workspace, surveyor: Surveyor): Promise<boolean> {
+  const marked = (await surveyor.survey()).membersOf(NO_GROUP, markOf(workspace));
+  return marked.some(({ pid, groupId, parentPid }) => pid === groupId && parentPid > 1);
+}
+
 /** Ends whatever an agent started whose pid nobody wrote down: the worker died in that moment. */
 export async function killUnknownAgent(workspace: Workspace, surveyor: Surveyor): Promise<void> {
   const tree = { groupId: NO_GROUP, mark: markOf(workspace), leaderExited: Promise.resolve() };

@@ -54,7 +54,12 @@ export class TaskHooks {
     const status = await this.trySetUp(settings.setupCommand, file);
     context.signal.throwIfAborted();
     if (status !== 0) throw new TaskFailure("setup_command", `setup_command exited with status ${status}`);
-    return readEnvironmentFile(file);
+    try {
+      return await readEnvironmentFile(file);
+    } catch (error) {
+      const message = `cannot read what setup_command wrote to $OZ_ENVIRONMENT_FILE: ${wordsOf(error)}`;
+      throw new TaskFailure("setup_command", message, { cause: error });
+    }
   }
 
   private async trySetUp(command: string, file: string): Promise<number> {

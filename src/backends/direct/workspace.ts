@@ -28,6 +28,9 @@ export interface WorkspacePlan {
 /** Made for this task, or taken as it is. Throws a TaskFailure (`workspace_setup`), and then nothing was made. */
 export function openWorkspace(taskId: string, plan: WorkspacePlan): Workspace {
   if (plan.targetDir !== null) {
+    if (!existsSync(plan.targetDir)) {
+      throw new TaskFailure("workspace_setup", `the target folder ${plan.targetDir} is gone`);
+    }
     const scratchDir = makeScratchDir();
     return { dir: plan.targetDir, made: false, scratchDir, gitConfig: join(scratchDir, ".gitconfig") };
   }

@@ -60,6 +60,20 @@ describe("the command", () => {
 });
 
 describe("flags that are right", () => {
+  // Unit files and charts have it from Go's parsers, where a switch may be given its value.
+  test.each([
+    [["--no-cleanup"], true],
+    [["--no-cleanup=true"], true],
+    [["--no-cleanup=1"], true],
+    [["--no-cleanup=false"], false],
+    [["--no-cleanup=0"], false],
+    [["--no-cleanup", "--no-cleanup=false"], false],
+    [["--no-cleanup=false", "--no-cleanup"], true],
+  ])("%j keeps workspaces: %p", (args, noCleanup) => {
+    const flags = run(...args);
+    expect([flags.noCleanup, flags.problems]).toEqual([noCleanup, []]);
+  });
+
   test("may be joined to their value or not, repeat where they may, and else the last wins", () => {
     const flags = run(
       ...[
@@ -209,7 +223,11 @@ describe("flags that are wrong", () => {
       ["--backend", "dockr"],
       ['--backend must be one of docker, kubernetes, direct, command, not "dockr" (did you mean "docker"?)'],
     ],
-    ["a value for a switch", ["--no-cleanup=true"], ["--no-cleanup takes no value"]],
+    [
+      "a value for a switch that is neither",
+      ["--no-cleanup=maybe"],
+      ['--no-cleanup is true or false, not "maybe"; without a value it is true'],
+    ],
     [
       "a stray word",
       ["--no-cleanup", "stray"],

@@ -71,6 +71,15 @@ describe("a key in a file", () => {
       `Cannot read the API key file "${folder.path}" (WARP_API_KEY_FILE): it is a folder, not a file`,
     );
   });
+
+  test("that is a pipe is refused at once, and not waited for", async () => {
+    await using folder = await TempDir.create();
+    const pipe = folder.join("pipe");
+    expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
+    expect(await refusal(sourceOf({ fileFlag: pipe }))).toBe(
+      `Cannot read the API key file "${pipe}" (--api-key-file): it is a pipe, and the key is read at every connect`,
+    );
+  });
 });
 
 describe("a key that no header can carry is refused without being shown", () => {

@@ -108,6 +108,7 @@ describe("YAML that is not well-formed", () => {
     for (const text of texts) {
       const problems = await problemsOf(text);
       expect(problems.length).toBeWithin(1, 22);
+      expect(new Set(problems).size).toBe(problems.length);
       for (const problem of problems) expect(problem).toStartWith("worker.yaml:");
     }
   });
@@ -171,7 +172,8 @@ backend:
 
   const TABLE: readonly [string, string][] = [
     ["worker_id: warp-1", 'worker_id must not start with "warp", which is reserved, not "warp-1"'],
-    ['worker_id: ""', "worker_id must not be empty"],
+    ['backend: {command: {dispatch_command: ""}}', "backend.command.dispatch_command must not be empty"],
+    ['backend: {direct: {environment: [{name: ""}]}}', "backend.direct.environment[0].name must be a name"],
     ["max_concurrent_tasks: 1.5", "max_concurrent_tasks must be a whole number of 0 or more, not 1.5"],
     ["max_concurrent_tasks: two", 'max_concurrent_tasks must be a whole number of 0 or more, not "two"'],
     ["cleanup: maybe", 'cleanup must be true or false, not "maybe"'],
@@ -221,7 +223,7 @@ backend:
       "default_image must be an image name without white space",
     ],
     [
-      "backend: {kubernetes: {preflight_image: ''}}",
+      "backend: {kubernetes: {preflight_image: ' '}}",
       "preflight_image must be an image name without white space",
     ],
     [
@@ -274,6 +276,17 @@ describe("a file that works with the original means the same here", () => {
     ["yes and off", "cleanup: off", { cleanup: false }],
     ["Yes", "cleanup: Yes", { cleanup: true }],
     ["a key without a value", "worker_id: a\nlog_level:\nbackend:", { worker_id: "a" }],
+    // As charts and templates write what nobody set, and as the Go worker reads it.
+    [
+      "an empty text where none can be meant",
+      'worker_id: ""\nlog_level: \'\'\nidle_on_complete: ""\nbackend: {direct: {setup_command: "", oz_path: ""}}',
+      { backend: { direct: {} } },
+    ],
+    [
+      "an empty text where it is a value",
+      'backend: {direct: {environment: [{name: A, value: ""}]}}',
+      { backend: { direct: { environment: [{ name: "A", value: "" }] } } },
+    ],
     [
       "values of variables",
       "backend: {docker: {environment: [{name: A, value: 1.10}, {name: B, value: true}, {name: C, value: }, {name: D}]}}",

@@ -63,6 +63,7 @@ describe("defaults", () => {
       maxTaskDurationMs: null,
       caFile: null,
       healthAddress: null,
+      unusedBackend: null,
       webSocketUrl: "wss://oz.warp.dev/api/v1/selfhosted/worker/ws",
       serverRootUrl: "https://app.warp.dev",
       sessionSharingServerUrl: null,
@@ -269,14 +270,19 @@ describe("the backend", () => {
   });
 });
 
+test("--backend wins over the file's backend, of which nothing is used", () => {
+  const direct = { setup_command: "s", environment: [{ name: "A", value: "1" }] };
+  const { backend, unusedBackend } = settings(["--backend", "docker", "-e", "B=2"], { backend: { direct } });
+  expect([backend.kind, backend.environment, unusedBackend]).toEqual([
+    "docker",
+    [{ name: "B", value: "2" }],
+    "direct",
+  ]);
+  expect(settings(["--backend", "direct"], { backend: { direct } }).unusedBackend).toBeNull();
+});
+
 describe("what does not go together", () => {
   const TABLE: readonly [string, readonly string[], FileConfig, string][] = [
-    [
-      "a backend in the flag and another in the file",
-      ["--backend", "docker"],
-      { backend: { direct: {} } },
-      "--backend docker contradicts the config file, which configures backend.direct",
-    ],
     [
       "-v without docker",
       ["--backend", "direct", "-v", "/a:/b"],
@@ -293,6 +299,12 @@ describe("what does not go together", () => {
       "the command backend without its command",
       ["--backend", "command"],
       {},
+      "The command backend needs backend.command.dispatch_command in the config file",
+    ],
+    [
+      "the command backend over another one of the file",
+      ["--backend", "command"],
+      { backend: { direct: {} } },
       "The command backend needs backend.command.dispatch_command in the config file",
     ],
     [

@@ -50,6 +50,18 @@ test("a peer that takes a little every nine seconds has not stalled, and each ti
   expect([stalls, progress()]).toEqual([[], 10]);
 });
 
+// Once: a worker that was stopped for longer than the deadline gave its connection up before it had tried to send.
+test("a deadline that passed while this process was paused is looked at once more", () => {
+  const { socket, watch, stalls } = watched();
+  socket.backlog = 500;
+  watch();
+  jest.advanceTimersByTime(10_000);
+  expect(stalls).toEqual([]);
+  socket.backlog = 0;
+  jest.advanceTimersByTime(400);
+  expect([stalls, jest.getTimerCount()]).toEqual([[], 0]);
+});
+
 test("it stops looking when all is taken, and looks again after the next send", () => {
   const { socket, watch, stalls } = watched();
   socket.backlog = 500;

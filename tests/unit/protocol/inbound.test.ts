@@ -275,6 +275,7 @@ describe("the task inside", () => {
     [{ id: "  " }, "t"],
     [{ id: 5 }, "t"],
     [{ id: "own" }, "own"],
+    [{ id: " own " }, " own "],
   ])("%j has the id %s", (task, id) => {
     expect(assignmentOf(withTask(task)).task.id).toBe(id);
   });
@@ -284,6 +285,7 @@ describe("the task inside", () => {
     [{ Type: "USER" }, false, []],
     [{ Type: "team" }, false, []],
     [{ type: "TEAM" }, false, []],
+    [{ Type: " TEAM " }, false, []],
     [{}, false, []],
     ["TEAM", false, ["task.owner"]],
     [{ Type: ["TEAM"] }, false, ["task.owner.Type"]],
@@ -366,6 +368,8 @@ describe("a snapshot", () => {
     const sent = { harness: { type: " claude " }, session_sharing: { public_access: "VIEWER" } };
     const snapshot = assignmentOf(withSnapshot(sent)).task.snapshot;
     expect(snapshot).toEqual({ ...BARE_SNAPSHOT, harness: "claude", publicAccess: "VIEWER" });
+    const padded = withSnapshot({ session_sharing: { public_access: " VIEWER " } });
+    expect(assignmentOf(padded).task.snapshot?.publicAccess).toBe(" VIEWER ");
     expect(misreadOf(withSnapshot({ harness: "claude", session_sharing: 1 }))).toEqual([
       "task.agent_config_snapshot.harness",
       "task.agent_config_snapshot.session_sharing",

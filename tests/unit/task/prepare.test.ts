@@ -29,6 +29,7 @@ function settings(environment: DirectSettings["environment"] = []): Settings {
     caFile: null,
     telemetry: chooseTelemetry({}).settings,
     healthAddress: null,
+    unusedBackend: null,
     webSocketUrl: "ws://x",
     serverRootUrl: "https://root",
     sessionSharingServerUrl: "ws://share",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { statSync } from "node:fs";
+import { statSync, truncateSync } from "node:fs";
 import { makeEnvironmentFile, readEnvironmentFile } from "../../../../src/backends/direct/hook.ts";
 import { TempDir } from "../../../support/temp-dir.ts";
 
@@ -45,12 +45,25 @@ describe("what setup_command writes", () => {
   });
 });
 
-test("a file that setup_command removed is an empty one, and so is a folder in its place", async () => {
+test("a file that setup_command removed is an empty one", async () => {
   await using dir = await TempDir.create("env");
-  expect([await readEnvironmentFile(dir.join("none")), await readEnvironmentFile(dir.path)]).toEqual([
-    {},
-    {},
-  ]);
+  expect(await readEnvironmentFile(dir.join("none"))).toEqual({});
+});
+
+test("what is no regular file any more is refused; a pipe, which nobody will ever write to, at once", async () => {
+  await using dir = await TempDir.create("env");
+  const pipe = dir.join("pipe");
+  expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
+  for (const path of [dir.path, pipe, "/dev/zero"]) {
+    await expect(readEnvironmentFile(path)).rejects.toThrow("it is not a regular file any more");
+  }
+});
+
+test("more than any environment holds is refused unread", async () => {
+  await using dir = await TempDir.create("env");
+  const file = await dir.write("environment", "A=1\n");
+  truncateSync(file, 8 * 1024 * 1024);
+  await expect(readEnvironmentFile(file)).rejects.toThrow("larger than");
 });
 
 test("the file is there before the hook runs, empty and for nobody else's eyes", async () => {

@@ -159,6 +159,16 @@ describe("a target folder", () => {
     await removeWorkspace(workspace, false);
     expect([existsSync(scratchDir), existsSync(dir.join("target", "file"))]).toEqual([false, true]);
   });
+
+  test("that somebody removed while the worker ran is named, and nothing is made for the task", async () => {
+    await using dir = await TempDir.create("ws");
+    const targetDir = dir.join("target");
+    const error = thrownBy(() => openWorkspace("t", plan(dir.path, { targetDir })));
+    expect(error).toMatchObject({
+      reason: "workspace_setup",
+      message: `the target folder ${targetDir} is gone`,
+    });
+  });
 });
 
 describe("a scratch folder", () => {

@@ -60,6 +60,7 @@ function settings(): Settings {
     sessionSharingServerUrl: null,
     telemetry: chooseTelemetry({}).settings,
     healthAddress: null,
+    unusedBackend: null,
   };
 }
 
