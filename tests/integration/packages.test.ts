@@ -1,9 +1,11 @@
 /** deb and rpm as their own programs see them. Installing needs root, and is done where CI=true or OZ_TEST_INSTALL=1. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { packExecutable } from "../../scripts/release/archive.ts";
 import { packageRelease } from "../../scripts/release/packages.ts";
+import { ROOT } from "../../scripts/release/source.ts";
 import { programThatSays } from "../support/release-server.ts";
 import { TempDir } from "../support/temp-dir.ts";
 
@@ -73,6 +75,23 @@ describe.if(here)("the packages of a release", () => {
     expect(existsSync("/etc/oz-agent-worker")).toBe(false);
     expect(existsSync("/var/lib/oz-agent-worker")).toBe(false);
   }, 120_000);
+});
+
+test("before a package goes its service goes, and not before an upgrade", async () => {
+  await using dir = await TempDir.create("scripts");
+  const unit = await dir.write("oz-agent-worker.service", "");
+  const script = await readFile(resolve(ROOT, "packaging/before-remove"), "utf8");
+  const told = dir.join("told");
+  const program = await dir.write("program", `#!/bin/sh\necho "$*" >>'${told}'\n`, 0o755);
+  const here = script
+    .replace("/etc/systemd/system/oz-agent-worker.service", unit)
+    .replace("/usr/bin/oz-agent-worker", program);
+  expect(here).not.toContain("/usr/bin/oz-agent-worker");
+  // What dpkg says first, and how many of it stay, which is what rpm says.
+  for (const word of ["upgrade", "1"]) said("sh", "-c", here, "before-remove", word);
+  expect(existsSync(told)).toBe(false);
+  for (const word of ["remove", "0"]) said("sh", "-c", here, "before-remove", word);
+  expect(await readFile(told, "utf8")).toBe("service uninstall\nservice uninstall\n");
 });
 
 async function pack(folder: string): Promise<readonly string[]> {
