@@ -1,11 +1,13 @@
 /** deb and rpm as their own programs see them. Installing needs root, and is done where CI=true or OZ_TEST_INSTALL=1. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { packExecutable } from "../../scripts/release/archive.ts";
 import { packageRelease } from "../../scripts/release/packages.ts";
 import { ROOT } from "../../scripts/release/source.ts";
+import { unpackPackages } from "../../scripts/services/debian-packages.ts";
+import { findBusybox } from "../../scripts/services/test-images.ts";
 import { programThatSays } from "../support/release-server.ts";
 import { TempDir } from "../support/temp-dir.ts";
 
@@ -56,6 +58,34 @@ describe.if(here)("the packages of a release", () => {
     );
     expect(files.join("\n")).not.toContain("systemd");
   });
+
+  test("are installed and removed by rpm, too, in a root folder of its own", async () => {
+    const root = dir.join("rpm root");
+    await mkdir(join(root, "bin"), { recursive: true });
+    // Of its scripts; all else is in the package.
+    await copyFile(await findBusybox(), join(root, "bin/sh"));
+    const { root: unpacked, env } = await unpackPackages("rpm", [
+      ...["rpm", "rpm-common", "librpm9", "librpmio9", "librpmbuild9", "librpmsign9"],
+      ...["liblua5.3-0", "libpopt0"],
+    ]);
+    const rpm = (...args: readonly string[]) => {
+      const argv = [join(unpacked, "usr/bin/rpm"), "--root", root, "--nodeps", ...args];
+      const own = { ...process.env, ...env, RPM_CONFIGDIR: join(unpacked, "usr/lib/rpm") };
+      const { exitCode, stderr } = Bun.spawnSync(argv, { env: own });
+      expect([argv.join(" "), exitCode, stderr.toString().match(/^error:.*/gm)]).toEqual([
+        argv.join(" "),
+        0,
+        null,
+      ]);
+    };
+    const machine = process.arch === "arm64" ? "aarch64" : "x86_64";
+    rpm("-i", dir.join("release", `oz-agent-worker-1.2.3.${machine}.rpm`));
+    expect(said(join(root, "usr/bin/oz-agent-worker"), "version")).toContain("oz-agent-worker 1.2.3");
+    await writeFile(join(root, "etc/oz-agent-worker/config.yaml"), "worker_id: w\n");
+    rpm("-e", "oz-agent-worker");
+    expect(existsSync(join(root, "usr/bin/oz-agent-worker"))).toBe(false);
+    expect(await readdir(join(root, "etc/oz-agent-worker"))).toEqual(["config.yaml"]);
+  }, 120_000);
 
   test("are installed, upgraded, removed and purged by dpkg, which leaves the state until it is purged", async () => {
     expect(existsSync("/usr/bin/oz-agent-worker")).toBe(false);
