@@ -121,13 +121,15 @@ describe.concurrent.each(SURROUNDINGS.map((one) => [one.name, one] as const))(
   "under %s a server",
   (_, surroundings) => {
     // The static busybox of Debian crashes when it is given a limit, and its own is 900 s.
-    test.if(!surroundings.busybox)("that sends nothing more is given up", async () => {
-      const { run, program } = await upgrade(surroundings, (server) => server.lieAbout(ARCHIVE, silence), {
-        OZ_WORKER_TIMEOUT: "1",
+    if (!surroundings.busybox) {
+      test("that sends nothing more is given up", async () => {
+        const { run, program } = await upgrade(surroundings, (server) => server.lieAbout(ARCHIVE, silence), {
+          OZ_WORKER_TIMEOUT: "1",
+        });
+        expect(run.stderr).toMatch(/cannot download .*tar\.gz/);
+        expect(program).toBe(OLD);
       });
-      expect(run.stderr).toMatch(/cannot download .*tar\.gz/);
-      expect(program).toBe(OLD);
-    });
+    }
 
     test("that sends in small pieces is waited for", async () => {
       const { run } = await upgrade(surroundings, (server) => server.lieAbout(ARCHIVE, inPieces), {

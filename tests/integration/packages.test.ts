@@ -1,9 +1,13 @@
 /** deb and rpm as their own programs see them. Installing needs root, and is done where CI=true or OZ_TEST_INSTALL=1. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { packExecutable } from "../../scripts/release/archive.ts";
 import { packageRelease } from "../../scripts/release/packages.ts";
+import { ROOT } from "../../scripts/release/source.ts";
+import { unpackPackages } from "../../scripts/services/debian-packages.ts";
+import { findBusybox } from "../../scripts/services/test-images.ts";
 import { programThatSays } from "../support/release-server.ts";
 import { TempDir } from "../support/temp-dir.ts";
 
@@ -55,6 +59,34 @@ describe.if(here)("the packages of a release", () => {
     expect(files.join("\n")).not.toContain("systemd");
   });
 
+  test("are installed and removed by rpm, too, in a root folder of its own", async () => {
+    const root = dir.join("rpm root");
+    await mkdir(join(root, "bin"), { recursive: true });
+    // Of its scripts; all else is in the package.
+    await copyFile(await findBusybox(), join(root, "bin/sh"));
+    const { root: unpacked, env } = await unpackPackages("rpm", [
+      ...["rpm", "rpm-common", "librpm9", "librpmio9", "librpmbuild9", "librpmsign9"],
+      ...["liblua5.3-0", "libpopt0"],
+    ]);
+    const rpm = (...args: readonly string[]) => {
+      const argv = [join(unpacked, "usr/bin/rpm"), "--root", root, "--nodeps", ...args];
+      const own = { ...process.env, ...env, RPM_CONFIGDIR: join(unpacked, "usr/lib/rpm") };
+      const { exitCode, stderr } = Bun.spawnSync(argv, { env: own });
+      expect([argv.join(" "), exitCode, stderr.toString().match(/^error:.*/gm)]).toEqual([
+        argv.join(" "),
+        0,
+        null,
+      ]);
+    };
+    const machine = process.arch === "arm64" ? "aarch64" : "x86_64";
+    rpm("-i", dir.join("release", `oz-agent-worker-1.2.3.${machine}.rpm`));
+    expect(said(join(root, "usr/bin/oz-agent-worker"), "version")).toContain("oz-agent-worker 1.2.3");
+    await writeFile(join(root, "etc/oz-agent-worker/config.yaml"), "worker_id: w\n");
+    rpm("-e", "oz-agent-worker");
+    expect(existsSync(join(root, "usr/bin/oz-agent-worker"))).toBe(false);
+    expect(await readdir(join(root, "etc/oz-agent-worker"))).toEqual(["config.yaml"]);
+  }, 120_000);
+
   test("are installed, upgraded, removed and purged by dpkg, which leaves the state until it is purged", async () => {
     expect(existsSync("/usr/bin/oz-agent-worker")).toBe(false);
     try {
@@ -73,6 +105,23 @@ describe.if(here)("the packages of a release", () => {
     expect(existsSync("/etc/oz-agent-worker")).toBe(false);
     expect(existsSync("/var/lib/oz-agent-worker")).toBe(false);
   }, 120_000);
+});
+
+test("before a package goes its service goes, and not before an upgrade", async () => {
+  await using dir = await TempDir.create("scripts");
+  const unit = await dir.write("oz-agent-worker.service", "");
+  const script = await readFile(resolve(ROOT, "packaging/before-remove"), "utf8");
+  const told = dir.join("told");
+  const program = await dir.write("program", `#!/bin/sh\necho "$*" >>'${told}'\n`, 0o755);
+  const here = script
+    .replace("/etc/systemd/system/oz-agent-worker.service", unit)
+    .replace("/usr/bin/oz-agent-worker", program);
+  expect(here).not.toContain("/usr/bin/oz-agent-worker");
+  // What dpkg says first, and how many of it stay, which is what rpm says.
+  for (const word of ["upgrade", "1"]) said("sh", "-c", here, "before-remove", word);
+  expect(existsSync(told)).toBe(false);
+  for (const word of ["remove", "0"]) said("sh", "-c", here, "before-remove", word);
+  expect(await readFile(told, "utf8")).toBe("service uninstall\nservice uninstall\n");
 });
 
 async function pack(folder: string): Promise<readonly string[]> {
