@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { link } from "node:fs/promises";
-import { ownExecutable } from "../../../src/runtime/self.ts";
+import { ownExecutable } from "../../../src/runtime/own-executable.ts";
 import { TempDir } from "../../support/temp-dir.ts";
 
 test("the program starts itself through /proc, unless what runs there is its emulator", async () => {
