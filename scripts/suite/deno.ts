@@ -3,8 +3,8 @@
  * and what is left out of them, because it cannot hold there.
  */
 import { join } from "node:path";
-import { runFiles, type Surroundings, testFiles } from "./step.ts";
-import { ONE_SKIPPED, sum, type Tally } from "./tally.ts";
+import { runShared, type Surroundings, testFiles } from "./step.ts";
+import { ONE_SKIPPED, type Tally } from "./tally.ts";
 
 interface FileLeftOut {
   readonly what: string;
@@ -46,7 +46,6 @@ export const TESTS_LEFT_OUT: readonly TestLeftOut[] = [
   })),
 ];
 
-/** Mostly they wait for processes to start, so that two cores hold more than two. */
 const AT_ONCE = 4;
 
 export async function runUnderDeno(here: Surroundings): Promise<Tally> {
@@ -60,15 +59,6 @@ export async function runUnderDeno(here: Surroundings): Promise<Tally> {
     here.write(`left out: ${what}: ${why}\n`);
   const found = await testFiles(here, "binary");
   const files = found.filter((file) => !FILES_LEFT_OUT.some(({ what }) => what === file));
-  const groups = Array.from({ length: AT_ONCE }, (_, group) =>
-    files.filter((_, at) => at % AT_ONCE === group),
-  );
-  const runs = groups.map((group, index) =>
-    runFiles({ ...here, binary: program }, group, {
-      env: {},
-      except: TESTS_LEFT_OUT.map(({ within, what }) => `${within} ${what}`.trim()),
-      output: index === 0 ? "inherit" : "late",
-    }),
-  );
-  return sum(await Promise.all(runs));
+  const except = TESTS_LEFT_OUT.map(({ within, what }) => `${within} ${what}`.trim());
+  return await runShared({ ...here, binary: program }, files, { env: {}, atOnce: AT_ONCE, except });
 }

@@ -34,7 +34,7 @@ export async function runProgram({ root, write }: Surroundings, argv: readonly s
   return ONE_FAILED;
 }
 
-/** Tests that wait for minutes of true time, and need hardly a processor: they run beside the others. */
+/** Tests that wait for minutes of true time, and need hardly a processor: they run beside whole steps. */
 const SLOW = /(?:^|\/)slow-[^/]*\.test\.ts$/;
 
 /** All `*.test.ts` below tests/FOLDER, as paths from the root. */
@@ -43,24 +43,47 @@ export async function testFiles({ root }: Surroundings, folder: string): Promise
   return found.sort();
 }
 
-/**
- * All of a folder, the slow ones in a process of their own. No such file: nothing to count.
- * @param env variables of the tests' environment
- */
+export interface FolderRun {
+  /** Over this process's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** How many processes share the files; one unless told. */
+  readonly atOnce?: number;
+}
+
+/** All of a folder but the slow ones. No such file: nothing to count. */
 export async function runFolder(
   here: Surroundings,
   folder: string,
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, atOnce = 1 }: FolderRun = {},
 ): Promise<Tally> {
-  const files = await testFiles(here, folder);
+  const files = (await testFiles(here, folder)).filter((file) => !SLOW.test(file));
   if (files.length === 0) {
     here.write(`skip  tests/${folder} holds no test\n`);
     return NOTHING;
   }
-  const groups = [files.filter((file) => !SLOW.test(file)), files.filter((file) => SLOW.test(file))];
-  const tallies = groups
-    .filter((group) => group.length > 0)
-    .map((group, index) => runFiles(here, group, { env, output: index === 0 ? "inherit" : "late" }));
+  return await runShared(here, files, { env, atOnce });
+}
+
+/** The slow ones of a folder. What they say is written when they have ended. */
+export async function runSlow(here: Surroundings, folder: string): Promise<Tally> {
+  const files = (await testFiles(here, folder)).filter((file) => SLOW.test(file));
+  return files.length === 0 ? NOTHING : await runFiles(here, files, { env: {}, output: "late" });
+}
+
+export interface SharedRun extends Omit<FilesRun, "output"> {
+  readonly atOnce: number;
+}
+
+/** Files dealt out to so many processes: mostly tests wait, so that two cores hold more than two. */
+export async function runShared(
+  here: Surroundings,
+  files: readonly string[],
+  { atOnce, ...run }: SharedRun,
+): Promise<Tally> {
+  const hands = Array.from({ length: atOnce }, (_, hand) => files.filter((_, at) => at % atOnce === hand));
+  const tallies = hands
+    .filter((hand) => hand.length > 0)
+    .map((hand, index) => runFiles(here, hand, { ...run, output: index === 0 ? "inherit" : "late" }));
   return sum(await Promise.all(tallies));
 }
 
@@ -106,7 +129,7 @@ function patternWithout(names: readonly string[]): string {
 /** The tests against real engines, which run as long as the tests do. */
 export async function runLive(here: Surroundings): Promise<Tally> {
   await using services = await startServices(liveServices(), here.write);
-  return await runFolder(here, "live", services.env);
+  return await runFolder(here, "live", { env: services.env });
 }
 
 /** @param log where its output goes; null: to ours. A file, for a process left over would hold a pipe open for ever. */
