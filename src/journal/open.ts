@@ -7,7 +7,7 @@ import { wordsOf } from "../logging/words-of.ts";
 import { openDatabase, removeDatabase } from "./database.ts";
 import { Journal } from "./journal.ts";
 import { countFrames, mergeRows } from "./schema.ts";
-import { type Slot, takeAbandonedSlots, takeFreeSlot, workerStateDir } from "./slot.ts";
+import { type OnDamaged, type Slot, takeAbandonedSlots, takeFreeSlot, workerStateDir } from "./slot.ts";
 
 export interface OpenJournal extends Disposable {
   readonly journal: Journal;
@@ -25,13 +25,14 @@ export function openJournal(
   rememberHandedOffMs?: number,
 ): OpenJournal {
   const dir = workerStateDir(stateDir, workerId);
+  const damaged = new Set<string>();
   try {
-    const slot = takeFreeSlot(dir);
+    const slot = takeFreeSlot(dir, (file) => damaged.add(file));
     const exitsDir = join(dir, "exits");
     mkdirSync(exitsDir, { recursive: true, mode: 0o700 });
     pruneExitFiles(exitsDir);
     const database = openDatabase(slot.databaseFile, log);
-    takeOver(dir, slot, database, log);
+    takeOver(dir, slot, { into: database, log, onDamaged: (file) => damaged.add(file) });
     log.debug("journal open", { file: slot.databaseFile });
     return own(new Journal(database, log, rememberHandedOffMs), exitsDir, slot);
   } catch (error) {
@@ -41,6 +42,13 @@ export function openJournal(
       hint: "set state_dir (--state-dir) to a folder that this user can write",
     });
     return own(new Journal(null, log, rememberHandedOffMs), null, null);
+  } finally {
+    for (const file of damaged) {
+      log.warn("lock file is damaged: its slot is passed over, with what a dead worker may have left in it", {
+        file,
+        hint: "stop all workers of this id on this host, remove the file, and start them again",
+      });
+    }
   }
 }
 
@@ -71,8 +79,14 @@ function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-function takeOver(dir: string, own: Slot, into: DatabaseSync, log: Logger): void {
-  const abandonedSlots = takeAbandonedSlots(dir, own);
+interface TakeOverOptions {
+  readonly into: DatabaseSync;
+  readonly log: Logger;
+  readonly onDamaged: OnDamaged;
+}
+
+function takeOver(dir: string, own: Slot, { into, log, onDamaged }: TakeOverOptions): void {
+  const abandonedSlots = takeAbandonedSlots(dir, own, onDamaged);
   if (abandonedSlots.length === 0) return;
   const held = countFrames(into);
   for (const abandoned of abandonedSlots) {

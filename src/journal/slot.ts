@@ -14,6 +14,7 @@ import { DatabaseSync } from "node:sqlite";
 /** More daemons of one id on one host than this is a fork bomb, not a fleet. */
 const MAX_SLOTS = 1000;
 const SQLITE_BUSY = 5;
+const SQLITE_NOTADB = 26;
 /** File systems take 255 bytes. */
 const MAX_NAME = 200;
 
@@ -33,27 +34,31 @@ export function workerStateDir(stateDir: string, workerId: string): string {
   return join(stateDir, `${name.slice(0, MAX_NAME - digest.length - 1)}-${digest}`);
 }
 
+/** Told of each lock file that is none any more: nobody can say who holds its slot, so nobody gets it. */
+export type OnDamaged = (lockFile: string) => void;
+
 /** The first slot that nobody holds. Throws what the file system says of a folder that cannot be used. */
-export function takeFreeSlot(dir: string): Slot {
+export function takeFreeSlot(dir: string, onDamaged: OnDamaged): Slot {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (let number = 0; number < MAX_SLOTS; number++) {
-    const slot = trySlot(dir, number);
+    const slot = trySlot(dir, number, onDamaged);
     if (slot !== null) return slot;
   }
   throw new Error(`all ${MAX_SLOTS} slots of ${dir} are held by running daemons`);
 }
 
 /** Every other slot whose daemon is dead, held from now on by the caller. */
-export function takeAbandonedSlots(dir: string, own: Slot): Slot[] {
+export function takeAbandonedSlots(dir: string, own: Slot, onDamaged: OnDamaged): Slot[] {
   return readdirSync(dir)
     .map((name) => /^slot-(\d+)\.db$/.exec(name)?.[1])
     .filter((number) => number !== undefined && Number(number) !== own.number)
-    .map((number) => trySlot(dir, Number(number)))
+    .map((number) => trySlot(dir, Number(number), onDamaged))
     .filter((slot) => slot !== null);
 }
 
-function trySlot(dir: string, number: number): Slot | null {
-  const lock = new DatabaseSync(join(dir, `slot-${number}.lock`));
+function trySlot(dir: string, number: number, onDamaged: OnDamaged): Slot | null {
+  const file = join(dir, `slot-${number}.lock`);
+  const lock = new DatabaseSync(file);
   try {
     // No journal file beside an empty database, and no page cache to speak of. Each is prepared, because
     // Deno's `exec` does not say in its errors which one it is, and each may find the database locked.
@@ -61,7 +66,9 @@ function trySlot(dir: string, number: number): Slot | null {
     lock.prepare("BEGIN EXCLUSIVE").run();
   } catch (error) {
     lock.close();
-    if (error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY) return null;
+    const code = error instanceof Error && "errcode" in error ? error.errcode : null;
+    if (code === SQLITE_NOTADB) onDamaged(file);
+    if (code === SQLITE_BUSY || code === SQLITE_NOTADB) return null;
     throw error;
   }
   return {

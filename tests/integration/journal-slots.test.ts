@@ -30,6 +30,24 @@ test("two openings in one process have two slots as well", async () => {
   expect(second.journal.running()).toEqual([]);
 });
 
+// Once: every worker of the id went on in memory, for a file of which only one slot depends.
+test("a damaged lock file costs its own slot, with a warning, and no other", async () => {
+  await using dir = await TempDir.create("slots");
+  {
+    using first = openJournal(dir.path, "w", recordLog());
+    using _second = openJournal(dir.path, "w", recordLog());
+    first.journal.claim({ taskId: "a", executionId: "e" }, "claimed");
+  }
+  await Bun.write(dir.join("w", "slot-1.lock"), "not a lock ".repeat(1_000));
+  const log = recordLog();
+  using next = openJournal(dir.path, "w", log);
+  using after = openJournal(dir.path, "w", log);
+  expect([next.journal.durable, after.journal.durable]).toEqual([true, true]);
+  expect(next.journal.running()).toHaveLength(1);
+  const told = log.lines.filter(({ level }) => level === "warn").map(({ fields }) => fields["file"]);
+  expect(new Set(told)).toEqual(new Set([dir.join("w", "slot-1.lock")]));
+});
+
 test("workers of different ids have nothing to do with each other", async () => {
   await using dir = await TempDir.create("slots");
   {
