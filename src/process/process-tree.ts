@@ -25,11 +25,15 @@ export interface StopOptions {
   readonly hurry: AbortSignal;
 }
 
+/** A process that somebody stopped (SIGSTOP, a terminal) hears the first only once it goes on. */
+const ASK_TO_END = ["SIGTERM", "SIGCONT"] as const;
+
 /** SIGTERM to all, the grace period, SIGKILL to what is left. Resolves when nothing of it runs. */
 export async function stopTree(tree: ProcessTree, options: StopOptions): Promise<void> {
-  signalGroup(tree.groupId, "SIGTERM");
+  for (const signal of ASK_TO_END) signalGroup(tree.groupId, signal);
   for (const entry of await look(tree, options.surveyor)) {
-    if (outside(tree, entry)) signalProcess(entry.pid, "SIGTERM");
+    if (!outside(tree, entry)) continue;
+    for (const signal of ASK_TO_END) signalProcess(entry.pid, signal);
   }
   using hurried = firing(options.hurry);
   const scope = new AbortController();

@@ -175,6 +175,25 @@ describe("a second signal", () => {
   });
 });
 
+// Once: the next worker called what the first one's stop had done the agent's own failure.
+test("a stop that a second signal cuts short is told as that by the next worker", async () => {
+  await using site = await DirectSite.create();
+  await using worker = await site.start();
+  const [run] = await site.hold(1, { AGENT_TRAP: "0.5" });
+  if (run === undefined) throw new Error("one task was asked for");
+  worker.kill("SIGTERM");
+  await worker.waitForLog(/a second signal ends the worker at once/);
+  worker.kill("SIGTERM");
+  await worker.exited;
+  await site.gone(run);
+  expect(run.trapped).toBe(true);
+  await using _next = await site.start();
+  expect(await site.plane.waitForTask(taskIdOf(run))).toMatchObject({
+    failureReason: "graceful_shutdown",
+    terminals: 1,
+  });
+});
+
 describe("the workspace root after a stop", () => {
   test("still has what strangers put there, folders named like a task's included", async () => {
     await using site = await DirectSite.create();

@@ -54,6 +54,16 @@ describe("a stop", () => {
     expect([await exited, alive(), groupIsEmpty(tree.groupId)]).toEqual([143, 0, true]);
   });
 
+  test("is heard by a process that somebody stopped", async () => {
+    await using dir = await TempDir.create("stop");
+    using spawned = new Spawned();
+    const script = `trap ': >"$DIR/worked"; exit 9' TERM; ready; ${FOR_EVER}`;
+    const { tree, exited } = await start(dir, spawned, script);
+    process.kill(-tree.groupId, "SIGSTOP");
+    await stop(tree, 60_000);
+    expect([await exited, await Bun.file(dir.join("worked")).exists()]).toEqual([9, true]);
+  });
+
   test("leaves the time for its work to a process that wants it", async () => {
     await using dir = await TempDir.create("stop");
     using spawned = new Spawned();

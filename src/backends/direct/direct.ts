@@ -72,7 +72,8 @@ export class DirectBackend implements Backend {
     });
     const dir = exitsDir();
     const exitFile = dir === null ? null : join(dir, crypto.randomUUID());
-    const handle = { workspace, harness, exitFile, begun: settings.setupCommand === null, process: null };
+    const begun = settings.setupCommand === null;
+    const handle = { workspace, harness, exitFile, begun, stopping: false, process: null };
     return this.inWorkspace(workspace, context, async () => {
       if (!workspace.made && settings.targetDir === null) await this.requireUnused(workspace);
       // Before anything runs in it, so that a worker that is killed from here on leaves nothing unknown.
@@ -94,8 +95,9 @@ export class DirectBackend implements Backend {
         return context.step("run", async () => {
           const agent = await this.start(task.argv, workspace, env, exitFile);
           this.agents.set(assignment.taskId, agent);
-          context.saveHandle(writeHandle({ ...handle, begun: true, process: agent.identity }));
-          return this.watch(agent, workspace, context);
+          const found = { ...handle, begun: true, process: agent.identity };
+          context.saveHandle(writeHandle(found));
+          return this.watch(agent, found, context);
         });
       });
     });
@@ -127,7 +129,7 @@ export class DirectBackend implements Backend {
           );
         }
         this.agents.set(ref.taskId, agent);
-        return context.step("run", () => this.watch(agent, workspace, context));
+        return context.step("run", () => this.watch(agent, handle, context));
       });
     });
   }
@@ -160,9 +162,12 @@ export class DirectBackend implements Backend {
     this.options.shim[Symbol.dispose]();
   }
 
-  private async watch(agent: Ward, workspace: Workspace, context: RunContext): Promise<Completion> {
+  private async watch(agent: Ward, handle: DirectHandle, context: RunContext): Promise<Completion> {
     const { surveyor, afterlook } = this;
-    await seeThrough(agent, workspace, { surveyor, afterlook, graceMs: this.options.graceMs }, context);
+    const { graceMs } = this.options;
+    const onShutdown = () => context.saveHandle(writeHandle({ ...handle, stopping: true }));
+    const options = { surveyor, afterlook, graceMs, wasStopped: handle.stopping, onShutdown };
+    await seeThrough(agent, handle.workspace, options, context);
     return "completed";
   }
 

@@ -11,11 +11,14 @@ export interface DirectHandle {
   readonly exitFile: string | null;
   /** The setup is over, so what runs in the workspace from now on is the agent. */
   readonly begun: boolean;
+  /** A worker that shut down has told the agent to end, and may not have lived to see it end. */
+  readonly stopping: boolean;
   /** Null before the agent was started, and heard of. */
   readonly process: ProcessIdentity | null;
 }
 
-export function writeHandle({ workspace, harness, exitFile, begun, process }: DirectHandle): Handle {
+export function writeHandle(handle: DirectHandle): Handle {
+  const { workspace, harness, exitFile, begun, stopping, process } = handle;
   return {
     dir: workspace.dir,
     made: workspace.made,
@@ -24,6 +27,7 @@ export function writeHandle({ workspace, harness, exitFile, begun, process }: Di
     harness,
     exitFile,
     begun,
+    stopping,
     ...writeIdentity(process),
   };
 }
@@ -31,13 +35,14 @@ export function writeHandle({ workspace, harness, exitFile, begun, process }: Di
 /** Null for a handle of another backend or of a version that wrote other fields. */
 export function readHandle(handle: Handle | null): DirectHandle | null {
   if (handle === null) return null;
-  const { dir, made, scratchDir, gitConfig, harness, exitFile, begun, pid } = handle;
+  const { dir, made, scratchDir, gitConfig, harness, exitFile, begun, stopping, pid } = handle;
   if (typeof dir !== "string" || typeof gitConfig !== "string") return null;
   return {
     workspace: { dir, made: made === true, scratchDir: textOrNull(scratchDir), gitConfig },
     harness: textOrNull(harness) ?? "",
     exitFile: textOrNull(exitFile),
     begun: begun === true || typeof pid === "number",
+    stopping: stopping === true,
     process: readIdentity(handle),
   };
 }

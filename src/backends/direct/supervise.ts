@@ -5,7 +5,7 @@ import { isAlive, NO_GROUP } from "../../process/process-table.ts";
 import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Ward } from "../../process/shim/ward.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
-import { type RunContext, TaskFailure } from "../../task/backend.ts";
+import { type RunContext, TaskFailure, TaskStopped } from "../../task/backend.ts";
 import { markOf } from "./environment.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -13,6 +13,10 @@ export interface SuperviseOptions {
   readonly surveyor: Surveyor;
   readonly afterlook: Afterlook;
   readonly graceMs: number;
+  /** An earlier worker that shut down has told it to end. */
+  readonly wasStopped: boolean;
+  /** This one does, from now on: whoever comes after a second signal has to know. */
+  readonly onShutdown: () => void;
 }
 
 /** An agent that ended well did not mean to leave anything; what it left gets a moment, not the full grace. */
@@ -20,6 +24,8 @@ export const LEFTOVER_GRACE_MS = 1_000;
 const LOOK_EVERY_MS = 500;
 /** 128 + SIGHUP, SIGINT, SIGTERM: somebody other than us asked it to end. */
 const ASKED_TO_END: ReadonlySet<number> = new Set([129, 130, 143]);
+/** 128 + SIGKILL, SIGTERM: what a stop of ours ends it with. */
+const STOPPED: ReadonlySet<number> = new Set([137, 143]);
 /**
  * A service manager may signal every process of the service at once, and the agents be quicker than
  * our own loop: their end is then the shutdown's, and safe to retry, not a failure of the agent.
@@ -32,7 +38,7 @@ const WORTH_A_LOOK_MS = 1_000;
 export async function seeThrough(
   agent: Ward,
   workspace: Workspace,
-  { surveyor, afterlook, graceMs }: SuperviseOptions,
+  { surveyor, afterlook, graceMs, wasStopped, onShutdown }: SuperviseOptions,
   { signal, hurry, log }: RunContext,
 ): Promise<void> {
   const treeNow = (): ProcessTree => ({
@@ -44,6 +50,7 @@ export async function seeThrough(
   using stopped = firing(signal);
   const exit = await Promise.race([agent.exited, stopped.fired]);
   if (exit === undefined) {
+    if (signal.reason instanceof TaskStopped && signal.reason.why === "shutdown") onShutdown();
     await stopTree(treeNow(), { surveyor, graceMs, hurry });
     throw signal.reason;
   }
@@ -56,6 +63,7 @@ export async function seeThrough(
     await pause(STOP_FOLLOWS_MS, signal);
     signal.throwIfAborted();
   }
+  if (wasStopped && STOPPED.has(exit.status)) throw new TaskStopped("shutdown");
   requireSuccess(exit.status);
 }
 
@@ -80,7 +88,7 @@ type LossContext = Pick<RunContext, "signal" | "hurry" | "log">;
 async function outliveLoss(
   agent: Ward,
   treeNow: () => ProcessTree,
-  { surveyor, graceMs }: Omit<SuperviseOptions, "afterlook">,
+  { surveyor, graceMs }: Pick<SuperviseOptions, "surveyor" | "graceMs">,
   { signal, hurry, log }: LossContext,
 ): Promise<never> {
   if (isAlive(agent.identity)) log.warn("the agent runs on, but its exit status will be unknown");

@@ -51,7 +51,7 @@ describe("killTree", () => {
   test.each([-1, 0, 1])("never signals the group %p, which is everybody or ourselves", async (groupId) => {
     await killTree(tree(groupId), surveyorOf([entry(700, 700)]));
     await stopTree(tree(groupId), options(surveyorOf([entry(700, 700)], [])));
-    expect(signalled()).toEqual(["700 SIGKILL", "700 SIGTERM"]);
+    expect(signalled()).toEqual(["700 SIGKILL", "700 SIGTERM", "700 SIGCONT"]);
   });
 
   test("signals nobody when nothing is left", async () => {
@@ -87,7 +87,7 @@ describe("killTree", () => {
 describe("stopTree", () => {
   test("asks the group first, those who left it one by one, and kills nobody when all have gone", async () => {
     await stopTree(tree(500), options(surveyorOf([entry(500, 500), entry(501, 500), entry(600, 600)])));
-    expect(signalled()).toEqual(["-500 SIGTERM", "600 SIGTERM"]);
+    expect(signalled()).toEqual(["-500 SIGTERM", "-500 SIGCONT", "600 SIGTERM", "600 SIGCONT"]);
   });
 });
 

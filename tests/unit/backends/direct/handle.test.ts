@@ -8,17 +8,34 @@ describe("a handle", () => {
   test.each<[string, DirectHandle]>([
     [
       "of a running agent",
-      { workspace, harness: "claude", exitFile: "/x/1", begun: true, process: identity },
+      { workspace, harness: "claude", exitFile: "/x/1", begun: true, stopping: false, process: identity },
     ],
-    ["before its setup is over", { workspace, harness: "", exitFile: "/x/1", begun: false, process: null }],
+    [
+      "before its setup is over",
+      { workspace, harness: "", exitFile: "/x/1", begun: false, stopping: false, process: null },
+    ],
     [
       "of an agent that is asked for",
-      { workspace, harness: "", exitFile: "/x/1", begun: true, process: null },
+      { workspace, harness: "", exitFile: "/x/1", begun: true, stopping: false, process: null },
     ],
-    ["without a state folder", { workspace, harness: "", exitFile: null, begun: true, process: identity }],
+    [
+      "of one that a worker which shut down has told to end",
+      { workspace, harness: "", exitFile: "/x/1", begun: true, stopping: true, process: identity },
+    ],
+    [
+      "without a state folder",
+      { workspace, harness: "", exitFile: null, begun: true, stopping: false, process: identity },
+    ],
     [
       "in a target folder",
-      { workspace: { ...workspace, made: false }, harness: "", exitFile: null, begun: false, process: null },
+      {
+        workspace: { ...workspace, made: false },
+        harness: "",
+        exitFile: null,
+        begun: false,
+        stopping: false,
+        process: null,
+      },
     ],
     [
       "without a scratch folder",
@@ -27,6 +44,7 @@ describe("a handle", () => {
         harness: "",
         exitFile: null,
         begun: false,
+        stopping: false,
         process: null,
       },
     ],
@@ -49,7 +67,14 @@ describe("a handle", () => {
     "with the pid %p names no process",
     (pid) => {
       const handle = readHandle({
-        ...writeHandle({ workspace, harness: "", exitFile: "/x", begun: true, process: identity }),
+        ...writeHandle({
+          workspace,
+          harness: "",
+          exitFile: "/x",
+          begun: true,
+          stopping: false,
+          process: identity,
+        }),
         pid,
       });
       expect(handle?.process).toBeNull();
@@ -74,6 +99,7 @@ describe("a handle", () => {
       harness: "",
       exitFile: null,
       begun: true,
+      stopping: false,
       process: { pid: 9, startedAt: "", bootId: "" },
     });
   });
