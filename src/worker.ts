@@ -1,5 +1,4 @@
 /** The composition root: builds the parts, starts them, and stops them in order, each with a budget. */
-import { QuietTime } from "./async/quiet-time.ts";
 import { turns, within } from "./async/wait.ts";
 import { createBackend } from "./backends/create.ts";
 import { BUILD } from "./build-info.ts";
@@ -12,7 +11,7 @@ import type { Journal } from "./journal/journal.ts";
 import { type OpenJournal, openJournal } from "./journal/open.ts";
 import type { Logger } from "./logging/logger.ts";
 import type { Secrets } from "./logging/secrets.ts";
-import { collectGarbage } from "./runtime/collect.ts";
+import { HeapKeeper } from "./runtime/heap-keeper.ts";
 import type { Backend } from "./task/backend.ts";
 import { createIntake } from "./task/intake.ts";
 import { prepareTask } from "./task/prepare.ts";
@@ -36,9 +35,6 @@ export interface WorkerOptions {
 
 /** After so many turns of the event loop the socket is there and the request to upgrade it is written. */
 const TURNS_TO_HANDSHAKE = 3;
-
-/** Long enough that a worker which gets one short task after another is not held up by it. */
-const COLLECT_AFTER_MS = 2_000;
 
 export type WorkerEnd = "stopped" | "unauthorized";
 
@@ -74,16 +70,10 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   opened = state;
   for (const frame of journal.undelivered()) outbox.add(frame);
   await telemetry.openTraces();
-  // The runtime collects by itself only while memory is asked for, so after a rush of tasks it would
-  // keep what they needed: 10 MB after 600.
-  using quiet = new QuietTime({
-    isQuiet: () => scheduler.activeTasks === 0,
-    work: collectGarbage,
-    afterMs: COLLECT_AFTER_MS,
-  });
+  using heap = new HeapKeeper(() => scheduler.activeTasks);
   const scheduler: Scheduler = createScheduler(options, {
     ...{ backend, journal, outbox, telemetry },
-    onIdle: quiet.ended,
+    onEnded: heap.taskEnded,
   });
   scheduler.recover(journal.running());
   inbox.open(createIntake(scheduler, log));
@@ -120,12 +110,12 @@ interface SchedulerParts {
   readonly journal: Journal;
   readonly outbox: Outbox;
   readonly telemetry: Telemetry;
-  readonly onIdle: () => void;
+  readonly onEnded: () => void;
 }
 
 function createScheduler(
   { settings, log, secrets }: WorkerOptions,
-  { backend, journal, outbox, telemetry, onIdle }: SchedulerParts,
+  { backend, journal, outbox, telemetry, onEnded }: SchedulerParts,
 ): Scheduler {
   return new Scheduler({
     workerId: settings.workerId,
@@ -135,7 +125,7 @@ function createScheduler(
     secrets,
     prepare: (assignment, traceContext) => prepareTask(assignment, settings, traceContext),
     observer: telemetry.tasks,
-    onIdle,
+    onEnded,
     deliver: (frame) => outbox.add(frame),
     isOnItsWay: (frame) => outbox.holdsUnsent(frame),
     maxConcurrentTasks: settings.maxConcurrentTasks,

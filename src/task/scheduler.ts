@@ -33,8 +33,8 @@ export interface SchedulerOptions {
   readonly deliver: (frame: StoredFrame) => void;
   /** True when the same words are on their way already. */
   readonly isOnItsWay: (frame: string) => boolean;
-  /** Nothing runs any more. */
-  readonly onIdle?: () => void;
+  /** A task's end is in the journal, and nothing of it is held here any more. */
+  readonly onEnded?: () => void;
   /** 0: no limit. */
   readonly maxConcurrentTasks: number;
   /** Null: no limit. */
@@ -256,7 +256,7 @@ export class Scheduler {
     backend.forget(ref);
     this.logEnd(ref, outcome, durationMs);
     hidden.dispose();
-    if (this.running.size === 0) this.options.onIdle?.();
+    this.options.onEnded?.();
   }
 
   private logEnd(ref: ExecutionRef, outcome: Outcome, durationMs: number): void {

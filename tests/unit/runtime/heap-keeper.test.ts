@@ -1,0 +1,29 @@
+import { afterEach, beforeEach, expect, jest, test } from "bun:test";
+import { HeapKeeper } from "../../../src/runtime/heap-keeper.ts";
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+test("the heap is collected once for many tasks that follow each other, and once more when it is quiet", () => {
+  let collections = 0;
+  let active = 1;
+  using heap = new HeapKeeper(
+    () => active,
+    () => {
+      collections += 1;
+    },
+  );
+  for (let task = 0; task < 1_499; task++) heap.taskEnded();
+  expect(collections).toBe(2);
+  jest.advanceTimersByTime(60_000);
+  expect(collections).toBe(2);
+  active = 0;
+  heap.taskEnded();
+  expect(collections).toBe(3);
+  jest.advanceTimersByTime(60_000);
+  expect(collections).toBe(4);
+});
