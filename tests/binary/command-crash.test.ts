@@ -9,7 +9,7 @@ import type { WorkerProcess } from "../support/worker-process.ts";
 
 const SECRET = "sesame-of-the-task";
 /** Says that it has begun, waits to be let go, keeps its payload and exits with what it is told. */
-const HELD = `echo $$ >>"$NOTES/begun"; until [ -e "$NOTES/go" ]; do sleep 0.02; done; ${KEEP_PAYLOAD}; echo words >&2; exit "$(cat "$NOTES/go")"`;
+const HELD = `echo $$ >>"$NOTES/begun"; until [ -s "$NOTES/go" ]; do sleep 0.02; done; ${KEEP_PAYLOAD}; echo words >&2; exit "$(cat "$NOTES/go")"`;
 
 async function killHard(worker: WorkerProcess): Promise<void> {
   worker.kill("SIGKILL");

@@ -48,11 +48,10 @@ class Rig implements AsyncDisposable {
   /** A process that runs its own program by the time that this resolves. */
   async sleeper(exitFile?: string | null, env = ENV): Promise<Supervised> {
     const started = await this.spawn(["/bin/sleep", "1000"], exitFile, env);
+    const { pid } = started.identity;
+    // It has its name before its environment, and opens its libraries after that: once it sleeps it is all there.
     await eventually(
-      () =>
-        Bun.file(`/proc/${started.identity.pid}/comm`)
-          .text()
-          .then((name) => name === "sleep\n"),
+      async () => (await Bun.file(`/proc/${pid}/comm`).text()) === "sleep\n" && statOf(pid)[0] === "S",
       "the start",
     );
     return started;
