@@ -18,6 +18,11 @@ export class TaskStopped extends Error {
   }
 }
 
+/** The worker itself stops, so that the task is safe to retry. */
+export function isShutdown({ aborted, reason }: AbortSignal): boolean {
+  return aborted && reason instanceof TaskStopped && reason.why === "shutdown";
+}
+
 /** A task that failed for a reason that the control plane knows; anything else thrown is `unknown`. */
 export class TaskFailure extends Error {
   readonly reason: FailureReason;

@@ -5,11 +5,17 @@ import { wordsOf } from "../../logging/words-of.ts";
 import { groupIsEmpty, stopTree } from "../../process/process-tree.ts";
 import type { Exit } from "../../process/shim/client.ts";
 import type { Ward } from "../../process/shim/ward.ts";
-import { type Completion, type RunContext, TaskFailure, type TaskRef } from "../../task/backend.ts";
+import {
+  type Completion,
+  isShutdown,
+  type RunContext,
+  TaskFailure,
+  type TaskRef,
+} from "../../task/backend.ts";
 import { tellEngine } from "./cancel.ts";
 import { markOf } from "./environment.ts";
 import { lastWords } from "./last-words.ts";
-import { type End, isShutdown, seeThrough, treeOf } from "./see-through.ts";
+import { type End, seeThrough, treeOf } from "./see-through.ts";
 import type { CommandTools } from "./tools.ts";
 import { failureWords, overTimeWords } from "./verdict.ts";
 

@@ -4,7 +4,7 @@ import { type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Exit } from "../../process/shim/client.ts";
 import type { Ward } from "../../process/shim/ward.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
-import { type RunContext, TaskStopped } from "../../task/backend.ts";
+import { isShutdown, type RunContext } from "../../task/backend.ts";
 
 export interface Limits {
   /** What is left of the time that it may take. */
@@ -75,8 +75,4 @@ function interruptionOf(
 function whenFired(signal: AbortSignal, scope: AbortSignal, listener: () => void): void {
   if (signal.aborted) listener();
   else signal.addEventListener("abort", listener, { once: true, signal: scope });
-}
-
-export function isShutdown({ aborted, reason }: AbortSignal): boolean {
-  return aborted && reason instanceof TaskStopped && reason.why === "shutdown";
 }

@@ -5,7 +5,7 @@ import { isAlive, NO_GROUP } from "../../process/process-table.ts";
 import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Ward } from "../../process/shim/ward.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
-import { type RunContext, TaskFailure, TaskStopped } from "../../task/backend.ts";
+import { isShutdown, type RunContext, TaskFailure, TaskStopped } from "../../task/backend.ts";
 import { markOf } from "./environment.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -50,7 +50,7 @@ export async function seeThrough(
   using stopped = firing(signal);
   const exit = await Promise.race([agent.exited, stopped.fired]);
   if (exit === undefined) {
-    if (signal.reason instanceof TaskStopped && signal.reason.why === "shutdown") onShutdown();
+    if (isShutdown(signal)) onShutdown();
     await stopTree(treeNow(), { surveyor, graceMs, hurry });
     throw signal.reason;
   }

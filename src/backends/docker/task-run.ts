@@ -3,7 +3,7 @@
 import type { Logger } from "../../logging/logger.ts";
 import { createRedactor, type Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
-import { type RunContext, TaskFailure, TaskStopped } from "../../task/backend.ts";
+import { isShutdown, type RunContext, TaskFailure } from "../../task/backend.ts";
 import { endOf, failureOf, goneFailure, isBeingRemoved, shutdownOf } from "./container-end.ts";
 import { quoteOutput, readOutput, secretsOf } from "./container-output.ts";
 import { createContainer } from "./creation.ts";
@@ -152,7 +152,7 @@ export class TaskRun {
     const { engine, watcher, graceMs } = this.tools;
     const { hurry, log, signal } = this.context;
     // A cancellation is in the journal. Of the worker's own end nobody would know, once it is too quick.
-    if (signal.reason instanceof TaskStopped && signal.reason.why === "shutdown")
+    if (isShutdown(signal))
       this.context.saveHandle(writeHandle({ ...this.handle, started: true, stopping: true }));
     log.debug("stopping the container", { container: this.container, graceMs });
     try {
