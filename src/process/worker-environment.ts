@@ -12,3 +12,11 @@ export function withoutRuntimeVariables(environment: Environment): Environment {
   const own = runtimeOf().name === "deno" ? UNDER_DENO : ALWAYS;
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !own.test(name)));
 }
+
+/** For programs of others that help the worker (ssh, credential helpers): its key is none of their business. */
+export function forHelpers(environment: Readonly<Record<string, string | undefined>>): Environment {
+  const entries = Object.entries(environment).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && entry[0] !== "WARP_API_KEY",
+  );
+  return withoutRuntimeVariables(Object.fromEntries(entries));
+}

@@ -2,7 +2,7 @@
 import type { KubernetesSettings } from "../../config/settings.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
-import { withoutRuntimeVariables } from "../../process/worker-environment.ts";
+import { forHelpers } from "../../process/worker-environment.ts";
 import { BackendUnusable } from "../../task/backend.ts";
 import { Credentials } from "./access/credentials.ts";
 import { findAccess } from "./access/find-access.ts";
@@ -32,7 +32,7 @@ export async function createKubernetesBackend(
   settings: KubernetesSettings,
   { workerId, instanceId, cleanup, workerEnvironment, log, signal }: KubernetesDependencies,
 ): Promise<KubernetesBackend> {
-  const environment = withoutSecrets(workerEnvironment);
+  const environment = forHelpers(workerEnvironment);
   const access = findAccess({ kubeconfig: settings.kubeconfig, environment });
   const transport = new Transport(new Credentials(access, environment));
   const cluster = new Cluster({
@@ -78,10 +78,4 @@ async function acquire(lease: WorkerLease | null, signal: AbortSignal): Promise<
       { cause: error },
     );
   }
-}
-
-/** What a credential plugin inherits: it has no business with the control plane's key. */
-function withoutSecrets(environment: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const { WARP_API_KEY: _, ...rest } = withoutRuntimeVariables(environment);
-  return rest;
 }

@@ -1,4 +1,6 @@
 /** Opens connections to the chosen endpoint. */
+
+import { forHelpers } from "../../../process/worker-environment.ts";
 import type { Channel } from "../../../runtime/byte-channel.ts";
 import { dialTcp, dialUnix } from "../../../runtime/dial.ts";
 import type { Dial } from "./calls.ts";
@@ -48,13 +50,10 @@ async function inTime(
   }
 }
 
-/** Of the worker and of the runtime that it runs by: no business of ssh's. */
-const OWN_VARIABLES = /^(?:WARP_API_KEY$|BUN_|DENO_)/;
-
 async function dialSsh(target: string, environment: Environment): Promise<Channel> {
   // Loaded only where ssh is used.
   const { dialProgram } = await import("../../../runtime/dial-program.ts");
-  return dialProgram(sshCommand(target), sshEnvironment(environment));
+  return dialProgram(sshCommand(target), forHelpers(environment));
 }
 
 /**
@@ -76,12 +75,4 @@ export function sshCommand(target: string): readonly string[] {
     hostname.replace(/^\[|\]$/g, ""),
     ...["docker", ...socket, "system", "dial-stdio"],
   ];
-}
-
-/** The worker's key is none of ssh's business, whose configuration may send variables along. */
-function sshEnvironment(environment: Environment): Readonly<Record<string, string>> {
-  const entries = Object.entries(environment).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && !OWN_VARIABLES.test(entry[0]),
-  );
-  return Object.fromEntries(entries);
 }

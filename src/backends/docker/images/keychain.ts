@@ -3,7 +3,7 @@
  * Source: github.com/docker/docker-credential-helpers, its README and client/client.go.
  */
 import { wordsOf } from "../../../logging/words-of.ts";
-import { withoutRuntimeVariables } from "../../../process/worker-environment.ts";
+import { forHelpers } from "../../../process/worker-environment.ts";
 import { type Captured, runCaptured } from "../../../runtime/captured-child.ts";
 import type { Credential } from "./docker-config.ts";
 
@@ -42,7 +42,7 @@ export async function askHelper(call: HelperCall, signal: AbortSignal): Promise<
   const limit = AbortSignal.timeout(limitMs);
   try {
     const captured = await runCaptured(
-      { argv: [program, "get"], cwd: "/", env: environmentFor(call.environment) },
+      { argv: [program, "get"], cwd: "/", env: forHelpers(call.environment) },
       { stdin: call.server, maxBytes: MOST_OUTPUT_BYTES, signal: AbortSignal.any([signal, limit]) },
     );
     return answerOf(captured, failed);
@@ -71,12 +71,6 @@ function credentialIn(stdout: string): Credential | "empty" | null {
   } catch {
     return null;
   }
-}
-
-/** The worker's own, so that a helper finds its keychain, without what is the worker's alone. */
-function environmentFor(environment: Readonly<Record<string, string>>): Record<string, string> {
-  const { WARP_API_KEY: _, ...rest } = withoutRuntimeVariables(environment);
-  return rest;
 }
 
 function whyNotStarted(error: unknown): string {
