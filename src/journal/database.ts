@@ -2,11 +2,10 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
+import { wordsOf } from "../logging/words-of.ts";
 import { recast, UnreadableFormat } from "./recast.ts";
 import { prepareSchema, readSchemaVersion, SCHEMA_VERSION } from "./schema.ts";
-
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
+import { SQLITE, sqliteCodeOf } from "./sqlite-error.ts";
 
 /** The caller holds the slot. Throws when the file system refuses; a damaged file is set aside instead. */
 export function openDatabase(file: string, log: Logger): DatabaseSync {
@@ -70,6 +69,6 @@ function takeUp(db: DatabaseSync, version: number, file: string, log: Logger): v
 
 function damageOf(error: unknown): string | null {
   if (error instanceof Damaged) return error.message;
-  if (!(error instanceof Error) || !("errcode" in error)) return null;
-  return error.errcode === SQLITE_CORRUPT || error.errcode === SQLITE_NOTADB ? error.message : null;
+  const code = sqliteCodeOf(error);
+  return code === SQLITE.corrupt || code === SQLITE.notADatabase ? wordsOf(error) : null;
 }

@@ -26,13 +26,14 @@ export function openJournal(
 ): OpenJournal {
   const dir = workerStateDir(stateDir, workerId);
   const damaged = new Set<string>();
+  const onDamaged: OnDamaged = (file) => void damaged.add(file);
   try {
-    const slot = takeFreeSlot(dir, (file) => damaged.add(file));
+    const slot = takeFreeSlot(dir, onDamaged);
     const exitsDir = join(dir, "exits");
     mkdirSync(exitsDir, { recursive: true, mode: 0o700 });
     pruneExitFiles(exitsDir);
     const database = openDatabase(slot.databaseFile, log);
-    takeOver(dir, slot, { into: database, log, onDamaged: (file) => damaged.add(file) });
+    takeOver(dir, slot, { into: database, log, onDamaged });
     log.debug("journal open", { file: slot.databaseFile });
     return own(new Journal(database, log, rememberHandedOffMs), exitsDir, slot);
   } catch (error) {

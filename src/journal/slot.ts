@@ -10,11 +10,10 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { SQLITE, sqliteCodeOf } from "./sqlite-error.ts";
 
 /** More daemons of one id on one host than this is a fork bomb, not a fleet. */
 const MAX_SLOTS = 1000;
-const SQLITE_BUSY = 5;
-const SQLITE_NOTADB = 26;
 /** File systems take 255 bytes. */
 const MAX_NAME = 200;
 
@@ -66,9 +65,9 @@ function trySlot(dir: string, number: number, onDamaged: OnDamaged): Slot | null
     lock.prepare("BEGIN EXCLUSIVE").run();
   } catch (error) {
     lock.close();
-    const code = error instanceof Error && "errcode" in error ? error.errcode : null;
-    if (code === SQLITE_NOTADB) onDamaged(file);
-    if (code === SQLITE_BUSY || code === SQLITE_NOTADB) return null;
+    const code = sqliteCodeOf(error);
+    if (code === SQLITE.notADatabase) onDamaged(file);
+    if (code === SQLITE.busy || code === SQLITE.notADatabase) return null;
     throw error;
   }
   return {
