@@ -1,11 +1,12 @@
 /** Builds the Direct backend, or says at start why it cannot run anything here. */
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { inheritedOpenFilesLimit } from "../../process/open-files.ts";
 import { ShimClient } from "../../process/shim/client.ts";
 import { BackendUnusable } from "../../task/backend.ts";
 import { DirectBackend, type DirectOptions } from "./direct.ts";
+import { isFolder } from "./folder.ts";
 import { findOz } from "./oz-path.ts";
 
 export interface DirectDependencies extends Omit<DirectOptions, "oz" | "shim" | "settings"> {
@@ -40,12 +41,4 @@ function makeWorkspaceRoot(dir: string): void {
 function requireFolder(dir: string, setting: string): void {
   if (isFolder(dir)) return;
   throw new BackendUnusable(`Cannot use ${dir}: it is not a folder; correct ${setting}`);
-}
-
-function isFolder(dir: string): boolean {
-  try {
-    return statSync(dir).isDirectory();
-  } catch {
-    return false;
-  }
 }

@@ -1,8 +1,9 @@
 /** Why the system would not start an agent, in words that say what is to be done: ENOENT alone may be one of three things. */
-import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { isExecutable } from "../../process/executable.ts";
 import type { SpawnRefused } from "../../process/shim/client.ts";
 import { TaskFailure } from "../../task/backend.ts";
+import { isFolder } from "./folder.ts";
 
 /** More than the kernel reads of a script's first line. */
 const FIRST_LINE_BYTES = 256;
@@ -31,10 +32,6 @@ function whyRefused(oz: string, { code, message }: SpawnRefused): string {
     default:
       return message;
   }
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Of a script: what its first line names. */
