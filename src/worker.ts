@@ -12,6 +12,7 @@ import { type OpenJournal, openJournal } from "./journal/open.ts";
 import type { Logger } from "./logging/logger.ts";
 import type { Secrets } from "./logging/secrets.ts";
 import { HeapKeeper } from "./runtime/heap-keeper.ts";
+import { PageKeeper } from "./runtime/page-keeper.ts";
 import type { Backend } from "./task/backend.ts";
 import { createIntake } from "./task/intake.ts";
 import { prepareTask } from "./task/prepare.ts";
@@ -71,9 +72,14 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   for (const frame of journal.undelivered()) outbox.add(frame);
   await telemetry.openTraces();
   using heap = new HeapKeeper(() => scheduler.activeTasks);
+  using pages = new PageKeeper(() => scheduler.activeTasks);
   const scheduler: Scheduler = createScheduler(options, {
     ...{ backend, journal, outbox, telemetry },
-    onEnded: heap.taskEnded,
+    onBegun: pages.changed,
+    onEnded: () => {
+      heap.taskEnded();
+      pages.changed();
+    },
   });
   scheduler.recover(journal.running());
   inbox.open(createIntake(scheduler, log));
@@ -110,12 +116,13 @@ interface SchedulerParts {
   readonly journal: Journal;
   readonly outbox: Outbox;
   readonly telemetry: Telemetry;
+  readonly onBegun: () => void;
   readonly onEnded: () => void;
 }
 
 function createScheduler(
   { settings, log, secrets }: WorkerOptions,
-  { backend, journal, outbox, telemetry, onEnded }: SchedulerParts,
+  { backend, journal, outbox, telemetry, onBegun, onEnded }: SchedulerParts,
 ): Scheduler {
   return new Scheduler({
     workerId: settings.workerId,
@@ -125,6 +132,7 @@ function createScheduler(
     secrets,
     prepare: (assignment, traceContext) => prepareTask(assignment, settings, traceContext),
     observer: telemetry.tasks,
+    onBegun,
     onEnded,
     deliver: (frame) => outbox.add(frame),
     isOnItsWay: (frame) => outbox.holdsUnsent(frame),

@@ -23,6 +23,11 @@ export const FILES_LEFT_OUT: readonly FileLeftOut[] = [
 export const TESTS_LEFT_OUT: readonly TestLeftOut[] = [
   {
     within: "",
+    what: "while agents work the worker lets go of what it started them with, and takes it up again as if nothing had been",
+    why: "Deno's own executable is not looked into",
+  },
+  {
+    within: "",
     what: "an upgrade that replaces the executable under a running worker costs no task",
     why: "the sources are no single file that stays open: what starts later is read from the disk",
   },

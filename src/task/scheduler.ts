@@ -33,6 +33,8 @@ export interface SchedulerOptions {
   readonly deliver: (frame: StoredFrame) => void;
   /** True when the same words are on their way already. */
   readonly isOnItsWay: (frame: string) => boolean;
+  /** A task is held here from now on. */
+  readonly onBegun?: () => void;
   /** A task's end is in the journal, and nothing of it is held here any more. */
   readonly onEnded?: () => void;
   /** 0: no limit. */
@@ -230,6 +232,7 @@ export class Scheduler {
         this.finish(task, outcome, performance.now() - startedAt);
       });
     this.running.set(ref.taskId, task);
+    this.options.onBegun?.();
     return task;
   }
 

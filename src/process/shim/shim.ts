@@ -8,6 +8,7 @@ import { heardSpawner, type SpawnHeard } from "../../runtime/heard-child.ts";
 import { killGroup } from "../../runtime/kill-group.ts";
 import type { LimitScope } from "../../runtime/limit-scope.ts";
 import { openFilesLimitScope } from "../../runtime/open-files-limit.ts";
+import { PageKeeper } from "../../runtime/page-keeper.ts";
 import { type Command, spawnDetached } from "../../runtime/spawn.ts";
 import { readProcess } from "../process-table.ts";
 import { writeExitFile } from "./exit-file.ts";
@@ -44,6 +45,7 @@ export function runShim(channel: ShimChannel): Promise<void> {
 class Shim {
   private readonly wards = new Map<number, Ward>();
   private readonly withLimit: LimitScope | null = openFilesLimitScope();
+  private readonly pages = new PageKeeper(() => this.wards.size);
   private readonly channel: ShimChannel;
   private readonly done: () => void;
   private readonly daemonPid = process.ppid;
@@ -76,6 +78,7 @@ class Shim {
       return;
     }
     this.wards.set(id, ward);
+    this.pages.changed();
     this.tell({ event: "spawned", id, pid: ward.pid, startedAt: readProcess(ward.pid)?.startedAt ?? "" });
     ward.exited.then((status) => this.exited(id, ward, status));
   }
@@ -108,6 +111,7 @@ class Shim {
   private async exited(id: number, ward: Ward, status: number): Promise<void> {
     // First of all: should the daemon die while the output is read, this is what it left to be known.
     ward.status = status;
+    this.pages.changed();
     const said = await ward.output?.ended();
     if (!this.wards.has(id)) return;
     if (this.orphaned) this.settle(id, ward);

@@ -16,6 +16,7 @@ export type Twins = [
   Twin<typeof import("../heard-child.ts"), typeof import("./heard-child.ts")>,
   Twin<typeof import("../http-server.ts"), typeof import("./http-server.ts")>,
   Twin<typeof import("../open-files-limit.ts"), typeof import("./open-files-limit.ts")>,
+  Twin<typeof import("../own-pages.ts"), typeof import("./own-pages.ts")>,
   Twin<typeof import("../post.ts"), typeof import("./post.ts")>,
   Twin<typeof import("../rarely.ts"), typeof import("./rarely.ts")>,
   Twin<typeof import("../self.ts"), typeof import("./self.ts")>,
