@@ -26,14 +26,31 @@ export interface Firing extends Disposable {
 
 /** Lets go of the signal when disposed, so that a long-lived one keeps no listeners of short waits. */
 export function firing(signal: AbortSignal): Firing {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const listener = () => resolve();
-  if (signal.aborted) resolve();
-  else signal.addEventListener("abort", listener, { once: true });
-  return {
-    fired: promise,
-    [Symbol.dispose]: () => signal.removeEventListener("abort", listener),
-  };
+  return new SignalFiring(signal);
+}
+
+/** Its own listener: each running task has one for as long as it runs. */
+class SignalFiring implements Firing {
+  readonly fired: Promise<void>;
+  private readonly signal: AbortSignal;
+  private resolve: () => void = () => {};
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+    this.fired = new Promise((resolve) => {
+      this.resolve = resolve;
+    });
+    if (signal.aborted) this.resolve();
+    else signal.addEventListener("abort", this, { once: true });
+  }
+
+  handleEvent(): void {
+    this.resolve();
+  }
+
+  [Symbol.dispose](): void {
+    this.signal.removeEventListener("abort", this);
+  }
 }
 
 export interface Expiry extends Disposable {

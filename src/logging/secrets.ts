@@ -9,6 +9,24 @@ import { SecretIndex } from "./secret-index.ts";
 /** A key that is rotated every hour is still known after four days. */
 const KEYS_REMEMBERED = 100;
 
+const NOTHING: Disposable = { [Symbol.dispose]: () => {} };
+
+class Hidden implements Disposable {
+  private readonly index: SecretIndex;
+  private parts: ReadonlySet<string>;
+
+  constructor(parts: ReadonlySet<string>, index: SecretIndex) {
+    this.parts = parts;
+    this.index = index;
+    for (const part of parts) index.add(part);
+  }
+
+  [Symbol.dispose](): void {
+    for (const part of this.parts) this.index.remove(part);
+    this.parts = new Set();
+  }
+}
+
 export class Secrets {
   private readonly keys = new SecretIndex();
   private readonly rememberedKeys: string[] = [];
@@ -46,15 +64,7 @@ export class Secrets {
       if (plain.includes(value.trim())) continue;
       for (const part of partsOf(value)) parts.add(part);
     }
-    for (const part of parts) this.all.add(part);
-    let hidden = true;
-    return {
-      [Symbol.dispose]: () => {
-        if (!hidden) return;
-        hidden = false;
-        for (const part of parts) this.all.remove(part);
-      },
-    };
+    return parts.size === 0 ? NOTHING : new Hidden(parts, this.all);
   }
 
   readonly redact = (text: string): string => redactWith(this.all, text);

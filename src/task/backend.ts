@@ -58,7 +58,7 @@ export interface RunContext {
   readonly log: Logger;
   /** Kept on disk before it returns; call it before the step that the handle undoes or finds again. */
   saveHandle(handle: Handle): void;
-  /** Runs one part of the task's way under its name, so that its time and its end can be seen. */
+  /** Runs one part of the task's way under its name, so that its time and its end can be seen. `work` does not throw. */
   step<T>(name: StepName, work: () => Promise<T>): Promise<T>;
   /** Values of its environment that became known only now: no log line shows them while it runs. */
   hide?(values: Iterable<string>): void;

@@ -33,7 +33,7 @@ export interface TaskTrail {
   started(): void;
   /** Once, with the reason that won. */
   stopRequested(why: StopReason): void;
-  /** Does `work` and looks on. */
+  /** Does `work`, which rejects and does not throw, and looks on. */
   step<T>(name: StepName, work: () => Promise<T>): Promise<T>;
   /** `report`: the number of the frame that tells the control plane; null for a task handed off. */
   ended(outcome: Outcome, seconds: number, report: number | null): void;

@@ -1,4 +1,4 @@
-/** The border: one execution in, one outcome out, whatever was thrown. Never rejects. */
+/** The border: one execution in, one outcome out, whatever was thrown. */
 
 import type { Redact } from "../logging/redact.ts";
 import { wordsOf } from "../logging/words-of.ts";
@@ -8,18 +8,20 @@ import { type Outcome, SHUTDOWN_OUTCOME } from "./outcome.ts";
 const FAILED = "Failed to execute task";
 
 /**
+ * Never rejects. It is given no more than a promise, so that while it waits, for hours, nothing is held of
+ * what the execution was started with.
+ *
  * `signal` is the task's own: its reason wins over whatever broke while the task was being stopped,
  * but not over a failure that the backend vouches for, which came before the stop. `unknown` vouches
  * for nothing: of a task that was cancelled before it began, it is true that it was cancelled.
  */
 export async function runToOutcome(
-  work: () => Promise<Completion>,
+  completion: Promise<Completion>,
   signal: AbortSignal,
   redact: Redact = (text) => text,
 ): Promise<Outcome> {
   try {
-    const completion = await work();
-    return { kind: completion };
+    return { kind: await completion };
   } catch (error) {
     const stopped = stopReasonOf(error, signal);
     return stopped === null ? failureOf(error, redact) : stoppedOutcome(stopped);

@@ -22,12 +22,12 @@ export class RunningTask {
   ended: Promise<void> = Promise.resolve();
   handle: Handle | null = null;
   /** Its values that no log line may show, until it has ended. */
-  readonly hidden = new DisposableStack();
+  readonly hidden: Disposable[] = [];
+  /** In ms since 1970, by an earlier worker perhaps. */
+  readonly claimedAt: number;
   private readonly stopper = new AbortController();
-  private readonly claimedAt: number;
   private phase: TaskPhase = "starting";
 
-  /** `claimedAt` in ms since 1970. */
   constructor(ref: ExecutionRef, trail: TaskTrail, claimedAt: number) {
     this.ref = ref;
     this.trail = trail;
@@ -45,13 +45,12 @@ export class RunningTask {
     this.stopper.abort(new TaskStopped(why));
   }
 
-  async step<T>(name: StepName, work: () => Promise<T>): Promise<T> {
+  /** Not async, as those of the trails: for as long as it waits it would hold `work`, and all that came with it. */
+  step<T>(name: StepName, work: () => Promise<T>): Promise<T> {
     this.phase = name;
-    try {
-      return await this.trail.step(name, work);
-    } finally {
+    return this.trail.step(name, work).finally(() => {
       this.phase = "working";
-    }
+    });
   }
 
   status(now: number): TaskStatus {

@@ -10,7 +10,7 @@ import { secondsOf } from "../logging/seconds-of.ts";
 import type { Secrets } from "../logging/secrets.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import { encodeOutbound, type Outbound } from "../protocol/outbound.ts";
-import type { Adoption, Backend, Orphan, RunContext } from "./backend.ts";
+import type { Adoption, Backend, Completion, Orphan, RunContext } from "./backend.ts";
 import { HandedOff } from "./handed-off.ts";
 import { Inheritance, type Work } from "./inheritance.ts";
 import { type Rejection, type TaskObserver, type TaskTrail, UNOBSERVED_TRAIL } from "./observer.ts";
@@ -90,7 +90,7 @@ export class Scheduler {
       return;
     }
     this.claim({ taskId, executionId }, trail);
-    const task = this.start({ taskId, executionId }, trail, async (context) => {
+    const task = this.start({ taskId, executionId }, trail, (context) => {
       const spec = prepare(assignment, trail.environment);
       trail.started();
       return backend.run(spec, context);
@@ -210,8 +210,19 @@ export class Scheduler {
   /** `claimedAt` in ms since 1970: what an earlier daemon let it run counts. */
   private start(ref: ExecutionRef, trail: TaskTrail, work: Work, claimedAt = Date.now()): RunningTask {
     const task = new RunningTask(ref, trail, claimedAt);
-    const { journal, log, secrets } = this.options;
-    const context: RunContext = {
+    const context = this.contextOf(task);
+    // The map knows it before the work begins: a second delivery may be the very next frame.
+    const completion = Promise.resolve().then(() => work(context));
+    task.ended = this.seeThrough(task, completion);
+    this.running.set(ref.taskId, task);
+    this.options.onBegun?.();
+    return task;
+  }
+
+  private contextOf(task: RunningTask): RunContext {
+    const { journal, log } = this.options;
+    const { ref } = task;
+    return {
       signal: task.signal,
       hurry: this.hurry.signal,
       log: log.with({ taskId: ref.taskId }),
@@ -219,34 +230,30 @@ export class Scheduler {
         task.handle = handle;
         journal.saveHandle(ref, handle);
       },
-      step: (name, stepWork) => task.step(name, stepWork),
+      step: (name, work) => task.step(name, work),
       hide: (values) => this.hide(task, values),
     };
-    const timer = this.limitDuration(task, claimedAt);
-    const startedAt = performance.now();
-    // The map knows it before the work begins: a second delivery may be the very next frame.
-    task.ended = Promise.resolve()
-      .then(() => runToOutcome(() => work(context), task.signal, secrets.redact))
-      .then((outcome) => {
-        if (timer !== null) clearTimeout(timer);
-        this.finish(task, outcome, performance.now() - startedAt);
-      });
-    this.running.set(ref.taskId, task);
-    this.options.onBegun?.();
-    return task;
   }
 
-  private limitDuration(task: RunningTask, claimedAt: number): ReturnType<typeof setTimeout> | null {
+  private async seeThrough(task: RunningTask, completion: Promise<Completion>): Promise<void> {
+    const timer = this.limitDuration(task);
+    const startedAt = performance.now();
+    const outcome = await runToOutcome(completion, task.signal, this.options.secrets.redact);
+    if (timer !== null) clearTimeout(timer);
+    this.finish(task, outcome, performance.now() - startedAt);
+  }
+
+  private limitDuration(task: RunningTask): ReturnType<typeof setTimeout> | null {
     const { maxTaskDurationMs } = this.options;
     if (maxTaskDurationMs === null) return null;
-    const leftMs = Math.max(0, claimedAt + maxTaskDurationMs - Date.now());
+    const leftMs = Math.max(0, task.claimedAt + maxTaskDurationMs - Date.now());
     return setTimeout(() => task.stop("timeout"), Math.min(leftMs, LONGEST_TIMER_MS));
   }
 
   /** Until the task has ended. Its ids and the worker's stay readable although an agent is told them. */
   private hide(task: RunningTask, values: Iterable<string>): void {
     const { taskId, executionId } = task.ref;
-    task.hidden.use(this.options.secrets.hide(values, [taskId, executionId, this.options.workerId]));
+    task.hidden.push(this.options.secrets.hide(values, [taskId, executionId, this.options.workerId]));
   }
 
   private finish({ ref, trail, hidden }: RunningTask, outcome: Outcome, durationMs: number): void {
@@ -258,7 +265,7 @@ export class Scheduler {
     trail.ended(outcome, durationMs / 1_000, stored?.seq ?? null);
     backend.forget(ref);
     this.logEnd(ref, outcome, durationMs);
-    hidden.dispose();
+    for (const values of hidden) values[Symbol.dispose]();
     this.options.onEnded?.();
   }
 

@@ -110,14 +110,18 @@ class CountedTrail implements TaskTrail {
 
   stopRequested(): void {}
 
-  async step<T>(name: StepName, work: () => Promise<T>): Promise<T> {
+  step<T>(name: StepName, work: () => Promise<T>): Promise<T> {
     if (name === "run" && !this.running) {
       this.running = true;
       this.timeSinceAssignment(this.tally.startSeconds);
     }
+    return this.timed(name, work());
+  }
+
+  private async timed<T>(name: StepName, done: Promise<T>): Promise<T> {
     const startedAt = performance.now();
     try {
-      return await work();
+      return await done;
     } catch (error) {
       if (name === "cleanup") this.tally.countFailure("cleanup", cleanupReasonOf(error));
       throw error;

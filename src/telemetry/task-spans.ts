@@ -134,10 +134,13 @@ class SpanTrail implements TaskTrail {
     this.span.addEvent("task.cancellation_requested", { source: why === "cancelled" ? "user" : why });
   }
 
-  async step<T>(name: StepName, work: () => Promise<T>): Promise<T> {
-    const span = startBelow(this.options.tracer, this.span, `oz_worker.${name}`);
+  step<T>(name: StepName, work: () => Promise<T>): Promise<T> {
+    return this.told(name, startBelow(this.options.tracer, this.span, `oz_worker.${name}`), work());
+  }
+
+  private async told<T>(name: StepName, span: Span, done: Promise<T>): Promise<T> {
     try {
-      const value = await work();
+      const value = await done;
       span.setStatus({ code: SpanStatusCode.OK });
       return value;
     } catch (error) {

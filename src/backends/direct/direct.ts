@@ -10,6 +10,7 @@ import { Afterlook } from "../../process/afterlook.ts";
 import { type ShimClient, SpawnRefused } from "../../process/shim/client.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { Surveyor } from "../../process/stragglers.ts";
+import type { Command } from "../../runtime/spawn.ts";
 import {
   type Backend,
   type Completion,
@@ -46,6 +47,26 @@ export interface DirectOptions {
   readonly exitsDir: () => string | null;
 }
 
+/** A task in its workspace. */
+interface Stay {
+  readonly workspace: Workspace;
+  readonly hooks: TaskHooks | null;
+  /** All that is done there, but for leaving it as it has to be left. */
+  readonly run: Promise<Completion>;
+}
+
+/** An agent that is about to be started. */
+interface Prepared {
+  readonly command: Command;
+  readonly handle: DirectHandle;
+}
+
+/** One that was. */
+interface Watched {
+  readonly agent: Ward;
+  readonly handle: DirectHandle;
+}
+
 const SAFE_TO_RETRY = "it is safe to retry";
 
 export class DirectBackend implements Backend {
@@ -61,46 +82,58 @@ export class DirectBackend implements Backend {
     this.afterlook = new Afterlook(this.surveyor, Math.min(options.graceMs, LEFTOVER_GRACE_MS));
   }
 
-  async run(task: TaskSpec, context: RunContext): Promise<Completion> {
-    const { assignment } = task;
-    const { settings, exitsDir } = this.options;
-    const harness = assignment.task.snapshot?.harness ?? "";
-    const workspace = openWorkspace(assignment.taskId, {
+  /**
+   * Not async, and its parts apart, for a function that waits holds its parameters: what an agent is started
+   * with is let go of once it runs, which it may do for hours.
+   */
+  run(task: TaskSpec, context: RunContext): Promise<Completion> {
+    return this.stay(this.enter(task, context), context);
+  }
+
+  private async enter(task: TaskSpec, context: RunContext): Promise<Stay> {
+    const { settings } = this.options;
+    const { taskId } = task.assignment;
+    const workspace = openWorkspace(taskId, {
       workspaceRoot: settings.workspaceRoot,
       targetDir: settings.targetDir,
       needsScratch: settings.setupCommand !== null || settings.teardownCommand !== null,
     });
-    const dir = exitsDir();
-    const exitFile = dir === null ? null : join(dir, crypto.randomUUID());
-    const begun = settings.setupCommand === null;
-    const handle = { workspace, harness, exitFile, begun, stopping: false, process: null };
-    return this.inWorkspace(workspace, context, async () => {
-      if (!workspace.made && settings.targetDir === null) await this.requireUnused(workspace);
-      // Before anything runs in it, so that a worker that is killed from here on leaves nothing unknown.
-      context.saveHandle(writeHandle(handle));
-      await this.afterlook.yieldTo(markOf(workspace));
-      const folder = harnessFolder(harness, workspace.dir);
-      if (folder !== null) mkdirSync(folder, { recursive: true, mode: 0o700 });
-      const hooks = this.hooks(assignment.taskId, workspace, task.environment, context);
-      return hooks.around(async (fromSetup) => {
-        context.hide?.(Object.values(fromSetup));
-        const env = agentEnvironment({
-          worker: this.options.workerEnvironment,
-          task: task.environment,
-          harness,
-          workspace,
-          fromSetup,
-        });
-        if (!handle.begun) context.saveHandle(writeHandle({ ...handle, begun: true }));
-        return context.step("run", async () => {
-          const agent = await this.start(task.argv, workspace, env, exitFile);
-          this.agents.set(assignment.taskId, agent);
-          const found = { ...handle, begun: true, process: agent.identity };
-          context.saveHandle(writeHandle(found));
-          return this.watch(agent, found, context);
-        });
-      });
-    });
+    const hooks = this.hooks(taskId, workspace, task.environment, context);
+    const run = this.prepare(task, workspace, hooks, context).then(({ command, handle }) =>
+      context.step("run", () => this.watch(this.start(taskId, command, handle, context), context)),
+    );
+    return { workspace, hooks, run };
+  }
+
+  private async prepare(
+    task: TaskSpec,
+    workspace: Workspace,
+    hooks: TaskHooks | null,
+    context: RunContext,
+  ): Promise<Prepared> {
+    const { settings, oz, workerEnvironment } = this.options;
+    const harness = task.assignment.task.snapshot?.harness ?? "";
+    if (!workspace.made && settings.targetDir === null) await this.requireUnused(workspace);
+    const unbegun = { workspace, harness, exitFile: this.newExitFile(), stopping: false, process: null };
+    // Before anything runs in it, so that a worker that is killed from here on leaves nothing unknown.
+    context.saveHandle(writeHandle({ ...unbegun, begun: settings.setupCommand === null }));
+    await this.afterlook.yieldTo(markOf(workspace));
+    const folder = harnessFolder(harness, workspace.dir);
+    if (folder !== null) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const fromSetup = hooks === null ? {} : await hooks.setUp();
+    context.hide?.(Object.values(fromSetup));
+    const handle = { ...unbegun, begun: true };
+    if (settings.setupCommand !== null) context.saveHandle(writeHandle(handle));
+    const { environment } = task;
+    const parts = { worker: workerEnvironment, task: environment, harness, workspace, fromSetup };
+    const command = { argv: [oz, ...task.argv], cwd: workspace.dir, env: agentEnvironment(parts) };
+    return { command, handle };
+  }
+
+  /** Null: no state folder, so nothing of the task can be found again. */
+  private newExitFile(): string | null {
+    const dir = this.options.exitsDir();
+    return dir === null ? null : join(dir, crypto.randomUUID());
   }
 
   /** Two agents in one folder would take its files, and each other's processes, for their own. */
@@ -112,30 +145,27 @@ export class DirectBackend implements Backend {
     );
   }
 
-  async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+  resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readHandle(saved);
     if (handle === null) return this.abandon(ref);
     const { workspace } = handle;
-    return this.inWorkspace(workspace, context, async () => {
-      const environment = this.options.environmentOf(ref.taskId);
-      const hooks = this.hooks(ref.taskId, workspace, environment, context);
-      return hooks.afterwards(async () => {
-        const agent = await this.find(handle);
-        if (agent === null) {
-          await killUnknownAgent(workspace, this.surveyor);
-          throw new TaskFailure(
-            "unknown",
-            `the worker was killed while it prepared the task; ${SAFE_TO_RETRY}`,
-          );
-        }
-        this.agents.set(ref.taskId, agent);
-        return context.step("run", () => this.watch(agent, handle, context));
-      });
-    });
+    const hooks = this.hooks(ref.taskId, workspace, this.options.environmentOf(ref.taskId), context);
+    const run = this.find(ref, handle).then((found) => context.step("run", () => this.watch(found, context)));
+    return this.stay({ workspace, hooks, run }, context);
+  }
+
+  private async find({ taskId }: TaskRef, handle: DirectHandle): Promise<Watched> {
+    const agent = await this.findAgent(handle);
+    if (agent === null) {
+      await killUnknownAgent(handle.workspace, this.surveyor);
+      throw new TaskFailure("unknown", `the worker was killed while it prepared the task; ${SAFE_TO_RETRY}`);
+    }
+    this.agents.set(taskId, agent);
+    return { agent, handle };
   }
 
   /** Null: as far as anybody knows it was never started. */
-  private async find({ workspace, exitFile, begun, process }: DirectHandle): Promise<Ward | null> {
+  private async findAgent({ workspace, exitFile, begun, process }: DirectHandle): Promise<Ward | null> {
     if (exitFile === null || !begun) return null;
     if (process !== null) return foundWard(process, exitFile);
     return searchWard(markOf(workspace), exitFile, this.surveyor);
@@ -162,7 +192,8 @@ export class DirectBackend implements Backend {
     this.options.shim[Symbol.dispose]();
   }
 
-  private async watch(agent: Ward, handle: DirectHandle, context: RunContext): Promise<Completion> {
+  private async watch(watched: Watched | Promise<Watched>, context: RunContext): Promise<Completion> {
+    const { agent, handle } = await watched;
     const { surveyor, afterlook } = this;
     const { graceMs } = this.options;
     const onShutdown = () => context.saveHandle(writeHandle({ ...handle, stopping: true }));
@@ -171,47 +202,58 @@ export class DirectBackend implements Backend {
     return "completed";
   }
 
+  /** Null when there are none: nothing of the task's environment is held for their sake then. */
   private hooks(
     taskId: string,
     workspace: Workspace,
     environment: Environment,
     context: RunContext,
-  ): TaskHooks {
+  ): TaskHooks | null {
     const { settings, shim, graceMs, workerEnvironment } = this.options;
+    if (settings.setupCommand === null && settings.teardownCommand === null) return null;
     const tools = { shim, graceMs, surveyor: this.surveyor };
     return new TaskHooks({ settings, tools, workerEnvironment, environment, taskId, workspace, context });
   }
 
   private async start(
-    argv: readonly string[],
-    workspace: Workspace,
-    env: Environment,
-    exitFile: string | null,
-  ): Promise<Ward> {
-    const { oz, shim } = this.options;
+    taskId: string,
+    command: Command,
+    handle: DirectHandle,
+    context: RunContext,
+  ): Promise<Watched> {
+    const agent = await this.spawn(command, handle.exitFile);
+    this.agents.set(taskId, agent);
+    const found = { ...handle, process: agent.identity };
+    context.saveHandle(writeHandle(found));
+    return { agent, handle: found };
+  }
+
+  private async spawn(command: Command, exitFile: string | null): Promise<Ward> {
     try {
-      return startedWard(await shim.spawn({ argv: [oz, ...argv], cwd: workspace.dir, env }, exitFile));
+      return startedWard(await this.options.shim.spawn(command, exitFile));
     } catch (error) {
       if (!(error instanceof SpawnRefused)) throw error;
-      throw refusalOf(oz, workspace.dir, error);
+      throw refusalOf(this.options.oz, command.cwd, error);
     }
   }
 
   /** Whatever happens in it, what this worker made for the task is gone afterwards. */
-  private async inWorkspace(
-    workspace: Workspace,
-    context: RunContext,
-    work: () => Promise<Completion>,
-  ): Promise<Completion> {
+  private async stay(entered: Stay | Promise<Stay>, context: RunContext): Promise<Completion> {
+    const { workspace, hooks, run } = await entered;
     try {
-      return await work();
+      return await run;
     } finally {
-      try {
-        await context.step("cleanup", () => removeWorkspace(workspace, !this.options.cleanup));
-      } catch (error) {
-        const why = wordsOf(error);
-        context.log.warn("cannot remove the workspace", { dir: workspace.dir, error: why });
-      }
+      await hooks?.tearDown();
+      await this.leave(workspace, context);
+    }
+  }
+
+  private async leave(workspace: Workspace, context: RunContext): Promise<void> {
+    try {
+      await context.step("cleanup", () => removeWorkspace(workspace, !this.options.cleanup));
+    } catch (error) {
+      const why = wordsOf(error);
+      context.log.warn("cannot remove the workspace", { dir: workspace.dir, error: why });
     }
   }
 }

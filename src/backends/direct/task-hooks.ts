@@ -33,21 +33,8 @@ export class TaskHooks {
     this.options = options;
   }
 
-  /** Setup, `work` with the variables that setup wrote, teardown. */
-  async around<T>(work: (fromSetup: Environment) => Promise<T>): Promise<T> {
-    return this.afterwards(async () => work(await this.setUp()));
-  }
-
-  /** `work`, then teardown: for a task whose setup was an earlier daemon's. */
-  async afterwards<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } finally {
-      await this.tearDown();
-    }
-  }
-
-  private async setUp(): Promise<Environment> {
+  /** What setup wrote; nothing without one. Throws TaskFailure, or the signal's reason. */
+  async setUp(): Promise<Environment> {
     const { settings, workspace, context } = this.options;
     if (settings.setupCommand === null || workspace.scratchDir === null) return {};
     const file = makeEnvironmentFile(workspace.scratchDir);
@@ -72,7 +59,8 @@ export class TaskHooks {
     }
   }
 
-  private async tearDown(): Promise<void> {
+  /** Also for a task whose setup was an earlier daemon's. Never rejects. */
+  async tearDown(): Promise<void> {
     const { settings, workspace, context } = this.options;
     if (settings.teardownCommand === null || workspace.scratchDir === null) return;
     const { teardownCommand: command } = settings;

@@ -55,6 +55,12 @@ const MOST_CREATIONS = 3;
 const LET_GO_MS = 30_000;
 const REMOVAL = { volumes: true, force: true } as const;
 
+/** A task and its container, which goes when the work is done. */
+interface Stay {
+  readonly run: TaskRun;
+  readonly work: Promise<void>;
+}
+
 export class DockerBackend implements Backend {
   readonly kind = "docker";
   readonly outlivesWorker = false;
@@ -69,18 +75,19 @@ export class DockerBackend implements Backend {
     this.tools = { engine, watcher, graceMs, cleanup, verbose, removeCopies };
   }
 
-  async run(task: TaskSpec, context: RunContext): Promise<Completion> {
+  /** Not async: a function that waits holds its parameters, and nobody needs the task once its container is there. */
+  run(task: TaskSpec, context: RunContext): Promise<Completion> {
+    return this.inContainer(this.enter(task, context));
+  }
+
+  private async enter(task: TaskSpec, context: RunContext): Promise<Stay> {
     const container = nameContainer(task.assignment.taskId);
     const handle = { container, started: false, adopted: false, settler: "", stopping: false, result: null };
     // Before anything is made, so that a worker that is killed from here on leaves nothing unknown.
     context.saveHandle(writeHandle(handle));
-    return this.inContainer(handle, context, async (run) => {
-      const id = await this.create(task, run, context);
-      await context.step("run", async () => {
-        await run.start(id);
-        await run.finish(id);
-      });
-    });
+    const run = new TaskRun(handle, this.tools, context);
+    const work = this.create(task, run, context).then((id) => context.step("run", () => run.through(id)));
+    return { run, work };
   }
 
   async resume(_ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
@@ -98,15 +105,13 @@ export class DockerBackend implements Backend {
       // Before there is a mark: a worker that dies behind its own has to know it again.
       if (adopted && claim.kind !== "reported") context.saveHandle(writeHandle(handle));
       try {
-        return await this.inContainer(handle, context, async (run) => {
-          try {
-            await this.pickUp(handle, claim, run, context);
-          } finally {
-            // Before the container goes: a journal that turns up later has to find one or the other.
-            if (adopted && claim.kind !== "reported")
-              await this.options.claims.settle(container, AbortSignal.timeout(LET_GO_MS));
-          }
+        const run = new TaskRun(handle, this.tools, context);
+        const pickedUp = this.pickUp(handle, claim, run, context).finally(async () => {
+          // Before the container goes: a journal that turns up later has to find one or the other.
+          if (adopted && claim.kind !== "reported")
+            await this.options.claims.settle(container, AbortSignal.timeout(LET_GO_MS));
         });
+        return await this.inContainer({ run, work: pickedUp });
       } finally {
         if (claim.kind === "ours") await claim.release();
       }
@@ -138,14 +143,10 @@ export class DockerBackend implements Backend {
     }
   }
 
-  private async inContainer(
-    handle: DockerHandle,
-    context: RunContext,
-    work: (run: TaskRun) => Promise<void>,
-  ): Promise<Completion> {
-    const run = new TaskRun(handle, this.tools, context);
+  private async inContainer(stay: Stay | Promise<Stay>): Promise<Completion> {
+    const { run, work } = await stay;
     try {
-      await work(run);
+      await work;
       return "completed";
     } finally {
       await run.remove();

@@ -72,8 +72,14 @@ export class TaskRun {
     }
   }
 
+  /** From its start to its end, as both tell it. */
+  async through(id: string): Promise<void> {
+    await this.start(id);
+    await this.finish(id);
+  }
+
   /** Throws a TaskFailure (`container_start`), or the signal's reason. */
-  async start(id: string): Promise<void> {
+  private async start(id: string): Promise<void> {
     const { containers } = this.tools.engine;
     const { signal } = this.context;
     let asked = false;

@@ -77,11 +77,21 @@ export class KubernetesBackend implements Backend {
     this.retirement = new Retirement(options);
   }
 
-  async run(task: TaskSpec, context: RunContext): Promise<Completion> {
+  /** Not async: a function that waits holds its parameters, and nobody needs the task once its Job is there. */
+  run(task: TaskSpec, context: RunContext): Promise<Completion> {
     const ref = refOf(task);
     // From before it is there: even what ends and goes in the same moment is seen.
-    using _ = this.options.observatory.follow(jobNameOf(ref.taskId, ref.executionId));
-    const created = this.create(task, ref, context);
+    const following = this.options.observatory.follow(jobNameOf(ref.taskId, ref.executionId));
+    return this.seeThrough(ref, following, this.create(task, ref, context), context);
+  }
+
+  private async seeThrough(
+    ref: TaskRef,
+    following: Disposable,
+    created: Promise<JobHandle>,
+    context: RunContext,
+  ): Promise<Completion> {
+    using _ = following;
     this.creating.add(created);
     const handle = await context.step("create", () => created).finally(() => this.creating.delete(created));
     return context.step("run", () => this.follow(ref, handle, context));

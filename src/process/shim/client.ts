@@ -41,8 +41,9 @@ export interface ShimClientOptions {
 }
 
 interface Pending {
-  readonly spawned: PromiseWithResolvers<ProcessIdentity>;
-  readonly exited: PromiseWithResolvers<Exit>;
+  /** Null once it is. */
+  spawned: PromiseWithResolvers<ProcessIdentity> | null;
+  readonly exit: (exit: Exit) => void;
 }
 
 export class ShimClient implements Disposable {
@@ -70,7 +71,7 @@ export class ShimClient implements Disposable {
     const id = this.lastId;
     const spawned = Promise.withResolvers<ProcessIdentity>();
     const exited = Promise.withResolvers<Exit>();
-    this.pending.set(id, { spawned, exited });
+    this.pending.set(id, { spawned, exit: exited.resolve });
     const { openFiles } = this.options;
     const settled = this.takeSettled();
     this.tell(shim, {
@@ -85,10 +86,15 @@ export class ShimClient implements Disposable {
     return {
       identity: await spawned.promise,
       exited: exited.promise,
-      acknowledge: () => {
-        this.settle(id);
-        if (this.shim === shim && exitFile !== null) this.acknowledgeSoon(shim, id);
-      },
+      acknowledge: this.acknowledgement(shim, id, exitFile !== null),
+    };
+  }
+
+  /** Made in a place of its own: inside of `spawn` it would hold the command, with all its environment. */
+  private acknowledgement(shim: TalkingChild, id: number, isKept: boolean): () => void {
+    return () => {
+      this.settle(id);
+      if (this.shim === shim && isKept) this.acknowledgeSoon(shim, id);
     };
   }
 
@@ -119,14 +125,15 @@ export class ShimClient implements Disposable {
     if (pending === undefined) return;
     switch (message.event) {
       case "spawned":
-        pending.spawned.resolve({ pid: message.pid, startedAt: message.startedAt, bootId: this.bootId });
+        pending.spawned?.resolve({ pid: message.pid, startedAt: message.startedAt, bootId: this.bootId });
+        pending.spawned = null;
         return;
       case "refused":
-        pending.spawned.reject(new SpawnRefused(message.code, message.message));
+        pending.spawned?.reject(new SpawnRefused(message.code, message.message));
         this.settle(message.id);
         return;
       case "exited":
-        pending.exited.resolve(exitOf(message));
+        pending.exit(exitOf(message));
         return;
       default:
         message satisfies never;
@@ -165,9 +172,9 @@ export class ShimClient implements Disposable {
     if (this.shim !== shim) return;
     this.shim = null;
     this.settled.length = 0;
-    for (const { spawned, exited } of this.pending.values()) {
-      spawned.reject(new SpawnRefused("ESHIM", "the process that supervises the agents was killed"));
-      exited.resolve({ kind: "lost" });
+    for (const { spawned, exit } of this.pending.values()) {
+      spawned?.reject(new SpawnRefused("ESHIM", "the process that supervises the agents was killed"));
+      exit({ kind: "lost" });
     }
     this.pending.clear();
   }

@@ -80,6 +80,11 @@ class Shim {
     this.wards.set(id, ward);
     this.pages.changed();
     this.tell({ event: "spawned", id, pid: ward.pid, startedAt: readProcess(ward.pid)?.startedAt ?? "" });
+    this.follow(id, ward);
+  }
+
+  /** In a place of its own: a function made in `spawn` would hold the whole request, for as long as the child runs. */
+  private follow(id: number, ward: Ward): void {
     ward.exited.then((status) => this.exited(id, ward, status));
   }
 

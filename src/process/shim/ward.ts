@@ -21,13 +21,32 @@ const LOOK_EVERY_MS = 500;
 const SHIM_WRITES_MS = 2_000;
 
 export function startedWard(process: Supervised): Ward {
-  return {
-    identity: process.identity,
-    exited: process.exited,
-    // Supervised without a gap: its number is free for others only once its whole group is gone.
-    groupId: () => process.identity.pid,
-    forget: () => process.acknowledge(),
-  };
+  return new StartedWard(process);
+}
+
+class StartedWard implements Ward {
+  private readonly process: Supervised;
+
+  constructor(process: Supervised) {
+    this.process = process;
+  }
+
+  get identity(): ProcessIdentity {
+    return this.process.identity;
+  }
+
+  get exited(): Promise<Exit> {
+    return this.process.exited;
+  }
+
+  /** Supervised without a gap: its number is free for others only once its whole group is gone. */
+  groupId(): number {
+    return this.identity.pid;
+  }
+
+  forget(): void {
+    this.process.acknowledge();
+  }
 }
 
 /** `exitFile`: where the shim of the dead daemon writes, or has written, the status. */
