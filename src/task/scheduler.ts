@@ -3,13 +3,12 @@
  * one ends in exactly one report. Knows nothing of the link; it owes frames, somebody delivers them.
  */
 import { LONGEST_TIMER_MS } from "../config/duration.ts";
-import type { Execution, ExecutionRef, StoredFrame } from "../journal/execution.ts";
-import type { Journal } from "../journal/journal.ts";
-import type { Logger } from "../logging/logger.ts";
+import type { Execution, ExecutionRef } from "../journal/execution.ts";
 import { secondsOf } from "../logging/seconds-of.ts";
 import type { Secrets } from "../logging/secrets.ts";
 import type { Assignment } from "../protocol/assignment.ts";
-import { encodeOutbound, type Outbound } from "../protocol/outbound.ts";
+import { encodeOutbound } from "../protocol/outbound.ts";
+import { Answers, type AnswersOptions } from "./answers.ts";
 import type { Adoption, Backend, Completion, Orphan, RunContext } from "./backend.ts";
 import { HandedOff } from "./handed-off.ts";
 import { Inheritance, type Work } from "./inheritance.ts";
@@ -19,20 +18,13 @@ import type { TaskSpec } from "./prepare.ts";
 import { runToOutcome } from "./run.ts";
 import { RunningTask, type TaskStatus } from "./running-task.ts";
 
-export interface SchedulerOptions {
-  readonly workerId: string;
+export interface SchedulerOptions extends AnswersOptions {
   readonly backend: Backend;
-  readonly journal: Journal;
-  readonly log: Logger;
   /** A running task's values are hidden in it. */
   readonly secrets: Secrets;
   /** `traceContext`: variables by which the agent's own traces join the task's. */
   readonly prepare: (assignment: Assignment, traceContext: Readonly<Record<string, string>>) => TaskSpec;
   readonly observer: TaskObserver;
-  /** A frame that is already in the journal; it is delivered however long that takes. */
-  readonly deliver: (frame: StoredFrame) => void;
-  /** True when the same words are on their way already. */
-  readonly isOnItsWay: (frame: string) => boolean;
   /** A task is held here from now on. */
   readonly onBegun?: () => void;
   /** A task's end is in the journal, and nothing of it is held here any more. */
@@ -43,24 +35,19 @@ export interface SchedulerOptions {
   readonly maxTaskDurationMs: number | null;
 }
 
-/** The first is the control plane's own word for it, upon which it keeps the task queued. */
-const REJECTIONS = {
-  atCapacity: "worker at maximum concurrency",
-  stopping: "worker is shutting down",
-  alreadyRunning: "another execution of this task is still running",
-} as const satisfies Readonly<Record<Rejection, string>>;
-
 export class Scheduler {
   private readonly options: SchedulerOptions;
   /** By task id: an execution of a task excludes every other of the same task. */
   private readonly running = new Map<string, RunningTask>();
   private readonly hurry = new AbortController();
+  private readonly answers: Answers;
   private readonly handedOff: HandedOff;
   private readonly inheritance: Inheritance;
   private stopping = false;
 
   constructor(options: SchedulerOptions) {
     this.options = options;
+    this.answers = new Answers(options);
     this.handedOff = new HandedOff({ ...options, hurry: this.hurry.signal });
     this.inheritance = new Inheritance({ ...options, running: this.running, begin: this.start.bind(this) });
   }
@@ -86,7 +73,7 @@ export class Scheduler {
     const obstacle = this.obstacleTo(taskId);
     if (obstacle !== null) {
       trail.rejected(obstacle);
-      this.reject(taskId, REJECTIONS[obstacle]);
+      this.answers.reject(taskId, obstacle);
       return;
     }
     this.claim({ taskId, executionId }, trail);
@@ -106,7 +93,7 @@ export class Scheduler {
     }
     this.options.observer.unreadable(taskId);
     const message = `Failed to execute task: cannot read the assignment: ${problem}`;
-    this.owe({ type: "task_failed", taskId, message, reason: "unknown" });
+    this.answers.owe({ type: "task_failed", taskId, message, reason: "unknown" });
   }
 
   cancel(taskId: string): void {
@@ -164,19 +151,11 @@ export class Scheduler {
   private answerKnown(ref: ExecutionRef): boolean {
     const running = this.running.get(ref.taskId);
     if (running !== undefined) {
-      if (running.ref.executionId === ref.executionId) this.owe(this.claimOf(ref.taskId));
-      else this.reject(ref.taskId, REJECTIONS.alreadyRunning);
+      if (running.ref.executionId === ref.executionId) this.answers.claimAgain(ref);
+      else this.answers.reject(ref.taskId, "alreadyRunning");
       return true;
     }
-    // Without an execution id an ended task cannot be told from a new run of it.
-    const known = ref.executionId === "" ? null : this.options.journal.find(ref);
-    if (known === null || !known.ended) return false;
-    this.options.log.info("assignment of an ended execution answered again", { ...ref });
-    if (known.terminal === null) this.owe(this.claimOf(ref.taskId));
-    else if (!this.options.isOnItsWay(known.terminal)) {
-      this.options.deliver(this.options.journal.owe(known.terminal));
-    }
-    return true;
+    return this.answers.endAgain(ref);
   }
 
   private obstacleTo(taskId: string): Rejection | null {
@@ -187,24 +166,10 @@ export class Scheduler {
     return "atCapacity";
   }
 
-  private reject(taskId: string, reason: string): void {
-    this.options.log.info("task rejected", { taskId, reason });
-    this.owe({ type: "task_rejected", taskId, reason });
-  }
-
   private claim(ref: ExecutionRef, trail: TaskTrail): void {
-    const frame = encodeOutbound(this.claimOf(ref.taskId));
-    this.options.deliver(this.options.journal.claim(ref, frame));
+    this.answers.claim(ref);
     trail.claimed();
     this.options.log.info("task claimed", { ...ref });
-  }
-
-  private claimOf(taskId: string): Outbound {
-    return { type: "task_claimed", taskId, workerId: this.options.workerId };
-  }
-
-  private owe(message: Outbound): void {
-    this.options.deliver(this.options.journal.owe(encodeOutbound(message)));
   }
 
   /** `claimedAt` in ms since 1970: what an earlier daemon let it run counts. */

@@ -1,7 +1,8 @@
 /** One dispatch, from the command's start to what it means for the task. */
-import { pause } from "../../async/wait.ts";
+
 import { createRedactor, type Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
+import { letStopCatchUp } from "../../process/asked-to-end.ts";
 import { groupIsEmpty, stopTree } from "../../process/process-tree.ts";
 import type { Exit } from "../../process/shim/client.ts";
 import type { Ward } from "../../process/shim/ward.ts";
@@ -31,10 +32,6 @@ export interface Dispatch {
 const NAME = "dispatch_command";
 /** What a dispatch that failed left in its group hands nothing over any more. */
 const LEFTOVER_GRACE_MS = 1_000;
-/** 128 + SIGHUP, SIGINT, SIGTERM: somebody other than us asked it to end. */
-const ASKED_TO_END: ReadonlySet<number> = new Set([129, 130, 143]);
-/** A service manager may signal every process of the service at once, and the command be the quicker one. */
-const STOP_FOLLOWS_MS = 250;
 const NO_MARK = "";
 
 /** Resolves when the engine has the task; throws TaskFailure, or the signal's reason once nothing runs any more. */
@@ -118,10 +115,7 @@ async function fail(
     const leftoverGraceMs = Math.min(graceMs, LEFTOVER_GRACE_MS);
     await stopTree(treeOf(ward, NO_MARK), { surveyor, graceMs: leftoverGraceMs, hurry });
   }
-  if (ASKED_TO_END.has(exit.status)) {
-    await pause(STOP_FOLLOWS_MS, signal);
-    signal.throwIfAborted();
-  }
+  await letStopCatchUp(exit.status, signal);
   throw new TaskFailure("dispatch_command", failureWords(NAME, exit, redact), { exitCode: exit.status });
 }
 

@@ -1,6 +1,7 @@
 /** Sees an agent through to its end, or ends it. */
 import { firing, pause } from "../../async/wait.ts";
 import type { Afterlook } from "../../process/afterlook.ts";
+import { letStopCatchUp } from "../../process/asked-to-end.ts";
 import { isAlive, NO_GROUP } from "../../process/process-table.ts";
 import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Ward } from "../../process/shim/ward.ts";
@@ -22,15 +23,8 @@ export interface SuperviseOptions {
 /** An agent that ended well did not mean to leave anything; what it left gets a moment, not the full grace. */
 export const LEFTOVER_GRACE_MS = 1_000;
 const LOOK_EVERY_MS = 500;
-/** 128 + SIGHUP, SIGINT, SIGTERM: somebody other than us asked it to end. */
-const ASKED_TO_END: ReadonlySet<number> = new Set([129, 130, 143]);
 /** 128 + SIGKILL, SIGTERM: what a stop of ours ends it with. */
 const STOPPED: ReadonlySet<number> = new Set([137, 143]);
-/**
- * A service manager may signal every process of the service at once, and the agents be quicker than
- * our own loop: their end is then the shutdown's, and safe to retry, not a failure of the agent.
- */
-const STOP_FOLLOWS_MS = 250;
 /** A look at all processes costs milliseconds, which are nothing beside a task of this length. */
 const WORTH_A_LOOK_MS = 1_000;
 
@@ -59,10 +53,7 @@ export async function seeThrough(
   if (performance.now() - startedAt > WORTH_A_LOOK_MS || !groupIsEmpty(left.groupId)) {
     await stopTree(left, { surveyor, graceMs: Math.min(graceMs, LEFTOVER_GRACE_MS), hurry });
   } else afterlook.add(left.mark);
-  if (ASKED_TO_END.has(exit.status)) {
-    await pause(STOP_FOLLOWS_MS, signal);
-    signal.throwIfAborted();
-  }
+  await letStopCatchUp(exit.status, signal);
   if (wasStopped && STOPPED.has(exit.status)) throw new TaskStopped("shutdown");
   requireSuccess(exit.status);
 }

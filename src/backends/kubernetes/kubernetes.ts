@@ -26,6 +26,7 @@ import { mark } from "./ownership/marks.ts";
 import type { Ownership } from "./ownership/ownership.ts";
 import { type CreateContext, createEnvSecret, createJob } from "./run/create-job.ts";
 import { logFailure } from "./run/failure-log.ts";
+import { Fates } from "./run/fates.ts";
 import { followJob, type JobEnd } from "./run/follow-job.ts";
 import { type JobHandle, readHandle, type StoppedBy, writeHandle } from "./run/handle.ts";
 import { type Retiree, Retirement } from "./run/retirement.ts";
@@ -64,17 +65,14 @@ export class KubernetesBackend implements Backend {
   readonly engineCalls: () => number;
   private readonly options: KubernetesOptions;
   private readonly retirement: Retirement;
-  /** By execution, what becomes of its Job once its result is safe. */
-  private readonly fates = new Map<
-    string,
-    { readonly retiree: Retiree; readonly step: RunContext["step"] }
-  >();
+  private readonly fates: Fates;
   private readonly creating = new Set<Promise<unknown>>();
 
   constructor(options: KubernetesOptions) {
     this.options = options;
     this.engineCalls = options.engineCalls;
     this.retirement = new Retirement(options);
+    this.fates = new Fates(this.retirement);
   }
 
   /** Not async: a function that waits holds its parameters, and nobody needs the task once its Job is there. */
@@ -112,16 +110,14 @@ export class KubernetesBackend implements Backend {
     if (stopping !== null) return this.stop(ref, found ?? handle, stopping, context);
     if (found === null) throw missingAtResume(handle);
     if (!found.ready) {
-      this.decide(ref, found, "delete", context);
+      this.fates.decide(ref, found, "delete", context);
       throw new TaskFailure("unknown", `the worker was killed while it prepared the task; ${SAFE_TO_RETRY}`);
     }
     return context.step("run", () => this.follow(ref, found, context));
   }
 
   forget(ref: TaskRef): void {
-    const fate = this.fates.get(keyOf(ref));
-    this.fates.delete(keyOf(ref));
-    if (fate !== undefined) this.retirement.add(fate.retiree, (work) => fate.step("cleanup", work));
+    this.fates.fulfil(ref);
   }
 
   findOrphans(adopt: (orphan: Orphan) => Adoption, signal: AbortSignal): Promise<void> {
@@ -162,9 +158,9 @@ export class KubernetesBackend implements Backend {
       if (withSecret) {
         context.saveHandle(writeHandle(made));
         // Without it the Job could not run: it goes too, should that fail.
-        this.decide(ref, made, "delete", context);
+        this.fates.decide(ref, made, "delete", context);
         await createEnvSecret(task, created, createContext);
-        this.fates.delete(keyOf(ref));
+        this.fates.undecide(ref);
       }
       const ready = { ...made, ready: true };
       context.saveHandle(writeHandle(ready));
@@ -194,7 +190,7 @@ export class KubernetesBackend implements Backend {
     }
     switch (end.kind) {
       case "succeeded":
-        this.decide(ref, handle, this.options.cleanup ? "delete" : "mark", context);
+        this.fates.decide(ref, handle, this.options.cleanup ? "delete" : "mark", context);
         return "completed";
       case "taken":
         log.warn("another worker has taken the task's Job over, and reports it", { job: handle.job });
@@ -204,7 +200,7 @@ export class KubernetesBackend implements Backend {
         throw failure(end.failure);
       case "failed":
         await logFailure(cluster, end.pods, log);
-        this.decide(ref, handle, this.hasFinished(handle) ? "mark" : unfinished(end.failure), context);
+        this.fates.decide(ref, handle, this.hasFinished(handle) ? "mark" : unfinished(end.failure), context);
         throw failure(end.failure);
       default:
         return end satisfies never;
@@ -217,7 +213,7 @@ export class KubernetesBackend implements Backend {
     const { hurry, log } = context;
     // A worker that is killed from here on knows why the Job is gone.
     context.saveHandle(writeHandle({ ...handle, stopping: why }));
-    this.decide(ref, handle, cleanup ? "delete" : "end", context);
+    this.fates.decide(ref, handle, cleanup ? "delete" : "end", context);
     if (handle.uid !== null)
       await stopJob(handle.job, handle.uid, { cluster, observatory, cleanup, log, hurry });
     throw new TaskStopped(why);
@@ -229,15 +225,6 @@ export class KubernetesBackend implements Backend {
     if (found !== null && found !== "taken") {
       await this.stop(ref, found, stoppedBy(context.signal.reason), context);
     }
-  }
-
-  private decide(
-    ref: TaskRef,
-    { job, uid }: JobHandle,
-    what: Retiree["what"],
-    { step }: Pick<RunContext, "step">,
-  ): void {
-    if (uid !== null) this.fates.set(keyOf(ref), { retiree: { name: job, uid, what }, step });
   }
 
   private hasFinished({ job }: JobHandle): boolean {
@@ -291,8 +278,4 @@ function stoppedBy(reason: unknown): StoppedBy {
 
 function refOf({ assignment: { taskId, executionId } }: TaskSpec): TaskRef {
   return { taskId, executionId };
-}
-
-function keyOf({ taskId, executionId }: TaskRef): string {
-  return JSON.stringify([taskId, executionId]);
 }

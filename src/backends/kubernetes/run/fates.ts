@@ -1,0 +1,39 @@
+/** What becomes of each task's Job once the task's result is safe. */
+import type { RunContext, TaskRef } from "../../../task/backend.ts";
+import type { JobHandle } from "./handle.ts";
+import type { Retiree, Retirement } from "./retirement.ts";
+
+interface Fate {
+  readonly retiree: Retiree;
+  /** The task's own, so that this too is seen as a part of it. */
+  readonly step: RunContext["step"];
+}
+
+export class Fates {
+  private readonly retirement: Retirement;
+  private readonly byExecution = new Map<string, Fate>();
+
+  constructor(retirement: Retirement) {
+    this.retirement = retirement;
+  }
+
+  /** The last word counts. Of a Job that may not be there nothing is to be done. */
+  decide(ref: TaskRef, { job, uid }: JobHandle, what: Retiree["what"], { step }: RunContext): void {
+    if (uid !== null) this.byExecution.set(keyOf(ref), { retiree: { name: job, uid, what }, step });
+  }
+
+  undecide(ref: TaskRef): void {
+    this.byExecution.delete(keyOf(ref));
+  }
+
+  /** The result is safe. */
+  fulfil(ref: TaskRef): void {
+    const fate = this.byExecution.get(keyOf(ref));
+    this.undecide(ref);
+    if (fate !== undefined) this.retirement.add(fate.retiree, (work) => fate.step("cleanup", work));
+  }
+}
+
+function keyOf({ taskId, executionId }: TaskRef): string {
+  return JSON.stringify([taskId, executionId]);
+}
