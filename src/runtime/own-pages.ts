@@ -2,6 +2,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { openCLibrary } from "./c-library.ts";
 import { unchangedMappings } from "./mappings.ts";
+import { ownExecutable } from "./own-executable.ts";
 
 /** Of madvise(2): first to be evicted, and not mapped any more. */
 const COLD = 20;
@@ -13,7 +14,7 @@ const DONT_NEED = 4;
  * what others use. Null where this cannot be done.
  */
 export function openOwnPages(): (() => void) | null {
-  if (process.platform !== "linux") return null;
+  if (process.platform !== "linux" || isEmulated()) return null;
   const library = openCLibrary({ madvise: { args: ["u64", "u64", "i32"], returns: "i32" } });
   if (library === null) return null;
   return () => {
@@ -23,11 +24,19 @@ export function openOwnPages(): (() => void) | null {
   };
 }
 
+/** By its number: what an emulator shows under /proc/self is made up. */
+const PROC = `/proc/${process.pid}`;
+
 /** None where /proc does not tell. */
 function ownMappings() {
   try {
-    return unchangedMappings(readFileSync("/proc/self/smaps", "latin1"), readlinkSync("/proc/self/exe"));
+    return unchangedMappings(readFileSync(`${PROC}/smaps`, "latin1"), readlinkSync(`${PROC}/exe`));
   } catch {
     return [];
   }
+}
+
+/** The kernel's addresses are the emulator's then, and in here something else may be at them. */
+function isEmulated(): boolean {
+  return ownExecutable(`${PROC}/exe`, process.execPath) !== `${PROC}/exe`;
 }

@@ -63,7 +63,8 @@ export class ForeignRoot implements AsyncDisposable {
     for (const [path, from] of Object.entries(files)) await copyFile(from, dir.join(path));
     const root = new ForeignRoot(dir, emulator);
     await root.run(["/bin/busybox", "--install", "-s", "/bin"]);
-    await dir.write("bin/agent", '#!/bin/sh\necho "agent in $PWD"\n', 0o755);
+    // Long enough for the worker to come to rest while it runs, and to give pages of its executable back.
+    await dir.write("bin/agent", '#!/bin/sh\necho "agent in $PWD"\nexec sleep 2\n', 0o755);
     const direct = { workspace_root: "/tmp/workspaces", oz_path: "/bin/agent" };
     await dir.write("etc/worker.yaml", JSON.stringify({ worker_id: "w", backend: { direct } }));
     return root;
