@@ -1,5 +1,5 @@
 /** Opens the journal of a worker id: an own slot, and what dead daemons left in theirs. */
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
@@ -59,7 +59,7 @@ const EXIT_FILE_MAX_AGE_MS = 7 * 24 * 60 * 60 * 1000;
 function pruneExitFiles(dir: string): void {
   for (const name of readdirSync(dir)) {
     const file = join(dir, name);
-    const age = Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    const age = Date.now() - (lstatSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
     if (age > EXIT_FILE_MAX_AGE_MS) rmSync(file, { force: true });
   }
 }

@@ -1,10 +1,12 @@
 /** A journal that is damaged, cannot be made or cannot be written costs a warning, never a task. */
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite, taskIdOf } from "../support/direct-site.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { mountTmpfs } from "../support/tmpfs.ts";
+import { eventually } from "../support/wait.ts";
 import type { WorkerProcess } from "../support/worker-process.ts";
 
 const warnings = (worker: WorkerProcess) =>
@@ -109,6 +111,30 @@ describe.skipIf(!root)("a full disk", () => {
     expect((await site.run(assignment())).state).toBe("completed");
     expect(warnings(worker)[0]).toMatch(/state folder cannot be used|journal cannot be written/);
     expect(await worker.stop()).toBe(0);
+  });
+
+  // Once: the shim could not write the status down, and a task that had ended well was reported as failed.
+  test("in which a killed worker's tasks end keeps their statuses for the next", async () => {
+    await using site = await DirectSite.create();
+    await using dir = await TempDir.create("small-disk");
+    await using disk = await mountTmpfs(dir, "disk", 1024 * 1024);
+    await using killed = await site.start({ stateDir: disk.path });
+    const runs = await site.hold(2, { AGENT_EXIT: "7" });
+    disk.fill();
+    killed.kill("SIGKILL");
+    await killed.exited;
+    for (const run of runs) run.release();
+    await site.gone(...runs);
+    const exits = join(disk.path, "bar/exits");
+    await eventually(
+      () => readdirSync(exits).filter((name) => !name.endsWith(".new")).length === 2,
+      "the statuses",
+    );
+    disk.free();
+    await using _next = await site.start({ stateDir: disk.path });
+    for (const run of runs) {
+      expect(await site.plane.waitForTask(taskIdOf(run))).toMatchObject({ state: "failed", exitCode: 7 });
+    }
   });
 
   test("that fills up under running tasks loses none of them, and is used again when there is room", async () => {

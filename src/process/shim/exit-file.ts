@@ -1,22 +1,45 @@
 /** An exit status on disk: written by a shim whose daemon is gone, read by the next daemon. */
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 
-/** Whole or not at all: a reader never sees half a file. */
+/**
+ * Whole or not at all: a reader never sees half a file. On a full disk the status becomes a link's target
+ * instead, which takes no block: an agent that filled the disk ends first, and may have ended well. Throws
+ * what the file system says when there is room for neither.
+ */
 export function writeExitFile(path: string, status: number): void {
-  writeFileSync(`${path}.new`, `${status}\n`, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+  const unfinished = `${path}.new`;
+  try {
+    writeFileSync(unfinished, `${status}\n`, { mode: 0o600 });
+    renameSync(unfinished, path);
+  } catch {
+    removeExitFile(unfinished);
+    symlinkSync(String(status), path);
+  }
 }
 
 /** Null: not there (yet), or not one of ours. */
 export function readExitFile(path: string): number | null {
+  const match = /^(\d{1,3})\n$/.exec(readLink(path) ?? readText(path));
+  return match === null ? null : Number(match[1]);
+}
+
+export function removeExitFile(path: string): void {
+  rmSync(path, { force: true });
+}
+
+/** Null: not a link. One is not followed, wherever it leads. */
+function readLink(path: string): string | null {
   try {
-    const match = /^(\d{1,3})\n$/.exec(readFileSync(path, "latin1"));
-    return match === null ? null : Number(match[1]);
+    return `${readlinkSync(path)}\n`;
   } catch {
     return null;
   }
 }
 
-export function removeExitFile(path: string): void {
-  rmSync(path, { force: true });
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { readExitFile, removeExitFile, writeExitFile } from "../../../src/process/shim/exit-file.ts";
 import { TempDir } from "../../support/temp-dir.ts";
 
@@ -26,6 +26,18 @@ test.each([[""], ["0"], ["x\n"], ["-1\n"], ["1234\n"], ["1\n\n"], ["1\nx"], [" 1
     expect(readExitFile(dir.join("x"))).toBeNull();
   },
 );
+
+test("a link whose target is a status is that status, and any other is followed by nobody", async () => {
+  await using dir = await TempDir.create("exit");
+  writeFileSync(dir.join("secret"), "7\n");
+  for (const [name, target] of Object.entries({ a: "143", b: "secret", c: "1234" })) {
+    symlinkSync(target, dir.join(name));
+  }
+  expect(["a", "b", "c"].map((name) => readExitFile(dir.join(name)))).toEqual([143, null, null]);
+  removeExitFile(dir.join("b"));
+  removeExitFile(dir.join("a"));
+  expect(readdirSync(dir.path).toSorted()).toEqual(["c", "secret"]);
+});
 
 test("no file, or a folder, is no status", async () => {
   await using dir = await TempDir.create("exit");
