@@ -38,10 +38,20 @@ export function partsOf(secret: string): ReadonlySet<string> {
     if (text.length < SHORTEST_SECRET) continue;
     parts.add(text);
     if (LOOKS_THE_SAME_EVERYWHERE.test(text)) continue;
-    parts.add(JSON.stringify(text).slice(1, -1));
+    for (const form of jsonForms(text)) parts.add(form);
     parts.add(inUrl(text));
   }
   return parts;
+}
+
+/** As JSON writes it: our own, that of Go (which an engine or a cluster quotes with), and that of all ASCII. */
+export function jsonForms(text: string): string[] {
+  const plain = JSON.stringify(text).slice(1, -1);
+  return [plain, plain.replace(/[<>&\u2028\u2029]/g, inHex), plain.replace(/[^\x20-\x7e]/g, inHex)];
+}
+
+function inHex(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 function inUrl(text: string): string {

@@ -17,6 +17,7 @@ import {
 import type { TaskSpec } from "../../task/prepare.ts";
 import { listSidecars } from "../../task/sidecars.ts";
 import { tellEngine } from "./cancel.ts";
+import { confidentialTexts } from "./confidential.ts";
 import { concludeDispatch, NOTHING_TO_HIDE } from "./dispatch.ts";
 import { dispatchEnvironment, markOf } from "./environment.ts";
 import { readHandle, writeHandle } from "./handle.ts";
@@ -32,6 +33,7 @@ export interface CommandOptions extends CommandTools {
 
 export class CommandBackend implements Backend {
   readonly kind = "command";
+  readonly usesImages = true;
   /** A task that was handed over goes on. What a stop waits for is a dispatch in the middle of it. */
   readonly outlivesWorker = false;
   private readonly options: CommandOptions;
@@ -67,7 +69,11 @@ export class CommandBackend implements Backend {
     const ward = startedWard(await startShell(call, this.options));
     this.wards.set(taskId, ward);
     context.saveHandle(writeHandle({ exitFile, deadline, process: ward.identity }));
-    const redact = redactorOf([...secrets, ...Object.values(task.environment)]);
+    const redact = redactorOf([
+      ...secrets,
+      ...Object.values(task.environment),
+      ...confidentialTexts(task.assignment),
+    ]);
     return context.step("run", () =>
       concludeDispatch({ ref, ward, deadline, redact }, this.options, context),
     );

@@ -1,5 +1,5 @@
 /** What a command said last, fit for a message that leaves this host: short, and without secrets. Pure. */
-import { createRedactor, type Redact } from "../../logging/redact.ts";
+import { createRedactor, jsonForms, type Redact } from "../../logging/redact.ts";
 import type { Tail } from "../../process/shim/output-tail.ts";
 
 /** Of standard error, in a failure message. */
@@ -10,20 +10,38 @@ export function redactorOf(secrets: Iterable<string>): Redact {
   return createRedactor([...secrets].flatMap(formsOf));
 }
 
+/** Nothing quotes it. */
+const PLAIN = /^[\w.~-]*$/;
+
 function formsOf(secret: string): string[] {
+  if (PLAIN.test(secret)) return [secret];
+  const inJson = [secret, ...secret.split("\n")].flatMap(jsonForms);
   return [
     secret,
     // In the payload; the echo of some shells turns back its line ends and backslashes, but no quotes.
-    inJson(secret),
-    ...secret.split("\n").map(inJson),
+    ...inJson,
+    ...inJson.map((form) => form.replaceAll("/", "\\/")),
     secret.replaceAll('"', '\\"'),
-    // In the trace of `set -x`, and by jq's @sh.
+    // In the trace of `set -x`, and by jq's @sh; by Python's shlex; and where a shell knows ASCII only.
     secret.replaceAll("'", "'\\''"),
+    secret.replaceAll("'", `'"'"'`),
+    inDollarQuotes(secret),
+    encodeURIComponent(secret.toWellFormed()).replace(/[!'()*]/g, inPercent),
   ];
 }
 
-function inJson(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
+/** What stands between `$'` and `'`. */
+function inDollarQuotes(text: string): string {
+  const escaped = text.replace(/['\\]/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\t", "\\t");
+  return escaped.replace(/[^\x20-\x7e]+/gu, (run) => [...Buffer.from(run)].map(inOctal).join(""));
+}
+
+function inOctal(byte: number): string {
+  return `\\${byte.toString(8).padStart(3, "0")}`;
+}
+
+function inPercent(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
 /** Empty when it said nothing. */

@@ -34,6 +34,20 @@ describe("the last words of a command", () => {
     expect(wordsOf(said, [SECRET, quoted, "abc"])).toBe('*** {"quoted":"***"} abc');
   });
 
+  test.each([
+    ["Python's JSON", "Pässwort-1", String.raw`{"p": "P\u00e4sswort-1"}`],
+    ["Go's JSON", "a<b>&c-secret", String.raw`{"p":"a\u003cb\u003e\u0026c-secret"}`],
+    ["PHP's JSON", "sl/ash-sécret", String.raw`{"p":"sl\/ash-s\u00e9cret"}`],
+    ["the trace of a shell without UTF-8", "Pässwört'1", String.raw`+ p=$'P\303\244ssw\303\266rt\'1'`],
+    ["the trace of a shell", "it's-secret", String.raw`+ p='it'\''s-secret'`],
+    ["Python's shlex", "it's-secret", `p 'it'"'"'s-secret'`],
+    ["a URL with nothing left as it is", "it's(secret)", "?p=it%27s%28secret%29"],
+  ])("have no secret in them as %s has it", (_what, secret, said) => {
+    const words = wordsOf(`failed: ${said}`, [secret]);
+    expect(words).toContain("***");
+    expect(words).not.toMatch(/ssw|secret|s.cret|ash|cret/);
+  });
+
   test.each([1, 5, 12, 13, 14, 2_000, SHOWN_BYTES - 3, SHOWN_BYTES, SHOWN_BYTES + 6])(
     "show no part of a secret that lies %d bytes before the end of what is shown",
     (after) => {

@@ -1,0 +1,23 @@
+import { expect, test } from "bun:test";
+import { confidentialTexts } from "../../../../src/backends/command/confidential.ts";
+import { sampleAssignment } from "../../task/sample-assignment.ts";
+
+test("the prompt and what MCP servers are told are confidential, the names of programs are not", () => {
+  const github = { command: "docker", args: ["run", "--token=t0ken"], env: { TOKEN: "ghp-1" }, port: 1 };
+  const remote = { url: "https://mcp.example/?key=k3y", headers: { Authorization: "Bearer b" } };
+  const texts = confidentialTexts(
+    sampleAssignment({
+      snapshot: { mcpServers: { github, remote, off: null } },
+      taskAsReceived: { task_definition: { prompt: "Find the leak" } },
+    }),
+  );
+  expect(texts).toEqual([
+    "Find the leak",
+    ...["run", "--token=t0ken", "ghp-1"],
+    ...["https://mcp.example/?key=k3y", "Bearer b"],
+  ]);
+});
+
+test("a task without prompt or servers has none", () => {
+  expect(confidentialTexts(sampleAssignment())).toEqual([]);
+});
