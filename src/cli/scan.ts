@@ -123,13 +123,14 @@ function takePositional(value: string, index: number, previous: Token | null, st
     return;
   }
   if (previous?.kind === "option") {
-    const def = defOf(previous, state.defs);
     // Most likely the value of the flag that nobody knows, which is reported already.
-    if (def === null && previous.index === index - 1) return;
-    if (def?.secret) {
-      state.problems.push(`Unexpected argument after ${previous.rawName}; quote a value with spaces`);
-      return;
-    }
+    if (defOf(previous, state.defs) === null && previous.index === index - 1) return;
+  }
+  // Not only the next one: in `--env TOKEN = value` the value is the second.
+  const secret = state.given.findLast(({ name }) => state.defs[name]?.secret);
+  if (secret !== undefined) {
+    state.problems.push(`Unexpected argument after --${secret.name}; quote a value with spaces`);
+    return;
   }
   state.problems.push(`Unexpected argument ${JSON.stringify(value)}; this command takes flags only`);
 }
@@ -138,13 +139,18 @@ function takeUnknown(token: OptionToken, args: readonly string[], state: State):
   const [written = ""] = (args[token.index] ?? "").split("=");
   const visible = Object.keys(state.defs).filter((name) => !state.defs[name]?.hidden);
   // Go's own flag package takes one dash for two, so the whole of `-worker-id` is compared.
-  const near = nearest(written.replace(/^-+/, ""), visible);
+  const meant = written.replace(/^-+/, "");
+  // `--api-keyVALUE`: what was meant as its value is not shown.
+  const glued = visible.find((name) => state.defs[name]?.secret && meant.startsWith(name)) ?? null;
+  const similar = nearest(meant, visible);
+  const near = similar ?? glued;
   if (near === null) {
     // No more than the letter: what follows may be a secret.
     state.problems.push(`Unknown flag ${token.rawName}`);
     return;
   }
-  state.problems.push(`Unknown flag ${written}${didYouMean(`--${near}`)}`);
+  const shown = similar === null ? `--${near}...` : written;
+  state.problems.push(`Unknown flag ${shown}${didYouMean(`--${near}`)}`);
   // It was meant, so nobody must call it missing.
   state.broken.add(near);
 }

@@ -1,6 +1,7 @@
 /** `backend.kubernetes`: each task as a Job. */
 import * as v from "valibot";
 import { anyMap, count, flagged, goDuration, image, quantity, setting, text, textMap } from "./field.ts";
+import { didYouMean, nearest } from "./nearest.ts";
 import { IMAGE_PULL_POLICIES, TASK_ENV_SECRET } from "./settings.ts";
 
 const NAMESPACE_RULE = "must be a namespace: lower-case letters, digits and dashes, at most 63";
@@ -14,6 +15,29 @@ const bareAmounts = () => {
   const rule = 'must be a quantity such as "10Gi", "500m" or 2';
   return v.nullish(v.record(v.string(), v.union([v.number(), quantity()], rule), MAPPING));
 };
+
+const REQUIREMENTS: readonly string[] = ["requests", "limits", "claims"];
+
+/** Not an object of fixed keys, which docs and flags would take for a block of settings. */
+const resourceRequirements = () =>
+  v.pipe(
+    v.looseObject(
+      { requests: v.optional(amounts()), limits: v.optional(amounts()) },
+      "must be a mapping with requests and limits",
+    ),
+    v.check(
+      (given) => strangeRequirement(given) === undefined,
+      ({ input }) => {
+        const key = strangeRequirement(input) ?? "";
+        const near = nearest(key, REQUIREMENTS);
+        return `must not have the key "${key}"${near === null ? "" : didYouMean(near)}`;
+      },
+    ),
+  );
+
+function strangeRequirement(given: object): string | undefined {
+  return Object.keys(given).find((key) => !REQUIREMENTS.includes(key));
+}
 
 const placement = () => ({
   namespace: v.optional(
@@ -52,14 +76,9 @@ const images = () => ({
     "busybox:1.36",
   ),
   preflight_resources: v.optional(
-    setting(
-      v.looseObject(
-        { requests: v.optional(amounts()), limits: v.optional(amounts()) },
-        "must be a mapping with requests and limits",
-      ),
-      "Resources of that Job's containers",
-      { valueHint: "ResourceRequirements" },
-    ),
+    setting(resourceRequirements(), "Resources of that Job's containers", {
+      valueHint: "ResourceRequirements",
+    }),
     { requests: { cpu: "10m", memory: "16Mi" }, limits: { cpu: "100m", memory: "64Mi" } },
   ),
   sidecar_image: v.optional(

@@ -56,10 +56,20 @@ export function checkYaml(text: string, file: string): CheckedText {
 
 function parse(text: string, lineCounter: LineCounter): Document | string {
   try {
-    return parseDocument(text, { lineCounter, prettyErrors: false, merge: true, logLevel: "error" });
+    return parseDocument(withoutEmptyDocuments(text), {
+      lineCounter,
+      prettyErrors: false,
+      merge: true,
+      logLevel: "error",
+    });
   } catch {
     return "The YAML cannot be read; it may be nested too deeply";
   }
+}
+
+/** Some tools end a file with a marker behind which there is nothing: the original reads what is before it. */
+function withoutEmptyDocuments(text: string): string {
+  return text.replace(/(?:\n---[ \t]*(?:\r?\n[ \t]*(?:#[^\n]*)?)*)+$/, "\n");
 }
 
 /** The document as data, or why it is none: aliases in a circle, or too many of them. */

@@ -20,7 +20,7 @@ import {
   type YAMLSeq,
 } from "yaml";
 import { didYouMean, nearest } from "./nearest.ts";
-import { childOf, entriesOf, type Path, pathText, settingsOf, unwrap } from "./schema-walk.ts";
+import { childOf, entriesOf, isSecret, type Path, pathText, settingsOf, unwrap } from "./schema-walk.ts";
 
 /** Something wrong at a place in the text. */
 export interface Finding {
@@ -101,12 +101,14 @@ function refuses(
   node: unknown,
   schema: GenericSchema | null,
   path: Path,
-  { document, found }: Context,
+  { document, root, found }: Context,
 ): boolean {
   const target = isAlias(node) ? node.resolve(document) : node;
   let text: string;
   if (target === undefined && isAlias(node)) {
-    text = `The alias *${node.source} has no anchor &${node.source} before it`;
+    text = isSecret(root, path)
+      ? `${pathText(path)} is an alias (*name) without an anchor (&name) before it; put a text that starts with * in quotes`
+      : `The alias *${node.source} has no anchor &${node.source} before it`;
   } else if (isSeq(target) && schema !== null && MAPPINGS.includes(unwrap(schema).type)) {
     text = `${path.length === 0 ? "The config file" : pathText(path)} must be a mapping, not a list`;
   } else {
@@ -119,7 +121,11 @@ function refuses(
 function unknownKey(pair: Pair, path: Path, known: readonly string[], root: GenericSchema): Finding {
   const key = String(path.at(-1));
   const near = nearest(key, known);
-  const text = `Unknown key "${pathText(path)}"${near === null ? elsewhere(key, root) : didYouMean(near)}`;
+  // What is like no key may be a variable with its value.
+  const text =
+    near === null && isSecret(root, path)
+      ? `Unknown key in "${pathText(path.slice(0, -1))}", which takes ${known.join(" and ")}`
+      : `Unknown key "${pathText(path)}"${near === null ? elsewhere(key, root) : didYouMean(near)}`;
   return {
     offset: keyOffset(pair),
     text,

@@ -20,7 +20,10 @@ function keyAt(text: string, offset: number): string {
   return /^["']?([^:\s"']*)/.exec(text.slice(offset, offset + 200))?.[1] ?? "";
 }
 
-/** Some messages end with a piece of the text. */
+/** Some messages end with a piece of the text, in quotes or bare. */
 function withoutSource(message: string): string {
-  return message.replace(/:? ["'`].*$/s, "").replace(/\.$/, "");
+  return message
+    .replace(/:? ["'`].*$/s, "")
+    .replace(/(?<=\w): .*$/s, "")
+    .replace(/\.$/, "");
 }

@@ -246,7 +246,17 @@ describe("flags that are wrong", () => {
     [
       "the rest of a secret, not shown",
       ["-e", "A=s3cret", "s3cret"],
-      ["Unexpected argument after -e; quote a value with spaces"],
+      ["Unexpected argument after --env; quote a value with spaces"],
+    ],
+    [
+      "the rest of a secret with spaces around its =, not shown",
+      ["--env", "TOKEN", "=", "s3cret"],
+      Array(2).fill("Unexpected argument after --env; quote a value with spaces"),
+    ],
+    [
+      "a secret that is glued to its flag, not shown",
+      ["--api-keys3cret-of-mine"],
+      ['Unknown flag --api-key... (did you mean "--api-key"?)'],
     ],
     [
       "an unknown flag and its value",

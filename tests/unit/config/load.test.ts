@@ -45,6 +45,16 @@ describe("an empty config", () => {
   });
 });
 
+test.each(["---\n", "---", "---\n---\n# the end\n\n", "...\n"])(
+  "an end of nothing but markers, as tools write it, is no second document: %j",
+  async (end) => {
+    expect(await load(`worker_id: "a\\tb"\n${end}`)).toMatchObject({
+      problems: [],
+      config: { worker_id: "a\tb" },
+    });
+  },
+);
+
 describe("YAML that is not well-formed", () => {
   const TABLE: readonly [string, string, readonly string[]][] = [
     [
@@ -70,7 +80,13 @@ describe("YAML that is not well-formed", () => {
   });
 
   test("never shows a piece of the text, which may be a secret", async () => {
+    const value = (text: string) => `backend: {direct: {environment: [{name: A, value: ${text}}]}}\n`;
     const texts = [
+      value("*s3cret!"),
+      `backend:\n  direct:\n    environment:\n      - name: A\n        value: |s3cret\n`,
+      `backend:\n  direct:\n    environment:\n      - name: A\n        value: >s3cret\n`,
+      "backend: {direct: {environment: [{TOKEN=s3cret}]}}\n",
+      "backend: {direct: {environment: [{s3cret}]}}\n",
       "worker_id: [s3cret\n",
       'worker_id: "s3cret\n',
       "a: b: s3cret\n",
@@ -221,6 +237,10 @@ backend:
     [
       "backend: {kubernetes: {default_image: 'a b'}}",
       "default_image must be an image name without white space",
+    ],
+    [
+      "backend: {kubernetes: {preflight_resources: {request: {cpu: 1}}}}",
+      'preflight_resources must not have the key "request" (did you mean "requests"?)',
     ],
     [
       "backend: {kubernetes: {preflight_image: ' '}}",
