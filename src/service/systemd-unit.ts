@@ -83,7 +83,7 @@ export function renderSystemdUnit(plan: ServicePlan): string {
 
 function commandOf({ program, configFile, keyFile }: ServicePlan): string[] {
   const key = keyFile === null ? [] : ["--api-key-file", "$" + "{CREDENTIALS_DIRECTORY}/api-key"];
-  return [word(program), "--config-file", word(configFile), ...key];
+  return [argument(program), "--config-file", argument(configFile), ...key];
 }
 
 function killMode({ keepAgents }: ServicePlan): readonly string[] {
@@ -97,9 +97,14 @@ function stateFolders({ writableFolders }: ServicePlan): string[] {
   return [SERVICE_NAME, ...below.map((path) => word(path.slice("/var/lib/".length)))];
 }
 
-/** One word for systemd, whatever is in it. */
+/** One word of a command line, whatever is in it. Only there systemd takes a dollar for a variable. */
+function argument(text: string): string {
+  return word(text.replaceAll("$", "$$$$"));
+}
+
+/** One word of any other list. */
 function word(text: string): string {
-  const escaped = specifiersEscaped(text).replaceAll("$", "$$$$");
+  const escaped = specifiersEscaped(text);
   return /^[\w@%+=:,./$-]+$/.test(escaped) ? escaped : `"${escaped.replace(/["\\]/g, "\\$&")}"`;
 }
 

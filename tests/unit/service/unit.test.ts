@@ -76,6 +76,9 @@ describe("the systemd unit", () => {
   test("lets a worker that is shut in write to a state folder of its own choice", () => {
     const unit = renderSystemdUnit(plan({ stateDir: "/srv/state" }));
     expect(settingOf(unit, "ReadWritePaths")).toBe("/srv/state");
+    // Only in a command line a dollar begins a variable, and two make one.
+    const odd = renderSystemdUnit(plan({ stateDir: "/srv/a$b 100%" }));
+    expect(settingOf(odd, "ReadWritePaths")).toBe('"/srv/a$b 100%%"');
   });
 
   test("keeps odd paths what they are", () => {
