@@ -8,6 +8,8 @@ export interface Assignment {
   readonly sidecarImage: string;
   readonly envVars: Readonly<Record<string, string>>;
   readonly additionalSidecars: readonly Sidecar[];
+  /** Names the field that does not say which images are meant; null: all do. Of no concern where none is used. */
+  readonly imageProblem: string | null;
   readonly additionalOzArgs: readonly string[];
   readonly instanceShape: InstanceShape;
   readonly task: TaskRecord;

@@ -1,7 +1,7 @@
 /**
  * What the control plane says to the worker, parsed once. Never throws: whatever arrives becomes one
  * of four kinds, and a field that is not understood costs the task only where running without it
- * would do the wrong work (its environment, its arguments, its images).
+ * would do the wrong work (its environment, its arguments; its images, where the backend uses them).
  */
 import type { Assignment, InstanceShape, Sidecar } from "./assignment.ts";
 import { mayChangeDigits, parseExactly } from "./exact-json.ts";
@@ -55,14 +55,15 @@ function parseAssignment(data: JsonObject, taskId: string, text: string): Inboun
   const { task } = data;
   try {
     if (!isObject(task)) throw new Unusable("task is not an object");
-    const received = (mayChangeDigits(text) ? exactTask(text) : null) ?? task;
+    const exactly = (mayChangeDigits(text) ? exactData(text) : null) ?? data;
+    const received = isObject(exactly["task"]) ? exactly["task"] : task;
+    const images = readImages(data);
+    if (images.imageProblem !== null) fields.misread.push(...images.imageProblem.split(" ", 1));
     const assignment: Assignment = {
       taskId,
       executionId: fields.text("execution_id"),
-      dockerImage: requiredText(data, "docker_image"),
-      sidecarImage: requiredText(data, "sidecar_image"),
-      envVars: readEnvVars(data["env_vars"]),
-      additionalSidecars: readSidecars(data["additional_sidecars"]),
+      ...images,
+      envVars: readEnvVars(data["env_vars"], exactly["env_vars"]),
       additionalOzArgs: readArgs(data["additional_oz_args"]),
       instanceShape: readShape(fields),
       task: readTask(fields.inner("task"), taskId, received),
@@ -75,15 +76,30 @@ function parseAssignment(data: JsonObject, taskId: string, text: string): Inboun
   }
 }
 
-function exactTask(text: string): JsonObject | null {
+function exactData(text: string): JsonObject | null {
   const message = parseExactly(text);
   const data = isObject(message) ? message["data"] : null;
-  const task = isObject(data) ? data["task"] : null;
-  return isObject(task) ? task : null;
+  return isObject(data) ? data : null;
 }
 
 /** A field without which the task would be another one. */
 class Unusable extends Error {}
+
+type Images = Pick<Assignment, "dockerImage" | "sidecarImage" | "additionalSidecars" | "imageProblem">;
+
+function readImages(data: JsonObject): Images {
+  try {
+    return {
+      dockerImage: requiredText(data, "docker_image"),
+      sidecarImage: requiredText(data, "sidecar_image"),
+      additionalSidecars: readSidecars(data["additional_sidecars"]),
+      imageProblem: null,
+    };
+  } catch (error) {
+    if (!(error instanceof Unusable)) throw error;
+    return { dockerImage: "", sidecarImage: "", additionalSidecars: [], imageProblem: error.message };
+  }
+}
 
 function requiredText(data: JsonObject, name: string): string {
   const value = data[name] ?? "";
@@ -91,7 +107,8 @@ function requiredText(data: JsonObject, name: string): string {
   return value.trim();
 }
 
-function readEnvVars(value: unknown): Record<string, string> {
+/** `exactly`: the same, with the digits of its numbers as they came. */
+function readEnvVars(value: unknown, exactly: unknown): Record<string, string> {
   if (value === undefined || value === null) return {};
   if (!isObject(value)) throw new Unusable("env_vars is not an object");
   const variables: [string, string][] = [];
@@ -100,7 +117,8 @@ function readEnvVars(value: unknown): Record<string, string> {
       throw new Unusable("env_vars has a name that no environment can hold");
     if (given === null) continue;
     if (typeof given === "object") throw new Unusable(`env_vars.${name} is not a string`);
-    const text = String(given);
+    const digits = typeof given === "number" && isObject(exactly) ? JSON.stringify(exactly[name]) : undefined;
+    const text = digits ?? String(given);
     if (text.includes("\0")) throw new Unusable(`env_vars.${name} has a NUL character`);
     variables.push([name, text]);
   }

@@ -90,6 +90,8 @@ export type Adoption = "taken" | "running" | "ended" | "refused";
 
 export interface Backend extends AsyncDisposable {
   readonly kind: BackendKind;
+  /** Its tasks run in images, so one whose images are not understood cannot run. */
+  readonly usesImages: boolean;
   /** Its tasks go on while the worker is away, so a stop leaves them alone and the next start resumes them. */
   readonly outlivesWorker: boolean;
   /** Calls to its engine that are made or wait to be made, for the metrics. Absent: there is no engine. */

@@ -66,7 +66,11 @@ export class Scheduler {
   }
 
   offer(assignment: Assignment): void {
-    const { taskId, executionId } = assignment;
+    const { taskId, executionId, imageProblem } = assignment;
+    if (imageProblem !== null && this.options.backend.usesImages) {
+      this.refuse(taskId, imageProblem);
+      return;
+    }
     if (this.answerKnown({ taskId, executionId })) return;
     const { backend, prepare, observer } = this.options;
     const trail = observer.assigned(assignment);

@@ -132,6 +132,28 @@ describe("a workspace", () => {
     expect(await Bun.file(file).text()).toBe("ours");
     await expect(stat(privateFolder)).rejects.toThrow("ENOENT");
   });
+
+  // Once it was "unknown", as if nobody could have foreseen it.
+  test("in which the harness's folder cannot be made fails as what it is", async () => {
+    await using site = await DirectSite.create();
+    const target = await site.dir.mkdir("target");
+    await site.dir.write("target/.claude", "a file");
+    await using _worker = await site.start({ flags: ["--target-dir", target] });
+    const task = assignment({ snapshot: { harness: { type: "claude" } } });
+    expect(await site.run(task)).toMatchObject({ state: "failed", failureReason: "workspace_setup" });
+    expect(site.terminals(task.task_id)[0]?.data["message"]).toContain(`${target}/.claude`);
+    expect(site.agent.runs(task.task_id)).toEqual([]);
+  });
+
+  // Once a field that only other backends have a use for cost the task.
+  test("needs no image, so one that is not understood costs nothing", async () => {
+    await using site = await DirectSite.create();
+    await using worker = await site.start();
+    const task = { ...assignment(), docker_image: 7, additional_sidecars: [null] };
+    site.plane.faults.send("task_assignment", task, 1);
+    await worker.waitForLog(/fields of an assignment were not understood .*fields=docker_image/);
+    await worker.waitForLog(/task ended .*result=completed/);
+  });
 });
 
 describe("variables of the command line", () => {

@@ -1,17 +1,16 @@
 /** What the end of a command means, in words for whoever runs the worker. Pure. */
 import type { Redact } from "../../logging/redact.ts";
+import { howItEnded } from "../../process/how-it-ended.ts";
 import type { Exit } from "../../process/shim/client.ts";
 import { lastWords } from "./last-words.ts";
 
 /** The two that a shell gives when it could not start what it was to run. */
 const NOT_EXECUTABLE = 126;
 const NOT_FOUND = 127;
-/** Of Linux. A program may exit with 255 as well, and ssh does. */
-const LAST_SIGNAL = 64;
 
 /** `name` is the setting's: "dispatch_command". */
 export function failureWords(name: string, exit: Exit & { readonly kind: "exited" }, redact: Redact): string {
-  return withLastWords(`${name} ${howItEnded(exit.status)}`, exit, redact);
+  return withLastWords(`${name} ${whatItMeans(exit.status)}`, exit, redact);
 }
 
 export function overTimeWords(name: string, limitMs: number, exit: Exit, redact: Redact): string {
@@ -24,16 +23,14 @@ function withLastWords(sentence: string, exit: Exit, redact: Redact): string {
   return said === "" ? sentence : `${sentence}: ${said}`;
 }
 
-function howItEnded(status: number): string {
+function whatItMeans(status: number): string {
   if (status === NOT_EXECUTABLE) {
     return "could not be executed (status 126); see that the program is executable and its interpreter there";
   }
   if (status === NOT_FOUND) {
     return "was not found (status 127); see that the program is installed and on the worker's PATH";
   }
-  if (status > 128 && status <= 128 + LAST_SIGNAL)
-    return `was ended by signal ${status - 128} (status ${status})`;
-  return `exited with status ${status}`;
+  return howItEnded(status);
 }
 
 function seconds(ms: number): string {

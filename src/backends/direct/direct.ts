@@ -67,10 +67,25 @@ interface Watched {
   readonly handle: DirectHandle;
 }
 
+/** It may be there: in a target folder each task uses it, and an operator may have filled it. */
+function makeHarnessFolder(harness: string, dir: string): void {
+  const folder = harnessFolder(harness, dir);
+  if (folder === null) return;
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new TaskFailure(
+      "workspace_setup",
+      `cannot make the folder ${folder} of the harness ${harness}: ${wordsOf(error)}`,
+    );
+  }
+}
+
 const SAFE_TO_RETRY = "it is safe to retry";
 
 export class DirectBackend implements Backend {
   readonly kind = "direct";
+  readonly usesImages = false;
   readonly outlivesWorker = false;
   private readonly options: DirectOptions;
   private readonly surveyor = new Surveyor(MARK_NAME);
@@ -118,8 +133,7 @@ export class DirectBackend implements Backend {
     // Before anything runs in it, so that a worker that is killed from here on leaves nothing unknown.
     context.saveHandle(writeHandle({ ...unbegun, begun: settings.setupCommand === null }));
     await this.afterlook.yieldTo(markOf(workspace));
-    const folder = harnessFolder(harness, workspace.dir);
-    if (folder !== null) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeHarnessFolder(harness, workspace.dir);
     const fromSetup = hooks === null ? {} : await hooks.setUp();
     context.hide?.(Object.values(fromSetup));
     const handle = { ...unbegun, begun: true };

@@ -2,6 +2,7 @@
 import { firing, pause } from "../../async/wait.ts";
 import type { Afterlook } from "../../process/afterlook.ts";
 import { letStopCatchUp } from "../../process/asked-to-end.ts";
+import { howItEnded } from "../../process/how-it-ended.ts";
 import { isAlive, NO_GROUP } from "../../process/process-table.ts";
 import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Ward } from "../../process/shim/ward.ts";
@@ -94,7 +95,5 @@ async function outliveLoss(
 
 function requireSuccess(status: number): void {
   if (status === 0) return;
-  const how =
-    status > 128 ? `was ended by signal ${status - 128} (status ${status})` : `exited with status ${status}`;
-  throw new TaskFailure("agent_invocation", `the agent ${how}`, { exitCode: status });
+  throw new TaskFailure("agent_invocation", `the agent ${howItEnded(status)}`, { exitCode: status });
 }

@@ -63,6 +63,7 @@ interface Stay {
 
 export class DockerBackend implements Backend {
   readonly kind = "docker";
+  readonly usesImages = true;
   readonly outlivesWorker = false;
   readonly engineCalls = (): number => this.options.engine.callsUnderway;
   private readonly options: DockerOptions;

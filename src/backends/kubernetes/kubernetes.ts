@@ -61,6 +61,7 @@ const AGENT_HAS_ENDED: ReadonlySet<string> = new Set([
 
 export class KubernetesBackend implements Backend {
   readonly kind = "kubernetes";
+  readonly usesImages = true;
   readonly outlivesWorker = true;
   readonly engineCalls: () => number;
   private readonly options: KubernetesOptions;

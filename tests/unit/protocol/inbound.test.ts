@@ -26,6 +26,7 @@ const BARE: Assignment = {
   additionalOzArgs: [],
   instanceShape: { vcpus: 0, memoryGb: 0 },
   task: { id: "t", title: "", ownedByTeam: false, snapshot: null },
+  imageProblem: null,
   taskAsReceived: {},
 };
 
@@ -151,6 +152,7 @@ describe("an assignment", () => {
         taskId: "t",
         executionId: "e",
         dockerImage: "img",
+        imageProblem: null,
         sidecarImage: "side",
         envVars: { A: "1", EMPTY: "", SPACE: " x ", NUM: "3", BIG: "1e+21", YES: "true" },
         additionalSidecars: [
@@ -203,8 +205,6 @@ describe("an assignment", () => {
     ["task", null, "task is not an object"],
     ["task", "x", "task is not an object"],
     ["task", [], "task is not an object"],
-    ["docker_image", 7, "docker_image is not a string"],
-    ["sidecar_image", {}, "sidecar_image is not a string"],
     ["env_vars", [], "env_vars is not an object"],
     ["env_vars", "A=1", "env_vars is not an object"],
     ["env_vars", { A: {} }, "env_vars.A is not a string"],
@@ -218,24 +218,43 @@ describe("an assignment", () => {
     ["additional_oz_args", ["a", 1], "additional_oz_args[1] is not a string"],
     ["additional_oz_args", [null], "additional_oz_args[0] is not a string"],
     ["additional_oz_args", ["a\u0000"], "additional_oz_args[0] has a NUL character"],
-    ["additional_sidecars", {}, "additional_sidecars is not a list"],
-    ["additional_sidecars", [null], "additional_sidecars[0] is not an object"],
-    [
-      "additional_sidecars",
-      [{ image: 1 }],
-      "additional_sidecars[0] has an image or mount_path that is not a string",
-    ],
-    [
-      "additional_sidecars",
-      [{}, { mount_path: [] }],
-      "additional_sidecars[1] has an image or mount_path that is not a string",
-    ],
   ] as const)(
     "whose %s is %j is refused by name: without it the task would be another one",
     (name, value, problem) => {
       expect(withField(name, value)).toEqual({ kind: "invalid", taskId: "t", problem });
     },
   );
+
+  test.each([
+    ["docker_image", 7, "docker_image", "is not a string"],
+    ["sidecar_image", {}, "sidecar_image", "is not a string"],
+    ["additional_sidecars", {}, "additional_sidecars", "is not a list"],
+    ["additional_sidecars", [null], "additional_sidecars[0]", "is not an object"],
+    [
+      "additional_sidecars",
+      [{ image: 1 }],
+      "additional_sidecars[0]",
+      "has an image or mount_path that is not a string",
+    ],
+    [
+      "additional_sidecars",
+      [{}, { mount_path: [] }],
+      "additional_sidecars[1]",
+      "has an image or mount_path that is not a string",
+    ],
+  ] as const)("whose %s is %j is for a backend to refuse that uses images", (name, value, field, why) => {
+    const inbound = withField(name, value);
+    expect(assignmentOf(inbound)).toEqual({ ...BARE, imageProblem: `${field} ${why}` });
+    expect(misreadOf(inbound)).toEqual([field]);
+  });
+
+  test("takes numbers among its variables with the digits that they came in", () => {
+    const variables = '{"ID":12345678901234567890,"RATE":1.0,"N":-0,"PORT":80,"ON":true,"TEXT":"1.0"}';
+    const text = `{"type":"task_assignment","data":{"task_id":"t","task":{},"env_vars":${variables}}}`;
+    expect(assignmentOf(parseInbound(text)).envVars).toEqual({
+      ...{ ID: "12345678901234567890", RATE: "1.0", N: "-0", PORT: "80", ON: "true", TEXT: "1.0" },
+    });
+  });
 
   test("is refused without a word of what its environment holds", () => {
     const inbound = withField("env_vars", { SECRET: ["hunter2"], "bad=hunter3": "hunter4" });

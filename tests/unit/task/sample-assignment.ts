@@ -41,6 +41,7 @@ export function sampleAssignment(fields: SampleFields = {}): Assignment {
       ownedByTeam,
       snapshot: snapshot === undefined ? null : { ...NO_SNAPSHOT_FIELD, ...snapshot },
     },
+    imageProblem: null,
     taskAsReceived: {},
     ...rest,
   };

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { encodeOutbound } from "../../../src/protocol/outbound.ts";
 import { TaskFailure } from "../../../src/task/backend.ts";
 import { sampleAssignment } from "./sample-assignment.ts";
 import { cancelled, claimed, completed, rejected, SchedulerRig } from "./scheduler-rig.ts";
@@ -46,6 +47,18 @@ describe("one task", () => {
     expect(rig.sent[1]).toBe(failed("t-1", "agent_invocation", "Failed to execute task: it exited", 9));
     expect(rig.backend.forgotten).toEqual(["t-1"]);
   });
+
+  test.each([true, false])(
+    "whose images are not understood runs unless the backend uses images: %p",
+    async (usesImages) => {
+      using rig = new SchedulerRig({ usesImages });
+      rig.scheduler.offer(sampleAssignment({ imageProblem: "docker_image is not a string" }));
+      const [first] = await rig.frames(1);
+      const problem = "Failed to execute task: cannot read the assignment: docker_image is not a string";
+      const refused = { type: "task_failed", taskId: "t-1", message: problem, reason: "unknown" } as const;
+      expect(first).toBe(usesImages ? encodeOutbound(refused) : claimed("t-1"));
+    },
+  );
 
   test("that cannot be prepared fails by itself and leaves the scheduler as it was", async () => {
     using rig = new SchedulerRig({

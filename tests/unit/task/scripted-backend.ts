@@ -15,10 +15,12 @@ export interface ScriptedBackendOptions {
   readonly obedient?: boolean;
   readonly onStart?: (task: ScriptedTask) => void;
   readonly onForget?: () => void;
+  readonly usesImages?: boolean;
 }
 
 export class ScriptedBackend implements Backend {
   readonly kind = "direct";
+  readonly usesImages: boolean;
   readonly outlivesWorker = false;
   /** All starts, oldest first. */
   readonly started: ScriptedTask[] = [];
@@ -27,6 +29,7 @@ export class ScriptedBackend implements Backend {
 
   constructor(options: ScriptedBackendOptions = {}) {
     this.#options = options;
+    this.usesImages = options.usesImages ?? false;
   }
 
   run(task: TaskSpec, context: RunContext): Promise<Completion> {

@@ -38,6 +38,7 @@ function sampleAssignment(taskId: string, { sidecarImage, preflightImage }: Kube
     additionalOzArgs: [],
     instanceShape: { vcpus: 0, memoryGb: 0 },
     task: { id: taskId, title: "", ownedByTeam: false, snapshot: null },
+    imageProblem: null,
     taskAsReceived: {},
   };
 }
