@@ -106,8 +106,8 @@ export class Scheduler {
       this.handedOff.cancel(taskId);
       return;
     }
-    this.options.log.info("task cancellation requested", { taskId });
     this.options.journal.noteCancellation(task.ref);
+    this.options.log.info("task cancellation requested", { taskId });
     task.stop("cancelled");
   }
 

@@ -6,7 +6,7 @@ import { DirectSite, taskIdOf } from "../support/direct-site.ts";
 import { isAlive } from "../support/fake-agent.ts";
 import { shimsOf } from "../support/shims.ts";
 import { eventually } from "../support/wait.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import { type WorkerProcess, workerCommand } from "../support/worker-process.ts";
 
 async function killHard(worker: WorkerProcess): Promise<void> {
   worker.kill("SIGKILL");
@@ -147,6 +147,50 @@ describe("a daemon killed while a task is being cancelled", () => {
     expect(site.terminals(taskIdOf(run))).toHaveLength(1);
   });
 });
+
+// Once the next worker said that such a task had failed, removed its workspace and left its agent to itself.
+test("a worker whose user has no way left to watch a folder waits for a task taken over all the same", async () => {
+  await using site = await DirectSite.create();
+  await using first = await site.start();
+  const [run] = await site.hold(1, { AGENT_EXIT: "3" });
+  if (run === undefined) throw new Error("one task was asked for");
+  await killHard(first);
+  const poor = 'echo 0 >/proc/sys/user/max_inotify_instances; exec "$@"';
+  await using _next = await site.start({
+    command: ["unshare", "--user", "--map-root-user", "sh", "-c", poor, "sh", ...workerCommand()],
+  });
+  expect(run.alive.length).toBeGreaterThan(0);
+  run.release();
+  expect(await site.plane.waitForTask(taskIdOf(run))).toMatchObject({ state: "failed", exitCode: 3 });
+});
+
+// Once: the agent's status won over the user's word, and a cancelled task was called completed.
+test.each(["0", "1"])(
+  "a task cancelled before a kill is cancelled although its agent ended meanwhile, with %s",
+  async (status) => {
+    await using site = await DirectSite.create();
+    await using first = await site.start();
+    const [run] = await site.hold(1, { AGENT_IGNORE_TERM: "1", AGENT_EXIT: status });
+    if (run === undefined) throw new Error("one task was asked for");
+    site.plane.cancel(taskIdOf(run));
+    await first.waitForLog(/task cancellation requested/);
+    await killHard(first);
+    run.release();
+    await site.gone(run);
+    await using _next = await site.start();
+    await site.plane.waitForTask(taskIdOf(run));
+    expect(site.terminals(taskIdOf(run))).toEqual([
+      {
+        type: "task_completed",
+        data: {
+          task_id: taskIdOf(run),
+          message: "Task cancelled by user request.",
+          task_state: "CANCELLED",
+        },
+      },
+    ]);
+  },
+);
 
 describe("a daemon killed while setup_command runs", () => {
   test("takes the setup with it, and the task is reported failed and safe to retry", async () => {

@@ -194,6 +194,29 @@ test("a stop that a second signal cuts short is told as that by the next worker"
   });
 });
 
+// Once: the next worker called work that was cut off completed, because the agent had ended well when it was told to.
+test("an agent that a cut-short stop ended with status 0 has not completed its task", async () => {
+  await using site = await DirectSite.create();
+  const agent = await site.dir.write(
+    "polite",
+    "#!/bin/sh\ntrap 'echo >told; sleep 0.5; exit 0' TERM\necho >started\nwhile :; do sleep 0.05; done\n",
+    0o755,
+  );
+  await using worker = await site.start({ direct: { oz_path: agent } });
+  const { taskId } = site.plane.submit(assignment());
+  const inWorkspace = (name: string) => existsSync(`${site.workspaceRoot}/${taskId}/${name}`);
+  await eventually(() => inWorkspace("started"), "the agent to run");
+  worker.kill("SIGTERM");
+  await eventually(() => inWorkspace("told"), "the agent to hear of it");
+  worker.kill("SIGKILL");
+  await worker.exited;
+  await using _next = await site.start({ direct: { oz_path: agent } });
+  expect(await site.plane.waitForTask(taskId)).toMatchObject({
+    failureReason: "graceful_shutdown",
+    terminals: 1,
+  });
+});
+
 describe("the workspace root after a stop", () => {
   test("still has what strangers put there, folders named like a task's included", async () => {
     await using site = await DirectSite.create();

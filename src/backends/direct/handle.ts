@@ -13,12 +13,14 @@ export interface DirectHandle {
   readonly begun: boolean;
   /** A worker that shut down has told the agent to end, and may not have lived to see it end. */
   readonly stopping: boolean;
+  /** When, in ms since 1970; null: it has not, or by a version that did not say. */
+  readonly stoppedAt: number | null;
   /** Null before the agent was started, and heard of. */
   readonly process: ProcessIdentity | null;
 }
 
 export function writeHandle(handle: DirectHandle): Handle {
-  const { workspace, harness, exitFile, begun, stopping, process } = handle;
+  const { workspace, harness, exitFile, begun, stopping, stoppedAt, process } = handle;
   return {
     dir: workspace.dir,
     made: workspace.made,
@@ -28,6 +30,7 @@ export function writeHandle(handle: DirectHandle): Handle {
     exitFile,
     begun,
     stopping,
+    stoppedAt,
     ...writeIdentity(process),
   };
 }
@@ -35,7 +38,7 @@ export function writeHandle(handle: DirectHandle): Handle {
 /** Null for a handle of another backend or of a version that wrote other fields. */
 export function readHandle(handle: Handle | null): DirectHandle | null {
   if (handle === null) return null;
-  const { dir, made, scratchDir, gitConfig, harness, exitFile, begun, stopping, pid } = handle;
+  const { dir, made, scratchDir, gitConfig, harness, exitFile, begun, stopping, stoppedAt, pid } = handle;
   if (typeof dir !== "string" || typeof gitConfig !== "string") return null;
   return {
     workspace: { dir, made: made === true, scratchDir: textOrNull(scratchDir), gitConfig },
@@ -43,6 +46,7 @@ export function readHandle(handle: Handle | null): DirectHandle | null {
     exitFile: textOrNull(exitFile),
     begun: begun === true || typeof pid === "number",
     stopping: stopping === true,
+    stoppedAt: typeof stoppedAt === "number" ? stoppedAt : null,
     process: readIdentity(handle),
   };
 }

@@ -5,18 +5,20 @@ import { letStopCatchUp } from "../../process/asked-to-end.ts";
 import { howItEnded } from "../../process/how-it-ended.ts";
 import { isAlive, NO_GROUP } from "../../process/process-table.ts";
 import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
+import type { Exit } from "../../process/shim/client.ts";
 import type { Ward } from "../../process/shim/ward.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
 import { isShutdown, type RunContext, TaskFailure, TaskStopped } from "../../task/backend.ts";
 import { markOf } from "./environment.ts";
+import type { DirectHandle } from "./handle.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface SuperviseOptions {
   readonly surveyor: Surveyor;
   readonly afterlook: Afterlook;
   readonly graceMs: number;
-  /** An earlier worker that shut down has told it to end. */
-  readonly wasStopped: boolean;
+  /** Whether an earlier worker that shut down has told it to end, and when. */
+  readonly stopped: Pick<DirectHandle, "stopping" | "stoppedAt">;
   /** This one does, from now on: whoever comes after a second signal has to know. */
   readonly onShutdown: () => void;
 }
@@ -24,8 +26,10 @@ export interface SuperviseOptions {
 /** An agent that ended well did not mean to leave anything; what it left gets a moment, not the full grace. */
 export const LEFTOVER_GRACE_MS = 1_000;
 const LOOK_EVERY_MS = 500;
-/** 128 + SIGKILL, SIGTERM: what a stop of ours ends it with. */
-const STOPPED: ReadonlySet<number> = new Set([137, 143]);
+/** 128 + SIGHUP, SIGINT, SIGKILL, SIGTERM: what a stop of ours ends it with. */
+const STOPPED: ReadonlySet<number> = new Set([129, 130, 137, 143]);
+/** Beyond the grace period an agent's end may take a moment, and the clock of files is a coarse one. */
+const LAST_WORK_MS = 2_000;
 /** A look at all processes costs milliseconds, which are nothing beside a task of this length. */
 const WORTH_A_LOOK_MS = 1_000;
 
@@ -33,7 +37,7 @@ const WORTH_A_LOOK_MS = 1_000;
 export async function seeThrough(
   agent: Ward,
   workspace: Workspace,
-  { surveyor, afterlook, graceMs, wasStopped, onShutdown }: SuperviseOptions,
+  { surveyor, afterlook, graceMs, stopped: before, onShutdown }: SuperviseOptions,
   { signal, hurry, log }: RunContext,
 ): Promise<void> {
   const treeNow = (): ProcessTree => ({
@@ -43,7 +47,8 @@ export async function seeThrough(
   });
   const startedAt = performance.now();
   using stopped = firing(signal);
-  const exit = await Promise.race([agent.exited, stopped.fired]);
+  // First, for a task taken over that an earlier worker was told to stop: however it ended, it was stopped.
+  const exit = await Promise.race([stopped.fired, agent.exited]);
   if (exit === undefined) {
     if (isShutdown(signal)) onShutdown();
     await stopTree(treeNow(), { surveyor, graceMs, hurry });
@@ -55,7 +60,7 @@ export async function seeThrough(
     await stopTree(left, { surveyor, graceMs: Math.min(graceMs, LEFTOVER_GRACE_MS), hurry });
   } else afterlook.add(left.mark);
   await letStopCatchUp(exit.status, signal);
-  if (wasStopped && STOPPED.has(exit.status)) throw new TaskStopped("shutdown");
+  if (wasForStop(before, exit, graceMs)) throw new TaskStopped("shutdown");
   requireSuccess(exit.status);
 }
 
@@ -91,6 +96,21 @@ async function outliveLoss(
     "agent_invocation",
     "the agent ended, but its exit status is not known: the process that waited for it was killed, or the host restarted",
   );
+}
+
+/**
+ * An agent that is told to end may end early and well, which is not its work's end. What ended long after
+ * the grace period went on all the same, for the worker was not there any more to kill it. Any other status
+ * is a failure of the agent's own, told to stop or not.
+ */
+function wasForStop(
+  { stopping, stoppedAt }: SuperviseOptions["stopped"],
+  { status, at }: Exit & { readonly kind: "exited" },
+  graceMs: number,
+): boolean {
+  if (!stopping) return false;
+  if (STOPPED.has(status)) return true;
+  return status === 0 && stoppedAt !== null && at !== undefined && at <= stoppedAt + graceMs + LAST_WORK_MS;
 }
 
 function requireSuccess(status: number): void {

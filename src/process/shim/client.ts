@@ -13,7 +13,8 @@ const ACKNOWLEDGE_MS = 20;
 
 /** `lost`: the shim was killed, and the status that only it could learn is gone with it. */
 export type Exit =
-  | { readonly kind: "exited"; readonly status: number; readonly said?: Said }
+  /** `at`: when, in ms since 1970, of one that an earlier daemon had started. */
+  | { readonly kind: "exited"; readonly status: number; readonly said?: Said; readonly at?: number }
   | { readonly kind: "lost" };
 
 export interface Supervised {

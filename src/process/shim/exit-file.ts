@@ -1,5 +1,13 @@
 /** An exit status on disk: written by a shim whose daemon is gone, read by the next daemon. */
-import { readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 
 /**
  * Whole or not at all: a reader never sees half a file. On a full disk the status becomes a link's target
@@ -17,10 +25,17 @@ export function writeExitFile(path: string, status: number): void {
   }
 }
 
+export interface WrittenExit {
+  readonly status: number;
+  /** In ms since 1970. */
+  readonly at: number;
+}
+
 /** Null: not there (yet), or not one of ours. */
-export function readExitFile(path: string): number | null {
+export function readExitFile(path: string): WrittenExit | null {
   const match = /^(\d{1,3})\n$/.exec(readLink(path) ?? readText(path));
-  return match === null ? null : Number(match[1]);
+  const at = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  return match === null || at === undefined ? null : { status: Number(match[1]), at };
 }
 
 export function removeExitFile(path: string): void {

@@ -1,5 +1,5 @@
 /** A process under a shim, started by this daemon or found again after a restart. */
-import { existsSync, type FSWatcher, watch } from "node:fs";
+import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { isAlive, NO_GROUP, type ProcessIdentity } from "../process-table.ts";
 import type { Mark, Surveyor } from "../stragglers.ts";
@@ -83,20 +83,27 @@ function awaitExitFile(identity: ProcessIdentity, exitFile: string): Promise<Exi
       resolve(exit);
     };
     const look = () => {
-      const status = readExitFile(exitFile);
-      if (status !== null) return settle({ kind: "exited", status });
+      const found = readExitFile(exitFile);
+      if (found !== null) return settle({ kind: "exited", ...found });
       if (isAlive(identity)) return;
       goneSince ??= performance.now();
       if (performance.now() - goneSince > SHIM_WRITES_MS) settle({ kind: "lost" });
     };
     const timer = setInterval(look, LOOK_EVERY_MS);
-    if (existsSync(dirname(exitFile))) {
-      watcher = watch(dirname(exitFile), (_event, name) => {
-        if (name === basename(exitFile)) look();
-      });
-      // A watch that breaks (the folder was removed) leaves the interval.
-      watcher.on("error", () => watcher?.close());
-    }
+    watcher = watchFor(exitFile, look);
     look();
   });
+}
+
+/** Null where nothing can be watched: the folder is gone, or the user has no inotify instance left. An interval does. */
+function watchFor(file: string, onChange: () => void): FSWatcher | null {
+  try {
+    const watcher = watch(dirname(file), (_event, name) => {
+      if (name === basename(file)) onChange();
+    });
+    watcher.on("error", () => watcher.close());
+    return watcher;
+  } catch {
+    return null;
+  }
 }

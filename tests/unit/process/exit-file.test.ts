@@ -9,7 +9,7 @@ test.each([0, 1, 9, 137, 255])(
     await using dir = await TempDir.create("exit");
     const file = dir.join("x");
     writeExitFile(file, status);
-    expect(readExitFile(file)).toBe(status);
+    expect(readExitFile(file)).toEqual({ status, at: statSync(file).mtimeMs });
     expect(readdirSync(dir.path)).toEqual(["x"]);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     removeExitFile(file);
@@ -33,7 +33,11 @@ test("a link whose target is a status is that status, and any other is followed 
   for (const [name, target] of Object.entries({ a: "143", b: "secret", c: "1234" })) {
     symlinkSync(target, dir.join(name));
   }
-  expect(["a", "b", "c"].map((name) => readExitFile(dir.join(name)))).toEqual([143, null, null]);
+  expect(["a", "b", "c"].map((name) => readExitFile(dir.join(name))?.status)).toEqual([
+    143,
+    undefined,
+    undefined,
+  ]);
   removeExitFile(dir.join("b"));
   removeExitFile(dir.join("a"));
   expect(readdirSync(dir.path).toSorted()).toEqual(["c", "secret"]);
