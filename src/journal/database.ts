@@ -7,6 +7,8 @@ import { recast, UnreadableFormat } from "./recast.ts";
 import { prepareSchema, readSchemaVersion, SCHEMA_VERSION } from "./schema.ts";
 import { SQLITE, sqliteCodeOf } from "./sqlite-error.ts";
 
+const BUSY_MS = 3_000;
+
 /** The caller holds the slot. Throws when the file system refuses; a damaged file is set aside instead. */
 export function openDatabase(file: string, log: Logger): DatabaseSync {
   try {
@@ -39,6 +41,8 @@ class Damaged extends Error {}
 function openSound(file: string, log: Logger): DatabaseSync {
   const db = new DatabaseSync(file);
   try {
+    // Somebody may be looking into it, or making a copy: that is over in a moment.
+    db.prepare(`PRAGMA busy_timeout = ${BUSY_MS}`).get();
     // Exclusive before the first read: the index of the write-ahead log then lives in memory, not in
     // a shared file, which is faster and leaves nothing behind.
     db.exec("PRAGMA locking_mode = EXCLUSIVE");

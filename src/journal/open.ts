@@ -5,6 +5,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { openDatabase, removeDatabase } from "./database.ts";
+import type { Execution } from "./execution.ts";
 import { Journal } from "./journal.ts";
 import { countFrames, mergeRows } from "./schema.ts";
 import { type OnDamaged, type Slot, takeAbandonedSlots, takeFreeSlot, workerStateDir } from "./slot.ts";
@@ -31,11 +32,12 @@ export function openJournal(
     const slot = takeFreeSlot(dir, onDamaged);
     const exitsDir = join(dir, "exits");
     mkdirSync(exitsDir, { recursive: true, mode: 0o700 });
-    pruneExitFiles(exitsDir);
     const database = openDatabase(slot.databaseFile, log);
     takeOver(dir, slot, { into: database, log, onDamaged });
     log.debug("journal open", { file: slot.databaseFile });
-    return own(new Journal(database, log, rememberHandedOffMs), exitsDir, slot);
+    const journal = new Journal(database, log, rememberHandedOffMs);
+    pruneExitFiles(exitsDir, journal.running());
+    return own(journal, exitsDir, slot);
   } catch (error) {
     log.warn("state folder cannot be used: going on in memory, a crash would lose running tasks' results", {
       stateDir: dir,
@@ -56,9 +58,12 @@ export function openJournal(
 /** An exit status that no daemon asked for in this time belongs to a task that nobody remembers. */
 const EXIT_FILE_MAX_AGE_MS = 7 * 24 * 60 * 60 * 1000;
 
-function pruneExitFiles(dir: string): void {
+/** `running`: whose status may be among them, however long it has been waiting there. */
+function pruneExitFiles(dir: string, running: readonly Execution[]): void {
+  const wanted = new Set(running.flatMap(({ handle }) => Object.values(handle ?? {})));
   for (const name of readdirSync(dir)) {
     const file = join(dir, name);
+    if (wanted.has(file)) continue;
     const age = Date.now() - (lstatSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
     if (age > EXIT_FILE_MAX_AGE_MS) rmSync(file, { force: true });
   }

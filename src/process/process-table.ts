@@ -6,7 +6,7 @@ export interface ProcessEntry {
   readonly pid: number;
   readonly parentPid: number;
   readonly groupId: number;
-  /** A zombie has ended; only its parent has not asked yet. */
+  /** A zombie has ended, with all its threads; only its parent has not asked yet. */
   readonly zombie: boolean;
   /** Same pid and same start: the same process. Comparable within one boot only. */
   readonly startedAt: string;
@@ -84,14 +84,15 @@ export function readEnvironment(pid: number): Buffer | null {
 }
 
 /** Linux, proc_pid_stat(5). The command in brackets may hold anything, brackets and spaces included. */
-function parseStat(stat: string): ProcessEntry {
+export function parseStat(stat: string): ProcessEntry {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [state = "", parentPid, groupId] = fields;
   return {
     pid: Number.parseInt(stat, 10),
     parentPid: Number(parentPid),
     groupId: Number(groupId),
-    zombie: state === "Z" || state === "X",
+    // Only its first thread has ended when there are more.
+    zombie: state === "X" || (state === "Z" && Number(fields[17]) <= 1),
     startedAt: fields[19] ?? "",
   };
 }

@@ -28,7 +28,8 @@ export function fetchCluster(url: string, request: ClusterRequest): Promise<Resp
     headers,
     signal,
     redirect: "error",
-    tls,
+    // Said, because a variable of the environment would decide otherwise.
+    tls: { rejectUnauthorized: true, ...tls },
     // Its own limit ends a quiet watch after minutes.
     timeout: false,
     ...(body === undefined ? {} : { body }),

@@ -39,6 +39,8 @@ export async function post({ url, headers, body, gzip, tls, signal }: PostOption
     redirect: "manual",
     signal,
     tls: {
+      // Said, because a variable of the environment would decide otherwise.
+      rejectUnauthorized: true,
       ...(tls.authorities === null ? {} : { ca: tls.authorities }),
       ...(tls.certificate === null ? {} : { cert: tls.certificate }),
       ...(tls.key === null ? {} : { key: tls.key }),

@@ -37,7 +37,11 @@ export function openSocket(options: SocketOptions, events: SocketEvents): Socket
     // Offered by default; a worker's frames are small, and each side would keep buffers for it.
     perMessageDeflate: false,
     ...(options.proxy === null ? {} : { proxy: options.proxy }),
-    ...(options.certificateAuthorities === null ? {} : { tls: { ca: [...options.certificateAuthorities] } }),
+    tls: {
+      ...(options.certificateAuthorities === null ? {} : { ca: [...options.certificateAuthorities] }),
+      // Said, because a variable of the environment (NODE_TLS_REJECT_UNAUTHORIZED) would decide otherwise.
+      rejectUnauthorized: true,
+    },
   };
   const socket = new WebSocket(options.url, init);
   socket.binaryType = "nodebuffer";

@@ -1,6 +1,14 @@
 /** What the journal knows after its process was killed, and what becomes of a damaged file. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -164,6 +172,41 @@ describe("a damaged file", () => {
     expect(state.journal.running().map(({ taskId }) => taskId)).toEqual(["mine"]);
     expect(log.said("warn")).toHaveLength(1);
   });
+});
+
+// Once a worker that came back after a week removed the very statuses that it had come for.
+test("exit statuses of tasks that still run in the journal are kept, however old, and others go after a week", async () => {
+  await using dir = await TempDir.create("journal");
+  const names = ["wanted", "forgotten", "new"] as const;
+  const task = ref("t");
+  const file = (exitsDir: string | null, name: string) => join(exitsDir ?? "", name);
+  {
+    using state = openJournal(dir.path, "w", recordLog());
+    for (const name of names) writeFileSync(file(state.exitsDir, name), "0\n");
+    const longAgo = Date.now() / 1_000 - 8 * 24 * 60 * 60;
+    for (const name of names.slice(0, 2)) utimesSync(file(state.exitsDir, name), longAgo, longAgo);
+    state.journal.claim(task, "claimed");
+    state.journal.saveHandle(task, { exitFile: file(state.exitsDir, "wanted") });
+  }
+  using state = openJournal(dir.path, "w", recordLog());
+  expect(names.map((name) => existsSync(file(state.exitsDir, name)))).toEqual([true, false, true]);
+});
+
+// Once it put the worker into memory for good, and what it had been killed in was never reported.
+test("somebody who reads the journal at the start is waited for", async () => {
+  await using dir = await TempDir.create("journal");
+  await using killed = await JournalProcess.start(dir.path, [step("claim", "mine"), { do: "hold" }]);
+  await killed.kill();
+  const look =
+    'const db = new (require("node:sqlite").DatabaseSync)(process.argv[1]); db.exec("BEGIN"); db.prepare("SELECT * FROM executions").all(); console.log("reading"); setTimeout(() => db.close(), 500);';
+  const reader = Bun.spawn([process.execPath, "-e", look, killed.opened.file], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await reader.stdout.getReader().read();
+  const log = recordLog();
+  using state = openJournal(dir.path, "w", log);
+  expect([state.journal.running().map(({ taskId }) => taskId), log.said("warn")]).toEqual([["mine"], []]);
+  await reader.exited;
 });
 
 describe("a state folder that cannot be used", () => {

@@ -5,6 +5,7 @@ import {
   identify,
   isAlive,
   listProcesses,
+  parseStat,
   readBootId,
   readEnvironment,
   readProcess,
@@ -96,6 +97,17 @@ describe("a process", () => {
     process.kill(pid, "SIGKILL");
     await eventually(() => readProcess(pid)?.zombie, "the zombie");
     expect([isAlive(identity), identify(pid)]).toEqual([false, null]);
+  });
+
+  // Once a process whose first thread had ended counted as dead while its others worked.
+  test.each([
+    ["S", 1, false],
+    ["Z", 1, true],
+    ["Z", 3, false],
+    ["X", 1, true],
+  ])("in state %s with %d threads is a zombie: %p", (state, threads, zombie) => {
+    const stat = `7 (a) b (c) ${state} 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 ${threads} 0 12345 0`;
+    expect(parseStat(stat)).toEqual({ pid: 7, parentPid: 1, groupId: 7, zombie, startedAt: "12345" });
   });
 
   test.each([2 ** 30, 0, -1])("that is not there, %p, is null", (pid) => {

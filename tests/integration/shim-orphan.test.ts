@@ -1,6 +1,6 @@
 /** What a shim does when its daemon is gone. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { identify, isAlive, type ProcessIdentity, readProcess } from "../../src/process/process-table.ts";
@@ -53,10 +53,10 @@ describe("after SIGKILL of the daemon", () => {
       false,
     ]);
     process.kill(a.pid, "SIGTERM");
-    expect(await eventually(() => readExitFile(dir.join("a")), "the status")).toBe(143);
+    expect(await eventually(() => readExitFile(dir.join("a"))?.status, "the status")).toBe(143);
     expect(isAlive(shim)).toBe(true);
     process.kill(b.pid, "SIGKILL");
-    expect(await eventually(() => readExitFile(dir.join("b")), "the status")).toBe(137);
+    expect(await eventually(() => readExitFile(dir.join("b"))?.status, "the status")).toBe(137);
     await gone(shim, "the shim's end");
     expect(readdirSync(dir.path).toSorted()).toEqual(["a", "b"]);
   });
@@ -71,7 +71,7 @@ describe("after SIGKILL of the daemon", () => {
     const ward = await searchWard(`MARK=${dir.path}`, dir.join("a"), new Surveyor("MARK"));
     expect(ward?.identity).toEqual(agent);
     process.kill(-(agent?.pid ?? 0), "SIGTERM");
-    expect(await ward?.exited).toEqual({ kind: "exited", status: 143 });
+    expect(await ward?.exited).toMatchObject({ kind: "exited", status: 143 });
   });
 
   test("one that ended before it was looked for left its status, and one that was never there nothing", async () => {
@@ -79,10 +79,10 @@ describe("after SIGKILL of the daemon", () => {
     using spawned = new Spawned();
     const { processes } = await killedDaemon([{ argv: SLEEP, exitFile: dir.join("a") }]);
     process.kill(spawned.add(processes[0] ?? null)?.pid ?? 0, "SIGKILL");
-    await eventually(() => readExitFile(dir.join("a")), "the status");
+    await eventually(() => readExitFile(dir.join("a"))?.status, "the status");
     const surveyor = new Surveyor("MARK");
     const ended = await searchWard(`MARK=${dir.path}`, dir.join("a"), surveyor);
-    expect(await ended?.exited).toEqual({ kind: "exited", status: 137 });
+    expect(await ended?.exited).toMatchObject({ kind: "exited", status: 137 });
     expect(await searchWard(`MARK=${dir.path}`, dir.join("b"), surveyor)).toBeNull();
   });
 
@@ -117,8 +117,24 @@ describe("after SIGKILL of the daemon", () => {
     await Promise.all([kept.exited, known.exited]);
     known.acknowledge();
     client[Symbol.dispose]();
-    expect(await eventually(() => readExitFile(dir.join("kept")), "the status")).toBe(7);
+    expect(await eventually(() => readExitFile(dir.join("kept"))?.status, "the status")).toBe(7);
     expect(existsSync(dir.join("known"))).toBe(false);
+  });
+
+  test("a folder that cannot be written gets the status once it can", async () => {
+    await using dir = await TempDir.create("orphan");
+    using spawned = new Spawned();
+    // A file in the place of the folder: root may write what is read-only.
+    const file = dir.join("exits", "status");
+    await dir.write("exits", "in the way");
+    const { processes, shim } = await killedDaemon([{ argv: SLEEP, exitFile: file }]);
+    const [only] = processes.map((identity) => spawned.add(identity));
+    process.kill(only?.pid ?? 0, "SIGTERM");
+    await eventually(() => identify(only?.pid ?? 0) === null, "the end");
+    rmSync(dir.join("exits"));
+    await dir.mkdir("exits");
+    expect(await eventually(() => readExitFile(file)?.status, "the status")).toBe(143);
+    await gone(shim, "the shim's end");
   });
 
   test("a folder for the status that is gone does not keep the shim", async () => {

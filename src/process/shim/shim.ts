@@ -3,6 +3,8 @@
  * dies keeps waiting and writes the statuses down. Ends when it has neither daemon nor children.
  */
 
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { wordsOf } from "../../logging/words-of.ts";
 import { heardSpawner, type SpawnHeard } from "../../runtime/heard-child.ts";
 import { killGroup } from "../../runtime/kill-group.ts";
@@ -19,6 +21,19 @@ import type { FromShim, SpawnRequest, ToShim } from "./protocol.ts";
 const SPARE_DESCRIPTORS = 64;
 /** The output of one child; one that has ended leaves it open to what it left running. */
 const OUTPUT_DESCRIPTORS = 2;
+
+/** A folder that cannot be written may be so for a while only: read-only, full, a network disk that is away. */
+const WRITE_AGAIN_MS = 1_000;
+
+/** True also when the folder is gone: nobody will ask there. */
+function isWritten(exitFile: string, status: number): boolean {
+  try {
+    writeExitFile(exitFile, status);
+    return true;
+  } catch {
+    return !existsSync(dirname(exitFile));
+  }
+}
 
 export interface ShimChannel {
   send(event: FromShim): void;
@@ -138,12 +153,10 @@ class Shim {
 
   private settle(id: number, ward: Ward): void {
     if (ward.status === null && ward.exitFile !== null) return;
-    if (ward.status !== null && ward.exitFile !== null) {
-      try {
-        writeExitFile(ward.exitFile, ward.status);
-      } catch {
-        // The state folder is gone or full. Nobody is left to tell; the next daemon reports the status as lost.
-      }
+    if (ward.status !== null && ward.exitFile !== null && !isWritten(ward.exitFile, ward.status)) {
+      // Nobody is left to tell, and nobody else knows the status.
+      setTimeout(() => this.settle(id, ward), WRITE_AGAIN_MS);
+      return;
     }
     this.wards.delete(id);
     if (this.wards.size === 0) this.done();

@@ -10,7 +10,7 @@ export interface TunnelTls {
   readonly cert?: string;
   readonly key?: string;
   readonly servername?: string;
-  readonly rejectUnauthorized?: false;
+  readonly rejectUnauthorized?: boolean;
 }
 
 export interface TunnelOptions {

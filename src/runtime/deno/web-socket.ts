@@ -52,7 +52,8 @@ export function openSocket(options: SocketOptions, events: SocketEvents): Socket
 /** @param signal ends what the socket itself does not know of: a tunnel that is not ready yet */
 function clientOptions(options: SocketOptions, signal: AbortSignal): ClientOptions {
   const { url, headers, proxy, certificateAuthorities: ca } = options;
-  const tls = ca === null ? {} : { ca: [...ca] };
+  // Said, because a variable of the environment (NODE_TLS_REJECT_UNAUTHORIZED) would decide otherwise.
+  const tls = { ...(ca === null ? {} : { ca: [...ca] }), rejectUnauthorized: true };
   const plain = { headers: { ...headers }, perMessageDeflate: false, ...tls };
   if (proxy === null) return plain;
   const { createConnection } = throughTunnel({ proxy: new URL(proxy), target: new URL(url), tls, signal });
