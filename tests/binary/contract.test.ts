@@ -1,5 +1,6 @@
 /** What the agent is given and what the server is told, to the letter: the contract with both ends. */
 import { describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { copyFile, rm, stat } from "node:fs/promises";
 import { readProcess } from "../../src/process/process-table.ts";
 import { setups, cases as table } from "../fixtures/assignments.json";
@@ -7,7 +8,7 @@ import { assignment } from "../support/assignments.ts";
 import { DirectSite, WORKER_ID } from "../support/direct-site.ts";
 import type { AgentRun } from "../support/fake-agent.ts";
 import { eventually } from "../support/wait.ts";
-import { workerCommand } from "../support/worker-process.ts";
+import { UNPRIVILEGED, workerCommand } from "../support/worker-process.ts";
 
 interface SetUp {
   readonly flags: readonly string[];
@@ -131,6 +132,22 @@ describe("a workspace", () => {
     await site.plane.waitForAllTasks();
     expect(await Bun.file(file).text()).toBe("ours");
     await expect(stat(privateFolder)).rejects.toThrow("ENOENT");
+  });
+
+  // Once it stayed for ever: Go's module cache has such folders, and only root may change them all the same.
+  test("goes although the agent left folders in it that may not be changed", async () => {
+    await using site = await DirectSite.create();
+    const agent = await site.dir.write(
+      "agent.sh",
+      "#!/bin/sh\nmkdir -p mod/a/b; touch mod/a/b/f; ln -s /etc mod/link; chmod -R a-w mod; chmod 000 mod/a/b\n",
+      0o755,
+    );
+    await using _worker = await site.start({
+      direct: { oz_path: agent },
+      command: [...UNPRIVILEGED, ...workerCommand()],
+    });
+    expect((await site.run(assignment())).state).toBe("completed");
+    expect(readdirSync(site.workspaceRoot)).toEqual([]);
   });
 
   // Once it was "unknown", as if nobody could have foreseen it.

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite } from "../support/direct-site.ts";
 import { eventually } from "../support/wait.ts";
-import { TEST_API_KEY } from "../support/worker-process.ts";
+import { TEST_API_KEY, UNPRIVILEGED, workerCommand } from "../support/worker-process.ts";
 
 function environmentIn(file: string): Record<string, string> {
   const entries = readFileSync(file, "utf8").split("\0").slice(0, -1);
@@ -156,6 +156,22 @@ describe("teardown_command", () => {
       expect(said).toBe(`${site.workspaceRoot}/${taskId} ${taskId} direct ${TEST_API_KEY} t`);
       expect(existsSync(`${site.workspaceRoot}/${taskId}`)).toBe(false);
     }
+  });
+
+  // Once it was started in a folder that was not there any more, and so not at all.
+  test.each(["rm -rf", "chmod 000"])("runs although the agent did %s to its workspace", async (what) => {
+    await using site = await DirectSite.create();
+    const note = site.dir.join("note");
+    const agent = await site.dir.write("agent.sh", `#!/bin/sh\n${what} "$PWD"\n`, 0o755);
+    const teardown = `echo "$OZ_RUN_ID $OZ_WORKSPACE_ROOT" >'${note}'`;
+    await using _worker = await site.start({
+      direct: { oz_path: agent, teardown_command: teardown },
+      command: [...UNPRIVILEGED, ...workerCommand()],
+    });
+    const task = await site.run(assignment());
+    expect(task.state).toBe("completed");
+    expect(readFileSync(note, "utf8")).toBe(`${task.taskId} ${site.workspaceRoot}/${task.taskId}\n`);
+    expect(readdirSync(site.workspaceRoot)).toEqual([]);
   });
 
   test("that fails is a warning, and the task's result stands", async () => {

@@ -65,9 +65,6 @@ const FIELDS: Readonly<Record<string, { readonly more: object; readonly names: s
   "arguments that are a string": { more: { additional_oz_args: "--x" }, names: "additional_oz_args" },
   "an argument that is a number": { more: { additional_oz_args: ["a", 1] }, names: "additional_oz_args[1]" },
   "an argument with a NUL in it": { more: { additional_oz_args: ["a\0"] }, names: "additional_oz_args[0]" },
-  "sidecars that are an object": { more: { additional_sidecars: {} }, names: "additional_sidecars" },
-  "a sidecar that is a string": { more: { additional_sidecars: ["a:1"] }, names: "additional_sidecars[0]" },
-  "an image that is a number": { more: { docker_image: 7 }, names: "docker_image" },
 };
 
 const TASK_IDS: Readonly<Record<string, string>> = {

@@ -36,6 +36,9 @@ export function workerCommand(): readonly string[] {
   return existsSync(built) ? [built] : [process.execPath, resolve(repository, "src/main.ts")];
 }
 
+/** Before a command: as the same user without the powers of root. */
+export const UNPRIVILEGED = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] as const;
+
 export class WorkerProcess implements AsyncDisposable {
   /** The exit status; 128 + n after signal n. */
   readonly exited: Promise<number>;

@@ -113,6 +113,13 @@ export class DirectBackend implements Backend {
       targetDir: settings.targetDir,
       needsScratch: settings.setupCommand !== null || settings.teardownCommand !== null,
     });
+    // Two agents in one folder would take its files, and each other's processes, for their own.
+    const isForeign = !workspace.made && settings.targetDir === null;
+    if (isForeign && (await isAnotherWorkers(workspace, this.surveyor))) {
+      const { dir } = workspace;
+      context.log.warn("another worker on this host runs this task, and reports its end", { dir });
+      return { workspace, hooks: null, run: Promise.resolve("handed-off") };
+    }
     const hooks = this.hooks(taskId, workspace, task.environment, context);
     const run = this.prepare(task, workspace, hooks, context).then(({ command, handle }) =>
       context.step("run", () => this.watch(this.start(taskId, command, handle, context), context)),
@@ -128,8 +135,8 @@ export class DirectBackend implements Backend {
   ): Promise<Prepared> {
     const { settings, oz, workerEnvironment } = this.options;
     const harness = task.assignment.task.snapshot?.harness ?? "";
-    if (!workspace.made && settings.targetDir === null) await this.requireUnused(workspace);
-    const unbegun = { workspace, harness, exitFile: this.newExitFile(), stopping: false, process: null };
+    const exitFile = this.newExitFile();
+    const unbegun = { workspace, harness, exitFile, stopping: false, stoppedAt: null, process: null };
     // Before anything runs in it, so that a worker that is killed from here on leaves nothing unknown.
     context.saveHandle(writeHandle({ ...unbegun, begun: settings.setupCommand === null }));
     await this.afterlook.yieldTo(markOf(workspace));
@@ -148,15 +155,6 @@ export class DirectBackend implements Backend {
   private newExitFile(): string | null {
     const dir = this.options.exitsDir();
     return dir === null ? null : join(dir, crypto.randomUUID());
-  }
-
-  /** Two agents in one folder would take its files, and each other's processes, for their own. */
-  private async requireUnused(workspace: Workspace): Promise<void> {
-    if (!(await isAnotherWorkers(workspace, this.surveyor))) return;
-    throw new TaskFailure(
-      "workspace_setup",
-      `another worker on this host runs this task in ${workspace.dir}`,
-    );
   }
 
   resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
@@ -210,8 +208,9 @@ export class DirectBackend implements Backend {
     const { agent, handle } = await watched;
     const { surveyor, afterlook } = this;
     const { graceMs } = this.options;
-    const onShutdown = () => context.saveHandle(writeHandle({ ...handle, stopping: true }));
-    const options = { surveyor, afterlook, graceMs, wasStopped: handle.stopping, onShutdown };
+    const onShutdown = () =>
+      context.saveHandle(writeHandle({ ...handle, stopping: true, stoppedAt: Date.now() }));
+    const options = { surveyor, afterlook, graceMs, stopped: handle, onShutdown };
     await seeThrough(agent, handle.workspace, options, context);
     return "completed";
   }

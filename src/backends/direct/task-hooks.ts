@@ -68,7 +68,7 @@ export class TaskHooks {
     const file = `${workspace.scratchDir}/environment`;
     try {
       await context.step("cleanup", async () => {
-        const status = await this.runHook(command, file, never());
+        const status = await this.runTeardown(command, file);
         if (status !== 0) throw new TeardownFailure(status);
       });
     } catch (error) {
@@ -81,7 +81,23 @@ export class TaskHooks {
     }
   }
 
-  private runHook(command: string, environmentFile: string, stop: AbortSignal): Promise<number> {
+  /** In the workspace; where the agent has removed or closed that, in the private folder: it runs always. */
+  private async runTeardown(command: string, file: string): Promise<number> {
+    try {
+      return await this.runHook(command, file, never());
+    } catch (error) {
+      const { scratchDir } = this.options.workspace;
+      if (!(error instanceof SpawnRefused) || scratchDir === null) throw error;
+      return await this.runHook(command, file, never(), scratchDir);
+    }
+  }
+
+  private runHook(
+    command: string,
+    environmentFile: string,
+    stop: AbortSignal,
+    cwd = this.options.workspace.dir,
+  ): Promise<number> {
     const { tools, workerEnvironment, environment, taskId, workspace, context } = this.options;
     const env = hookEnvironment({
       worker: workerEnvironment,
@@ -90,6 +106,6 @@ export class TaskHooks {
       workspaceDir: workspace.dir,
       environmentFile,
     });
-    return runHook({ command, cwd: workspace.dir, env }, tools, stop, context.hurry);
+    return runHook({ command, cwd, env }, tools, stop, context.hurry);
   }
 }

@@ -102,7 +102,24 @@ export async function removeWorkspace(workspace: Workspace, keep: boolean): Prom
 /** Off the main thread: an agent may leave a hundred thousand files. */
 async function removeAll(dir: string): Promise<void> {
   const { rm } = await import("node:fs/promises");
-  await rm(dir, { recursive: true, force: true, maxRetries: 2 });
+  const remove = () => rm(dir, { recursive: true, force: true, maxRetries: 2 });
+  try {
+    await remove();
+  } catch {
+    // Folders that may not be changed, as Go's module cache makes them: root does not mind, others have to.
+    await openFolders(dir);
+    await remove();
+  }
+}
+
+/** Every folder below, and not what a link leads to. Never rejects: what is another user's stays as it is. */
+async function openFolders(dir: string): Promise<void> {
+  const { chmod, readdir } = await import("node:fs/promises");
+  await chmod(dir, OWNER_ONLY).catch(() => {});
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) {
+    if (entry.isDirectory()) await openFolders(join(dir, entry.name));
+  }
 }
 
 /** A task id that comes from outside names exactly one folder below the root, or the task fails. */
