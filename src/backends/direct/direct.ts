@@ -21,6 +21,7 @@ import {
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { agentEnvironment, type Environment, harnessFolder, MARK_NAME, markOf } from "./environment.ts";
+import { endForsaken } from "./forsaken.ts";
 import { type DirectHandle, readHandle, writeHandle } from "./handle.ts";
 import { refusalOf } from "./refusal.ts";
 import { isAnotherWorkers, killUnknownAgent, LEFTOVER_GRACE_MS, seeThrough } from "./supervise.ts";
@@ -197,6 +198,16 @@ export class DirectBackend implements Backend {
   forget({ taskId }: TaskRef): void {
     this.agents.get(taskId)?.forget();
     this.agents.delete(taskId);
+  }
+
+  /** A task that outlives its worker is in that one's journal; here it is about what tasks left. */
+  findOrphans(_adopt: unknown, signal: AbortSignal): Promise<void> {
+    const { settings, graceMs } = this.options;
+    const { workspaceRoot } = settings;
+    return endForsaken(
+      { surveyor: this.surveyor, workspaceRoot, graceMs: Math.min(graceMs, LEFTOVER_GRACE_MS) },
+      signal,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
