@@ -72,6 +72,7 @@ describe("a search for orphans", () => {
           adopted: true,
           settler: "",
           stopping: false,
+          stoppedAt: null,
           result: null,
         }),
       },

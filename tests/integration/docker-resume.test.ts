@@ -37,6 +37,7 @@ const saved = (more: Partial<Parameters<typeof writeHandle>[0]> = {}) =>
     adopted: false,
     settler: "",
     stopping: false,
+    stoppedAt: null,
     result: null,
     ...more,
   });
@@ -97,7 +98,7 @@ describe("a task of an earlier worker", () => {
     async (status) => {
       fake.end(left(), status);
       expect(await endOf(resumeTask(backend, saved({ stopping: true })))).toBe("shutdown");
-      const result = { exitCode: status, oomKilled: false };
+      const result = { exitCode: status, oomKilled: false, finishedAt: null };
       expect(await endOf(resumeTask(backend, saved({ stopping: true, result })))).toBe("shutdown");
     },
   );
@@ -105,8 +106,21 @@ describe("a task of an earlier worker", () => {
   test("that was to stop for that one's shutdown and ended by itself has its true end", async () => {
     fake.end(left(), 3);
     expect(await endOf(resumeTask(backend, saved({ stopping: true })))).toBe("container_exit 3");
-    const result = { exitCode: 137, oomKilled: true };
+    const result = { exitCode: 137, oomKilled: true, finishedAt: null };
     expect(await endOf(resumeTask(backend, saved({ stopping: true, result })))).toBe("container_oom 137");
+  });
+
+  // Once work that was cut off was called completed, because the agent ended well when it was told to.
+  test("that ended well when it was told to has not completed its task, at any other time it has", async () => {
+    fake.end(left(), 0);
+    const now = Date.now();
+    const stopped = (stoppedAt: number) => saved({ stopping: true, stoppedAt });
+    expect(await endOf(resumeTask(backend, stopped(now - 1_000)))).toBe("shutdown");
+    const ended = (finishedAt: number) => ({ exitCode: 0, oomKilled: false, finishedAt });
+    const after = (ms: number) => saved({ stopping: true, stoppedAt: now, result: ended(now + ms) });
+    expect(await endOf(resumeTask(backend, after(500)))).toBe("shutdown");
+    expect(await endOf(resumeTask(backend, after(-500)))).toBe("completed");
+    expect(await endOf(resumeTask(backend, after(3_600_000)))).toBe("completed");
   });
 
   test("that ended meanwhile has its true end", async () => {
@@ -119,7 +133,7 @@ describe("a task of an earlier worker", () => {
   });
 
   test("whose end was saved before the container went has that end", async () => {
-    const result = { exitCode: 3, oomKilled: false };
+    const result = { exitCode: 3, oomKilled: false, finishedAt: null };
     expect(await endOf(resumeTask(backend, saved({ result })))).toBe("container_exit 3");
     expect(await endOf(resumeTask(backend, saved({ result: { ...result, exitCode: 0 } })))).toBe("completed");
   });

@@ -29,6 +29,7 @@ export interface StoredContainer {
   exitCode: number;
   oomKilled: boolean;
   startedAt: string;
+  finishedAt: string;
   /** It goes on when it is told to stop; killed, it ends. */
   stubborn: boolean;
   /** Settles when it does not run any more. */
@@ -190,7 +191,12 @@ export class StatefulEngine implements AsyncDisposable {
 
   end(container: StoredContainer, exitCode: number, oomKilled = false): void {
     if (container.status !== "running") return;
-    Object.assign(container, { status: "exited", exitCode, oomKilled });
+    Object.assign(container, {
+      status: "exited",
+      exitCode,
+      oomKilled,
+      finishedAt: new Date().toISOString(),
+    });
     container.ended.resolve();
     this.tell("die", container.id);
   }
@@ -321,6 +327,7 @@ export class StatefulEngine implements AsyncDisposable {
       exitCode: 0,
       oomKilled: false,
       startedAt: NEVER,
+      finishedAt: NEVER,
       stubborn: false,
       ended: Promise.withResolvers(),
     };
@@ -414,7 +421,7 @@ function told({ name, labels, createdAt }: StoredVolume) {
 }
 
 function inspected(container: StoredContainer) {
-  const { id, name, body, labels, createdAt, status, exitCode, oomKilled, startedAt } = container;
+  const { id, name, body, labels, createdAt, status, exitCode, oomKilled, startedAt, finishedAt } = container;
   const running = status === "running";
   return {
     Id: id,
@@ -427,6 +434,7 @@ function inspected(container: StoredContainer) {
       ExitCode: exitCode,
       OOMKilled: oomKilled,
       StartedAt: startedAt,
+      FinishedAt: finishedAt,
     },
     Config: { Image: body.Image, Labels: labels, Env: body.Env ?? [], Tty: false },
   };

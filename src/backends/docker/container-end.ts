@@ -20,14 +20,27 @@ export function isBeingRemoved({ status, exitCode }: ContainerState): boolean {
 const SIGKILLED = 137;
 const SIGTERMED = 143;
 
+/** Beyond the grace period the engine's kill may take a moment. */
+const LAST_WORK_MS = 2_000;
+
 /**
  * Of a task that an earlier worker was stopping, for it shut down itself, when it was killed or told to be
- * quick: the engine went on with the stop. What the agent ended with by itself is its own all the same.
+ * quick: the engine went on with the stop, and an agent that ended well in that time was told to. What one
+ * ended with by itself, at another time or with a failure of its own, is its own all the same.
  */
-export function shutdownOf({ stopping }: DockerHandle, result: ContainerResult): TaskStopped | null {
-  const { exitCode, oomKilled } = result;
-  if (!stopping || oomKilled || (exitCode !== SIGKILLED && exitCode !== SIGTERMED)) return null;
-  return new TaskStopped("shutdown");
+export function shutdownOf(
+  { stopping, stoppedAt }: DockerHandle,
+  { exitCode, oomKilled, finishedAt }: ContainerResult,
+  graceMs: number,
+): TaskStopped | null {
+  if (!stopping || oomKilled) return null;
+  const inTime =
+    stoppedAt !== null &&
+    finishedAt !== null &&
+    finishedAt >= stoppedAt &&
+    finishedAt <= stoppedAt + graceMs + LAST_WORK_MS;
+  const wasForStop = exitCode === SIGKILLED || exitCode === SIGTERMED || (exitCode === 0 && inTime);
+  return wasForStop ? new TaskStopped("shutdown") : null;
 }
 
 export function goneFailure(container: string): TaskFailure {

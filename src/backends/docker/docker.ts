@@ -83,7 +83,15 @@ export class DockerBackend implements Backend {
 
   private async enter(task: TaskSpec, context: RunContext): Promise<Stay> {
     const container = nameContainer(task.assignment.taskId);
-    const handle = { container, started: false, adopted: false, settler: "", stopping: false, result: null };
+    const handle = {
+      container,
+      started: false,
+      adopted: false,
+      settler: "",
+      stopping: false,
+      stoppedAt: null,
+      result: null,
+    };
     // Before anything is made, so that a worker that is killed from here on leaves nothing unknown.
     context.saveHandle(writeHandle(handle));
     const run = new TaskRun(handle, this.tools, context);
@@ -156,7 +164,8 @@ export class DockerBackend implements Backend {
 
   private async pickUp(handle: DockerHandle, claim: Claim, run: TaskRun, context: RunContext): Promise<void> {
     if (handle.result !== null) {
-      const end = shutdownOf(handle, handle.result) ?? failureOf(handle.result, null, "");
+      const end =
+        shutdownOf(handle, handle.result, this.options.graceMs) ?? failureOf(handle.result, null, "");
       if (end !== null) throw end;
       return;
     }

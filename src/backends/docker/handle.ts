@@ -4,6 +4,8 @@ import type { Handle } from "../../task/backend.ts";
 export interface ContainerResult {
   readonly exitCode: number;
   readonly oomKilled: boolean;
+  /** In ms since 1970, by the engine's clock; null: it did not say, or a version that did not ask. */
+  readonly finishedAt: number | null;
 }
 
 export interface DockerHandle {
@@ -16,27 +18,38 @@ export interface DockerHandle {
   readonly settler: string;
   /** A worker that shut down has asked the engine to stop it, and may not have lived to see it end. */
   readonly stopping: boolean;
+  /** When, in ms since 1970; null: it has not, or by a version that did not say. */
+  readonly stoppedAt: number | null;
   /** Null before it ended. */
   readonly result: ContainerResult | null;
 }
 
 export function writeHandle({ result, ...rest }: DockerHandle): Handle {
-  const { exitCode = null, oomKilled = null } = result ?? {};
-  return { ...rest, exitCode, oomKilled };
+  const { exitCode = null, oomKilled = null, finishedAt = null } = result ?? {};
+  return { ...rest, exitCode, oomKilled, finishedAt };
 }
 
 /** Null for a handle of another backend. */
 export function readHandle(handle: Handle | null): DockerHandle | null {
   if (handle === null) return null;
-  const { container, started, adopted, settler, stopping, exitCode, oomKilled } = handle;
+  const { container, started, adopted, settler, stopping, stoppedAt, exitCode } = handle;
   if (typeof container !== "string") return null;
-  const result = typeof exitCode === "number" ? { exitCode, oomKilled: oomKilled === true } : null;
+  const { oomKilled, finishedAt } = handle;
+  const result =
+    typeof exitCode === "number"
+      ? { exitCode, oomKilled: oomKilled === true, finishedAt: numberOrNull(finishedAt) }
+      : null;
   return {
     container,
     started: started === true,
     adopted: adopted === true,
     settler: typeof settler === "string" ? settler : "",
     stopping: stopping === true,
+    stoppedAt: numberOrNull(stoppedAt),
     result,
   };
+}
+
+function numberOrNull(value: Handle[string] | undefined): number | null {
+  return typeof value === "number" ? value : null;
 }

@@ -107,6 +107,7 @@ export class Orphans {
       adopted: true,
       settler: "",
       stopping: false,
+      stoppedAt: null,
       result: null,
     };
     const adoption = adopt({

@@ -115,13 +115,16 @@ export class TaskRun {
       throw signal.reason;
     }
     if (state === null || isBeingRemoved(state)) throw goneFailure(this.container);
-    const result = { exitCode: state.exitCode, oomKilled: state.oomKilled };
+    const finished = Date.parse(state.finishedAt);
+    const finishedAt = Number.isNaN(finished) ? null : finished;
+    const result = { exitCode: state.exitCode, oomKilled: state.oomKilled, finishedAt };
     // From here on the container is not needed to know how the task ended.
     this.context.saveHandle(writeHandle({ ...this.handle, started: true, result }));
     const secrets = createRedactor(secretsOf(state.env));
     const lines = await this.showOutput(id, result.exitCode !== 0, secrets);
     const end =
-      shutdownOf(this.handle, result) ?? failureOf(result, quoteOutput(lines, secrets), state.error);
+      shutdownOf(this.handle, result, this.tools.graceMs) ??
+      failureOf(result, quoteOutput(lines, secrets), state.error);
     if (end !== null) throw end;
   }
 
@@ -159,7 +162,9 @@ export class TaskRun {
     const { hurry, log, signal } = this.context;
     // A cancellation is in the journal. Of the worker's own end nobody would know, once it is too quick.
     if (isShutdown(signal))
-      this.context.saveHandle(writeHandle({ ...this.handle, started: true, stopping: true }));
+      this.context.saveHandle(
+        writeHandle({ ...this.handle, started: true, stopping: true, stoppedAt: Date.now() }),
+      );
     log.debug("stopping the container", { container: this.container, graceMs });
     try {
       await stopContainer(engine.containers, id, graceMs, hurry);
