@@ -84,7 +84,8 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   scheduler.recover(journal.running());
   inbox.open(createIntake(scheduler, log));
   using orphanage = stoppable();
-  backend.findOrphans?.(scheduler.adopt, orphanage.signal);
+  // What the search ran through is not needed again either.
+  backend.findOrphans?.(scheduler.adopt, orphanage.signal).then(pages.changed);
   log.info("worker ready", {
     workerId: settings.workerId,
     backend: backend.kind,
