@@ -1,33 +1,36 @@
 /**
  * Where the log's lines go: straight to the descriptor, so that nothing is lost when the process dies in
  * the next line. A reader that went away costs a line; one that is there and does not read (a stalled log
- * driver, a pager) has some kept for it and loses the rest, and never holds up the worker.
+ * driver, a pager, Ctrl-S) has some kept for it and loses the rest, and never holds up the worker. Where
+ * a write cannot be kept from waiting for its reader, a thread of the runtime's pool waits in it.
  */
-import { constants, fstatSync, openSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
+import { never, pause } from "../async/wait.ts";
+import { writeAside } from "../runtime/write-aside.ts";
+import { type LogTarget, openLogTarget } from "./log-target.ts";
 
-const STDERR = 2;
 /** What waits for a reader. */
 const MAX_BACKLOG_BYTES = 256 * 1024;
 const TRY_AGAIN_MS = 50;
 
 export class LogOutput {
   private readonly onLost: (lines: number) => void;
-  private readonly descriptor: number;
+  private readonly target: LogTarget;
   private readonly waiting: Buffer[] = [];
   private waitingBytes = 0;
   private lost = 0;
-  private timer: ReturnType<typeof setTimeout> | null = null;
+  private catchingUp = false;
   private emptied: PromiseWithResolvers<void> | null = null;
 
   /** `onLost` is told how many lines nobody read, when somebody reads again. */
-  constructor(onLost: (lines: number) => void, descriptor = openStderr()) {
+  constructor(onLost: (lines: number) => void, target = openLogTarget()) {
     this.onLost = onLost;
-    this.descriptor = descriptor;
+    this.target = target;
   }
 
   readonly write = (line: string): void => {
     const bytes = Buffer.from(line);
-    const taken = this.waiting.length > 0 ? 0 : this.put(bytes);
+    const taken = this.target.waits || this.waiting.length > 0 ? 0 : this.put(bytes);
     if (taken < bytes.length) this.keep(bytes.subarray(taken));
   };
 
@@ -45,61 +48,55 @@ export class LogOutput {
     }
     this.waiting.push(bytes);
     this.waitingBytes += bytes.length;
-    this.tryLater();
+    if (!this.catchingUp) void this.catchUp();
   }
 
-  private tryLater(): void {
-    if (this.timer !== null) return;
-    this.timer = setTimeout(() => {
-      this.timer = null;
-      this.catchUp();
-    }, TRY_AGAIN_MS);
-    this.timer.unref();
-  }
-
-  private catchUp(): void {
+  /** One write after the other, so that the lines stay in order. Never rejects. */
+  private async catchUp(): Promise<void> {
+    this.catchingUp = true;
     for (let first = this.waiting[0]; first !== undefined; first = this.waiting[0]) {
-      const taken = this.put(first);
+      const taken = this.target.waits ? await this.putAside(first) : this.put(first);
       this.waitingBytes -= taken;
       if (taken < first.length) {
         this.waiting[0] = first.subarray(taken);
-        this.tryLater();
-        return;
+        await pause(TRY_AGAIN_MS, never());
+        continue;
       }
       this.waiting.shift();
+      if (this.waiting.length === 0) this.tellLost();
     }
+    this.catchingUp = false;
+    this.emptied?.resolve();
+    this.emptied = null;
+  }
+
+  private tellLost(): void {
     const { lost } = this;
     this.lost = 0;
     if (lost > 0) this.onLost(lost);
-    if (this.waiting.length > 0) return;
-    this.emptied?.resolve();
-    this.emptied = null;
   }
 
   /** How many bytes are done with: written, or never to be. */
   private put(bytes: Buffer): number {
     try {
-      return writeSync(this.descriptor, bytes);
+      return writeSync(this.target.descriptor, bytes);
     } catch (error) {
-      // EPIPE, ENOSPC…: there is no other place to complain.
-      return isFull(error) ? 0 : bytes.length;
+      return doneWith(bytes, error);
+    }
+  }
+
+  /** The same, in a thread that may wait for as long as it takes. */
+  private async putAside(bytes: Buffer): Promise<number> {
+    try {
+      return await writeAside(this.target.descriptor, bytes);
+    } catch (error) {
+      return doneWith(bytes, error);
     }
   }
 }
 
-function isFull(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EAGAIN";
-}
-
-/**
- * A pipe is opened anew, for only an open file of our own may be told not to block: agents share standard
- * error itself. Where that cannot be done the descriptor is taken as it is.
- */
-function openStderr(): number {
-  try {
-    if (!fstatSync(STDERR).isFIFO()) return STDERR;
-    return openSync(`/proc/self/fd/${STDERR}`, constants.O_WRONLY | constants.O_NONBLOCK);
-  } catch {
-    return STDERR;
-  }
+function doneWith(bytes: Buffer, error: unknown): number {
+  const isFull = error instanceof Error && "code" in error && error.code === "EAGAIN";
+  // EPIPE, ENOSPC…: there is no other place to complain.
+  return isFull ? 0 : bytes.length;
 }

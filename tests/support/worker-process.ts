@@ -20,7 +20,11 @@ export interface WorkerOptions {
   readonly cwd?: string;
   /** Instead of the program found by `workerCommand`. */
   readonly command?: readonly string[];
+  /** The descriptor of its log, which is then not to be seen here; a socket that is read unless told. */
+  readonly logDescriptor?: number;
 }
+
+type Child = Bun.Subprocess<"ignore", "pipe", "pipe" | number>;
 
 export const TEST_API_KEY = "test-key";
 const KEPT_OUTPUT_CHARACTERS = 4 * 1024 * 1024;
@@ -42,17 +46,20 @@ export const UNPRIVILEGED = ["unshare", "--user", "--map-user=1000", "--map-grou
 export class WorkerProcess implements AsyncDisposable {
   /** The exit status; 128 + n after signal n. */
   readonly exited: Promise<number>;
-  readonly #child: Bun.Subprocess<"ignore", "pipe", "pipe">;
+  readonly #child: Child;
   readonly #dir: TempDir;
   readonly #stdout = new OutputText();
   readonly #stderr = new OutputText();
   readonly #outputEnded: Promise<unknown>;
 
-  private constructor(child: Bun.Subprocess<"ignore", "pipe", "pipe">, dir: TempDir) {
+  private constructor(child: Child, dir: TempDir) {
     this.#child = child;
     this.#dir = dir;
     this.exited = child.exited;
-    this.#outputEnded = Promise.all([this.#stdout.follow(child.stdout), this.#stderr.follow(child.stderr)]);
+    this.#outputEnded = Promise.all([
+      this.#stdout.follow(child.stdout),
+      child.stderr instanceof ReadableStream ? this.#stderr.follow(child.stderr) : null,
+    ]);
   }
 
   static async start(options: WorkerOptions): Promise<WorkerProcess> {
@@ -67,7 +74,7 @@ export class WorkerProcess implements AsyncDisposable {
       cwd: options.cwd ?? dir.path,
       stdin: "ignore",
       stdout: "pipe",
-      stderr: "pipe",
+      stderr: options.logDescriptor ?? "pipe",
       env: {
         PATH: process.env["PATH"] ?? "/usr/bin:/bin",
         HOME: home,

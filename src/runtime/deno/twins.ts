@@ -24,5 +24,6 @@ export type Twins = [
   Twin<typeof import("../shim-channel.ts"), typeof import("./shim-channel.ts")>,
   Twin<typeof import("../spawn.ts"), typeof import("./spawn.ts")>,
   Twin<typeof import("../web-socket.ts"), typeof import("./web-socket.ts")>,
+  Twin<typeof import("../write-aside.ts"), typeof import("./write-aside.ts")>,
   Twin<typeof import("../yaml.ts"), typeof import("./yaml.ts")>,
 ];

@@ -1,25 +1,33 @@
 import { describe, expect, test } from "bun:test";
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { LogOutput } from "../../../src/logging/log-output.ts";
+import type { LogTarget } from "../../../src/logging/log-target.ts";
 import { TempDir } from "../../support/temp-dir.ts";
+
+type Way = Pick<LogTarget, "waits">;
+
+/** Both ways of not waiting for a reader: a write that fails, and one that waits in another thread. */
+const WAYS: readonly Way[] = [{ waits: false }, { waits: true }];
 
 /** A pipe whose reader reads when it is told to. */
 class Pipe implements AsyncDisposable {
   readonly #dir: TempDir;
   readonly reader: number;
   readonly writer: number;
+  readonly target: LogTarget;
 
-  private constructor(dir: TempDir, path: string) {
+  private constructor(dir: TempDir, path: string, waits: boolean) {
     this.#dir = dir;
     this.reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    this.writer = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    this.writer = openSync(path, constants.O_WRONLY | (waits ? 0 : constants.O_NONBLOCK));
+    this.target = { descriptor: this.writer, waits };
   }
 
-  static async make(): Promise<Pipe> {
+  static async make({ waits }: Way = { waits: false }): Promise<Pipe> {
     const dir = await TempDir.create("pipe");
     const path = dir.join("log");
     expect(Bun.spawnSync(["mkfifo", path]).exitCode).toBe(0);
-    return new Pipe(dir, path);
+    return new Pipe(dir, path, waits);
   }
 
   read(): string {
@@ -61,18 +69,20 @@ async function readAll(pipe: Pipe, output: LogOutput): Promise<string> {
 describe("the log's output", () => {
   test("is written at once while somebody reads", async () => {
     await using pipe = await Pipe.make();
-    const output = new LogOutput(() => {}, pipe.writer);
+    const output = new LogOutput(() => {}, pipe.target);
     output.write("one\n");
     output.write("two\n");
     expect(pipe.read()).toBe("one\ntwo\n");
     await output.drained();
   });
+});
 
+describe.each(WAYS)("the log's output, where waits=$waits,", (way) => {
   // A write to a full pipe once held the whole worker: no ping, no task, not even SIGTERM got through.
   test("is kept for a reader that stopped for a while, whole and in order", async () => {
-    await using pipe = await Pipe.make();
+    await using pipe = await Pipe.make(way);
     const lost: number[] = [];
-    const output = new LogOutput((lines) => lost.push(lines), pipe.writer);
+    const output = new LogOutput((lines) => lost.push(lines), pipe.target);
     const lines = Array.from({ length: 1_500 }, (_, n) => line(n));
     for (const each of lines) output.write(each);
     expect(await readAll(pipe, output)).toBe(lines.join(""));
@@ -80,21 +90,21 @@ describe("the log's output", () => {
   });
 
   test("is kept up to a bound, whole lines only, and what was lost is counted once somebody reads", async () => {
-    await using pipe = await Pipe.make();
+    await using pipe = await Pipe.make(way);
     const lost: number[] = [];
-    const output = new LogOutput((lines) => lost.push(lines), pipe.writer);
+    const output = new LogOutput((lines) => lost.push(lines), pipe.target);
     const total = 20_000;
     for (let n = 0; n < total; n++) output.write(line(n));
     const lines = (await readAll(pipe, output)).split("\n").slice(0, -1);
     expect(lines).toEqual(Array.from({ length: lines.length }, (_, n) => line(n).slice(0, -1)));
     expect(lost).toEqual([total - lines.length]);
     output.write("again\n");
-    expect(pipe.read()).toBe("again\n");
+    expect(await readAll(pipe, output)).toBe("again\n");
   });
 
   test("of a line longer than the pipe holds is whole in the end", async () => {
-    await using pipe = await Pipe.make();
-    const output = new LogOutput(() => {}, pipe.writer);
+    await using pipe = await Pipe.make(way);
+    const output = new LogOutput(() => {}, pipe.target);
     const long = line(1, 150_000);
     output.write(long);
     output.write("next\n");
@@ -102,9 +112,9 @@ describe("the log's output", () => {
   });
 
   test("costs a line, and nothing else, where the reader has gone", async () => {
-    const pipe = await Pipe.make();
+    const pipe = await Pipe.make(way);
     closeSync(pipe.reader);
-    const output = new LogOutput(() => {}, pipe.writer);
+    const output = new LogOutput(() => {}, pipe.target);
     output.write("unheard\n");
     await output.drained();
     closeSync(pipe.writer);
