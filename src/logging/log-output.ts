@@ -9,8 +9,8 @@ import { never, pause } from "../async/wait.ts";
 import { writeAside } from "../runtime/write-aside.ts";
 import { type LogTarget, openLogTarget } from "./log-target.ts";
 
-/** What waits for a reader. */
-const MAX_BACKLOG_BYTES = 256 * 1024;
+/** What waits for a reader; or for the pool, which takes one line for each turn of the event loop: a flood of debug lines. */
+const MAX_BACKLOG_BYTES = 1024 * 1024;
 const TRY_AGAIN_MS = 50;
 
 export class LogOutput {
