@@ -84,8 +84,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   scheduler.recover(journal.running());
   inbox.open(createIntake(scheduler, log));
   using orphanage = stoppable();
-  // What the search ran through is not needed again either.
-  backend.findOrphans?.(scheduler.adopt, orphanage.signal).then(pages.changed);
+  backend.findOrphans?.(scheduler.adopt, orphanage.signal);
   log.info("worker ready", {
     workerId: settings.workerId,
     backend: backend.kind,

@@ -69,7 +69,7 @@ function parse(text: string, lineCounter: LineCounter): Document | string {
 
 /** Some tools end a file with a marker behind which there is nothing: the original reads what is before it. */
 function withoutEmptyDocuments(text: string): string {
-  return text.replace(/(?:\n---[ \t]*(?:\r?\n[ \t]*(?:#[^\n]*)?)*)+$/, "\n");
+  return text.replace(/(?:\n---[ \t]*(?:\r?\n[ \t]*(?:#[^\r\n]*)?)*)+$/, "\n");
 }
 
 /** The document as data, or why it is none: aliases in a circle, or too many of them. */

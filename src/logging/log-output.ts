@@ -2,7 +2,8 @@
  * Where the log's lines go: straight to the descriptor, so that nothing is lost when the process dies in
  * the next line. A reader that went away costs a line; one that is there and does not read (a stalled log
  * driver, a pager, Ctrl-S) has some kept for it and loses the rest, and never holds up the worker. Where
- * a write cannot be kept from waiting for its reader, a thread of the runtime's pool waits in it.
+ * a write cannot be kept from waiting for its reader (a socket), a thread of the runtime's pool waits in it;
+ * there the last lines before a sudden death may be lost.
  */
 import { writeSync } from "node:fs";
 import { never, pause } from "../async/wait.ts";

@@ -16,8 +16,6 @@ import {
 export type Mark = string;
 
 export interface Survey {
-  /** Each that some process has. */
-  readonly marks: readonly Mark[];
   /** Zombies left out: they run no more. */
   membersOf(groupId: number, mark: Mark): readonly ProcessEntry[];
 }
@@ -65,7 +63,6 @@ function surveyNow(markNames: readonly string[]): Survey {
     if (mark !== null) append(byMark, mark, entry);
   }
   return {
-    marks: [...byMark.keys()],
     membersOf: (groupId, mark) => [
       ...new Set([...(byGroup.get(groupId) ?? []), ...(byMark.get(mark) ?? [])]),
     ],

@@ -8,7 +8,7 @@ export interface Mapping {
 
 /** `addresses permissions offset device inode path` */
 const HEAD = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \d+ +(.*)$/;
-const UNCHANGED: readonly RegExp[] = [/^Private_Dirty: +0 kB$/, /^Anonymous: +0 kB$/];
+const UNCHANGED: readonly RegExp[] = [/^Private_Dirty: +0 kB$/, /^Anonymous: +0 kB$/, /^Swap: +0 kB$/];
 
 /**
  * Those parts of the file that nobody here can write, and of which no page differs from the file's: whatever

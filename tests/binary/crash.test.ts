@@ -1,13 +1,11 @@
 /** SIGKILL at any point leaves enough for the next daemon to end every claimed task in one true message. */
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite, taskIdOf } from "../support/direct-site.ts";
 import { isAlive } from "../support/fake-agent.ts";
 import { shimsOf } from "../support/shims.ts";
-import { eventually, within } from "../support/wait.ts";
+import { eventually } from "../support/wait.ts";
 import { type WorkerProcess, workerCommand } from "../support/worker-process.ts";
 
 async function killHard(worker: WorkerProcess): Promise<void> {
@@ -242,24 +240,6 @@ describe("a daemon killed while teardown_command runs", () => {
     expect(readFileSync(note, "utf8")).toBe("begun\nbegun\ndone\n");
     expect(readdirSync(site.workspaceRoot)).toEqual([]);
   });
-});
-
-// Once it ran for ever: only the worker that had run the task was to look after what that had left.
-test("what a task left is ended by the next worker when the first was killed before it had looked", async () => {
-  await using site = await DirectSite.create();
-  const [gone, here] = ["gone", "here"].map((name) => join(site.workspaceRoot, name));
-  const left = [gone, here].map((workspace) =>
-    Bun.spawn(["sleep", "300"], {
-      env: { GIT_CONFIG_GLOBAL: `${workspace}/.gitconfig` },
-      stdio: ["ignore", "ignore", "ignore"],
-    }),
-  );
-  await mkdir(here ?? "");
-  await using _worker = await site.start();
-  // Not in a group of its own: it is not an agent that somebody waits for.
-  expect(await within(left[0]?.exited ?? Promise.reject(), "what was left to end")).toBe(143);
-  expect(left[1]?.exitCode).toBeNull();
-  left[1]?.kill("SIGKILL");
 });
 
 describe("when the shim is killed", () => {

@@ -122,8 +122,7 @@ test("daemons of different worker ids share a state folder and nothing in it", a
 });
 
 // The second once ran in the first one's folder; the first agent's end killed the second's and took the folder.
-// And the second once told the control plane that a task had failed which the first then completed.
-test("a task that runs in one daemon and is given to its sibling is left to the first, which alone tells its end", async () => {
+test("a task that runs in one daemon and is given to its sibling fails there, and the one that runs is not touched", async () => {
   await using site = await DirectSite.create();
   await using other = await ControlPlane.start({ apiKey: TEST_API_KEY });
   const noted = site.dir.join("teardown");
@@ -138,9 +137,11 @@ test("a task that runs in one daemon and is given to its sibling is left to the 
   const task = assignment({ env: { AGENT_HOLD: "1" } });
   const [run] = await site.holdAll([task]);
   other.submit({ ...task, execution_id: "another" });
-  await second.waitForLog(/another worker on this host runs this task, and reports its end/);
-  await second.waitForLog(/task ended .*result=handed-off/);
-  expect(other.task(task.task_id)?.terminals).toBe(0);
+  const refused = await other.waitForTask(task.task_id);
+  expect([refused.failureReason, refused.message]).toEqual([
+    "workspace_setup",
+    expect.stringContaining("another worker on this host runs this task"),
+  ]);
   expect(existsSync(noted)).toBe(false);
   expect(run?.alive.length).toBeGreaterThan(0);
   expect(existsSync(run?.cwd ?? "")).toBe(true);

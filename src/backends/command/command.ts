@@ -4,6 +4,7 @@
  * The command's parent is the shim, so that its true end is known after a crash of the worker too.
  */
 import { join } from "node:path";
+import { once } from "../../config/once.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { dispatchPayload, imageOf } from "../../protocol/dispatch-payload.ts";
 import {
@@ -69,11 +70,11 @@ export class CommandBackend implements Backend {
     const ward = startedWard(await startShell(call, this.options));
     this.wards.set(taskId, ward);
     context.saveHandle(writeHandle({ exitFile, deadline, process: ward.identity }));
-    const redact = redactorOf([
-      ...secrets,
-      ...Object.values(task.environment),
-      ...confidentialTexts(task.assignment),
-    ]);
+    // Made when there is something to show: of a long prompt it takes a tenth of a second.
+    const redactor = once(() =>
+      redactorOf([...secrets, ...Object.values(task.environment), ...confidentialTexts(task.assignment)]),
+    );
+    const redact = (text: string) => (text === "" ? "" : redactor()(text));
     return context.step("run", () =>
       concludeDispatch({ ref, ward, deadline, redact }, this.options, context),
     );

@@ -6,13 +6,25 @@ import { isObject } from "../../protocol/fields.ts";
 export function confidentialTexts({ task, taskAsReceived }: Assignment): string[] {
   const definition = taskAsReceived["task_definition"];
   const prompt = isObject(definition) ? definition["prompt"] : null;
-  return [...(typeof prompt === "string" ? [prompt] : []), ...textsBelow(task.snapshot?.mcpServers ?? {})];
+  return [...(typeof prompt === "string" ? [prompt] : []), ...textsBelow(partsOf(task.snapshot?.mcpServers))];
 }
 
-/** But the names of programs, which help whoever reads an error and are no secret. */
-function textsBelow(value: unknown): string[] {
-  if (typeof value === "string") return [value];
-  if (Array.isArray(value)) return value.flatMap(textsBelow);
-  if (!isObject(value)) return [];
-  return Object.entries(value).flatMap(([key, each]) => (key === "command" ? [] : textsBelow(each)));
+/** Of each server all but the program's name, which helps whoever reads an error and is no secret. */
+function partsOf(servers: Readonly<Record<string, unknown>> = {}): unknown[] {
+  return Object.values(servers).flatMap((server) => {
+    if (!isObject(server)) return [server];
+    return Object.entries(server).flatMap(([key, part]) => (key === "command" ? [] : [part]));
+  });
+}
+
+/** However deep they are nested. */
+function textsBelow(parts: readonly unknown[]): string[] {
+  const texts: string[] = [];
+  const waiting = [...parts];
+  while (waiting.length > 0) {
+    const next = waiting.pop();
+    if (typeof next === "string") texts.push(next);
+    else if (typeof next === "object" && next !== null) waiting.push(...Object.values(next));
+  }
+  return texts;
 }

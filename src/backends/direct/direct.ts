@@ -21,7 +21,6 @@ import {
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { agentEnvironment, type Environment, harnessFolder, MARK_NAME, markOf } from "./environment.ts";
-import { endForsaken } from "./forsaken.ts";
 import { type DirectHandle, readHandle, writeHandle } from "./handle.ts";
 import { refusalOf } from "./refusal.ts";
 import { isAnotherWorkers, killUnknownAgent, LEFTOVER_GRACE_MS, seeThrough } from "./supervise.ts";
@@ -117,9 +116,8 @@ export class DirectBackend implements Backend {
     // Two agents in one folder would take its files, and each other's processes, for their own.
     const isForeign = !workspace.made && settings.targetDir === null;
     if (isForeign && (await isAnotherWorkers(workspace, this.surveyor))) {
-      const { dir } = workspace;
-      context.log.warn("another worker on this host runs this task, and reports its end", { dir });
-      return { workspace, hooks: null, run: Promise.resolve("handed-off") };
+      const why = `another worker on this host runs this task in ${workspace.dir}`;
+      return { workspace, hooks: null, run: Promise.reject(new TaskFailure("workspace_setup", why)) };
     }
     const hooks = this.hooks(taskId, workspace, task.environment, context);
     const run = this.prepare(task, workspace, hooks, context).then(({ command, handle }) =>
@@ -198,16 +196,6 @@ export class DirectBackend implements Backend {
   forget({ taskId }: TaskRef): void {
     this.agents.get(taskId)?.forget();
     this.agents.delete(taskId);
-  }
-
-  /** A task that outlives its worker is in that one's journal; here it is about what tasks left. */
-  findOrphans(_adopt: unknown, signal: AbortSignal): Promise<void> {
-    const { settings, graceMs } = this.options;
-    const { workspaceRoot } = settings;
-    return endForsaken(
-      { surveyor: this.surveyor, workspaceRoot, graceMs: Math.min(graceMs, LEFTOVER_GRACE_MS) },
-      signal,
-    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -47,8 +47,10 @@ export async function seeThrough(
   });
   const startedAt = performance.now();
   using stopped = firing(signal);
-  // First, for a task taken over that an earlier worker was told to stop: however it ended, it was stopped.
-  const exit = await Promise.race([stopped.fired, agent.exited]);
+  // The user's word comes first, for a task taken over that was cancelled before: however it ended, it was.
+  const exit = await Promise.race(
+    isShutdown(signal) ? [agent.exited, stopped.fired] : [stopped.fired, agent.exited],
+  );
   if (exit === undefined) {
     if (isShutdown(signal)) onShutdown();
     await stopTree(treeNow(), { surveyor, graceMs, hurry });

@@ -1,11 +1,13 @@
 /** An exit status on disk: written by a shim whose daemon is gone, read by the next daemon. */
 import {
   lstatSync,
+  lutimesSync,
   readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 
@@ -14,20 +16,23 @@ import {
  * instead, which takes no block: an agent that filled the disk ends first, and may have ended well. Throws
  * what the file system says when there is room for neither.
  */
-export function writeExitFile(path: string, status: number): void {
+export function writeExitFile(path: string, { status, at }: WrittenExit): void {
+  const time = at / 1_000;
   const unfinished = `${path}.new`;
   try {
     writeFileSync(unfinished, `${status}\n`, { mode: 0o600 });
+    utimesSync(unfinished, time, time);
     renameSync(unfinished, path);
   } catch {
     removeExitFile(unfinished);
     symlinkSync(String(status), path);
+    lutimesSync(path, time, time);
   }
 }
 
 export interface WrittenExit {
   readonly status: number;
-  /** In ms since 1970. */
+  /** When the process ended, in ms since 1970; the file may be written much later. */
   readonly at: number;
 }
 

@@ -3,7 +3,7 @@
  * dies keeps waiting and writes the statuses down. Ends when it has neither daemon nor children.
  */
 
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { wordsOf } from "../../logging/words-of.ts";
 import { heardSpawner, type SpawnHeard } from "../../runtime/heard-child.ts";
@@ -13,7 +13,7 @@ import { openFilesLimitScope } from "../../runtime/open-files-limit.ts";
 import { PageKeeper } from "../../runtime/page-keeper.ts";
 import { type Command, spawnDetached } from "../../runtime/spawn.ts";
 import { readProcess } from "../process-table.ts";
-import { writeExitFile } from "./exit-file.ts";
+import { type WrittenExit, writeExitFile } from "./exit-file.ts";
 import { Output } from "./output-tail.ts";
 import type { FromShim, SpawnRequest, ToShim } from "./protocol.ts";
 
@@ -26,12 +26,21 @@ const OUTPUT_DESCRIPTORS = 2;
 const WRITE_AGAIN_MS = 1_000;
 
 /** True also when the folder is gone: nobody will ask there. */
-function isWritten(exitFile: string, status: number): boolean {
+function isWritten(exitFile: string, end: WrittenExit): boolean {
   try {
-    writeExitFile(exitFile, status);
+    writeExitFile(exitFile, end);
     return true;
   } catch {
-    return !existsSync(dirname(exitFile));
+    return isGone(dirname(exitFile));
+  }
+}
+
+/** Not only out of reach: of a folder that may not be entered, or whose server is away, nobody knows. */
+function isGone(dir: string): boolean {
+  try {
+    return statSync(dir, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
   }
 }
 
@@ -49,7 +58,7 @@ interface Ward {
   /** 128+signal for a signal. */
   readonly exited: Promise<number>;
   /** Null while it runs. */
-  status: number | null;
+  end: WrittenExit | null;
 }
 
 /** Resolves when the shim has nothing left to do. */
@@ -86,7 +95,7 @@ class Shim {
     if (this.isOrphaned()) return;
     let ward: Ward;
     try {
-      ward = { ...this.begin(command, input, openFiles), exitFile, status: null };
+      ward = { ...this.begin(command, input, openFiles), exitFile, end: null };
     } catch (error) {
       const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
       this.tell({ event: "refused", id, code, message: wordsOf(error) });
@@ -130,7 +139,7 @@ class Shim {
 
   private async exited(id: number, ward: Ward, status: number): Promise<void> {
     // First of all: should the daemon die while the output is read, this is what it left to be known.
-    ward.status = status;
+    ward.end = { status, at: Date.now() };
     this.pages.changed();
     const said = await ward.output?.ended();
     if (!this.wards.has(id)) return;
@@ -152,8 +161,8 @@ class Shim {
   }
 
   private settle(id: number, ward: Ward): void {
-    if (ward.status === null && ward.exitFile !== null) return;
-    if (ward.status !== null && ward.exitFile !== null && !isWritten(ward.exitFile, ward.status)) {
+    if (ward.end === null && ward.exitFile !== null) return;
+    if (ward.end !== null && ward.exitFile !== null && !isWritten(ward.exitFile, ward.end)) {
       // Nobody is left to tell, and nobody else knows the status.
       setTimeout(() => this.settle(id, ward), WRITE_AGAIN_MS);
       return;

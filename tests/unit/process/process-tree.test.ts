@@ -27,7 +27,7 @@ function surveyorOf(...looks: ProcessEntry[][]): Surveyor {
   const surveyor = new Surveyor("MARK");
   spyOn(surveyor, "survey").mockImplementation(async () => {
     const members = looks.shift() ?? [];
-    return { marks: [], membersOf: () => members };
+    return { membersOf: () => members };
   });
   return surveyor;
 }

@@ -3,7 +3,7 @@ import { unchangedMappings } from "../../../src/runtime/mappings.ts";
 
 const PROGRAM = "/opt/oz agent/worker (deleted)";
 
-function part(head: string, { dirtyKb = 0, anonymousKb = 0 } = {}): string {
+function part(head: string, { dirtyKb = 0, anonymousKb = 0, swapKb = 0 } = {}): string {
   return [
     head,
     "Size:               4096 kB",
@@ -11,6 +11,7 @@ function part(head: string, { dirtyKb = 0, anonymousKb = 0 } = {}): string {
     `Private_Dirty:  ${String(dirtyKb).padStart(8)} kB`,
     `Anonymous:      ${String(anonymousKb).padStart(8)} kB`,
     "AnonHugePages:         0 kB",
+    `Swap:           ${String(swapKb).padStart(8)} kB`,
     "VmFlags: rd ex mr mw me",
   ].join("\n");
 }
@@ -22,6 +23,7 @@ test("only what nobody can have changed of the program is given back: never a pa
     // Relocations: read-only by now, but the file does not have what is in it.
     part(`0684a000-0685f000 r--p 06641000 fe:00 123                       ${PROGRAM}`, { anonymousKb: 60 }),
     part(`06860000-06861000 r-xp 06642000 fe:00 123                       ${PROGRAM}`, { dirtyKb: 4 }),
+    part(`06862000-06863000 r--p 06644000 fe:00 123                       ${PROGRAM}`, { swapKb: 4 }),
     part(`06867000-0736b000 rw-p 0665e000 fe:00 123                       ${PROGRAM}`),
     part(`07370000-07371000 r--s 0665f000 fe:00 123                       ${PROGRAM}`),
     part("7fce34ab5000-7fce34c0b000 r-xp 00026000 fe:00 77                /usr/lib/libc.so.6"),
