@@ -7,7 +7,7 @@ import { shimsOf } from "../support/shims.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { eventually } from "../support/wait.ts";
 import { SHIM_COMMAND } from "../unit/process/shim-daemon.ts";
-import { descriptorsOf, linkOf, Spawned, softLimitOf } from "../unit/process/spawned.ts";
+import { descriptorsOf, linkOf, Spawned, softLimitOf, statOf } from "../unit/process/spawned.ts";
 
 const ENV = { PATH: "/usr/bin:/bin" };
 
@@ -96,7 +96,10 @@ describe("a process that is given input", () => {
   test("has its input in memory and pipes to the shim, a group of its own, and nothing else open", async () => {
     await using rig = await Rig.create(900);
     const { identity } = await rig.start("exec sleep 300", "secret");
-    await eventually(() => readFileSync(`/proc/${identity.pid}/comm`, "utf8") === "sleep\n", "the start");
+    // It has its name before it has opened its libraries: once it sleeps it is all there.
+    const isAsleep = () =>
+      readFileSync(`/proc/${identity.pid}/comm`, "utf8") === "sleep\n" && statOf(identity.pid)[0] === "S";
+    await eventually(isAsleep, "the start");
     expect(linkOf(identity.pid, "fd/0")).toStartWith("/memfd:");
     expect([1, 2].map((fd) => linkOf(identity.pid, `fd/${fd}`).replace(/\d+/, "N"))).toEqual([
       "pipe:[N]",
