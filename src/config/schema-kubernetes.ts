@@ -1,7 +1,7 @@
 /** `backend.kubernetes`: each task as a Job. */
 import * as v from "valibot";
 import { anyMap, count, flagged, goDuration, image, quantity, setting, text, textMap } from "./field.ts";
-import { didYouMean, nearest } from "./nearest.ts";
+import { suggestion } from "./nearest.ts";
 import { IMAGE_PULL_POLICIES, TASK_ENV_SECRET } from "./settings.ts";
 
 const NAMESPACE_RULE = "must be a namespace: lower-case letters, digits and dashes, at most 63";
@@ -29,8 +29,7 @@ const resourceRequirements = () =>
       (given) => strangeRequirement(given) === undefined,
       ({ input }) => {
         const key = strangeRequirement(input) ?? "";
-        const near = nearest(key, REQUIREMENTS);
-        return `must not have the key "${key}"${near === null ? "" : didYouMean(near)}`;
+        return `must not have the key "${key}"${suggestion(key, REQUIREMENTS)}`;
       },
     ),
   );

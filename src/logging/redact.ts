@@ -28,7 +28,7 @@ export function redactWith(index: SecretIndex, text: string): string {
 }
 
 /** Nothing in it is ever escaped: most keys, and not worth two more forms. */
-const LOOKS_THE_SAME_EVERYWHERE = /^[\w.~-]+$/;
+export const LOOKS_THE_SAME_EVERYWHERE = /^[\w.~-]+$/;
 
 /** What of a secret is looked for: logs are cut at line ends, and others quote what they print. */
 export function partsOf(secret: string): ReadonlySet<string> {
@@ -54,7 +54,7 @@ function inHex(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-function inUrl(text: string): string {
+export function inUrl(text: string): string {
   // Half a surrogate pair has no form in a URL, and the function throws.
   return encodeURIComponent(text.toWellFormed());
 }

@@ -22,6 +22,10 @@ export function readIdentity(record: Readonly<Record<string, unknown>>): Process
   return { pid, startedAt: textOrNull(startedAt) ?? "", bootId: textOrNull(bootId) ?? "" };
 }
 
+export function numberOrNull(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
+}
+
 export function textOrNull(value: unknown): string | null {
   return typeof value === "string" ? value : null;
 }

@@ -3,8 +3,8 @@
  * its standard input; once it has exited with 0 the task is that engine's, and reports by itself.
  * The command's parent is the shim, so that its true end is known after a crash of the worker too.
  */
-import { join } from "node:path";
 import { once } from "../../config/once.ts";
+import { newExitFile } from "../../process/shim/exit-file.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { dispatchPayload, imageOf } from "../../protocol/dispatch-payload.ts";
 import {
@@ -52,10 +52,9 @@ export class CommandBackend implements Backend {
   async run(task: TaskSpec, context: RunContext): Promise<Completion> {
     const { taskId, executionId } = requireNames(task);
     const ref = { taskId, executionId };
-    const { settings, secrets, exitsDir } = this.options;
+    const { settings, secrets } = this.options;
     const input = this.payloadOf(task);
-    const dir = exitsDir();
-    const exitFile = dir === null ? null : join(dir, crypto.randomUUID());
+    const exitFile = newExitFile(this.options.exitsDir());
     const deadline = Date.now() + settings.dispatchTimeoutMs;
     // Before it runs, so that a worker that is killed from here on can look for it.
     context.saveHandle(writeHandle({ exitFile, deadline, process: null }));

@@ -1,5 +1,4 @@
 /** One dispatch, from the command's start to what it means for the task. */
-
 import { createRedactor, type Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { letStopCatchUp } from "../../process/asked-to-end.ts";

@@ -1,5 +1,11 @@
 /** What a command said last, fit for a message that leaves this host: short, and without secrets. Pure. */
-import { createRedactor, jsonForms, type Redact } from "../../logging/redact.ts";
+import {
+  createRedactor,
+  inUrl,
+  jsonForms,
+  LOOKS_THE_SAME_EVERYWHERE,
+  type Redact,
+} from "../../logging/redact.ts";
 import type { Tail } from "../../process/shim/output-tail.ts";
 
 /** Of standard error, in a failure message. */
@@ -10,11 +16,8 @@ export function redactorOf(secrets: Iterable<string>): Redact {
   return createRedactor([...secrets].flatMap(formsOf));
 }
 
-/** Nothing quotes it. */
-const PLAIN = /^[\w.~-]*$/;
-
 function formsOf(secret: string): string[] {
-  if (PLAIN.test(secret)) return [secret];
+  if (LOOKS_THE_SAME_EVERYWHERE.test(secret)) return [secret];
   const inJson = [secret, ...secret.split("\n")].flatMap(jsonForms);
   return [
     secret,
@@ -26,7 +29,7 @@ function formsOf(secret: string): string[] {
     secret.replaceAll("'", "'\\''"),
     secret.replaceAll("'", `'"'"'`),
     inDollarQuotes(secret),
-    encodeURIComponent(secret.toWellFormed()).replace(/[!'()*]/g, inPercent),
+    inUrl(secret).replace(/[!'()*]/g, inPercent),
   ];
 }
 

@@ -2,12 +2,11 @@
  * Direct: the agent runs on this very host, in a workspace of its own. Its parent is the shim, so it
  * outlives a crash of the daemon, and the next daemon still learns its true exit status.
  */
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { Afterlook } from "../../process/afterlook.ts";
 import { type ShimClient, SpawnRefused } from "../../process/shim/client.ts";
+import { newExitFile } from "../../process/shim/exit-file.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { Surveyor } from "../../process/stragglers.ts";
 import type { Command } from "../../runtime/spawn.ts";
@@ -20,8 +19,9 @@ import {
   type TaskRef,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
-import { agentEnvironment, type Environment, harnessFolder, MARK_NAME, markOf } from "./environment.ts";
+import { agentEnvironment, type Environment, MARK_NAME, markOf } from "./environment.ts";
 import { type DirectHandle, readHandle, writeHandle } from "./handle.ts";
+import { makeHarnessFolder } from "./harness-folder.ts";
 import { refusalOf } from "./refusal.ts";
 import { isAnotherWorkers, killUnknownAgent, LEFTOVER_GRACE_MS, seeThrough } from "./supervise.ts";
 import { TaskHooks } from "./task-hooks.ts";
@@ -65,20 +65,6 @@ interface Prepared {
 interface Watched {
   readonly agent: Ward;
   readonly handle: DirectHandle;
-}
-
-/** It may be there: in a target folder each task uses it, and an operator may have filled it. */
-function makeHarnessFolder(harness: string, dir: string): void {
-  const folder = harnessFolder(harness, dir);
-  if (folder === null) return;
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new TaskFailure(
-      "workspace_setup",
-      `cannot make the folder ${folder} of the harness ${harness}: ${wordsOf(error)}`,
-    );
-  }
 }
 
 const SAFE_TO_RETRY = "it is safe to retry";
@@ -134,7 +120,7 @@ export class DirectBackend implements Backend {
   ): Promise<Prepared> {
     const { settings, oz, workerEnvironment } = this.options;
     const harness = task.assignment.task.snapshot?.harness ?? "";
-    const exitFile = this.newExitFile();
+    const exitFile = newExitFile(this.options.exitsDir());
     const unbegun = { workspace, harness, exitFile, stopping: false, stoppedAt: null, process: null };
     // Before anything runs in it, so that a worker that is killed from here on leaves nothing unknown.
     context.saveHandle(writeHandle({ ...unbegun, begun: settings.setupCommand === null }));
@@ -148,12 +134,6 @@ export class DirectBackend implements Backend {
     const parts = { worker: workerEnvironment, task: environment, harness, workspace, fromSetup };
     const command = { argv: [oz, ...task.argv], cwd: workspace.dir, env: agentEnvironment(parts) };
     return { command, handle };
-  }
-
-  /** Null: no state folder, so nothing of the task can be found again. */
-  private newExitFile(): string | null {
-    const dir = this.options.exitsDir();
-    return dir === null ? null : join(dir, crypto.randomUUID());
   }
 
   resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {

@@ -1,5 +1,5 @@
 /** What the journal keeps of a Direct task, to find it again. */
-import { readIdentity, textOrNull, writeIdentity } from "../../process/identity-record.ts";
+import { numberOrNull, readIdentity, textOrNull, writeIdentity } from "../../process/identity-record.ts";
 import type { ProcessIdentity } from "../../process/process-table.ts";
 import type { Handle } from "../../task/backend.ts";
 import type { Workspace } from "./workspace.ts";
@@ -46,7 +46,7 @@ export function readHandle(handle: Handle | null): DirectHandle | null {
     exitFile: textOrNull(exitFile),
     begun: begun === true || typeof pid === "number",
     stopping: stopping === true,
-    stoppedAt: typeof stoppedAt === "number" ? stoppedAt : null,
+    stoppedAt: numberOrNull(stoppedAt),
     process: readIdentity(handle),
   };
 }

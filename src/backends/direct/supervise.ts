@@ -1,7 +1,7 @@
 /** Sees an agent through to its end, or ends it. */
 import { firing, pause } from "../../async/wait.ts";
 import type { Afterlook } from "../../process/afterlook.ts";
-import { letStopCatchUp } from "../../process/asked-to-end.ts";
+import { letStopCatchUp, wasAskedToEnd } from "../../process/asked-to-end.ts";
 import { howItEnded } from "../../process/how-it-ended.ts";
 import { isAlive, NO_GROUP } from "../../process/process-table.ts";
 import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
@@ -9,6 +9,7 @@ import type { Exit } from "../../process/shim/client.ts";
 import type { Ward } from "../../process/shim/ward.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
 import { isShutdown, type RunContext, TaskFailure, TaskStopped } from "../../task/backend.ts";
+import { isWithinGrace } from "../../task/grace.ts";
 import { markOf } from "./environment.ts";
 import type { DirectHandle } from "./handle.ts";
 import type { Workspace } from "./workspace.ts";
@@ -26,10 +27,8 @@ export interface SuperviseOptions {
 /** An agent that ended well did not mean to leave anything; what it left gets a moment, not the full grace. */
 export const LEFTOVER_GRACE_MS = 1_000;
 const LOOK_EVERY_MS = 500;
-/** 128 + SIGHUP, SIGINT, SIGKILL, SIGTERM: what a stop of ours ends it with. */
-const STOPPED: ReadonlySet<number> = new Set([129, 130, 137, 143]);
-/** Beyond the grace period an agent's end may take a moment, and the clock of files is a coarse one. */
-const LAST_WORK_MS = 2_000;
+/** 128 + SIGKILL: how a stop of ours ends what does not do as it was asked. */
+const KILLED = 137;
 /** A look at all processes costs milliseconds, which are nothing beside a task of this length. */
 const WORTH_A_LOOK_MS = 1_000;
 
@@ -101,9 +100,8 @@ async function outliveLoss(
 }
 
 /**
- * An agent that is told to end may end early and well, which is not its work's end. What ended long after
- * the grace period went on all the same, for the worker was not there any more to kill it. Any other status
- * is a failure of the agent's own, told to stop or not.
+ * An agent that is told to end may end early and well, which is not its work's end. Any other status is a
+ * failure of the agent's own, told to stop or not.
  */
 function wasForStop(
   { stopping, stoppedAt }: SuperviseOptions["stopped"],
@@ -111,8 +109,8 @@ function wasForStop(
   graceMs: number,
 ): boolean {
   if (!stopping) return false;
-  if (STOPPED.has(status)) return true;
-  return status === 0 && stoppedAt !== null && at !== undefined && at <= stoppedAt + graceMs + LAST_WORK_MS;
+  if (status === KILLED || wasAskedToEnd(status)) return true;
+  return status === 0 && stoppedAt !== null && at !== undefined && isWithinGrace(at, stoppedAt, graceMs);
 }
 
 function requireSuccess(status: number): void {

@@ -1,5 +1,6 @@
 /** What a container's end means for its task. Pure. */
 import { TaskFailure, TaskStopped } from "../../task/backend.ts";
+import { isWithinGrace } from "../../task/grace.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { ContainerResult, DockerHandle } from "./handle.ts";
 
@@ -20,9 +21,6 @@ export function isBeingRemoved({ status, exitCode }: ContainerState): boolean {
 const SIGKILLED = 137;
 const SIGTERMED = 143;
 
-/** Beyond the grace period the engine's kill may take a moment. */
-const LAST_WORK_MS = 2_000;
-
 /**
  * Of a task that an earlier worker was stopping, for it shut down itself, when it was killed or told to be
  * quick: the engine went on with the stop, and an agent that ended well in that time was told to. What one
@@ -38,7 +36,7 @@ export function shutdownOf(
     stoppedAt !== null &&
     finishedAt !== null &&
     finishedAt >= stoppedAt &&
-    finishedAt <= stoppedAt + graceMs + LAST_WORK_MS;
+    isWithinGrace(finishedAt, stoppedAt, graceMs);
   const wasForStop = exitCode === SIGKILLED || exitCode === SIGTERMED || (exitCode === 0 && inTime);
   return wasForStop ? new TaskStopped("shutdown") : null;
 }

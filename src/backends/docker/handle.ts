@@ -1,4 +1,5 @@
 /** What the journal keeps of a Docker task, to find it again and to remember how it ended. */
+import { numberOrNull } from "../../process/identity-record.ts";
 import type { Handle } from "../../task/backend.ts";
 
 export interface ContainerResult {
@@ -48,8 +49,4 @@ export function readHandle(handle: Handle | null): DockerHandle | null {
     stoppedAt: numberOrNull(stoppedAt),
     result,
   };
-}
-
-function numberOrNull(value: Handle[string] | undefined): number | null {
-  return typeof value === "number" ? value : null;
 }

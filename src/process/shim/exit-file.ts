@@ -10,6 +10,12 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { join } from "node:path";
+
+/** Of a process that is about to be started. `dir` null: no state folder, so nothing can be found again. */
+export function newExitFile(dir: string | null): string | null {
+  return dir === null ? null : join(dir, crypto.randomUUID());
+}
 
 /**
  * Whole or not at all: a reader never sees half a file. On a full disk the status becomes a link's target
@@ -39,8 +45,9 @@ export interface WrittenExit {
 /** Null: not there (yet), or not one of ours. */
 export function readExitFile(path: string): WrittenExit | null {
   const match = /^(\d{1,3})\n$/.exec(readLink(path) ?? readText(path));
+  if (match === null) return null;
   const at = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
-  return match === null || at === undefined ? null : { status: Number(match[1]), at };
+  return at === undefined ? null : { status: Number(match[1]), at };
 }
 
 export function removeExitFile(path: string): void {
