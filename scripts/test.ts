@@ -7,12 +7,15 @@
  *
  * What needs the executable is preceded by the build. The last line is `N passed, M failed`, summed
  * over everything; each rule of the gate, the build, the demo and the benchmark count as one test.
+ * What failed is named again above it. Under CI=true a few tests that fail run once more by themselves:
+ * those that pass then are named there as unsteady, and are a fault to be found, in them or in us.
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { mayProvide } from "./services/service.ts";
 import { pathWithTools } from "./services/test-tools.ts";
 import { runUnderDeno } from "./suite/deno.ts";
+import { Findings } from "./suite/findings.ts";
 import { runFolder, runLive, runProgram, runRules, runSlow, type Surroundings } from "./suite/step.ts";
 import { isGreen, NOTHING, ONE_SKIPPED, renderTally, sum, type Tally } from "./suite/tally.ts";
 
@@ -28,6 +31,8 @@ async function main(argv: string[]): Promise<number> {
     root,
     binary: join(root, "dist/oz-agent-worker"),
     write: (text) => void process.stdout.write(text),
+    findings: new Findings(),
+    repeats: process.env["CI"] === "true",
   };
   process.env["PATH"] = await pathWithTools(here.write);
   const done = new Map<Step, Tally>();
@@ -47,7 +52,7 @@ async function main(argv: string[]): Promise<number> {
     here.write(`-- ${step}: ${renderTally(tally)}, ${seconds} s\n`);
   }
   const total = sum([...done.values()]);
-  here.write(`\n${renderTally(total)}\n`);
+  here.write(`\n${here.findings.render()}${renderTally(total)}\n`);
   return isGreen(total) ? 0 : 1;
 }
 

@@ -3,8 +3,17 @@ import { NOTHING, type Tally } from "./tally.ts";
 
 export interface Report {
   readonly tally: Tally;
+  readonly failures: readonly Failure[];
   /** What the numbers of the report do not tell; each counts as a failed test. */
   readonly problems: readonly string[];
+}
+
+export interface Failure {
+  readonly file: string;
+  /** As `bun test` prints it: what it is within, outermost first, and the test. */
+  readonly name: string;
+  /** The first words of what went wrong. */
+  readonly message: string;
 }
 
 export interface Run {
@@ -21,15 +30,40 @@ export interface Run {
  */
 export function readReport({ xml, exitCode, files }: Run): Report {
   if (xml === null) {
-    return judge(NOTHING, [`bun test ended with status ${exitCode} and without a report`]);
+    return judge(NOTHING, [], [`bun test ended with status ${exitCode} and without a report`]);
   }
   const tally = readTotals(xml);
+  const failures = readFailures(xml);
   const reported = new Set([...xml.matchAll(/<testsuite [^>]*?\bfile="([^"]*)"/g)].map(([, file]) => file));
   const problems = files.filter((file) => !reported.has(file)).map((file) => `${file} ran no test`);
   if (exitCode !== 0 && tally.failed === 0 && problems.length === 0) {
     problems.push(`bun test ended with status ${exitCode} although no test failed`);
   }
-  return judge(tally, problems);
+  return judge(tally, failures, problems);
+}
+
+const FAILED =
+  /<testcase name="([^"]*)" classname="([^"]*)"[^>]*?\bfile="([^"]*)"[^>]*>\s*<(?:failure|error)\b([^>]*)/g;
+
+function readFailures(xml: string): Failure[] {
+  return [...xml.matchAll(FAILED)].map(([, name = "", within = "", file = "", said = ""]) => ({
+    file,
+    name: [...plain(within).split(" > ").filter(Boolean).reverse(), plain(name)].join(" > "),
+    message: plain(/\bmessage="([^"]*)"/.exec(said)?.[1] ?? "")
+      .trim()
+      .replaceAll(/\s+/g, " ")
+      .slice(0, MESSAGE_LENGTH),
+  }));
+}
+
+const MESSAGE_LENGTH = 300;
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+
+function plain(text: string): string {
+  return text.replaceAll(/&(?:#(\d+)|(\w+));/g, (whole, code, entity) =>
+    code === undefined ? (ENTITIES[entity] ?? whole) : String.fromCodePoint(Number(code)),
+  );
 }
 
 function readTotals(xml: string): Tally {
@@ -40,6 +74,6 @@ function readTotals(xml: string): Tally {
   return { passed: count("tests") - failed - skipped, failed, skipped };
 }
 
-function judge(tally: Tally, problems: readonly string[]): Report {
-  return { tally: { ...tally, failed: tally.failed + problems.length }, problems };
+function judge(tally: Tally, failures: readonly Failure[], problems: readonly string[]): Report {
+  return { tally: { ...tally, failed: tally.failed + problems.length }, failures, problems };
 }

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runGate } from "../check.ts";
 import { liveServices, startServices } from "../services/start-services.ts";
-import { readReport } from "./junit.ts";
+import type { Findings } from "./findings.ts";
+import { type Failure, readReport } from "./junit.ts";
 import { NOTHING, ONE_FAILED, ONE_PASSED, sum, type Tally } from "./tally.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
@@ -17,20 +18,28 @@ export interface Surroundings {
   /** The executable that the build writes. */
   readonly binary: string;
   readonly write: (text: string) => void;
+  readonly findings: Findings;
+  /** Whether tests that fail run once more by themselves. */
+  readonly repeats: boolean;
 }
 
 /** Each rule of the gate counts as one test. */
-export async function runRules({ write }: Surroundings): Promise<Tally> {
+export async function runRules({ write, findings }: Surroundings): Promise<Tally> {
   const verdicts = await runGate([], write);
+  for (const { name, result } of verdicts) if (result === "failed") findings.failed(`the rule ${name}`);
   const count = (wanted: string) => verdicts.filter(({ result }) => result === wanted).length;
   return { passed: count("passed"), failed: count("failed"), skipped: count("skipped") };
 }
 
 /** A program counts as one test, passed when its exit status is 0. */
-export async function runProgram({ root, write }: Surroundings, argv: readonly string[]): Promise<Tally> {
+export async function runProgram(
+  { root, write, findings }: Surroundings,
+  argv: readonly string[],
+): Promise<Tally> {
   const exitCode = await runChild(root, argv, {});
   if (exitCode === 0) return ONE_PASSED;
   write(`FAIL  ${argv.join(" ")} ended with status ${exitCode}\n`);
+  findings.failed(`${argv.join(" ")}: status ${exitCode}`);
   return ONE_FAILED;
 }
 
@@ -67,24 +76,47 @@ export async function runFolder(
 /** The slow ones of a folder. What they say is written when they have ended. */
 export async function runSlow(here: Surroundings, folder: string): Promise<Tally> {
   const files = (await testFiles(here, folder)).filter((file) => SLOW.test(file));
-  return files.length === 0 ? NOTHING : await runFiles(here, files, { env: {}, output: "late" });
+  return await runShared(here, files, { env: {}, atOnce: 1, output: "late" });
 }
 
 export interface SharedRun extends Omit<FilesRun, "output"> {
   readonly atOnce: number;
+  /** Of the first process; "inherit" unless told. */
+  readonly output?: FilesRun["output"];
 }
 
-/** Files dealt out to so many processes: mostly tests wait, so that two cores hold more than two. */
+/** More of them have a reason in common. */
+const REPEATED_AT_MOST = 3;
+
+/**
+ * Files dealt out to so many processes: mostly tests wait, so that two cores hold more than two.
+ * Where a few fail they may run once more, with the machine for themselves; what passes then is unsteady.
+ */
 export async function runShared(
   here: Surroundings,
   files: readonly string[],
-  { atOnce, ...run }: SharedRun,
+  { atOnce, output = "inherit", ...run }: SharedRun,
 ): Promise<Tally> {
   const hands = Array.from({ length: atOnce }, (_, hand) => files.filter((_, at) => at % atOnce === hand));
-  const tallies = hands
-    .filter((hand) => hand.length > 0)
-    .map((hand, index) => runFiles(here, hand, { ...run, output: index === 0 ? "inherit" : "late" }));
-  return sum(await Promise.all(tallies));
+  const results = await Promise.all(
+    hands
+      .filter((hand) => hand.length > 0)
+      .map((hand, index) => runFiles(here, hand, { ...run, output: index === 0 ? output : "late" })),
+  );
+  const tally = sum(results.map((result) => result.tally));
+  const failures = results.flatMap((result) => result.failures);
+  const failing = [...new Set(failures.map(({ file }) => file))];
+  const allKnown = failures.length > 0 && failures.length === tally.failed;
+  if (here.repeats && allKnown && failing.length <= REPEATED_AT_MOST) {
+    here.write(`\nagain, by themselves: ${failing.join(" ")}\n`);
+    const second = await runFiles(here, failing, { ...run, output });
+    if (second.tally.failed === 0) {
+      here.findings.unsteadyTests(failures);
+      return { ...tally, passed: tally.passed + tally.failed, failed: 0 };
+    }
+  }
+  here.findings.failedTests(failures);
+  return tally;
 }
 
 export interface FilesRun {
@@ -96,12 +128,17 @@ export interface FilesRun {
   readonly except?: readonly string[];
 }
 
+interface FilesResult {
+  readonly tally: Tally;
+  readonly failures: readonly Failure[];
+}
+
 /** In one process. */
-export async function runFiles(
-  { root, binary, write }: Surroundings,
+async function runFiles(
+  { root, binary, write, findings }: Surroundings,
   files: readonly string[],
   { env, output, except = [] }: FilesRun,
-): Promise<Tally> {
+): Promise<FilesResult> {
   const scratch = await mkdtemp(join(tmpdir(), "oz-test-"));
   try {
     const outfile = join(scratch, "junit.xml");
@@ -114,9 +151,12 @@ export async function runFiles(
     const xml = await Bun.file(outfile)
       .text()
       .catch(() => null);
-    const { tally, problems } = readReport({ xml, exitCode, files });
-    for (const problem of problems) write(`FAIL  ${problem}\n`);
-    return tally;
+    const { tally, failures, problems } = readReport({ xml, exitCode, files });
+    for (const problem of problems) {
+      write(`FAIL  ${problem}\n`);
+      findings.failed(problem);
+    }
+    return { tally, failures };
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

@@ -33,6 +33,25 @@ describe("readReport", () => {
     expect(problems).toEqual([`${B} ran no test`]);
   });
 
+  test("what failed is told by its names, outermost first, and by the first words of why", () => {
+    const within =
+      '<testcase name="deep &lt;1&gt;" classname="in &gt; a &amp; b" time="0" file="a.test.ts" line="2">';
+    const failure = '<failure type="Error" message="boom&#10;line 2 &quot;q&quot;">Error: boom</failure>';
+    const xml = [
+      '<testsuites name="bun test" tests="4" failures="2" skipped="1">',
+      '<testsuite name="a.test.ts" file="a.test.ts">',
+      '<testcase name="ok" classname="a" time="0" file="a.test.ts" line="1" />',
+      '<testcase name="s" classname="a" time="0" file="a.test.ts" line="2">\n  <skipped />\n</testcase>',
+      `${within}\n  ${failure}\n</testcase>`,
+      '<testcase name="top" classname="" time="0" file="a.test.ts" line="3">\n<failure type="Error" /></testcase>',
+      "</testsuite></testsuites>",
+    ].join("\n");
+    expect(readReport({ xml, exitCode: 1, files: ["a.test.ts"] }).failures).toEqual([
+      { file: "a.test.ts", name: "a & b > in > deep <1>", message: 'boom line 2 "q"' },
+      { file: "a.test.ts", name: "top", message: "" },
+    ]);
+  });
+
   test("a status that no failed test explains is a failure", () => {
     const xml = report(`tests="1" failures="0" skipped="0"`, A);
     expect(readReport({ xml, exitCode: 137, files: [A] }).tally.failed).toBe(1);

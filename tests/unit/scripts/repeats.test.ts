@@ -1,0 +1,58 @@
+import { expect, test } from "bun:test";
+import { Findings } from "../../../scripts/suite/findings.ts";
+import { runShared, type Surroundings } from "../../../scripts/suite/step.ts";
+import { TempDir } from "../../support/temp-dir.ts";
+
+const PASSES = 'import { test } from "bun:test"; test("passes", () => {});';
+const FAILS = 'import { test } from "bun:test"; test("fails", () => { throw new Error("never right"); });';
+/** The first time it finds nothing, and leaves what the second time finds. */
+const UNSTEADY = `
+import { existsSync, writeFileSync } from "node:fs";
+import { test } from "bun:test";
+test("passes the second time", () => {
+  const before = existsSync("seen");
+  writeFileSync("seen", "");
+  if (!before) throw new Error("too early");
+});`;
+
+async function run(sources: Readonly<Record<string, string>>, repeats: boolean) {
+  await using dir = await TempDir.create();
+  const files = Object.keys(sources);
+  for (const [file, source] of Object.entries(sources)) await dir.write(file, source);
+  const findings = new Findings();
+  const here: Surroundings = { root: dir.path, binary: "/none", write: () => {}, findings, repeats };
+  const tally = await runShared(here, files, { env: {}, atOnce: 2, output: "late" });
+  return { tally, said: findings.render() };
+}
+
+test("what fails once and passes by itself leaves the run green, and is told", async () => {
+  const { tally, said } = await run({ "a.test.ts": PASSES, "b.test.ts": UNSTEADY }, true);
+  expect(tally).toEqual({ passed: 2, failed: 0, skipped: 0 });
+  expect(said).toBe("UNSTEADY  b.test.ts: passes the second time: too early\n");
+});
+
+test("what fails twice is red", async () => {
+  const { tally, said } = await run({ "a.test.ts": PASSES, "b.test.ts": FAILS, "c.test.ts": UNSTEADY }, true);
+  expect(tally).toEqual({ passed: 1, failed: 2, skipped: 0 });
+  expect(said).toContain("FAILED    b.test.ts: fails: never right\n");
+  expect(said).not.toContain("UNSTEADY");
+});
+
+test("on a developer's machine nothing runs twice", async () => {
+  const { tally, said } = await run({ "b.test.ts": UNSTEADY }, false);
+  expect(tally).toEqual({ passed: 0, failed: 1, skipped: 0 });
+  expect(said).toBe("FAILED    b.test.ts: passes the second time: too early\n");
+});
+
+test("many files that fail are not repeated: they have a reason in common", async () => {
+  const names = ["a.test.ts", "b.test.ts", "c.test.ts", "d.test.ts"];
+  const sources = names.map((name) => [name, UNSTEADY.replaceAll("seen", `${name}-seen`)]);
+  const { tally } = await run(Object.fromEntries(sources), true);
+  expect(tally.failed).toBe(4);
+});
+
+test("a file that runs no test is not excused by a second run", async () => {
+  const { tally, said } = await run({ "a.test.ts": "export {};", "b.test.ts": UNSTEADY }, true);
+  expect(tally.failed).toBe(2);
+  expect(said).toContain("without a report");
+});
