@@ -52,7 +52,7 @@ export class Subject implements AsyncDisposable {
     const { executable, name, backend = this.direct() } = this.kind;
     await Bun.write(config, Bun.YAML.stringify({ worker_id: "bench", backend }, null, 2));
     const flags = ["--config-file", config, "--log-level", "warn", "--web-socket-url", this.plane.url];
-    const argv = name === "floor" ? [executable, this.plane.url, this.agent] : [executable, ...flags];
+    const argv = name === "floor" ? [executable, ...this.floorFlags()] : [executable, ...flags];
     const startedAt = performance.now();
     this.child = Bun.spawn(argv, {
       env: {
@@ -67,6 +67,11 @@ export class Subject implements AsyncDisposable {
     });
     await this.plane.whenConnected();
     return performance.now() - startedAt;
+  }
+
+  private floorFlags(): string[] {
+    const workspaces = join(this.dir, "ws");
+    return ["--web-socket-url", this.plane.url, "--workspace-root", workspaces, "--oz-path", this.agent];
   }
 
   private direct(): object {
