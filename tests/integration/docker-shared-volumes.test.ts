@@ -186,17 +186,6 @@ describe("a shared volume", () => {
     expect(await within(waiting, "the volume")).not.toBeNull();
     expectWhole();
   });
-
-  test("is not whole any more once it was removed and made by somebody else", async () => {
-    const { shared } = await rig.worker("me");
-    const volume = await shared.ensure(image, signal);
-    if (volume === null) throw new Error("There is no volume");
-    expect(await shared.isIntact(volume, signal)).toBe(true);
-    fake.volumes.delete(NAME);
-    expect(await shared.isIntact(volume, signal)).toBe(false);
-    fake.addVolume(NAME);
-    expect(await shared.isIntact(volume, signal)).toBe(false);
-  });
 });
 
 describe("a task", () => {

@@ -6,6 +6,7 @@ import { upload } from "../../scripts/services/registry-upload.ts";
 import { tarOf } from "../../scripts/services/tar.ts";
 import type { TestImage } from "../../scripts/services/test-images.ts";
 import { DockerSite } from "../support/live-docker-site.ts";
+import { EngineGate } from "../support/live-engine-gate.ts";
 import { onEachEngine } from "../support/live-services.ts";
 import { eventually } from "../support/wait.ts";
 
@@ -63,7 +64,8 @@ onEachEngine("sidecars", ({ socket, registry, flavour }) => {
     await using site = await DockerSite.create({ socket, registry });
     await using _worker = await site.start();
     const more = at(site.image("test/scratch:1"), "/tools");
-    const sh = '[ "$(cat /tools/data.txt)" = "from scratch" ] && ! touch /tools/x';
+    const sh =
+      '[ "$(cat /tools/data.txt)" = "from scratch" ] && ! touch /tools/x && [ "$(ls -A /tools)" = data.txt ]';
     const { state, message } = await site.run({ sh, more });
     expect(`${state}: ${message}`).toBe("completed: Task completed successfully");
   });
@@ -114,6 +116,60 @@ onEachEngine("sidecars", ({ socket, registry, flavour }) => {
       more: at(image, "/state"),
     });
     expect(state).toBe("completed");
+  });
+
+  // The volume of the copy held what the engine puts into every container for its own mounts.
+  test("a copy has the image's files, with their long names, and no others", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    await using _worker = await site.start();
+    const name = `fresh/${crypto.randomUUID().slice(0, 8)}:1`;
+    const long = `etc/${"a long folder's name/".repeat(4)}`;
+    const folders = ["dev", "etc", `${long}`.slice(0, -1), "proc"].map((path) => {
+      return { path, kind: "folder" } as const;
+    });
+    const file = (path: string, content: string) => ({ path, kind: "file", content }) as const;
+    const deep = file(`${long}ü`, "deep\n");
+    const files = [
+      ...folders,
+      file("dev/mine", "x"),
+      deep,
+      file("empty", ""),
+      file("tool", "x".repeat(70_000)),
+    ];
+    await upload(site.registry, { name, layer: tarOf(files) });
+    const sh = "cd /copy && find . | sort >/control/$TASK_ID.txt; cat tool | wc -c >>/control/$TASK_ID.txt";
+    const { taskId, state } = await site.run({ sh, more: at(site.image(name), "/copy", true) });
+    expect(state).toBe("completed");
+    const found = (await site.signOf(`${taskId}.txt`)).trimEnd().split("\n");
+    const parents = [1, 2, 3].map((depth) => `etc/${"a long folder's name/".repeat(depth)}`.slice(0, -1));
+    const expected = [...files.map(({ path }) => path), ...parents].filter((path) => path !== "proc");
+    expect(found).toEqual([".", ...expected.map((path) => `./${path}`).sort(), "70000"]);
+  });
+
+  // The engine made an empty volume in its place: the task saw no files, and the volume stayed for ever.
+  test("a copy that is pruned just before its task's container is made is filled again", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    await using gate = await EngineGate.start(socket);
+    await using _worker = await site.start({ env: { DOCKER_HOST: gate.host } });
+    const image = await freshSidecar(site);
+    const isIts = volumesOf(image);
+    const creation = gate.hold(/^POST [^ ]*\/containers\/create\?name=oz-worker-(?!fill)/);
+    const running = site.run({
+      sh: '[ "$(cat /fresh/file-* | wc -l)" = 25000 ]',
+      more: at(image, "/fresh", true),
+    });
+    await creation.arrived;
+    const copies = (await site.api.volumes()).filter(({ Name }) => isIts(Name));
+    expect(copies).toHaveLength(1);
+    for (const { Name } of copies) await site.api.ask("DELETE", `/volumes/${Name}`);
+    creation.release();
+    const { state, message } = await running;
+    expect(`${state}: ${message}`).toBe("completed: Task completed successfully");
+    await site.cleared();
+    await eventually(
+      async () => !(await site.api.volumes()).some(({ Name }) => isIts(Name)),
+      "its volumes to go",
+    );
   });
 
   test("the agent's own sidecar may be rewritten by no task", async () => {

@@ -187,12 +187,16 @@ export class DockerBackend implements Backend {
       prepare,
       context.signal,
     );
-    for (let tries = 1; tries <= MOST_CREATIONS; tries++) {
+    for (let tries = 1; ; tries++) {
       const body = this.body(task, image, ready);
       const id = await context.step("create", () => run.create(body));
       const made = ready;
-      if (await persist((signal) => mounts.areIntact(made, signal), context.signal)) return id;
+      if (await persist((signal) => mounts.areIntact(made, host, signal), context.signal)) return id;
       await persist((signal) => engine.containers.remove(id, REMOVAL, signal), context.signal);
+      // One that cannot go now goes with the task.
+      await mounts.removeCopies(host.container, context.signal).catch(() => {});
+      if (tries === MOST_CREATIONS) break;
+      context.log.warn("a sidecar volume was removed before the container held it: filling it anew");
       ready = await prepare(context.signal);
     }
     throw new TaskFailure(

@@ -14,7 +14,7 @@ export const LABELS = {
   fills: "oz-fills",
   /** On what belongs to a task's container: that container's name. */
   container: "oz-container",
-  /** On a sidecar volume, and on the mark that says it is complete: one filling of it. */
+  /** On a sidecar volume, shared or private, and on the mark that a shared one is complete: one filling of it. */
   filling: "oz-filling",
 } as const;
 

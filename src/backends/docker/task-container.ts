@@ -17,8 +17,8 @@ export type SidecarMount =
       readonly volume: string;
       readonly mountPath: string;
       readonly readOnly: boolean;
-      /** What the volume's label has to say once the container holds it; null: nobody else knows of it. */
-      readonly filling: string | null;
+      /** What the volume's label has to say once the container holds it. */
+      readonly filling: string;
     }
   | { readonly kind: "image"; readonly image: string; readonly mountPath: string };
 

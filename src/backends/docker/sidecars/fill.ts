@@ -3,6 +3,7 @@ import { createContainer } from "../creation.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LABELS, type Labels, type Role } from "../labels.ts";
 import { neverStarted } from "../ownership/engine-lock.ts";
+import { imageFilesOf } from "./image-files.ts";
 
 export interface Filling {
   /** The image's id. */
@@ -36,7 +37,7 @@ export async function fillVolume(
       signal,
     );
     made.push(target.id);
-    const files = await containers.exportRoot(source.id, signal);
+    const files = imageFilesOf(await containers.exportRoot(source.id, signal));
     await containers.putArchive(target.id, TARGET, files, signal);
   } finally {
     const giveUp = AbortSignal.timeout(CLEAN_UP_MS);

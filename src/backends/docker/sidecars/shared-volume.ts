@@ -16,7 +16,7 @@ import type { LockSmith } from "../ownership/engine-lock.ts";
 import { fillVolume } from "./fill.ts";
 import { completionNameOf, lockNameOf, volumeNameOf } from "./volume-name.ts";
 
-export interface SharedVolume {
+export interface FilledVolume {
   readonly name: string;
   /** What its label says as long as it is the one that was filled. */
   readonly filling: string;
@@ -32,7 +32,7 @@ export interface SharedVolumesOptions {
 
 export class SharedVolumes {
   private readonly options: SharedVolumesOptions;
-  private readonly flights = new SingleFlight<SharedVolume | null>();
+  private readonly flights = new SingleFlight<FilledVolume | null>();
   /** When this process last gave one to a task, in ms since 1970. */
   readonly lastUsed = new Map<string, number>();
 
@@ -44,7 +44,7 @@ export class SharedVolumes {
    * Null when there is one of that name which cannot be trusted and cannot be replaced: containers use
    * it, or somebody holds its lock of whom nobody knows whether he lives. Throws what the engine throws.
    */
-  async ensure(image: LocalImage, signal: AbortSignal): Promise<SharedVolume | null> {
+  async ensure(image: LocalImage, signal: AbortSignal): Promise<FilledVolume | null> {
     const name = volumeNameOf(image);
     this.lastUsed.set(name, Date.now());
     const filling = await this.completeFilling(name, signal);
@@ -57,12 +57,6 @@ export class SharedVolumes {
     }
   }
 
-  /** False when the volume is not the one that was filled: removed, and perhaps made anew, in between. */
-  async isIntact({ name, filling }: SharedVolume, signal: AbortSignal): Promise<boolean> {
-    const volume = await this.options.engine.volumes.inspect(name, signal);
-    return volume?.labels[LABELS.filling] === filling;
-  }
-
   private async completeFilling(name: string, signal: AbortSignal): Promise<string | null> {
     const { volumes } = this.options.engine;
     const [volume, mark] = await Promise.all([
@@ -73,7 +67,7 @@ export class SharedVolumes {
     return filling !== undefined && filling === mark?.labels[LABELS.filling] ? filling : null;
   }
 
-  private async fillOnce(name: string, image: LocalImage, signal: AbortSignal): Promise<SharedVolume | null> {
+  private async fillOnce(name: string, image: LocalImage, signal: AbortSignal): Promise<FilledVolume | null> {
     const lock = await this.options.locks.take({ name: lockNameOf(name), image: image.id }, signal);
     if (lock === null) return null;
     try {

@@ -1,17 +1,18 @@
 /** Makes a task's sidecars ready to be mounted. */
 
 import { allTogether } from "../../../async/together.ts";
-import { outlasting } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Sidecar } from "../../../protocol/assignment.ts";
 import { TaskFailure } from "../../../task/backend.ts";
 import type { Engine } from "../engine/engine.ts";
+import { EngineError } from "../engine/errors.ts";
 import type { ImagePuller, LocalImage } from "../images/puller.ts";
-import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
+import { LABELS, type Labels, labelFilter } from "../labels.ts";
 import { persist } from "../persist.ts";
 import type { SidecarMount } from "../task-container.ts";
 import { fillVolume } from "./fill.ts";
+import { makePrivateCopy } from "./private-copy.ts";
 import type { SharedVolumes } from "./shared-volume.ts";
 import { lockNameOf, volumeNameOf } from "./volume-name.ts";
 
@@ -32,11 +33,10 @@ export interface SidecarHost {
 
 /** From this version on an image can be mounted as it is. */
 const IMAGE_MOUNTS = "1.48";
-/** So long an engine is waited for that was asked for a volume nobody wants any more. */
-const ANSWER_MS = 10_000;
-
 export class SidecarMounts {
   private readonly options: SidecarMountsOptions;
+  /** Volumes that a container was, or is to be, created with, and has not been seen to hold as they were filled. */
+  private readonly unproven = new Map<string, Set<string>>();
 
   constructor(options: SidecarMountsOptions) {
     this.options = options;
@@ -53,26 +53,53 @@ export class SidecarMounts {
     return allTogether(works, signal);
   }
 
-  /** False when a volume was removed after it was prepared; the container then holds an empty one. */
-  async areIntact(mounts: readonly SidecarMount[], signal: AbortSignal): Promise<boolean> {
-    const intact = await Promise.all(
-      mounts.map((mount) =>
-        mount.kind === "image" || mount.filling === null
-          ? true
-          : this.options.shared.isIntact({ name: mount.volume, filling: mount.filling }, signal),
-      ),
-    );
-    return intact.every(Boolean);
+  /**
+   * To be asked once the container is there, which keeps its volumes. False when one was removed before:
+   * the engine has then made another of its name, with nothing in it and no label.
+   */
+  async areIntact(
+    mounts: readonly SidecarMount[],
+    { container }: SidecarHost,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { volumes } = this.options.engine;
+    const isIntact = async (mount: SidecarMount): Promise<boolean> => {
+      if (mount.kind === "image") return true;
+      return (await volumes.inspect(mount.volume, signal))?.labels[LABELS.filling] === mount.filling;
+    };
+    const intact = (await Promise.all(mounts.map(isIntact))).every(Boolean);
+    if (intact) this.unproven.delete(container);
+    return intact;
   }
 
-  /** The copies that were made for this container. Call it when the container is gone. */
+  /**
+   * The copies that were made for this container, and what the engine has made in place of a volume
+   * that was gone. Call it when the container is gone.
+   */
   async removeCopies(container: string, signal: AbortSignal): Promise<void> {
     const { volumes } = this.options.engine;
     const copies = await volumes.list({ labels: [labelFilter("container", container)] }, signal);
-    const removals = copies.map(({ name }) => volumes.remove(name, signal));
+    const removals = [
+      ...copies.map(({ name }) => volumes.remove(name, signal)),
+      ...[...(this.unproven.get(container) ?? [])].map((name) => this.removeUnlabelled(name, signal)),
+    ];
     // One that cannot go does not keep the others.
     await Promise.allSettled(removals);
     await Promise.all(removals);
+    this.unproven.delete(container);
+  }
+
+  /** One with labels is found by these, if it is ours. */
+  private async removeUnlabelled(name: string, signal: AbortSignal): Promise<void> {
+    const { volumes } = this.options.engine;
+    const volume = await volumes.inspect(name, signal);
+    if (volume === null || Object.keys(volume.labels).length > 0) return;
+    try {
+      await volumes.remove(name, signal);
+    } catch (error) {
+      // Another task's container was created with it too, and is about to find out.
+      if (!(error instanceof EngineError) || error.status !== 409) throw error;
+    }
   }
 
   private async prepareOne(sidecar: Sidecar, host: SidecarHost, signal: AbortSignal): Promise<SidecarMount> {
@@ -98,6 +125,7 @@ export class SidecarMounts {
     if (engine.atLeast(IMAGE_MOUNTS)) return { kind: "image", image: image.id, mountPath };
     const volume = await shared.ensure(image, signal);
     if (volume !== null) {
+      this.suspect(volume.name, host);
       return { kind: "volume", volume: volume.name, mountPath, readOnly: true, filling: volume.filling };
     }
     host.log.warn("shared sidecar volume cannot be trusted, and is in use or locked: using a copy instead", {
@@ -115,14 +143,14 @@ export class SidecarMounts {
     signal: AbortSignal,
   ): Promise<SidecarMount> {
     const { engine, labels } = this.options;
-    const volume = `${volumeNameOf(image)}-${crypto.randomUUID().slice(0, 8)}`;
-    const role: Role = "private-sidecar";
-    const marks = { ...host.labels, [LABELS.role]: role, [LABELS.container]: host.container };
-    // The engine goes on with what it was asked for: a volume that comes once the copies were removed stays.
-    using patience = outlasting(signal, ANSWER_MS);
-    await engine.volumes.create({ name: volume, labels: marks }, patience.signal);
-    signal.throwIfAborted();
+    const { name: volume, filling } = await makePrivateCopy(engine, image, host, signal);
+    this.suspect(volume, host);
     await fillVolume(engine, { image: image.id, volume, labels }, signal);
-    return { kind: "volume", volume, mountPath, readOnly: !readWrite, filling: null };
+    return { kind: "volume", volume, mountPath, readOnly: !readWrite, filling };
+  }
+
+  private suspect(volume: string, { container }: SidecarHost): void {
+    const names = this.unproven.get(container) ?? new Set();
+    this.unproven.set(container, names.add(volume));
   }
 }

@@ -38,7 +38,7 @@ describe("a task's container", () => {
     const body = container({
       sidecars: [
         { kind: "volume", volume: "agent-1", mountPath: "/agent", readOnly: true, filling: "f" },
-        { kind: "volume", volume: "own-2", mountPath: "/own", readOnly: false, filling: null },
+        { kind: "volume", volume: "own-2", mountPath: "/own", readOnly: false, filling: "f-2" },
       ],
       volumes: [{ spec: "/h:/c:rw", hostPath: "/h", containerPath: "/c", readOnly: false }],
     });
