@@ -30,6 +30,10 @@ export interface TaskRunTools {
 }
 
 const REMOVE_MS = 30_000;
+/** As people know it. */
+const SHORT_ID = 12;
+const STUCK_HINT =
+  "the task is reported once the container has ended; if it does not, look at the engine's log, and end the container's shim (containerd-shim or conmon with that id) or restart the engine";
 
 export class TaskRun {
   /** The container's name. */
@@ -166,8 +170,14 @@ export class TaskRun {
         writeHandle({ ...this.handle, started: true, stopping: true, stoppedAt: Date.now() }),
       );
     log.debug("stopping the container", { container: this.container, graceMs });
+    const onStuck = () =>
+      log.warn("engine has not stopped the container although its grace period is over: killing it", {
+        container: this.container,
+        id: id.slice(0, SHORT_ID),
+        hint: STUCK_HINT,
+      });
     try {
-      await stopContainer(engine.containers, id, graceMs, hurry);
+      await stopContainer(engine.containers, { id, graceMs, hurry, onStuck });
     } catch (error) {
       if (!(error instanceof EngineGone)) throw error;
       log.warn(
