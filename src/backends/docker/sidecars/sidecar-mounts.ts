@@ -7,6 +7,7 @@ import { wordsOf } from "../../../logging/words-of.ts";
 import type { Sidecar } from "../../../protocol/assignment.ts";
 import { TaskFailure } from "../../../task/backend.ts";
 import type { Engine } from "../engine/engine.ts";
+import { EngineError } from "../engine/errors.ts";
 import type { ImagePuller, LocalImage } from "../images/puller.ts";
 import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
 import { persist } from "../persist.ts";
@@ -69,10 +70,24 @@ export class SidecarMounts {
   async removeCopies(container: string, signal: AbortSignal): Promise<void> {
     const { volumes } = this.options.engine;
     const copies = await volumes.list({ labels: [labelFilter("container", container)] }, signal);
-    const removals = copies.map(({ name }) => volumes.remove(name, signal));
+    const removals = copies.map(({ name }) => this.removeCopy(name, signal));
     // One that cannot go does not keep the others.
     await Promise.allSettled(removals);
     await Promise.all(removals);
+  }
+
+  /** A worker that died while it filled it has left the containers that did so, and these hold it. */
+  private async removeCopy(volume: string, signal: AbortSignal): Promise<void> {
+    const { volumes, containers } = this.options.engine;
+    try {
+      await volumes.remove(volume, signal);
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.status !== 409) throw error;
+      const fillers = await containers.list({ labels: [labelFilter("fills", volume)], all: true }, signal);
+      if (fillers.length === 0) throw error;
+      for (const { id } of fillers) await containers.remove(id, { volumes: true, force: true }, signal);
+      await volumes.remove(volume, signal);
+    }
   }
 
   private async prepareOne(sidecar: Sidecar, host: SidecarHost, signal: AbortSignal): Promise<SidecarMount> {
