@@ -12,6 +12,8 @@ export interface ContainerResult {
 export interface DockerHandle {
   /** The container's name: chosen, and saved, before the engine is asked for it. */
   readonly container: string;
+  /** In full, as the engine told it: names can be changed by anybody. Empty: not yet, or by a version that kept none. */
+  readonly id: string;
   readonly started: boolean;
   /** Taken over from a worker whose journal may turn up again. */
   readonly adopted: boolean;
@@ -25,6 +27,20 @@ export interface DockerHandle {
   readonly result: ContainerResult | null;
 }
 
+/** Before anything is made. */
+export function newHandle(container: string): DockerHandle {
+  return {
+    container,
+    id: "",
+    started: false,
+    adopted: false,
+    settler: "",
+    stopping: false,
+    stoppedAt: null,
+    result: null,
+  };
+}
+
 export function writeHandle({ result, ...rest }: DockerHandle): Handle {
   const { exitCode = null, oomKilled = null, finishedAt = null } = result ?? {};
   return { ...rest, exitCode, oomKilled, finishedAt };
@@ -33,7 +49,7 @@ export function writeHandle({ result, ...rest }: DockerHandle): Handle {
 /** Null for a handle of another backend. */
 export function readHandle(handle: Handle | null): DockerHandle | null {
   if (handle === null) return null;
-  const { container, started, adopted, settler, stopping, stoppedAt, exitCode } = handle;
+  const { container, id, started, adopted, settler, stopping, stoppedAt, exitCode } = handle;
   if (typeof container !== "string") return null;
   const { oomKilled, finishedAt } = handle;
   const result =
@@ -42,6 +58,7 @@ export function readHandle(handle: Handle | null): DockerHandle | null {
       : null;
   return {
     container,
+    id: typeof id === "string" ? id : "",
     started: started === true,
     adopted: adopted === true,
     settler: typeof settler === "string" ? settler : "",
