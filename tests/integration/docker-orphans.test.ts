@@ -43,6 +43,7 @@ async function looking(cleanup = true, instanceId = "me") {
       return answer;
     };
     await orphans.look(adopt, patienceMs, signal);
+    await orphans.clearSpent(signal);
     return offered.map(({ taskId }) => taskId);
   };
   const upkeep = new Upkeep({ orphans, disposal, garbage, log });

@@ -130,8 +130,10 @@ export class Disposal {
     try {
       const id = entry.id === "" ? (await engine.containers.find(entry.container, signal))?.id : entry.id;
       if (id === undefined) return;
-      await marks.set(id, signal);
       entry.id = id;
+      // Both: somebody may prune volumes, and a name alone would say that it is to stay.
+      const named = Promise.allSettled([this.rename(entry, signal)]);
+      await marks.set(id, signal).finally(() => named);
       entry.marked = true;
     } catch (error) {
       entry.log.debug("cannot mark a container as that of an ended task", {

@@ -97,12 +97,13 @@ export class DockerBackend implements Backend {
     if (earlier === null) throw notBegun();
     const { container, id } = earlier;
     // From the first moment on, so that the search for orphans does not find it, whatever it is called now.
-    const names = new Set([container, id]);
+    const names = new Set<string>();
     const own = (name: string) => {
       names.add(name);
       this.options.ownedHere.add(name);
     };
-    for (const name of names) own(name);
+    own(container);
+    if (id !== "") own(id);
     try {
       const claim = await this.claim({ ...ref, container, id, onFound: own }, context);
       return await this.resumeClaimed(earlier, claim, context);

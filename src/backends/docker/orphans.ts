@@ -1,4 +1,5 @@
 /** Containers of dead workers of this worker id, offered to this one; and what they left beside them. */
+import { expiring } from "../../async/wait.ts";
 import type { Fields, Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import type { Adoption, Orphan } from "../../task/backend.ts";
@@ -36,8 +37,20 @@ export type Adopt = (orphan: Orphan) => Adoption;
  */
 export const RETURN_MS = 120_000;
 
+interface Turn {
+  readonly adopt: Adopt;
+  readonly patienceMs: number;
+  /** Ids of containers whose tasks' ends were told. */
+  readonly marked: ReadonlySet<string>;
+  readonly signal: AbortSignal;
+}
+
+const CLEAR_MS = 30_000;
+
 export class Orphans {
   private readonly options: OrphansOptions;
+  /** As the last look found them. */
+  private spent: ContainerSummary[] = [];
   /** When its owner was first seen dead, by container id, by the clock of performance.now(). */
   private readonly deadSince = new Map<string, number>();
   /** Ids of containers, and names of volumes, of which the engine's refusal was told. */
@@ -48,41 +61,51 @@ export class Orphans {
     this.options = options;
   }
 
-  /** What the engine refuses for one container is put off, and does not keep the others from being seen. Throws EngineGone. */
+  /**
+   * What the engine refuses for one container is put off, and does not keep the others from being seen.
+   * What is found to be spent is for `clearSpent`. Throws EngineGone.
+   */
   async look(adopt: Adopt, patienceMs: number, signal: AbortSignal): Promise<void> {
-    const { engine, workerId } = this.options;
+    const { engine, workerId, marks } = this.options;
     const labels = [labelFilter("workerId", workerId)];
     const containers = await engine.containers.list({ labels, all: true }, signal);
-    const spent: ContainerSummary[] = [];
+    const marked = new Set(await marks.list(signal));
+    const turn: Turn = { adopt, patienceMs, marked, signal };
+    this.spent = [];
     for (const container of containers) {
       await this.puttingOff(container.id, { container: nameOf(container) }, async () => {
-        if (await this.lookAt(container, adopt, patienceMs, signal)) spent.push(container);
+        if (await this.lookAt(container, turn)) this.spent.push(container);
       });
     }
     const present = new Set(containers.map(({ id }) => id));
     const copies = await this.sweepCopies(signal);
-    await this.pruneMarks(present, signal);
+    await this.pruneMarks(marked, present, signal);
     for (const id of this.deadSince.keys()) if (!present.has(id)) this.deadSince.delete(id);
     for (const key of this.refusalTold)
       if (!present.has(key) && !copies.has(key)) this.refusalTold.delete(key);
-    // Last, because one that runs has its time to end.
-    for (const container of spent) {
-      await this.puttingOff(container.id, { container: nameOf(container) }, () =>
-        this.clear(container, signal),
-      );
+  }
+
+  /** Gets rid of the containers of tasks whose end was told. By itself, since it takes its time. */
+  async clearSpent(signal: AbortSignal): Promise<void> {
+    for (const container of this.spent) {
+      const fields = { container: nameOf(container) };
+      try {
+        await this.puttingOff(container.id, fields, () => this.clear(container, signal));
+      } catch (error) {
+        signal.throwIfAborted();
+        this.options.log.debug("container of a task that was reported stays", {
+          ...fields,
+          error: wordsOf(error),
+        });
+      }
     }
   }
 
-  /** True when it is that of a task whose end was told: it is to be cleared away. */
-  private async lookAt(
-    container: ContainerSummary,
-    adopt: Adopt,
-    patienceMs: number,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  /** True when it is that of a task whose end was told. */
+  private async lookAt(container: ContainerSummary, turn: Turn): Promise<boolean> {
     const role = container.labels[LABELS.role];
-    if (role === "task") return this.lookAtTask(container, adopt, patienceMs, signal);
-    if (role === "lock" || role === "filler") await this.sweep(container, signal);
+    if (role === "task") return this.lookAtTask(container, turn);
+    if (role === "lock" || role === "filler") await this.sweep(container, turn.signal);
     return false;
   }
 
@@ -98,28 +121,29 @@ export class Orphans {
     }
   }
 
-  private async lookAtTask(
-    container: ContainerSummary,
-    adopt: Adopt,
-    patienceMs: number,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const { ownedHere, marks } = this.options;
-    const name = nameOf(container);
-    if (isKept(name) || [name, madeAs(container), container.id].some((one) => ownedHere.has(one)))
-      return false;
+  private async lookAtTask(container: ContainerSummary, turn: Turn): Promise<boolean> {
+    const { patienceMs, marked, signal } = turn;
+    const isMarked = marked.has(container.id);
+    // One that is to stay and has the name for it; or that could not be removed, and was given it against worse.
+    if (isKept(nameOf(container)) && !(isMarked && this.options.cleanup)) return false;
+    if (this.isOwned(container)) return false;
     if ((await this.lifeOf(container.labels, signal)) !== "dead") return false;
     const now = performance.now();
     const since = this.deadSince.get(container.id) ?? now;
     this.deadSince.set(container.id, since);
     if (now - since < patienceMs) return false;
     // Before it is claimed too: one that cannot be removed would be claimed and let go of at each look.
-    if (await marks.has(container.id, signal)) return true;
-    return this.offer(container, adopt, signal);
+    return isMarked || this.offer(container, turn);
   }
 
-  private async offer(container: ContainerSummary, adopt: Adopt, signal: AbortSignal): Promise<boolean> {
-    const { claims, marks, ownedHere } = this.options;
+  private isOwned(container: ContainerSummary): boolean {
+    const { ownedHere } = this.options;
+    return [nameOf(container), madeAs(container), container.id].some((name) => ownedHere.has(name));
+  }
+
+  /** True when it turns out that its end was told. */
+  private async offer(container: ContainerSummary, { adopt, signal }: Turn): Promise<boolean> {
+    const { claims, marks } = this.options;
     const taskId = container.labels[LABELS.taskId];
     if (taskId === undefined) return false;
     const executionId = container.labels[LABELS.executionId] ?? "";
@@ -129,7 +153,7 @@ export class Orphans {
     if (claim.kind !== "ours") return false;
     const letGo = async () => {
       // Resumed meanwhile, by way of a journal: the claim is that one's now.
-      if (!ownedHere.has(name) && !ownedHere.has(id)) await claim.release();
+      if (!this.isOwned(container)) await claim.release();
     };
     // Whoever had the claim before may have told its end.
     if (await marks.has(id, signal)) {
@@ -147,16 +171,20 @@ export class Orphans {
     return adoption === "ended";
   }
 
-  /** Its end was told, so nothing is left but to get rid of it; an agent that runs all the same has its grace. */
+  /** An agent that runs all the same has its grace. */
   private async clear(container: ContainerSummary, signal: AbortSignal): Promise<void> {
     const { engine, disposal, cleanup, graceMs, log } = this.options;
+    // Resumed meanwhile: it is that one's.
+    if (this.isOwned(container)) return;
     const { id, state } = container;
     const fields = { container: nameOf(container) };
     if (state === "running") {
-      log.info("stopping the container of a task that was reported", fields);
+      log.debug("stopping the container of a task that was reported", fields);
       await engine.containers.stop(id, Math.ceil(graceMs / 1000), signal);
     }
-    await disposal.clearLeft({ container: madeAs(container), id, keep: !cleanup }, log, signal);
+    using patience = expiring(signal, CLEAR_MS);
+    const spent = { container: madeAs(container), id, keep: !cleanup };
+    await disposal.clearLeft(spent, log, patience.signal);
     log.info("container of a task that was reported is cleared away", fields);
   }
 
@@ -182,10 +210,14 @@ export class Orphans {
     return new Set(copies.map(({ name }) => name));
   }
 
-  /** `present`: ids of containers. Of one that came later than these nothing is known but by asking. */
-  private async pruneMarks(present: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+  /** All are ids of containers. Of one that came later than those present nothing is known but by asking. */
+  private async pruneMarks(
+    marked: ReadonlySet<string>,
+    present: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { engine, marks } = this.options;
-    for (const id of await marks.list(signal)) {
+    for (const id of marked) {
       if (present.has(id) || (await engine.containers.find(id, signal)) !== null) continue;
       await marks.remove(id, signal);
     }

@@ -1,6 +1,7 @@
 /** Ends a container gently, whatever the engine is doing meanwhile. */
 import { Backoff } from "../../async/backoff.ts";
 import { expiring, pause } from "../../async/wait.ts";
+import { LONGEST_TIMER_MS } from "../../config/duration.ts";
 import type { Containers } from "./engine/containers.ts";
 import { EngineGone } from "./engine/errors.ts";
 import { isAway } from "./persist.ts";
@@ -75,7 +76,7 @@ async function killStuck(
   { id, graceMs, onStuck }: Stop,
   signal: AbortSignal,
 ): Promise<boolean> {
-  await pause(graceMs + STUCK_MS, signal);
+  await pause(Math.min(graceMs + STUCK_MS, LONGEST_TIMER_MS), signal);
   if (signal.aborted) return false;
   onStuck();
   const backoff = new Backoff(KILL_AGAIN);

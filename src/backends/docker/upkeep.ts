@@ -42,7 +42,8 @@ export class Upkeep {
       await orphans.look(adopt, patienceMs, signal);
       await collectGarbage(garbage, Date.now(), signal);
     }, signal);
-    // Last, and by itself: what the engine does not let go of may hang.
+    // Last, and each by itself: what the engine does not let go of may hang.
+    await this.attempt(() => orphans.clearSpent(signal), signal);
     await this.attempt(() => disposal.tryAgain(signal), signal);
     return looked;
   }
