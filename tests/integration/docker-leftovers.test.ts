@@ -150,6 +150,35 @@ describe("a container that the engine does not remove when its task has ended", 
     expect(await endOf(resumeTask(again.backend, task.handle()))).toBe("container_exit 5");
   });
 
+  test("is told of by the third worker when two have died so, each behind a mark of its own", async () => {
+    const allow = fake.refuse("DELETE", REMOVAL);
+    const { container, task } = await runToEnd(backend, 5);
+    allow();
+    fake.refuse("DELETE", new RegExp(`^/containers/${container.id}$`));
+    die(container);
+    let handle = task.handle();
+    for (const name of ["second", "third"]) {
+      const again = await rig.backend(name);
+      const resumed = resumeTask(again.backend, handle);
+      expect(await endOf(resumed)).toBe("container_exit 5");
+      handle = resumed.handle();
+      expect(fake.volumesWithRole("ended").map(({ labels }) => labels[LABELS.instance])).toEqual([name]);
+    }
+  });
+
+  // Its worker's journal turned up later, and reported it as well.
+  test("is not told of again by the journal of the worker that it was taken over from", async () => {
+    const container = fake.add(NAME, taskLabelsOf(dead, "t-1"));
+    fake.refuse("DELETE", new RegExp(`^/containers/${container.id}$`));
+    const taker = await rig.backend("taker");
+    const [orphan] = await upkeep(taker.backend, ({ length }) => length === 1);
+    const task = resumeTask(taker.backend, orphan?.handle ?? null);
+    fake.end(container, 0);
+    expect(await endOf(task)).toBe("completed");
+    const late = writeHandle({ ...newHandle(NAME), id: container.id, started: true });
+    expect(await endOf(resumeTask(backend, late))).toBe("handed-off");
+  });
+
   // Its user was told that somebody else had removed the container.
   test("is told of as cancelled by a worker that died when it had cleared the cancelled one away", async () => {
     const started = writeHandle({ ...newHandle(NAME), id: "0".repeat(64), started: true });

@@ -72,9 +72,9 @@ export class DockerRig implements AsyncDisposable {
     this.#opened.push({ [Symbol.asyncDispose]: async () => watcher[Symbol.dispose]() });
     const census = new Census(owner, engine.containers);
     const locks = new LockSmith({ containers: engine.containers, watcher, census, labels });
-    const claims = new Claims({ engine, locks, labels, log });
-    const shared = new SharedVolumes({ engine, locks, labels, log });
     const marks = new EndedMarks({ engine, workerId: WORKER_ID, labels });
+    const claims = new Claims({ engine, locks, marks, labels, log });
+    const shared = new SharedVolumes({ engine, locks, labels, log });
     const disposal = new Disposal({ engine, marks, removeCopies: async () => {} });
     return { engine, log, labels, watcher, census, locks, claims, shared, marks, disposal };
   }

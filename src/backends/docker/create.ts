@@ -99,13 +99,13 @@ function assemble(
   const watcher = new Watcher(engine);
   const census = new Census(self, engine.containers);
   const locks = new LockSmith({ containers: engine.containers, watcher, census, labels });
-  const claims = new Claims({ engine, locks, labels, log });
+  const marks = new EndedMarks({ engine, workerId, labels });
+  const claims = new Claims({ engine, locks, marks, labels, log });
   const credentials = new Credentials({ environment: workerEnvironment, log });
   const puller = new ImagePuller({ engine, credentials, policy: settings.imagePullPolicy, log });
   const shared = new SharedVolumes({ engine, locks, labels, log });
   const mounts = new SidecarMounts({ engine, puller, shared, labels });
   const ownedHere = new Set<string>();
-  const marks = new EndedMarks({ engine, workerId, labels });
   const disposal = new Disposal({ engine, marks, removeCopies: mounts.removeCopies.bind(mounts) });
   const own = { claims, marks, disposal, ownedHere };
   const orphans = new Orphans({ workerId, engine, census, ...own, cleanup, graceMs, log });

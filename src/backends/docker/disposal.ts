@@ -50,8 +50,8 @@ export class Disposal {
     this.options = options;
   }
 
-  /** Of a task of this process, before its end is in the journal. Never throws. */
-  async dispose(spent: Spent, log: Logger): Promise<void> {
+  /** Of a task of this process, before its end is in the journal. `onRefused` comes before any mark. Never throws. */
+  async dispose(spent: Spent, log: Logger, onRefused: () => void): Promise<void> {
     const entry: Refused = { ...spent, log, away: false, marked: false };
     const clear = (signal: AbortSignal) => this.clear(entry, signal);
     try {
@@ -62,6 +62,7 @@ export class Disposal {
         ? "cannot rename the ended container: trying again now and then"
         : "cannot remove the container and what belongs to it: trying again now and then";
       log.warn(what, { container, error: wordsOf(error) });
+      onRefused();
       await this.mark(entry, AbortSignal.timeout(MARK_MS));
       this.remember(entry);
     }

@@ -74,8 +74,9 @@ export class DockerBackend implements Backend {
 
   constructor(options: DockerOptions) {
     this.options = options;
-    const { engine, watcher, graceMs, cleanup, verbose, disposal } = options;
-    this.tools = { engine, watcher, graceMs, cleanup, verbose, disposal };
+    const { engine, watcher, graceMs, cleanup, verbose, disposal, labels } = options;
+    const instance = labels[LABELS.instance] ?? "";
+    this.tools = { engine, watcher, graceMs, cleanup, verbose, disposal, instance };
   }
 
   /** Not async: a function that waits holds its parameters, and nobody needs the task once its container is there. */
@@ -113,12 +114,13 @@ export class DockerBackend implements Backend {
   }
 
   private async resumeClaimed(earlier: DockerHandle, claim: Claim, context: RunContext): Promise<Completion> {
-    const { container, adopted, settler } = earlier;
-    if (claim.kind === "another's" || (claim.kind === "reported" && claim.by !== settler)) {
+    const { container, adopted } = earlier;
+    if (!isForUs(claim, earlier)) {
+      if (claim.kind === "ours") await claim.release();
       return "handed-off";
     }
     const id = claim.kind === "ours" ? claim.state.id : earlier.id;
-    const handle = { ...earlier, id, settler: this.options.labels[LABELS.instance] ?? "" };
+    const handle = { ...earlier, id, settlers: [...earlier.settlers, this.tools.instance] };
     // Before there is a mark: a worker that dies behind its own has to know it again.
     if (adopted && claim.kind !== "reported") context.saveHandle(writeHandle(handle));
     try {
@@ -239,4 +241,20 @@ function whenGone({ container, started, stopping }: DockerHandle, signal: AbortS
   if (why instanceof TaskStopped && why.why === "cancelled") return why;
   if (stopping) return new TaskStopped("shutdown");
   return started ? goneFailure(container) : notBegun();
+}
+
+/** False when it is for another worker to report, or was reported by one. */
+function isForUs(claim: Claim, { settlers }: DockerHandle): boolean {
+  switch (claim.kind) {
+    case "ours":
+      return claim.endedBy === null || settlers.includes(claim.endedBy);
+    case "reported":
+      return settlers.includes(claim.by);
+    case "another's":
+      return false;
+    case "gone":
+      return true;
+    default:
+      return claim satisfies never;
+  }
 }

@@ -17,8 +17,8 @@ export interface DockerHandle {
   readonly started: boolean;
   /** Taken over from a worker whose journal may turn up again. */
   readonly adopted: boolean;
-  /** Of one taken over: the process that marks it as reported; empty: none yet. Its mark is no stranger's. */
-  readonly settler: string;
+  /** The processes with this journal, the newest last, that may have marked it in the engine: no strangers. */
+  readonly settlers: readonly string[];
   /** A worker that shut down has asked the engine to stop it, and may not have lived to see it end. */
   readonly stopping: boolean;
   /** When, in ms since 1970; null: it has not, or by a version that did not say. */
@@ -34,22 +34,31 @@ export function newHandle(container: string): DockerHandle {
     id: "",
     started: false,
     adopted: false,
-    settler: "",
+    settlers: [],
     stopping: false,
     stoppedAt: null,
     result: null,
   };
 }
 
-export function writeHandle({ result, ...rest }: DockerHandle): Handle {
+/** A task may outlive many workers; those of long ago have left nothing undone. */
+const MOST_SETTLERS = 16;
+
+export function writeHandle({ result, settlers, ...rest }: DockerHandle): Handle {
   const { exitCode = null, oomKilled = null, finishedAt = null } = result ?? {};
-  return { ...rest, exitCode, oomKilled, finishedAt };
+  const known = settlers.slice(-MOST_SETTLERS);
+  // An older version looks at one.
+  const settler = known.at(-1) ?? "";
+  const settledBefore = known.slice(0, -1).join(SEPARATOR);
+  return { ...rest, settler, settledBefore, exitCode, oomKilled, finishedAt };
 }
+
+const SEPARATOR = ",";
 
 /** Null for a handle of another backend. */
 export function readHandle(handle: Handle | null): DockerHandle | null {
   if (handle === null) return null;
-  const { container, id, started, adopted, settler, stopping, stoppedAt, exitCode } = handle;
+  const { container, id, started, adopted, settler, settledBefore, stopping, stoppedAt, exitCode } = handle;
   if (typeof container !== "string") return null;
   const { oomKilled, finishedAt } = handle;
   const result =
@@ -61,7 +70,9 @@ export function readHandle(handle: Handle | null): DockerHandle | null {
     id: typeof id === "string" ? id : "",
     started: started === true,
     adopted: adopted === true,
-    settler: typeof settler === "string" ? settler : "",
+    settlers: [settledBefore, settler].flatMap((names) =>
+      typeof names === "string" && names !== "" ? names.split(SEPARATOR) : [],
+    ),
     stopping: stopping === true,
     stoppedAt: numberOrNull(stoppedAt),
     result,

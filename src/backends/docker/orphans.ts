@@ -156,7 +156,7 @@ export class Orphans {
       if (!this.isOwned(container)) await claim.release();
     };
     // Whoever had the claim before may have told its end.
-    if (await marks.has(id, signal)) {
+    if (claim.endedBy !== null) {
       await letGo();
       return true;
     }

@@ -27,6 +27,8 @@ export interface TaskRunTools {
   /** True: the output of tasks that ended well is logged too, at debug. */
   readonly verbose: boolean;
   readonly disposal: Disposal;
+  /** This process's, as its marks in the engine have it. */
+  readonly instance: string;
 }
 
 const REST_MS = 30_000;
@@ -99,7 +101,7 @@ export class TaskRun {
         await containers.start(id, trying);
       }, signal);
       this.begun = true;
-      this.context.saveHandle(writeHandle({ ...this.handle, started: true }));
+      this.save({ started: true });
     } catch (error) {
       // The engine goes on with a start whose caller hung up.
       if (signal.aborted && asked) await this.stop(id);
@@ -128,7 +130,7 @@ export class TaskRun {
     const finishedAt = Number.isNaN(finished) ? null : finished;
     const result = { exitCode: state.exitCode, oomKilled: state.oomKilled, finishedAt };
     // From here on the container is not needed to know how the task ended.
-    this.context.saveHandle(writeHandle({ ...this.handle, started: true, result }));
+    this.save({ started: true, result });
     const secrets = createRedactor(secretsOf(state.env));
     const lines = await this.showOutput(id, result.exitCode !== 0, secrets);
     const end =
@@ -139,19 +141,26 @@ export class TaskRun {
 
   /** Whatever happened: nothing of it stays in the engine, unless the operator wants to look at it. */
   async remove(): Promise<void> {
-    const { cleanup, disposal } = this.tools;
+    const { cleanup, disposal, instance } = this.tools;
     const { container, id } = this.handle;
-    await disposal.dispose({ container, id, keep: this.begun && !cleanup }, this.context.log);
+    const spent = { container, id, keep: this.begun && !cleanup };
+    await disposal.dispose(spent, this.context.log, () => {
+      // Before there is a mark: a worker that dies behind its own has to know it again.
+      const settlers = [...new Set([...this.handle.settlers, instance])];
+      this.save({ started: this.begun, settlers });
+    });
+  }
+
+  private save(more: Partial<DockerHandle>): void {
+    this.handle = { ...this.handle, ...more };
+    this.context.saveHandle(writeHandle(this.handle));
   }
 
   private async stop(id: string): Promise<void> {
     const { engine, watcher, graceMs } = this.tools;
     const { hurry, log, signal } = this.context;
     // A cancellation is in the journal. Of the worker's own end nobody would know, once it is too quick.
-    if (isShutdown(signal))
-      this.context.saveHandle(
-        writeHandle({ ...this.handle, started: true, stopping: true, stoppedAt: Date.now() }),
-      );
+    if (isShutdown(signal)) this.save({ started: true, stopping: true, stoppedAt: Date.now() });
     log.debug("stopping the container", { container: this.container, graceMs });
     const onStuck = () =>
       log.warn("engine has not stopped the container although its grace period is over: killing it", {

@@ -10,10 +10,17 @@ import type { Engine } from "../engine/engine.ts";
 import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
 import { persist } from "../persist.ts";
 import { isKept } from "../task-container.ts";
+import type { EndedMarks } from "./ended-marks.ts";
 import type { EngineLock, LockSmith } from "./engine-lock.ts";
 
 export type Claim =
-  | { readonly kind: "ours"; readonly state: ContainerState; release(): Promise<void> }
+  | {
+      readonly kind: "ours";
+      readonly state: ContainerState;
+      /** The process that has told its end, or is to, and could not remove it; null: nobody has. */
+      readonly endedBy: string | null;
+      release(): Promise<void>;
+    }
   /** A living worker has it. */
   | { readonly kind: "another's" }
   /** It is gone, and was marked as reported by the process with that instance id. */
@@ -36,6 +43,7 @@ export interface Sought {
 export interface ClaimsOptions {
   readonly engine: Engine;
   readonly locks: LockSmith;
+  readonly marks: EndedMarks;
   /** This worker's own, for whatever it makes. */
   readonly labels: Labels;
   readonly log: Logger;
@@ -59,12 +67,18 @@ export class Claims {
     const lock = await this.lock(found, signal);
     if (lock === null) return { kind: "another's" };
     const release = () => this.release(lock);
-    // Whoever held the lock before may have reported and removed it.
-    const state = await this.findNow(found.id, signal).catch(async (error: unknown) => {
+    try {
+      // Whoever held the lock before may have reported and removed it, or not have been able to.
+      const state = await this.findNow(found.id, signal);
+      if (state !== null) {
+        const { marks } = this.options;
+        const endedBy = await patiently((trying) => marks.markedBy(found.id, trying), signal);
+        return { kind: "ours", state, endedBy, release };
+      }
+    } catch (error) {
       await release();
       throw error;
-    });
-    if (state !== null) return { kind: "ours", state, release };
+    }
     await release();
     return this.whenGone(container, signal);
   }

@@ -20,16 +20,22 @@ export class EndedMarks {
     this.options = options;
   }
 
-  /** `id`: the container's, in full. Throws what the engine throws, as all of these. */
+  /**
+   * `id`: the container's, in full. It is this process's mark from now on, whoever's it was. Throws what the
+   * engine throws, as all of these.
+   */
   async set(id: string, signal: AbortSignal): Promise<void> {
     const { engine, labels } = this.options;
     const role: Role = "ended";
     const marks = { ...labels, [LABELS.role]: role, [LABELS.ended]: id };
+    await engine.volumes.remove(nameOf(id), signal);
     await engine.volumes.create({ name: nameOf(id), labels: marks }, signal);
   }
 
-  async has(id: string, signal: AbortSignal): Promise<boolean> {
-    return (await this.options.engine.volumes.inspect(nameOf(id), signal)) !== null;
+  /** The instance id of the process that marked it; null: none did. */
+  async markedBy(id: string, signal: AbortSignal): Promise<string | null> {
+    const mark = await this.options.engine.volumes.inspect(nameOf(id), signal);
+    return mark === null ? null : (mark.labels[LABELS.instance] ?? "");
   }
 
   async remove(id: string, signal: AbortSignal): Promise<void> {

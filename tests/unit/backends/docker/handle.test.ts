@@ -14,6 +14,14 @@ describe("a Docker task's handle", () => {
     expect(readHandle(older)).toEqual({ ...newHandle("c"), started: true });
   });
 
+  test("knows all who may have marked it, and those of older versions the last", () => {
+    const saved = writeHandle({ ...newHandle("c"), settlers: ["a", "b", "c"] });
+    expect(readHandle(saved)?.settlers).toEqual(["a", "b", "c"]);
+    expect(saved["settler"]).toBe("c");
+    const { settledBefore: _, ...older } = saved;
+    expect(readHandle(older)?.settlers).toEqual(["c"]);
+  });
+
   test("of another backend is none", () => {
     expect(readHandle({ pid: 5 })).toBeNull();
     expect(readHandle(null)).toBeNull();
