@@ -1,5 +1,5 @@
 /** What the engine refuses to remove when a task has ended, and what somebody renames meanwhile. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
 import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
@@ -14,6 +14,7 @@ import {
   labelsOf,
   resumeTask,
   runTask,
+  signal,
   type TaskUnderTest,
   taskLabelsOf,
 } from "./docker-rig.ts";
@@ -31,7 +32,10 @@ beforeEach(async () => {
   ({ backend } = await rig.backend("me"));
 });
 
-afterEach(() => rig[Symbol.asyncDispose]());
+afterEach(async () => {
+  jest.useRealTimers();
+  await rig[Symbol.asyncDispose]();
+});
 
 async function endOf(task: TaskUnderTest) {
   const ended = await within(task.ended, "the task to end");
@@ -226,10 +230,53 @@ describe("a container that the engine does not remove when its task has ended", 
     allow();
     die(container);
     const next = await rig.backend("next", { cleanup: false });
-    expect(await upkeep(next.backend, () => container.name.endsWith("-ended"))).toEqual([]);
-    expect(await upkeep(backend, () => fake.volumesWithRole("ended").length === 1)).toEqual([]);
+    const renamed = () => container.name.endsWith("-ended") && fake.volumesWithRole("ended").length === 0;
+    expect(await upkeep(next.backend, renamed)).toEqual([]);
+    const looked = fake.http.requests.length;
+    expect(await upkeep(backend, () => fake.http.requests.length > looked + 2)).toEqual([]);
+    expect(fake.containers.size).toBe(1);
+  });
+
+  test("leaves no mark when somebody has removed it at last", async () => {
+    fake.refuse("DELETE", REMOVAL);
+    const { container } = await runToEnd(backend, 0);
+    expect(fake.volumesWithRole("ended")).toHaveLength(1);
     fake.drop(container);
-    await upkeep(backend, isEmpty);
+    const other = await rig.backend("other");
+    await upkeep(other.backend, isEmpty);
+  });
+
+  // Nobody would take it up again once the operator has pruned what looks like volumes without a use.
+  test("has a name by which it is left alone when its mark is gone", async () => {
+    fake.refuse("DELETE", REMOVAL);
+    const { container } = await runToEnd(backend, 0);
+    fake.volumes.clear();
+    die(container);
+    const other = await rig.backend("other");
+    const looked = fake.http.requests.length;
+    expect(await upkeep(other.backend, () => fake.http.requests.length > looked + 2)).toEqual([]);
+  });
+
+  test("does not keep the others from their turn when the engine hangs over it", async () => {
+    const { disposal, log } = await rig.worker("worker");
+    const allow = fake.refuse("DELETE", REMOVAL);
+    const [first, second] = ["first", "second"].map((name) => fake.add(name, taskLabelsOf(dead, name)));
+    for (const one of [first, second]) {
+      const spent = { container: one?.name ?? "", id: one?.id ?? "", keep: false };
+      await disposal.dispose(spent, log, () => {});
+    }
+    allow();
+    const hanging = fake.hold("DELETE", new RegExp(`^/containers/${first?.id}$`));
+    jest.useFakeTimers();
+    const turn = disposal.tryAgain(signal).catch(() => "given up");
+    await hanging.arrived;
+    jest.advanceTimersByTime(30_000);
+    jest.useRealTimers();
+    expect(await within(turn, "the turn to end")).toBe("given up");
+    expect(fake.containers.size).toBe(2);
+    await disposal.tryAgain(signal);
+    expect(isEmpty()).toBe(true);
+    hanging.release();
   });
 
   test("costs those nothing that are removed", async () => {

@@ -57,7 +57,8 @@ onEachEngine("what an engine does not let go of", ({ flavour, socket, registry }
   test("a container that cannot be removed is reported once, whoever comes later, and goes when it can", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using first = await site.start();
-    const [taskId = ""] = await site.hold(1, "exit 5");
+    // Without an id of its execution no journal can tell it from another run of the task.
+    const [taskId = ""] = await site.hold(1, "exit 5", { more: { execution_id: "" } });
     const { Id } = await site.containerOf(taskId);
     await using immovable = await Immovable.make(site, Id);
     await site.release(taskId);

@@ -104,9 +104,9 @@ export class Disposal {
       else await engine.containers.remove(addressOf(entry), { volumes: true, force: true }, signal);
       entry.away = true;
     }
-    if (keep) return;
-    await removeCopies(container, signal);
+    if (!keep) await removeCopies(container, signal);
     if (!entry.marked) return;
+    // Gone, or its name says what the mark did.
     await marks.remove(id, signal);
     entry.marked = false;
   }
