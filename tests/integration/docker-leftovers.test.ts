@@ -210,6 +210,16 @@ describe("a container that the engine does not remove when its task has ended", 
     expect(me.log.said("warn")).toEqual([]);
   });
 
+  test("and cannot be marked is told of with what to do, and marked as soon as that is possible", async () => {
+    fake.refuse("DELETE", REMOVAL);
+    const allow = fake.refuse("POST", /\/volumes\/create$/);
+    const { task } = await runToEnd(backend, 0);
+    expect(task.log.said("warn")).toHaveLength(2);
+    allow();
+    await upkeep(backend, () => fake.volumesWithRole("ended").length === 1);
+    expect(task.log.said("warn")).toHaveLength(2);
+  });
+
   test("is tried again together with the private copies of its sidecars", async () => {
     const allow = fake.refuse("DELETE", /^\/volumes\/oz-tools-/);
     const additionalSidecars = [{ image: "oz/tools", mountPath: "/tools", readWrite: true }];

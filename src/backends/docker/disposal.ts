@@ -38,6 +38,9 @@ interface Refused extends Spent {
 
 const REMOVE_MS = 30_000;
 const MARK_MS = 5_000;
+const UNMARKED = "cannot mark the container as that of an ended task either";
+const HINT =
+  "once this worker is gone, a later one may take it for a task that was left behind: remove it by hand";
 /** An engine that refuses more than these has them in its lists: a later worker finds them by their marks. */
 const MOST_REFUSED = 500;
 
@@ -63,7 +66,8 @@ export class Disposal {
         : "cannot remove the container and what belongs to it: trying again now and then";
       log.warn(what, { container, error: wordsOf(error) });
       onRefused();
-      await this.mark(entry, AbortSignal.timeout(MARK_MS));
+      if (!(await this.mark(entry, AbortSignal.timeout(MARK_MS))))
+        log.warn(UNMARKED, { container, hint: HINT });
       this.remember(entry);
     }
   }
@@ -125,22 +129,25 @@ export class Disposal {
     }
   }
 
-  private async mark(entry: Refused, signal: AbortSignal): Promise<void> {
-    if (entry.away) return;
+  /** False: nothing in the engine says that its task has ended. */
+  private async mark(entry: Refused, signal: AbortSignal): Promise<boolean> {
+    if (entry.away) return true;
     const { engine, marks } = this.options;
     try {
       const id = entry.id === "" ? (await engine.containers.find(entry.container, signal))?.id : entry.id;
-      if (id === undefined) return;
+      if (id === undefined) return true;
       entry.id = id;
       // Both: somebody may prune volumes, and a name alone would say that it is to stay.
       const named = Promise.allSettled([this.rename(entry, signal)]);
       await marks.set(id, signal).finally(() => named);
       entry.marked = true;
+      return true;
     } catch (error) {
       entry.log.debug("cannot mark a container as that of an ended task", {
         container: entry.container,
         error: wordsOf(error),
       });
+      return false;
     }
   }
 
