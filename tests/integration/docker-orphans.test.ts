@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
-import { writeHandle } from "../../src/backends/docker/handle.ts";
+import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
 import { LABELS } from "../../src/backends/docker/labels.ts";
 import { Orphans, RETURN_MS } from "../../src/backends/docker/orphans.ts";
 import { describeSelf, type Owner } from "../../src/backends/docker/ownership/owner.ts";
@@ -31,9 +31,10 @@ afterEach(async () => {
 
 /** One worker's search, and what it offered to somebody who answers as told. */
 async function looking(cleanup = true, instanceId = "me") {
-  const { engine, census, claims, log, shared } = await rig.worker(instanceId);
+  const { log, shared, ...parts } = await rig.worker(instanceId);
+  const { engine, disposal } = parts;
   const ownedHere = new Set<string>();
-  const orphans = new Orphans({ workerId: "w", engine, census, claims, ownedHere, cleanup, log });
+  const orphans = new Orphans({ workerId: "w", ...parts, ownedHere, cleanup, graceMs: 2_000, log });
   const garbage = { engine, maxAgeMs: null, lastUsed: shared.lastUsed, log };
   const offered: Orphan[] = [];
   const look = async (answer: Adoption = "taken", patienceMs = 0) => {
@@ -42,9 +43,11 @@ async function looking(cleanup = true, instanceId = "me") {
       return answer;
     };
     await orphans.look(adopt, patienceMs, signal);
+    await orphans.clearSpent(signal);
     return offered.map(({ taskId }) => taskId);
   };
-  return { look, offered, ownedHere, log, orphans, garbage, upkeep: new Upkeep({ orphans, garbage, log }) };
+  const upkeep = new Upkeep({ orphans, disposal, garbage, log });
+  return { look, offered, ownedHere, log, orphans, disposal, garbage, upkeep };
 }
 
 const left = (owner: Owner, taskId: string, status = "running"): StoredContainer =>
@@ -67,13 +70,10 @@ describe("a search for orphans", () => {
         executionId: "exec-t-dead",
         claimedAt: 1_700_000_000_000,
         handle: writeHandle({
-          container: container.name,
+          ...newHandle(container.name),
+          id: container.id,
           started: true,
           adopted: true,
-          settler: "",
-          stopping: false,
-          stoppedAt: null,
-          result: null,
         }),
       },
     ]);
@@ -106,7 +106,7 @@ describe("a search for orphans", () => {
     const { look } = await looking(false, "keeper");
     fake.end(left(dead, "t-1"), 0);
     expect(await look("ended")).toEqual(["t-1"]);
-    expect(names()).toEqual(["oz-worker-t-1-00000000"]);
+    expect(names()).toEqual(["oz-worker-t-1-00000000-ended"]);
   });
 
   test("lets go of what it was refused for, so that another may have it", async () => {
@@ -189,7 +189,7 @@ describe("the upkeep", () => {
     left(dead, "t-1");
     const failed = Promise.withResolvers<void>();
     const log = { ...looker.log, debug: () => failed.resolve() };
-    const upkeep = new Upkeep({ orphans: looker.orphans, garbage: looker.garbage, log });
+    const upkeep = new Upkeep({ ...looker, log });
     fake.mishap("GET", /^\/containers\/json$/, "lost before");
     const running = upkeep.run(adopt, stop.signal);
     await failed.promise;

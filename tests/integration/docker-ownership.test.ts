@@ -9,6 +9,7 @@ let rig: DockerRig;
 let fake: StatefulEngine;
 const LOCK = { name: "lock", image: "sha256:0" };
 const NAME = "oz-worker-t-1-00000000";
+const sought = { container: NAME, id: "", taskId: "t-1", executionId: "exec-t-1" };
 const stranger: Owner = { ...describeSelf("stranger", ""), bootId: "another", machineId: "another" };
 
 beforeEach(async () => {
@@ -118,27 +119,27 @@ describe("a lock", () => {
 describe("a container of a dead worker", () => {
   test("is claimed by exactly one of several", async () => {
     fake.add(NAME, taskLabelsOf(deadOwner("dead"), "t-1"));
-    const claims = await Promise.all((await workers(8)).map(({ claims }) => claims.take(NAME, signal)));
+    const claims = await Promise.all((await workers(8)).map(({ claims }) => claims.take(sought, signal)));
     const kinds = claims.map(({ kind }) => kind).sort();
     expect(kinds).toEqual([...Array(7).fill("another's"), "ours"]);
   });
 
   test("that is gone, and that nobody has reported, is told as such", async () => {
     const { claims } = await rig.worker("me");
-    expect(await claims.take(NAME, signal)).toEqual({ kind: "gone" });
+    expect(await claims.take(sought, signal)).toEqual({ kind: "gone" });
   });
 
   test("that somebody has reported is told to be that one's", async () => {
     const [one, other] = await workers(2);
     await one?.claims.settle(NAME, signal);
-    expect(await other?.claims.take(NAME, signal)).toEqual({ kind: "reported", by: "worker 0" });
+    expect(await other?.claims.take(sought, signal)).toEqual({ kind: "reported", by: "worker 0" });
   });
 
   test("that goes between the look and the lock is not claimed, and no lock stays", async () => {
     const { claims } = await rig.worker("me");
     const container = fake.add(NAME, taskLabelsOf(deadOwner("dead"), "t-1"));
     const creation = fake.hold("POST", /^\/containers\/create$/);
-    const taking = claims.take(NAME, signal);
+    const taking = claims.take(sought, signal);
     await creation.arrived;
     fake.drop(container);
     creation.release();
@@ -152,21 +153,21 @@ describe("a container of a dead worker", () => {
     fake.add(NAME, taskLabelsOf(deadOwner("dead"), "t-1"));
     const first = fake.hold("GET", new RegExp(`^/containers/${NAME}/json$`));
     const stop = new AbortController();
-    const taking = one?.claims.take(NAME, stop.signal).catch((error: unknown) => error);
+    const taking = one?.claims.take(sought, stop.signal).catch((error: unknown) => error);
     await first.arrived;
-    const second = fake.hold("GET", new RegExp(`^/containers/${NAME}/json$`));
+    const second = fake.hold("GET", /^\/containers\/[0-9a-f]{64}\/json$/);
     first.release();
     await second.arrived;
     stop.abort(new Error("no more time"));
     expect(await taking).toBe(stop.signal.reason);
-    expect((await other?.claims.take(NAME, signal))?.kind).toBe("ours");
+    expect((await other?.claims.take(sought, signal))?.kind).toBe("ours");
   });
 
   test("is marked as reported by the last one that took it, whoever marked it before", async () => {
     const [one, other] = await workers(2);
     await one?.claims.settle(NAME, signal);
     await other?.claims.settle(NAME, signal);
-    expect(await one?.claims.take(NAME, signal)).toEqual({ kind: "reported", by: "worker 1" });
+    expect(await one?.claims.take(sought, signal)).toEqual({ kind: "reported", by: "worker 1" });
   });
 
   test("is settled without a word to the task when the engine refuses the mark", async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
-import { writeHandle } from "../../src/backends/docker/handle.ts";
+import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
 import { describeSelf } from "../../src/backends/docker/ownership/owner.ts";
 import { type Adoption, type Orphan, TaskFailure, TaskStopped } from "../../src/task/backend.ts";
 import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
@@ -31,16 +31,7 @@ beforeEach(async () => {
 afterEach(() => rig[Symbol.asyncDispose]());
 
 const saved = (more: Partial<Parameters<typeof writeHandle>[0]> = {}) =>
-  writeHandle({
-    container: NAME,
-    started: true,
-    adopted: false,
-    settler: "",
-    stopping: false,
-    stoppedAt: null,
-    result: null,
-    ...more,
-  });
+  writeHandle({ ...newHandle(NAME), started: true, ...more });
 const left = (status = "running"): StoredContainer => fake.add(NAME, taskLabelsOf(dead, "t-1"), status);
 const lockNameOf = ({ id }: StoredContainer) => `oz-worker-claims-${id.slice(0, 12)}`;
 

@@ -1,11 +1,13 @@
 /** Workers on one engine that keeps state: each with the parts that make the Docker backend, and some dead. */
 import { never } from "../../src/async/wait.ts";
 import { createDockerBackend } from "../../src/backends/docker/create.ts";
+import { Disposal } from "../../src/backends/docker/disposal.ts";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
 import type { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { LABELS } from "../../src/backends/docker/labels.ts";
 import { Census } from "../../src/backends/docker/ownership/census.ts";
 import { Claims } from "../../src/backends/docker/ownership/claims.ts";
+import { EndedMarks } from "../../src/backends/docker/ownership/ended-marks.ts";
 import { LockSmith } from "../../src/backends/docker/ownership/engine-lock.ts";
 import { describeSelf, type Owner, writeOwner } from "../../src/backends/docker/ownership/owner.ts";
 import { SharedVolumes } from "../../src/backends/docker/sidecars/shared-volume.ts";
@@ -15,7 +17,7 @@ import type { Handle, RunContext, StopReason } from "../../src/task/backend.ts";
 import { TaskStopped } from "../../src/task/backend.ts";
 import type { TaskSpec } from "../../src/task/prepare.ts";
 import { StatefulEngine } from "../support/stateful-engine.ts";
-import { recordLog } from "../unit/logging/recorded-log.ts";
+import { type RecordedLog, recordLog } from "../unit/logging/recorded-log.ts";
 import { type SampleFields, sampleAssignment } from "../unit/task/sample-assignment.ts";
 
 export const WORKER_ID = "w";
@@ -70,9 +72,11 @@ export class DockerRig implements AsyncDisposable {
     this.#opened.push({ [Symbol.asyncDispose]: async () => watcher[Symbol.dispose]() });
     const census = new Census(owner, engine.containers);
     const locks = new LockSmith({ containers: engine.containers, watcher, census, labels });
-    const claims = new Claims({ engine, locks, labels, log });
+    const marks = new EndedMarks({ engine, workerId: WORKER_ID, labels });
+    const claims = new Claims({ engine, locks, marks, labels, log });
     const shared = new SharedVolumes({ engine, locks, labels, log });
-    return { engine, log, labels, watcher, census, locks, claims, shared };
+    const disposal = new Disposal({ engine, marks, removeCopies: async () => {} });
+    return { engine, log, labels, watcher, census, locks, claims, shared, marks, disposal };
   }
 
   /** The whole backend of one worker, as the daemon makes it. */
@@ -111,6 +115,7 @@ export type Ended =
 
 export interface TaskUnderTest {
   readonly ended: Promise<Ended>;
+  readonly log: RecordedLog;
   /** As the journal holds it now. */
   readonly handle: () => Handle | null;
   stop(why: StopReason): void;
@@ -124,11 +129,12 @@ export function underTest(
 ): TaskUnderTest {
   const stop = new AbortController();
   const hurry = new AbortController();
+  const log = recordLog();
   let handle = saved;
   const context: RunContext = {
     signal: stop.signal,
     hurry: hurry.signal,
-    log: recordLog(),
+    log,
     saveHandle: (next) => {
       handle = next;
     },
@@ -140,6 +146,7 @@ export function underTest(
   );
   return {
     ended,
+    log,
     handle: () => handle,
     stop: (why) => stop.abort(new TaskStopped(why)),
     hurry: () => hurry.abort(new Error("no more time")),

@@ -12,6 +12,7 @@ let fake: StatefulEngine;
 let engine: Engine;
 let container: StoredContainer;
 let hurry: AbortController;
+let told: string[];
 const STOP = /\/stop$/;
 const KILL = /\/kill$/;
 
@@ -21,6 +22,7 @@ beforeEach(async () => {
   engine = await rig.engine();
   container = fake.add("c", {});
   hurry = new AbortController();
+  told = [];
 });
 
 afterEach(async () => {
@@ -28,7 +30,13 @@ afterEach(async () => {
   await rig[Symbol.asyncDispose]();
 });
 
-const stop = (graceMs = 10_000) => stopContainer(engine.containers, container.id, graceMs, hurry.signal);
+const stop = (graceMs = 10_000) =>
+  stopContainer(engine.containers, {
+    id: container.id,
+    graceMs,
+    hurry: hurry.signal,
+    onStuck: () => told.push("stuck"),
+  });
 const graces = () =>
   fake.http.requests.filter(({ path }) => STOP.test(path)).map(({ query }) => Number(query.get("t")));
 const failureOf = (work: Promise<unknown>) =>
@@ -119,5 +127,36 @@ describe("a container that is to stop", () => {
     expect(failure).toBeInstanceOf(EngineError);
     expect(failure).toMatchObject({ message: "permission denied" });
     expect((await engine.containers.inspect(container.id, signal)).running).toBe(true);
+  });
+
+  // A shim that was stopped let the engine's answer never come: nothing was said, and nothing more was tried.
+  test("is killed, and the operator told, when the engine is stuck in its stop long after the grace", async () => {
+    const stuck = fake.hold("POST", STOP);
+    jest.useFakeTimers();
+    const stopping = stop(10_000);
+    await stuck.arrived;
+    jest.advanceTimersByTime(24_000);
+    expect(told).toEqual([]);
+    jest.advanceTimersByTime(1_000);
+    jest.useRealTimers();
+    await within(stopping, "the kill");
+    expect([container.exitCode, told]).toEqual([137, ["stuck"]]);
+    stuck.release();
+  });
+
+  test("is waited for when its kill is stuck as well, and has the end that it comes to", async () => {
+    const stuck = fake.hold("POST", STOP);
+    const kill = fake.hold("POST", KILL);
+    jest.useFakeTimers();
+    const stopping = stop(10_000);
+    await stuck.arrived;
+    jest.advanceTimersByTime(25_000);
+    jest.useRealTimers();
+    await within(kill.arrived, "the kill");
+    expect(await Promise.race([stopping, turns(50).then(() => "waiting")])).toBe("waiting");
+    stuck.release();
+    await within(stopping, "the stop");
+    expect([container.exitCode, told]).toEqual([143, ["stuck"]]);
+    kill.release();
   });
 });

@@ -90,6 +90,7 @@ export class StatefulEngine implements AsyncDisposable {
   private readonly listeners = new Set<Listener>();
   private past: { readonly at: number; readonly event: string }[] = [];
   private readonly ambushes: Ambush[] = [];
+  private readonly refusals = new Set<{ readonly method: string; readonly path: RegExp }>();
   private readonly changes = new Set<() => void>();
 
   private constructor(http: FakeEngine) {
@@ -134,6 +135,13 @@ export class StatefulEngine implements AsyncDisposable {
     this.hold(method, path).release(mishap);
   }
 
+  /** Of every request that fits, with status 500, until the function is called that it returns. */
+  refuse(method: string, path: RegExp): () => void {
+    const refusal = { method, path };
+    this.refusals.add(refusal);
+    return () => void this.refusals.delete(refusal);
+  }
+
   /** The next request that fits waits, before anything is done. */
   hold(method: string, path: RegExp): Held {
     const met = Promise.withResolvers<FakeRequest>();
@@ -142,7 +150,7 @@ export class StatefulEngine implements AsyncDisposable {
     return { arrived: met.promise, release: (mishap) => fate.resolve(mishap ?? "none") };
   }
 
-  /** Resolves with the first answer that is neither undefined nor false, now or after a change. */
+  /** Resolves with the first answer that is neither undefined nor false, now or after a change or a request. */
   async until<T>(probe: () => T | undefined | false): Promise<T> {
     for (;;) {
       const found = probe();
@@ -224,6 +232,11 @@ export class StatefulEngine implements AsyncDisposable {
 
   private async answer(response: ServerResponse, request: FakeRequest): Promise<void> {
     const { method, path, query } = request;
+    this.changed();
+    for (const refusal of this.refusals) {
+      if (refusal.method === method && refusal.path.test(path))
+        return json(response, { message: `${path}: operation not permitted` }, 500);
+    }
     const index = this.ambushes.findIndex((one) => one.method === method && one.path.test(path));
     const [ambush] = index < 0 ? [] : this.ambushes.splice(index, 1);
     ambush?.met.resolve(request);

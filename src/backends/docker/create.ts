@@ -2,6 +2,7 @@
 import type { DockerSettings } from "../../config/settings.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { BackendUnusable } from "../../task/backend.ts";
+import { Disposal } from "./disposal.ts";
 import { DockerBackend } from "./docker.ts";
 import { chooseEndpoint } from "./engine/endpoint-choice.ts";
 import { Engine } from "./engine/engine.ts";
@@ -12,6 +13,7 @@ import { LABELS, type Labels } from "./labels.ts";
 import { Orphans } from "./orphans.ts";
 import { Census } from "./ownership/census.ts";
 import { Claims } from "./ownership/claims.ts";
+import { EndedMarks } from "./ownership/ended-marks.ts";
 import { LockSmith } from "./ownership/engine-lock.ts";
 import { describeSelf, guessOwnContainer, type Owner, writeOwner } from "./ownership/owner.ts";
 import { SharedVolumes } from "./sidecars/shared-volume.ts";
@@ -97,21 +99,26 @@ function assemble(
   const watcher = new Watcher(engine);
   const census = new Census(self, engine.containers);
   const locks = new LockSmith({ containers: engine.containers, watcher, census, labels });
-  const claims = new Claims({ engine, locks, labels, log });
+  const marks = new EndedMarks({ engine, workerId, labels });
+  const claims = new Claims({ engine, locks, marks, labels, log });
   const credentials = new Credentials({ environment: workerEnvironment, log });
   const puller = new ImagePuller({ engine, credentials, policy: settings.imagePullPolicy, log });
   const shared = new SharedVolumes({ engine, locks, labels, log });
   const mounts = new SidecarMounts({ engine, puller, shared, labels });
   const ownedHere = new Set<string>();
-  const orphans = new Orphans({ workerId, engine, census, claims, ownedHere, cleanup, log });
+  const disposal = new Disposal({ engine, marks, removeCopies: mounts.removeCopies.bind(mounts) });
+  const own = { claims, marks, disposal, ownedHere };
+  const orphans = new Orphans({ workerId, engine, census, ...own, cleanup, graceMs, log });
   const { sidecarVolumeMaxAgeMs: maxAgeMs } = settings;
-  const upkeep = new Upkeep({ orphans, garbage: { engine, maxAgeMs, lastUsed: shared.lastUsed, log }, log });
+  const garbage = { engine, maxAgeMs, lastUsed: shared.lastUsed, log };
+  const upkeep = new Upkeep({ orphans, disposal, garbage, log });
   return new DockerBackend({
     settings,
     engine,
     puller,
     mounts,
     claims,
+    disposal,
     watcher,
     upkeep,
     ownedHere,

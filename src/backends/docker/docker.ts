@@ -15,18 +15,20 @@ import {
   type RunContext,
   TaskFailure,
   type TaskRef,
+  TaskStopped,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { listSidecars } from "../../task/sidecars.ts";
 import { failureOf, goneFailure, shutdownOf } from "./container-end.ts";
+import type { Disposal } from "./disposal.ts";
 import type { Engine } from "./engine/engine.ts";
-import { type DockerHandle, readHandle, writeHandle } from "./handle.ts";
+import { type DockerHandle, newHandle, readHandle, writeHandle } from "./handle.ts";
 import type { ImagePuller } from "./images/puller.ts";
 import { LABELS, type Labels } from "./labels.ts";
-import type { Claim, Claims } from "./ownership/claims.ts";
+import type { Claim, Claims, Sought } from "./ownership/claims.ts";
 import { persist } from "./persist.ts";
 import type { SidecarMounts } from "./sidecars/sidecar-mounts.ts";
-import { buildContainer, nameContainer, type SidecarMount, taskLabels } from "./task-container.ts";
+import { buildContainer, nameContainer, type TaskContainer, taskLabels } from "./task-container.ts";
 import { TaskRun, type TaskRunTools } from "./task-run.ts";
 import type { Upkeep } from "./upkeep.ts";
 import type { Watcher } from "./watcher.ts";
@@ -37,9 +39,10 @@ export interface DockerOptions {
   readonly puller: ImagePuller;
   readonly mounts: SidecarMounts;
   readonly claims: Claims;
+  readonly disposal: Disposal;
   readonly watcher: Watcher;
   readonly upkeep: Upkeep;
-  /** Names of containers that this process has resumed. */
+  /** Names and ids of containers that this process has resumed. */
   readonly ownedHere: Set<string>;
   /** This worker's own, for whatever it makes. */
   readonly labels: Labels;
@@ -71,9 +74,9 @@ export class DockerBackend implements Backend {
 
   constructor(options: DockerOptions) {
     this.options = options;
-    const { engine, watcher, graceMs, cleanup, verbose, mounts } = options;
-    const removeCopies = mounts.removeCopies.bind(mounts);
-    this.tools = { engine, watcher, graceMs, cleanup, verbose, removeCopies };
+    const { engine, watcher, graceMs, cleanup, verbose, disposal, labels } = options;
+    const instance = labels[LABELS.instance] ?? "";
+    this.tools = { engine, watcher, graceMs, cleanup, verbose, disposal, instance };
   }
 
   /** Not async: a function that waits holds its parameters, and nobody needs the task once its container is there. */
@@ -82,16 +85,7 @@ export class DockerBackend implements Backend {
   }
 
   private async enter(task: TaskSpec, context: RunContext): Promise<Stay> {
-    const container = nameContainer(task.assignment.taskId);
-    const handle = {
-      container,
-      started: false,
-      adopted: false,
-      settler: "",
-      stopping: false,
-      stoppedAt: null,
-      result: null,
-    };
+    const handle = newHandle(nameContainer(task.assignment.taskId));
     // Before anything is made, so that a worker that is killed from here on leaves nothing unknown.
     context.saveHandle(writeHandle(handle));
     const run = new TaskRun(handle, this.tools, context);
@@ -99,33 +93,46 @@ export class DockerBackend implements Backend {
     return { run, work };
   }
 
-  async resume(_ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+  async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const earlier = readHandle(saved);
     if (earlier === null) throw notBegun();
-    const { container, adopted, settler } = earlier;
-    // From the first moment on, so that the search for orphans does not find it.
-    this.options.ownedHere.add(container);
+    const { container, id } = earlier;
+    // From the first moment on, so that the search for orphans does not find it, whatever it is called now.
+    const names = new Set<string>();
+    const own = (name: string) => {
+      names.add(name);
+      this.options.ownedHere.add(name);
+    };
+    own(container);
+    if (id !== "") own(id);
     try {
-      const claim = await this.claim(container, context);
-      if (claim.kind === "another's" || (claim.kind === "reported" && claim.by !== settler)) {
-        return "handed-off";
-      }
-      const handle = { ...earlier, settler: this.options.labels[LABELS.instance] ?? "" };
-      // Before there is a mark: a worker that dies behind its own has to know it again.
-      if (adopted && claim.kind !== "reported") context.saveHandle(writeHandle(handle));
-      try {
-        const run = new TaskRun(handle, this.tools, context);
-        const pickedUp = this.pickUp(handle, claim, run, context).finally(async () => {
-          // Before the container goes: a journal that turns up later has to find one or the other.
-          if (adopted && claim.kind !== "reported")
-            await this.options.claims.settle(container, AbortSignal.timeout(LET_GO_MS));
-        });
-        return await this.inContainer({ run, work: pickedUp });
-      } finally {
-        if (claim.kind === "ours") await claim.release();
-      }
+      const claim = await this.claim({ ...ref, container, id, onFound: own }, context);
+      return await this.resumeClaimed(earlier, claim, context);
     } finally {
-      this.options.ownedHere.delete(container);
+      for (const name of names) this.options.ownedHere.delete(name);
+    }
+  }
+
+  private async resumeClaimed(earlier: DockerHandle, claim: Claim, context: RunContext): Promise<Completion> {
+    const { container, adopted } = earlier;
+    if (!isForUs(claim, earlier)) {
+      if (claim.kind === "ours") await claim.release();
+      return "handed-off";
+    }
+    const id = claim.kind === "ours" ? claim.state.id : earlier.id;
+    const handle = { ...earlier, id, settlers: [...earlier.settlers, this.tools.instance] };
+    // Before there is a mark: a worker that dies behind its own has to know it again.
+    if (adopted && claim.kind !== "reported") context.saveHandle(writeHandle(handle));
+    try {
+      const run = new TaskRun(handle, this.tools, context);
+      const pickedUp = this.pickUp(handle, claim, run, context).finally(async () => {
+        // Before the container goes: a journal that turns up later has to find one or the other.
+        if (adopted && claim.kind !== "reported")
+          await this.options.claims.settle(container, AbortSignal.timeout(LET_GO_MS));
+      });
+      return await this.inContainer({ run, work: pickedUp });
+    } finally {
+      if (claim.kind === "ours") await claim.release();
     }
   }
 
@@ -142,9 +149,9 @@ export class DockerBackend implements Backend {
   }
 
   /** A task that is stopped meanwhile has to be found first all the same: only then it can be stopped gently. */
-  private async claim(container: string, { hurry }: RunContext): Promise<Claim> {
+  private async claim(sought: Sought, { hurry }: RunContext): Promise<Claim> {
     try {
-      return await this.options.claims.take(container, hurry);
+      return await this.options.claims.take(sought, hurry);
     } catch (error) {
       if (!hurry.aborted) throw error;
       // Not to be called stopped: as far as anybody knows it runs, and the next worker takes it up.
@@ -169,7 +176,7 @@ export class DockerBackend implements Backend {
       if (end !== null) throw end;
       return;
     }
-    if (claim.kind !== "ours") throw handle.started ? goneFailure(handle.container) : notBegun();
+    if (claim.kind !== "ours") throw whenGone(handle, context.signal);
     const { state } = claim;
     if (!state.running && state.startedAt === "") throw notBegun();
     await context.step("run", () => run.finish(state.id));
@@ -188,7 +195,7 @@ export class DockerBackend implements Backend {
       context.signal,
     );
     for (let tries = 1; ; tries++) {
-      const body = this.body(task, image, ready);
+      const body = this.body(task, { container: run.container, image, sidecars: ready });
       const id = await context.step("create", () => run.create(body));
       const made = ready;
       if (await persist((signal) => mounts.areIntact(made, host, signal), context.signal)) return id;
@@ -205,10 +212,13 @@ export class DockerBackend implements Backend {
     );
   }
 
-  private body(task: TaskSpec, image: string, sidecars: readonly SidecarMount[]) {
+  private body(
+    task: TaskSpec,
+    { container, ...rest }: Pick<TaskContainer, "image" | "sidecars"> & { container: string },
+  ) {
     const { volumes, security } = this.options.settings;
-    const labels = this.marks(task);
-    return buildContainer({ task, image, sidecars, volumes, security, labels });
+    const labels = { ...this.marks(task), [LABELS.container]: container };
+    return buildContainer({ task, ...rest, volumes, security, labels });
   }
 
   private marks({ assignment }: TaskSpec): Labels {
@@ -227,4 +237,28 @@ async function pullImage(puller: ImagePuller, image: string, signal: AbortSignal
 
 function notBegun(): TaskFailure {
   return new TaskFailure("unknown", `the worker was killed before it had started the task; ${SAFE_TO_RETRY}`);
+}
+
+/** Of a task whose container nobody has: one that was to be stopped was, and then removed by the one that died. */
+function whenGone({ container, started, stopping }: DockerHandle, signal: AbortSignal): Error {
+  const why: unknown = signal.reason;
+  if (why instanceof TaskStopped && why.why === "cancelled") return why;
+  if (stopping) return new TaskStopped("shutdown");
+  return started ? goneFailure(container) : notBegun();
+}
+
+/** False when it is for another worker to report, or was reported by one. */
+function isForUs(claim: Claim, { settlers }: DockerHandle): boolean {
+  switch (claim.kind) {
+    case "ours":
+      return claim.endedBy === null || settlers.includes(claim.endedBy);
+    case "reported":
+      return settlers.includes(claim.by);
+    case "another's":
+      return false;
+    case "gone":
+      return true;
+    default:
+      return claim satisfies never;
+  }
 }

@@ -12,11 +12,13 @@ export interface ContainerResult {
 export interface DockerHandle {
   /** The container's name: chosen, and saved, before the engine is asked for it. */
   readonly container: string;
+  /** In full, as the engine told it: names can be changed by anybody. Empty: not yet, or by a version that kept none. */
+  readonly id: string;
   readonly started: boolean;
   /** Taken over from a worker whose journal may turn up again. */
   readonly adopted: boolean;
-  /** Of one taken over: the process that marks it as reported; empty: none yet. Its mark is no stranger's. */
-  readonly settler: string;
+  /** The processes with this journal, the newest last, that may have marked it in the engine: no strangers. */
+  readonly settlers: readonly string[];
   /** A worker that shut down has asked the engine to stop it, and may not have lived to see it end. */
   readonly stopping: boolean;
   /** When, in ms since 1970; null: it has not, or by a version that did not say. */
@@ -25,15 +27,38 @@ export interface DockerHandle {
   readonly result: ContainerResult | null;
 }
 
-export function writeHandle({ result, ...rest }: DockerHandle): Handle {
-  const { exitCode = null, oomKilled = null, finishedAt = null } = result ?? {};
-  return { ...rest, exitCode, oomKilled, finishedAt };
+/** Before anything is made. */
+export function newHandle(container: string): DockerHandle {
+  return {
+    container,
+    id: "",
+    started: false,
+    adopted: false,
+    settlers: [],
+    stopping: false,
+    stoppedAt: null,
+    result: null,
+  };
 }
+
+/** A task may outlive many workers; those of long ago have left nothing undone. */
+const MOST_SETTLERS = 16;
+
+export function writeHandle({ result, settlers, ...rest }: DockerHandle): Handle {
+  const { exitCode = null, oomKilled = null, finishedAt = null } = result ?? {};
+  const known = settlers.slice(-MOST_SETTLERS);
+  // An older version looks at one.
+  const settler = known.at(-1) ?? "";
+  const settledBefore = known.slice(0, -1).join(SEPARATOR);
+  return { ...rest, settler, settledBefore, exitCode, oomKilled, finishedAt };
+}
+
+const SEPARATOR = ",";
 
 /** Null for a handle of another backend. */
 export function readHandle(handle: Handle | null): DockerHandle | null {
   if (handle === null) return null;
-  const { container, started, adopted, settler, stopping, stoppedAt, exitCode } = handle;
+  const { container, id, started, adopted, settler, settledBefore, stopping, stoppedAt, exitCode } = handle;
   if (typeof container !== "string") return null;
   const { oomKilled, finishedAt } = handle;
   const result =
@@ -42,9 +67,12 @@ export function readHandle(handle: Handle | null): DockerHandle | null {
       : null;
   return {
     container,
+    id: typeof id === "string" ? id : "",
     started: started === true,
     adopted: adopted === true,
-    settler: typeof settler === "string" ? settler : "",
+    settlers: [settledBefore, settler].flatMap((names) =>
+      typeof names === "string" && names !== "" ? names.split(SEPARATOR) : [],
+    ),
     stopping: stopping === true,
     stoppedAt: numberOrNull(stoppedAt),
     result,

@@ -12,10 +12,12 @@ export const LABELS = {
   role: "oz-role",
   /** On a container that takes part in filling a volume: that volume. */
   fills: "oz-fills",
-  /** On what belongs to a task's container: that container's name. */
+  /** On a task's container, and on what belongs to it: the name that it was made under. */
   container: "oz-container",
   /** On a sidecar volume, shared or private, and on the mark that a shared one is complete: one filling of it. */
   filling: "oz-filling",
+  /** On the mark of an ended task's container that could not be removed: that container's id. */
+  ended: "oz-ended",
 } as const;
 
 /** `private-sidecar`: a read_write sidecar's own copy, which goes with its task. */
@@ -27,7 +29,9 @@ export type Role =
   | "sidecar-complete"
   | "private-sidecar"
   /** An empty volume: the end of the container that it is named for was reported. */
-  | "reported";
+  | "reported"
+  /** An empty volume; see ownership/ended-marks.ts. */
+  | "ended";
 
 export type Labels = Readonly<Record<string, string>>;
 

@@ -1,25 +1,31 @@
 /** Containers of dead workers of this worker id, offered to this one; and what they left beside them. */
-import type { Logger } from "../../logging/logger.ts";
+import { expiring } from "../../async/wait.ts";
+import type { Fields, Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import type { Adoption, Orphan } from "../../task/backend.ts";
+import type { Disposal } from "./disposal.ts";
 import type { ContainerSummary } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineError } from "./engine/errors.ts";
-import { writeHandle } from "./handle.ts";
+import { newHandle, writeHandle } from "./handle.ts";
 import { LABELS, labelFilter } from "./labels.ts";
 import type { Census, Life } from "./ownership/census.ts";
 import type { Claims } from "./ownership/claims.ts";
+import type { EndedMarks } from "./ownership/ended-marks.ts";
 import { readOwner } from "./ownership/owner.ts";
-import { isKept } from "./task-run.ts";
+import { isKept } from "./task-container.ts";
 
 export interface OrphansOptions {
   readonly workerId: string;
   readonly engine: Engine;
   readonly census: Census;
   readonly claims: Claims;
-  /** Names of containers that this process holds already. */
+  readonly marks: EndedMarks;
+  readonly disposal: Disposal;
+  /** Names and ids of containers that this process holds already. */
   readonly ownedHere: ReadonlySet<string>;
   readonly cleanup: boolean;
+  readonly graceMs: number;
   readonly log: Logger;
 }
 
@@ -31,11 +37,23 @@ export type Adopt = (orphan: Orphan) => Adoption;
  */
 export const RETURN_MS = 120_000;
 
+interface Turn {
+  readonly adopt: Adopt;
+  readonly patienceMs: number;
+  /** Ids of containers whose tasks' ends were told. */
+  readonly marked: ReadonlySet<string>;
+  readonly signal: AbortSignal;
+}
+
+const CLEAR_MS = 30_000;
+
 export class Orphans {
   private readonly options: OrphansOptions;
+  /** As the last look found them. */
+  private spent: ContainerSummary[] = [];
   /** When its owner was first seen dead, by container id, by the clock of performance.now(). */
   private readonly deadSince = new Map<string, number>();
-  /** Ids of containers of which the engine's refusal was told. */
+  /** Ids of containers, and names of volumes, of which the engine's refusal was told. */
   private readonly refusalTold = new Set<string>();
   private unknownTold = false;
 
@@ -43,87 +61,131 @@ export class Orphans {
     this.options = options;
   }
 
-  /** What the engine refuses for one container is put off, and does not keep the others from being seen. Throws EngineGone. */
+  /**
+   * What the engine refuses for one container is put off, and does not keep the others from being seen.
+   * What is found to be spent is for `clearSpent`. Throws EngineGone.
+   */
   async look(adopt: Adopt, patienceMs: number, signal: AbortSignal): Promise<void> {
-    const { engine, workerId } = this.options;
+    const { engine, workerId, marks } = this.options;
     const labels = [labelFilter("workerId", workerId)];
     const containers = await engine.containers.list({ labels, all: true }, signal);
+    const marked = new Set(await marks.list(signal));
+    const turn: Turn = { adopt, patienceMs, marked, signal };
+    this.spent = [];
     for (const container of containers) {
-      await this.lookAt(container, adopt, patienceMs, signal).catch((error: unknown) =>
-        this.putOff(container, error),
-      );
+      await this.puttingOff(container.id, { container: nameOf(container) }, async () => {
+        if (await this.lookAt(container, turn)) this.spent.push(container);
+      });
     }
     const present = new Set(containers.map(({ id }) => id));
-    for (const seen of [this.deadSince, this.refusalTold]) {
-      for (const id of seen.keys()) if (!present.has(id)) seen.delete(id);
+    const copies = await this.sweepCopies(signal);
+    await this.pruneMarks(marked, present, signal);
+    for (const id of this.deadSince.keys()) if (!present.has(id)) this.deadSince.delete(id);
+    for (const key of this.refusalTold)
+      if (!present.has(key) && !copies.has(key)) this.refusalTold.delete(key);
+  }
+
+  /** Gets rid of the containers of tasks whose end was told. By itself, since it takes its time. */
+  async clearSpent(signal: AbortSignal): Promise<void> {
+    for (const container of this.spent) {
+      const fields = { container: nameOf(container) };
+      try {
+        await this.puttingOff(container.id, fields, () => this.clear(container, signal));
+      } catch (error) {
+        signal.throwIfAborted();
+        this.options.log.debug("container of a task that was reported stays", {
+          ...fields,
+          error: wordsOf(error),
+        });
+      }
     }
-    await this.sweepCopies(signal);
   }
 
-  private async lookAt(
-    container: ContainerSummary,
-    adopt: Adopt,
-    patienceMs: number,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** True when it is that of a task whose end was told. */
+  private async lookAt(container: ContainerSummary, turn: Turn): Promise<boolean> {
     const role = container.labels[LABELS.role];
-    if (role === "task") await this.lookAtTask(container, adopt, patienceMs, signal);
-    else if (role === "lock" || role === "filler") await this.sweep(container, signal);
+    if (role === "task") return this.lookAtTask(container, turn);
+    if (role === "lock" || role === "filler") await this.sweep(container, turn.signal);
+    return false;
   }
 
-  private putOff(container: ContainerSummary, error: unknown): void {
-    if (!(error instanceof EngineError)) throw error;
-    if (this.refusalTold.has(container.id)) return;
-    this.refusalTold.add(container.id);
-    const fields = { container: nameOf(container), error: wordsOf(error) };
-    this.options.log.warn("cannot take care of what a dead worker left: trying again now and then", fields);
+  private async puttingOff(key: string, fields: Fields, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      if (this.refusalTold.has(key)) return;
+      this.refusalTold.add(key);
+      const what = "cannot take care of what a dead worker left: trying again now and then";
+      this.options.log.warn(what, { ...fields, error: wordsOf(error) });
+    }
   }
 
-  private async lookAtTask(
-    container: ContainerSummary,
-    adopt: Adopt,
-    patienceMs: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const name = nameOf(container);
-    if (isKept(name) || this.options.ownedHere.has(name)) return;
-    if ((await this.lifeOf(container.labels, signal)) !== "dead") return;
+  private async lookAtTask(container: ContainerSummary, turn: Turn): Promise<boolean> {
+    const { patienceMs, marked, signal } = turn;
+    const isMarked = marked.has(container.id);
+    // One that is to stay and has the name for it; or that could not be removed, and was given it against worse.
+    if (isKept(nameOf(container)) && !(isMarked && this.options.cleanup)) return false;
+    if (this.isOwned(container)) return false;
+    if ((await this.lifeOf(container.labels, signal)) !== "dead") return false;
     const now = performance.now();
     const since = this.deadSince.get(container.id) ?? now;
     this.deadSince.set(container.id, since);
-    if (now - since < patienceMs) return;
-    await this.offer(container, adopt, signal);
+    if (now - since < patienceMs) return false;
+    // Before it is claimed too: one that cannot be removed would be claimed and let go of at each look.
+    return isMarked || this.offer(container, turn);
   }
 
-  private async offer(container: ContainerSummary, adopt: Adopt, signal: AbortSignal): Promise<void> {
-    const name = nameOf(container);
+  private isOwned(container: ContainerSummary): boolean {
+    const { ownedHere } = this.options;
+    return [nameOf(container), madeAs(container), container.id].some((name) => ownedHere.has(name));
+  }
+
+  /** True when it turns out that its end was told. */
+  private async offer(container: ContainerSummary, { adopt, signal }: Turn): Promise<boolean> {
+    const { claims, marks } = this.options;
     const taskId = container.labels[LABELS.taskId];
-    if (taskId === undefined) return;
-    const claim = await this.options.claims.take(name, signal);
-    if (claim.kind !== "ours") return;
-    const handle = {
-      container: name,
-      started: true,
-      adopted: true,
-      settler: "",
-      stopping: false,
-      stoppedAt: null,
-      result: null,
+    if (taskId === undefined) return false;
+    const executionId = container.labels[LABELS.executionId] ?? "";
+    const { id } = container;
+    const name = madeAs(container);
+    const claim = await claims.take({ taskId, executionId, container: name, id }, signal);
+    if (claim.kind !== "ours") return false;
+    const letGo = async () => {
+      // Resumed meanwhile, by way of a journal: the claim is that one's now.
+      if (!this.isOwned(container)) await claim.release();
     };
-    const adoption = adopt({
-      taskId,
-      executionId: container.labels[LABELS.executionId] ?? "",
-      handle: writeHandle(handle),
-      claimedAt: container.createdAt * 1000,
-    });
-    // The task that was made of it holds the claim from now on.
-    if (adoption === "taken") return;
-    if (adoption === "ended" && this.options.cleanup) {
-      this.options.log.info("removing the container of a task that was reported", { container: name });
-      await this.options.engine.containers.remove(container.id, { volumes: true, force: true }, signal);
+    // Whoever had the claim before may have told its end.
+    if (claim.endedBy !== null) {
+      await letGo();
+      return true;
     }
-    // Resumed meanwhile, by way of a journal: the claim is that one's now.
-    if (!this.options.ownedHere.has(name)) await claim.release();
+    const handle = { ...newHandle(name), id, started: true, adopted: true };
+    const claimedAt = container.createdAt * 1000;
+    const adoption = adopt({ taskId, executionId, handle: writeHandle(handle), claimedAt });
+    // The task that was made of it holds the claim from now on.
+    if (adoption === "taken") return false;
+    // Others do not have the journal that knows it.
+    if (adoption === "ended") await marks.set(id, signal);
+    await letGo();
+    return adoption === "ended";
+  }
+
+  /** An agent that runs all the same has its grace. */
+  private async clear(container: ContainerSummary, signal: AbortSignal): Promise<void> {
+    const { engine, disposal, cleanup, graceMs, log } = this.options;
+    // Resumed meanwhile: it is that one's.
+    if (this.isOwned(container)) return;
+    const { id, state } = container;
+    const fields = { container: nameOf(container) };
+    if (state === "running") {
+      log.debug("stopping the container of a task that was reported", fields);
+      await engine.containers.stop(id, Math.ceil(graceMs / 1000), signal);
+    }
+    using patience = expiring(signal, CLEAR_MS);
+    const spent = { container: madeAs(container), id, keep: !cleanup };
+    await disposal.clearLeft(spent, log, patience.signal);
+    log.info("container of a task that was reported is cleared away", fields);
   }
 
   /** What a dead worker held or had begun to fill. */
@@ -132,15 +194,32 @@ export class Orphans {
     await this.options.engine.containers.remove(container.id, { volumes: true, force: true }, signal);
   }
 
-  /** Private copies of sidecars whose task is gone; the engine refuses those in use. */
-  private async sweepCopies(signal: AbortSignal): Promise<void> {
+  /** Private copies of sidecars whose task is gone; the engine refuses those in use. Resolves with the names of all. */
+  private async sweepCopies(signal: AbortSignal): Promise<ReadonlySet<string>> {
     const { engine, workerId } = this.options;
     const labels = [labelFilter("workerId", workerId), labelFilter("role", "private-sidecar")];
-    for (const volume of await engine.volumes.list({ labels }, signal)) {
-      if ((await this.lifeOf(volume.labels, signal)) !== "dead") continue;
-      await engine.volumes.remove(volume.name, signal).catch((error: unknown) => {
-        if (!(error instanceof EngineError) || error.status !== 409) throw error;
+    const copies = await engine.volumes.list({ labels }, signal);
+    for (const volume of copies) {
+      await this.puttingOff(volume.name, { volume: volume.name }, async () => {
+        if ((await this.lifeOf(volume.labels, signal)) !== "dead") return;
+        await engine.volumes.remove(volume.name, signal).catch((error: unknown) => {
+          if (!(error instanceof EngineError) || error.status !== 409) throw error;
+        });
       });
+    }
+    return new Set(copies.map(({ name }) => name));
+  }
+
+  /** All are ids of containers. Of one that came later than those present nothing is known but by asking. */
+  private async pruneMarks(
+    marked: ReadonlySet<string>,
+    present: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { engine, marks } = this.options;
+    for (const id of marked) {
+      if (present.has(id) || (await engine.containers.find(id, signal)) !== null) continue;
+      await marks.remove(id, signal);
     }
   }
 
@@ -159,4 +238,9 @@ export class Orphans {
 
 function nameOf({ names, id }: ContainerSummary): string {
   return names[0] ?? id;
+}
+
+/** The name that its worker gave it, whatever it is called now. */
+function madeAs(container: ContainerSummary): string {
+  return container.labels[LABELS.container] ?? nameOf(container);
 }

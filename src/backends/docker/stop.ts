@@ -1,34 +1,46 @@
 /** Ends a container gently, whatever the engine is doing meanwhile. */
-import { pause } from "../../async/wait.ts";
+import { Backoff } from "../../async/backoff.ts";
+import { expiring, pause } from "../../async/wait.ts";
+import { LONGEST_TIMER_MS } from "../../config/duration.ts";
 import type { Containers } from "./engine/containers.ts";
 import { EngineGone } from "./engine/errors.ts";
 import { isAway } from "./persist.ts";
 
 const RETRY_MS = 500;
 const KILL_MS = 5_000;
+/** An engine that has not answered so long after the grace is stuck: its own kill comes at the end of the grace. */
+const STUCK_MS = 15_000;
+const STUCK_KILL_MS = 30_000;
+const KILL_AGAIN = { firstMs: 60_000, lastMs: 10 * 60_000 };
+
+type Ends = Pick<Containers, "stop" | "kill">;
+
+export interface Stop {
+  readonly id: string;
+  readonly graceMs: number;
+  /** Fires when there is no more time. */
+  readonly hurry: AbortSignal;
+  /** The engine has not said that it stopped, long after the grace: it is asked to kill from now on. */
+  readonly onStuck: () => void;
+}
 
 /**
  * SIGTERM, the grace, SIGKILL; when `hurry` fires, SIGKILL at once. Resolves when the engine has
- * said that it does not run. An engine that is away is waited for until `hurry`; then its silence
- * (EngineGone) is thrown.
+ * said that it does not run. An engine that is away, or stuck, is waited for until `hurry`; then its
+ * silence (EngineGone) is thrown.
  */
-export async function stopContainer(
-  containers: Pick<Containers, "stop" | "kill">,
-  id: string,
-  graceMs: number,
-  hurry: AbortSignal,
-): Promise<void> {
-  const deadline = performance.now() + graceMs;
-  while (!hurry.aborted) {
-    // The engine counts in whole seconds; a try that was cut has used up some of the grace.
-    const seconds = Math.max(0, Math.ceil((deadline - performance.now()) / 1000));
-    try {
-      await containers.stop(id, seconds, hurry);
-      return;
-    } catch (error) {
-      if (!hurry.aborted && !isAway(error)) throw error;
-    }
-    await pause(RETRY_MS, hurry);
+export async function stopContainer(containers: Ends, stop: Stop): Promise<void> {
+  const { id, hurry } = stop;
+  const over = new AbortController();
+  const end = () => over.abort();
+  if (hurry.aborted) end();
+  else hurry.addEventListener("abort", end, { once: true });
+  try {
+    const ways = [ask(containers, stop, over.signal), killStuck(containers, stop, over.signal)];
+    if (await Promise.race(ways)) return;
+  } finally {
+    hurry.removeEventListener("abort", end);
+    end();
   }
   const late = AbortSignal.timeout(KILL_MS);
   try {
@@ -39,4 +51,44 @@ export async function stopContainer(
       cause: error,
     });
   }
+}
+
+/** False when the signal fired first. */
+async function ask(containers: Ends, { id, graceMs }: Stop, signal: AbortSignal): Promise<boolean> {
+  const deadline = performance.now() + graceMs;
+  while (!signal.aborted) {
+    // The engine counts in whole seconds; a try that was cut has used up some of the grace.
+    const seconds = Math.max(0, Math.ceil((deadline - performance.now()) / 1000));
+    try {
+      await containers.stop(id, seconds, signal);
+      return true;
+    } catch (error) {
+      if (!signal.aborted && !isAway(error)) throw error;
+    }
+    await pause(RETRY_MS, signal);
+  }
+  return false;
+}
+
+/** A stop may hang inside the engine for ever, and its kill with it. False when the signal fired first. */
+async function killStuck(
+  containers: Ends,
+  { id, graceMs, onStuck }: Stop,
+  signal: AbortSignal,
+): Promise<boolean> {
+  await pause(Math.min(graceMs + STUCK_MS, LONGEST_TIMER_MS), signal);
+  if (signal.aborted) return false;
+  onStuck();
+  const backoff = new Backoff(KILL_AGAIN);
+  while (!signal.aborted) {
+    using patience = expiring(signal, STUCK_KILL_MS);
+    try {
+      await containers.kill(id, "SIGKILL", patience.signal);
+      return true;
+    } catch {
+      // Stuck as well, or refused: the stop may still come through, and is waited for.
+    }
+    await pause(backoff.next(), signal);
+  }
+  return false;
 }

@@ -94,3 +94,14 @@ export function nameContainer(taskId: string): string {
     .slice(0, LONGEST_ID_PART);
   return `oz-worker-${readable === "" ? "task" : readable}-${crypto.randomUUID().slice(0, 8)}`;
 }
+
+const KEPT = "-ended";
+
+export function keptNameOf(container: string): string {
+  return `${container}${KEPT}`;
+}
+
+/** Of an ended container that stays for the operator to look at. */
+export function isKept(name: string): boolean {
+  return name.endsWith(KEPT);
+}

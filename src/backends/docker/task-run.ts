@@ -7,10 +7,11 @@ import { isShutdown, type RunContext, TaskFailure } from "../../task/backend.ts"
 import { endOf, failureOf, goneFailure, isBeingRemoved, shutdownOf } from "./container-end.ts";
 import { quoteOutput, readOutput, secretsOf } from "./container-output.ts";
 import { createContainer } from "./creation.ts";
+import type { Disposal } from "./disposal.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
-import { EngineError, EngineGone, isMissing } from "./engine/errors.ts";
+import { EngineError, EngineGone } from "./engine/errors.ts";
 import { type DockerHandle, writeHandle } from "./handle.ts";
 import { shortened } from "./output-tail.ts";
 import { persist } from "./persist.ts";
@@ -25,16 +26,21 @@ export interface TaskRunTools {
   readonly cleanup: boolean;
   /** True: the output of tasks that ended well is logged too, at debug. */
   readonly verbose: boolean;
-  /** Volumes that were made for this container alone. */
-  readonly removeCopies: (container: string, signal: AbortSignal) => Promise<void>;
+  readonly disposal: Disposal;
+  /** This process's, as its marks in the engine have it. */
+  readonly instance: string;
 }
 
-const REMOVE_MS = 30_000;
+const REST_MS = 30_000;
+/** As people know it. */
+const SHORT_ID = 12;
+const STUCK_HINT =
+  "the task is reported once the container has ended; if it does not, look at the engine's log, and end the container's shim (containerd-shim or conmon with that id) or restart the engine";
 
 export class TaskRun {
   /** The container's name. */
   readonly container: string;
-  private readonly handle: DockerHandle;
+  private handle: DockerHandle;
   private readonly tools: TaskRunTools;
   private readonly context: RunContext;
   /** True as soon as the task's own program has begun: only then is there something worth keeping. */
@@ -51,8 +57,10 @@ export class TaskRun {
   /** Resolves with the container's id. Throws a TaskFailure (`container_create`), or the signal's reason. */
   async create(body: ContainerBody): Promise<string> {
     const { containers } = this.tools.engine;
+    // Of an earlier one that was of no use: what is to be removed is whatever has the name.
+    this.handle = { ...this.handle, id: "" };
     try {
-      return await persist(async (signal) => {
+      const id = await persist(async (signal) => {
         try {
           const { id, warnings } = await createContainer(containers, this.container, body, signal);
           for (const warning of warnings)
@@ -67,6 +75,8 @@ export class TaskRun {
           return made.id;
         }
       }, this.context.signal);
+      this.handle = { ...this.handle, id };
+      return id;
     } catch (error) {
       throw this.failure("container_create", "cannot create the container", error);
     }
@@ -91,7 +101,7 @@ export class TaskRun {
         await containers.start(id, trying);
       }, signal);
       this.begun = true;
-      this.context.saveHandle(writeHandle({ ...this.handle, started: true }));
+      this.save({ started: true });
     } catch (error) {
       // The engine goes on with a start whose caller hung up.
       if (signal.aborted && asked) await this.stop(id);
@@ -105,6 +115,7 @@ export class TaskRun {
    */
   async finish(id: string): Promise<void> {
     this.begun = true;
+    this.handle = { ...this.handle, id };
     const { signal } = this.context;
     let state: ContainerState | null;
     try {
@@ -119,7 +130,7 @@ export class TaskRun {
     const finishedAt = Number.isNaN(finished) ? null : finished;
     const result = { exitCode: state.exitCode, oomKilled: state.oomKilled, finishedAt };
     // From here on the container is not needed to know how the task ended.
-    this.context.saveHandle(writeHandle({ ...this.handle, started: true, result }));
+    this.save({ started: true, result });
     const secrets = createRedactor(secretsOf(state.env));
     const lines = await this.showOutput(id, result.exitCode !== 0, secrets);
     const end =
@@ -130,44 +141,35 @@ export class TaskRun {
 
   /** Whatever happened: nothing of it stays in the engine, unless the operator wants to look at it. */
   async remove(): Promise<void> {
-    const clear = this.tools.cleanup || !this.begun;
-    const work = clear ? this.clear.bind(this) : this.keep.bind(this);
-    try {
-      await persist(work, AbortSignal.timeout(REMOVE_MS), REMOVE_MS);
-    } catch (error) {
-      this.context.log.warn("cannot remove the container", {
-        container: this.container,
-        error: wordsOf(error),
-      });
-    }
+    const { cleanup, disposal, instance } = this.tools;
+    const { container, id } = this.handle;
+    const spent = { container, id, keep: this.begun && !cleanup };
+    await disposal.dispose(spent, this.context.log, () => {
+      // Before there is a mark: a worker that dies behind its own has to know it again.
+      const settlers = [...new Set([...this.handle.settlers, instance])];
+      this.save({ started: this.begun, settlers });
+    });
   }
 
-  private async clear(signal: AbortSignal): Promise<void> {
-    await this.tools.engine.containers.remove(this.container, { volumes: true, force: true }, signal);
-    await this.tools.removeCopies(this.container, signal);
-  }
-
-  /** Under a name that tells later workers that there is nothing left to report of it. */
-  private async keep(signal: AbortSignal): Promise<void> {
-    try {
-      await this.tools.engine.containers.rename(this.container, keptNameOf(this.container), signal);
-    } catch (error) {
-      // Somebody removed it, or an earlier try got through.
-      if (!isMissing(error)) throw error;
-    }
+  private save(more: Partial<DockerHandle>): void {
+    this.handle = { ...this.handle, ...more };
+    this.context.saveHandle(writeHandle(this.handle));
   }
 
   private async stop(id: string): Promise<void> {
     const { engine, watcher, graceMs } = this.tools;
     const { hurry, log, signal } = this.context;
     // A cancellation is in the journal. Of the worker's own end nobody would know, once it is too quick.
-    if (isShutdown(signal))
-      this.context.saveHandle(
-        writeHandle({ ...this.handle, started: true, stopping: true, stoppedAt: Date.now() }),
-      );
+    if (isShutdown(signal)) this.save({ started: true, stopping: true, stoppedAt: Date.now() });
     log.debug("stopping the container", { container: this.container, graceMs });
+    const onStuck = () =>
+      log.warn("engine has not stopped the container although its grace period is over: killing it", {
+        container: this.container,
+        id: id.slice(0, SHORT_ID),
+        hint: STUCK_HINT,
+      });
     try {
-      await stopContainer(engine.containers, id, graceMs, hurry);
+      await stopContainer(engine.containers, { id, graceMs, hurry, onStuck });
     } catch (error) {
       if (!(error instanceof EngineGone)) throw error;
       log.warn(
@@ -180,7 +182,7 @@ export class TaskRun {
       await new Promise<never>(() => {});
     }
     const resting: Test<true> = (state) => (state?.running ? null : true);
-    await watcher.until(id, resting, AbortSignal.timeout(REMOVE_MS)).catch(() => {});
+    await watcher.until(id, resting, AbortSignal.timeout(REST_MS)).catch(() => {});
   }
 
   private async showOutput(id: string, failed: boolean, redact: Redact) {
@@ -200,15 +202,4 @@ export class TaskRun {
     if (this.context.signal.aborted) return this.context.signal.reason;
     return new TaskFailure(reason, `${what}: ${wordsOf(error)}`, { cause: error });
   }
-}
-
-const KEPT = "-ended";
-
-function keptNameOf(container: string): string {
-  return `${container}${KEPT}`;
-}
-
-/** Of an ended container that stays for the operator to look at. */
-export function isKept(container: string): boolean {
-  return container.endsWith(KEPT);
 }

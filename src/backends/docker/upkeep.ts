@@ -1,12 +1,14 @@
-/** What has to be looked at now and then: tasks of dead workers, and volumes that nobody uses. */
+/** What has to be looked at now and then: tasks of dead workers, volumes that nobody uses, what would not go. */
 import { pause } from "../../async/wait.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
+import type { Disposal } from "./disposal.ts";
 import { type Adopt, type Orphans, RETURN_MS } from "./orphans.ts";
 import { collectGarbage, type GarbageOptions } from "./sidecars/garbage.ts";
 
 export interface UpkeepOptions {
   readonly orphans: Orphans;
+  readonly disposal: Disposal;
   readonly garbage: GarbageOptions;
   readonly log: Logger;
 }
@@ -35,13 +37,23 @@ export class Upkeep {
 
   /** False when the engine did not let it come to its end. */
   private async turn(adopt: Adopt, patienceMs: number, signal: AbortSignal): Promise<boolean> {
-    const { orphans, garbage, log } = this.options;
-    try {
+    const { orphans, disposal, garbage } = this.options;
+    const looked = await this.attempt(async () => {
       await orphans.look(adopt, patienceMs, signal);
       await collectGarbage(garbage, Date.now(), signal);
+    }, signal);
+    // Last, and each by itself: what the engine does not let go of may hang.
+    await this.attempt(() => orphans.clearSpent(signal), signal);
+    await this.attempt(() => disposal.tryAgain(signal), signal);
+    return looked;
+  }
+
+  private async attempt(work: () => Promise<void>, signal: AbortSignal): Promise<boolean> {
+    try {
+      await work();
       return true;
     } catch (error) {
-      if (!signal.aborted) log.debug("upkeep of the engine put off", { error: wordsOf(error) });
+      if (!signal.aborted) this.options.log.debug("upkeep of the engine put off", { error: wordsOf(error) });
       return false;
     }
   }

@@ -5,14 +5,22 @@
  */
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
-import type { ContainerState } from "../engine/containers.ts";
+import type { ContainerState, ContainerSummary } from "../engine/containers.ts";
 import type { Engine } from "../engine/engine.ts";
-import { LABELS, type Labels, type Role } from "../labels.ts";
+import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
 import { persist } from "../persist.ts";
+import { isKept } from "../task-container.ts";
+import type { EndedMarks } from "./ended-marks.ts";
 import type { EngineLock, LockSmith } from "./engine-lock.ts";
 
 export type Claim =
-  | { readonly kind: "ours"; readonly state: ContainerState; release(): Promise<void> }
+  | {
+      readonly kind: "ours";
+      readonly state: ContainerState;
+      /** The process that has told its end, or is to, and could not remove it; null: nobody has. */
+      readonly endedBy: string | null;
+      release(): Promise<void>;
+    }
   /** A living worker has it. */
   | { readonly kind: "another's" }
   /** It is gone, and was marked as reported by the process with that instance id. */
@@ -20,9 +28,22 @@ export type Claim =
   /** No such container, and nobody has reported it. */
   | { readonly kind: "gone" };
 
+/** What is known of the container of a task that another worker may have left. */
+export interface Sought {
+  /** The name that it was made under. */
+  readonly container: string;
+  /** In full; empty: not known. */
+  readonly id: string;
+  readonly executionId: string;
+  readonly taskId: string;
+  /** Called with its id before it is claimed. */
+  readonly onFound?: (id: string) => void;
+}
+
 export interface ClaimsOptions {
   readonly engine: Engine;
   readonly locks: LockSmith;
+  readonly marks: EndedMarks;
   /** This worker's own, for whatever it makes. */
   readonly labels: Labels;
   readonly log: Logger;
@@ -38,18 +59,26 @@ export class Claims {
   }
 
   /** An engine that is away is waited for. Throws an EngineError, or the signal's reason. */
-  async take(container: string, signal: AbortSignal): Promise<Claim> {
-    const found = await this.find(container, signal);
+  async take(sought: Sought, signal: AbortSignal): Promise<Claim> {
+    const { container } = sought;
+    const found = await this.find(sought, signal);
     if (found === null) return this.whenGone(container, signal);
+    sought.onFound?.(found.id);
     const lock = await this.lock(found, signal);
     if (lock === null) return { kind: "another's" };
     const release = () => this.release(lock);
-    // Whoever held the lock before may have reported and removed it.
-    const state = await this.find(container, signal).catch(async (error: unknown) => {
+    try {
+      // Whoever held the lock before may have reported and removed it, or not have been able to.
+      const state = await this.findNow(found.id, signal);
+      if (state !== null) {
+        const { marks } = this.options;
+        const endedBy = await patiently((trying) => marks.markedBy(found.id, trying), signal);
+        return { kind: "ours", state, endedBy, release };
+      }
+    } catch (error) {
       await release();
       throw error;
-    });
-    if (state !== null) return { kind: "ours", state, release };
+    }
     await release();
     return this.whenGone(container, signal);
   }
@@ -82,23 +111,54 @@ export class Claims {
 
   private async lock({ id, imageId }: ContainerState, signal: AbortSignal): Promise<EngineLock | null> {
     const request = { name: `oz-worker-claims-${id.slice(0, 12)}`, image: imageId };
-    return persist((trying) => this.options.locks.tryTake(request, trying), signal, Number.POSITIVE_INFINITY);
+    return patiently((trying) => this.options.locks.tryTake(request, trying), signal);
   }
 
   private async whenGone(container: string, signal: AbortSignal): Promise<Claim> {
     const name = reportedNameOf(container);
-    const mark = await persist(
-      (trying) => this.options.engine.volumes.inspect(name, trying),
-      signal,
-      Number.POSITIVE_INFINITY,
-    );
+    const mark = await patiently((trying) => this.options.engine.volumes.inspect(name, trying), signal);
     return mark === null ? { kind: "gone" } : { kind: "reported", by: mark.labels[LABELS.instance] ?? "" };
   }
 
-  private find(container: string, signal: AbortSignal): Promise<ContainerState | null> {
-    const { containers } = this.options.engine;
-    return persist((trying) => containers.find(container, trying), signal, Number.POSITIVE_INFINITY);
+  /** Before it is called gone: it may have another name now, or have been made anew with all that it was. */
+  private async find(sought: Sought, signal: AbortSignal): Promise<ContainerState | null> {
+    const { container, id } = sought;
+    const found = await this.findNow(id === "" ? container : id, signal);
+    return found ?? (await this.findByLabels(sought, signal));
   }
+
+  private async findByLabels(sought: Sought, signal: AbortSignal): Promise<ContainerState | null> {
+    const { engine, labels } = this.options;
+    const wanted = [
+      labelFilter("workerId", labels[LABELS.workerId] ?? ""),
+      labelFilter("taskId", sought.taskId),
+    ];
+    const all = await patiently(
+      (trying) => engine.containers.list({ labels: wanted, all: true }, trying),
+      signal,
+    );
+    const fitting = all.filter((one) => isSought(one, sought));
+    const [best] = [...fitting.filter(({ state }) => state === "running"), ...fitting];
+    return best === undefined ? null : this.findNow(best.id, signal);
+  }
+
+  private findNow(idOrName: string, signal: AbortSignal): Promise<ContainerState | null> {
+    const { containers } = this.options.engine;
+    return patiently((trying) => containers.find(idOrName, trying), signal);
+  }
+}
+
+function isSought({ labels, names }: ContainerSummary, { container, executionId }: Sought): boolean {
+  if (labels[LABELS.role] !== "task") return false;
+  const madeAs = labels[LABELS.container];
+  if (madeAs !== undefined) return madeAs === container;
+  // Made by a version that did not note it: another one of this very execution has ended, and was kept.
+  return labels[LABELS.executionId] === executionId && !names.some(isKept);
+}
+
+/** An engine that is away is waited for without end. */
+function patiently<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+  return persist(work, signal, Number.POSITIVE_INFINITY);
 }
 
 function reportedNameOf(container: string): string {

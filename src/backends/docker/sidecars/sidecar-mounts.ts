@@ -80,7 +80,7 @@ export class SidecarMounts {
     const { volumes } = this.options.engine;
     const copies = await volumes.list({ labels: [labelFilter("container", container)] }, signal);
     const removals = [
-      ...copies.map(({ name }) => volumes.remove(name, signal)),
+      ...copies.map(({ name }) => this.removeCopy(name, signal)),
       ...[...(this.unproven.get(container) ?? [])].map((name) => this.removeUnlabelled(name, signal)),
     ];
     // One that cannot go does not keep the others.
@@ -99,6 +99,20 @@ export class SidecarMounts {
     } catch (error) {
       // Another task's container was created with it too, and is about to find out.
       if (!(error instanceof EngineError) || error.status !== 409) throw error;
+    }
+  }
+
+  /** A worker that died while it filled it has left the containers that did so, and these hold it. */
+  private async removeCopy(volume: string, signal: AbortSignal): Promise<void> {
+    const { volumes, containers } = this.options.engine;
+    try {
+      await volumes.remove(volume, signal);
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.status !== 409) throw error;
+      const fillers = await containers.list({ labels: [labelFilter("fills", volume)], all: true }, signal);
+      if (fillers.length === 0) throw error;
+      for (const { id } of fillers) await containers.remove(id, { volumes: true, force: true }, signal);
+      await volumes.remove(volume, signal);
     }
   }
 

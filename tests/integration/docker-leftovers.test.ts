@@ -1,0 +1,388 @@
+/** What the engine refuses to remove when a task has ended, and what somebody renames meanwhile. */
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { turns } from "../../src/async/wait.ts";
+import type { DockerBackend } from "../../src/backends/docker/docker.ts";
+import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
+import { LABELS } from "../../src/backends/docker/labels.ts";
+import { type Adoption, type Orphan, TaskFailure, TaskStopped } from "../../src/task/backend.ts";
+import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
+import { within } from "../support/wait.ts";
+import type { RecordedLog } from "../unit/logging/recorded-log.ts";
+import {
+  DockerRig,
+  deadOwner,
+  labelsOf,
+  resumeTask,
+  runTask,
+  signal,
+  type TaskUnderTest,
+  taskLabelsOf,
+} from "./docker-rig.ts";
+
+let rig: DockerRig;
+let fake: StatefulEngine;
+let backend: DockerBackend;
+const NAME = "oz-worker-t-1-00000000";
+const REMOVAL = /^\/containers\/[^/]+$/;
+const dead = deadOwner("dead");
+
+beforeEach(async () => {
+  rig = await DockerRig.start();
+  fake = rig.fake;
+  ({ backend } = await rig.backend("me"));
+});
+
+afterEach(async () => {
+  jest.useRealTimers();
+  await rig[Symbol.asyncDispose]();
+});
+
+async function endOf(task: TaskUnderTest) {
+  const ended = await within(task.ended, "the task to end");
+  if (ended.kind !== "failed") return ended.kind;
+  if (ended.error instanceof TaskStopped) return ended.error.why;
+  if (ended.error instanceof TaskFailure) return `${ended.error.reason} ${ended.error.exitCode ?? ""}`.trim();
+  throw ended.error;
+}
+
+/** A task that ends with `exitCode`. */
+async function runToEnd(by: DockerBackend, exitCode: number) {
+  const task = runTask(by);
+  const container = await fake.running();
+  fake.end(container, exitCode);
+  return { container, task, end: await endOf(task) };
+}
+
+/** As its successors see it: the worker that made the container is no more. */
+function die(container: StoredContainer): void {
+  Object.assign(container, { labels: { ...container.labels, ...labelsOf(dead) } });
+}
+
+/** Has upkeep done until `done` of the engine; answers offers, and resolves with what was offered. */
+async function upkeep(
+  by: DockerBackend,
+  done: (offered: Orphan[]) => boolean,
+  answer: Adoption = "taken",
+): Promise<Orphan[]> {
+  const offered: Orphan[] = [];
+  const stop = new AbortController();
+  const adopt = (orphan: Orphan) => {
+    offered.push(orphan);
+    return answer;
+  };
+  const running = by.findOrphans(adopt, stop.signal);
+  try {
+    await within(
+      fake.until(() => done(offered)),
+      "the upkeep",
+    );
+    // The last answer is yet to arrive.
+    await turns(50);
+  } finally {
+    stop.abort();
+  }
+  await running;
+  return offered;
+}
+
+const isEmpty = () => fake.containers.size === 0 && fake.volumesWithRole("ended").length === 0;
+const warnings = (log: RecordedLog) => log.said("warn");
+
+describe("a container that the engine does not remove when its task has ended", () => {
+  // It looked like the task of a dead worker, which another one claimed and reported a second time.
+  test("is never offered as somebody's task, and goes as soon as that is possible", async () => {
+    const allow = fake.refuse("DELETE", REMOVAL);
+    const { container, end } = await runToEnd(backend, 5);
+    expect(end).toBe("container_exit 5");
+    die(container);
+    const sibling = await rig.backend("sibling");
+    const marked = fake.volumesWithRole("ended");
+    expect(marked.map(({ labels }) => labels[LABELS.ended])).toEqual([container.id]);
+    const tried = () =>
+      fake.http.requests.filter(({ method, path }) => method === "DELETE" && path.endsWith(container.id))
+        .length;
+    const before = tried();
+    expect(await upkeep(sibling.backend, () => fake.containers.size === 1 && tried() > before)).toEqual([]);
+    expect(warnings(sibling.log)).toEqual([
+      "cannot take care of what a dead worker left: trying again now and then",
+    ]);
+    allow();
+    expect(await upkeep(sibling.backend, isEmpty)).toEqual([]);
+  });
+
+  test("is not offered either by whoever took it over and ended it", async () => {
+    const container = fake.add(NAME, taskLabelsOf(dead, "t-1"));
+    const taker = await rig.backend("taker");
+    const allow = fake.refuse("DELETE", new RegExp(`^/containers/${container.id}$`));
+    const [orphan] = await upkeep(taker.backend, ({ length }) => length === 1);
+    const task = resumeTask(taker.backend, orphan?.handle ?? null);
+    fake.end(container, 0);
+    expect(await endOf(task)).toBe("completed");
+    allow();
+    expect(await upkeep(backend, isEmpty)).toEqual([]);
+  });
+
+  test("is not taken by one that was waiting for its claim while its end was told", async () => {
+    const container = fake.add(NAME, taskLabelsOf(dead, "t-1"));
+    const lock = fake.hold("POST", /^\/containers\/create$/);
+    const looking = upkeep(backend, isEmpty);
+    await lock.arrived;
+    const { marks } = await rig.worker("another");
+    await marks.set(container.id, AbortSignal.timeout(5_000));
+    lock.release();
+    expect(await looking).toEqual([]);
+  });
+
+  test("whose end only this journal knows is no other worker's task", async () => {
+    const container = fake.add(NAME, taskLabelsOf(dead, "t-1"), "exited");
+    const allow = fake.refuse("DELETE", new RegExp(`^/containers/${container.id}$`));
+    const marked = () => fake.volumesWithRole("ended").length === 1 && fake.withRole("lock").length === 0;
+    expect(await upkeep(backend, marked, "ended")).toHaveLength(1);
+    const other = await rig.backend("other");
+    allow();
+    expect(await upkeep(other.backend, isEmpty)).toEqual([]);
+  });
+
+  test("is told of with its true end by a worker that died before its journal had it", async () => {
+    fake.refuse("DELETE", REMOVAL);
+    const { container, task } = await runToEnd(backend, 5);
+    die(container);
+    const again = await rig.backend("me again");
+    expect(await endOf(resumeTask(again.backend, task.handle()))).toBe("container_exit 5");
+    // A sibling was quicker to remove what was marked.
+    fake.drop(container);
+    expect(await endOf(resumeTask(again.backend, task.handle()))).toBe("container_exit 5");
+  });
+
+  test("is told of by the third worker when two have died so, each behind a mark of its own", async () => {
+    const allow = fake.refuse("DELETE", REMOVAL);
+    const { container, task } = await runToEnd(backend, 5);
+    allow();
+    fake.refuse("DELETE", new RegExp(`^/containers/${container.id}$`));
+    die(container);
+    let handle = task.handle();
+    for (const name of ["second", "third"]) {
+      const again = await rig.backend(name);
+      const resumed = resumeTask(again.backend, handle);
+      expect(await endOf(resumed)).toBe("container_exit 5");
+      handle = resumed.handle();
+      expect(fake.volumesWithRole("ended").map(({ labels }) => labels[LABELS.instance])).toEqual([name]);
+    }
+  });
+
+  // Its worker's journal turned up later, and reported it as well.
+  test("is not told of again by the journal of the worker that it was taken over from", async () => {
+    const container = fake.add(NAME, taskLabelsOf(dead, "t-1"));
+    fake.refuse("DELETE", new RegExp(`^/containers/${container.id}$`));
+    const taker = await rig.backend("taker");
+    const [orphan] = await upkeep(taker.backend, ({ length }) => length === 1);
+    const task = resumeTask(taker.backend, orphan?.handle ?? null);
+    fake.end(container, 0);
+    expect(await endOf(task)).toBe("completed");
+    const late = writeHandle({ ...newHandle(NAME), id: container.id, started: true });
+    expect(await endOf(resumeTask(backend, late))).toBe("handed-off");
+  });
+
+  // Its user was told that somebody else had removed the container.
+  test("is told of as cancelled by a worker that died when it had cleared the cancelled one away", async () => {
+    const started = writeHandle({ ...newHandle(NAME), id: "0".repeat(64), started: true });
+    const task = resumeTask(backend, started);
+    task.stop("cancelled");
+    expect(await endOf(task)).toBe("cancelled");
+    const stopping = { ...started, stopping: true, stoppedAt: Date.now() };
+    expect(await endOf(resumeTask(backend, stopping))).toBe("shutdown");
+  });
+
+  test("is tried again while its worker lives, which says so once, and once that it worked", async () => {
+    const me = await rig.backend("still me");
+    const allow = fake.refuse("DELETE", REMOVAL);
+    const { task } = await runToEnd(me.backend, 0);
+    const tries = () => fake.http.requests.filter(({ method }) => method === "DELETE").length;
+    for (let turn = 0; turn < 3; turn++) {
+      const before = tries();
+      await upkeep(me.backend, () => tries() > before || fake.containers.size === 0);
+    }
+    expect(fake.containers.size).toBe(1);
+    allow();
+    await upkeep(me.backend, isEmpty);
+    const said = task.log.lines.filter(({ level }) => level !== "debug").map(({ level }) => level);
+    expect(said).toEqual(["warn", "info"]);
+    expect(me.log.said("warn")).toEqual([]);
+  });
+
+  test("and cannot be marked is told of with what to do, and marked as soon as that is possible", async () => {
+    fake.refuse("DELETE", REMOVAL);
+    const allow = fake.refuse("POST", /\/volumes\/create$/);
+    const { task } = await runToEnd(backend, 0);
+    expect(task.log.said("warn")).toHaveLength(2);
+    allow();
+    await upkeep(backend, () => fake.volumesWithRole("ended").length === 1);
+    expect(task.log.said("warn")).toHaveLength(2);
+  });
+
+  test("is tried again together with the private copies of its sidecars", async () => {
+    const allow = fake.refuse("DELETE", /^\/volumes\/oz-tools-/);
+    const additionalSidecars = [{ image: "oz/tools", mountPath: "/tools", readWrite: true }];
+    const task = runTask(backend, { additionalSidecars });
+    fake.end(await fake.running(), 0);
+    expect(await endOf(task)).toBe("completed");
+    expect([fake.containers.size, fake.volumesWithRole("private-sidecar").length]).toEqual([0, 1]);
+    expect(fake.volumesWithRole("ended")).toEqual([]);
+    allow();
+    await upkeep(backend, () => fake.volumesWithRole("private-sidecar").length === 0);
+  });
+
+  test("is renamed later where it is to stay, and left alone from then on", async () => {
+    const keeper = await rig.backend("keeper", { cleanup: false });
+    const allow = fake.refuse("POST", /\/rename$/);
+    const { container } = await runToEnd(keeper.backend, 1);
+    expect(container.name).not.toEndWith("-ended");
+    allow();
+    die(container);
+    const next = await rig.backend("next", { cleanup: false });
+    const renamed = () => container.name.endsWith("-ended") && fake.volumesWithRole("ended").length === 0;
+    expect(await upkeep(next.backend, renamed)).toEqual([]);
+    const looked = fake.http.requests.length;
+    expect(await upkeep(backend, () => fake.http.requests.length > looked + 2)).toEqual([]);
+    expect(fake.containers.size).toBe(1);
+  });
+
+  test("leaves no mark when somebody has removed it at last", async () => {
+    fake.refuse("DELETE", REMOVAL);
+    const { container } = await runToEnd(backend, 0);
+    expect(fake.volumesWithRole("ended")).toHaveLength(1);
+    fake.drop(container);
+    const other = await rig.backend("other");
+    await upkeep(other.backend, isEmpty);
+  });
+
+  // Nobody would take it up again once the operator has pruned what looks like volumes without a use.
+  test("has a name by which it is left alone when its mark is gone", async () => {
+    fake.refuse("DELETE", REMOVAL);
+    const { container } = await runToEnd(backend, 0);
+    fake.volumes.clear();
+    die(container);
+    const other = await rig.backend("other");
+    const looked = fake.http.requests.length;
+    expect(await upkeep(other.backend, () => fake.http.requests.length > looked + 2)).toEqual([]);
+  });
+
+  test("does not keep the others from their turn when the engine hangs over it", async () => {
+    const { disposal, log } = await rig.worker("worker");
+    const allow = fake.refuse("DELETE", REMOVAL);
+    const [first, second] = ["first", "second"].map((name) => fake.add(name, taskLabelsOf(dead, name)));
+    for (const one of [first, second]) {
+      const spent = { container: one?.name ?? "", id: one?.id ?? "", keep: false };
+      await disposal.dispose(spent, log, () => {});
+    }
+    allow();
+    const hanging = fake.hold("DELETE", new RegExp(`^/containers/${first?.id}$`));
+    jest.useFakeTimers();
+    const turn = disposal.tryAgain(signal).catch(() => "given up");
+    await hanging.arrived;
+    jest.advanceTimersByTime(30_000);
+    jest.useRealTimers();
+    expect(await within(turn, "the turn to end")).toBe("given up");
+    expect(fake.containers.size).toBe(2);
+    await disposal.tryAgain(signal);
+    expect(isEmpty()).toBe(true);
+    hanging.release();
+  });
+
+  test("costs those nothing that are removed", async () => {
+    const task = runTask(backend);
+    const container = await fake.running();
+    await fake.until(() => fake.listening === 1);
+    fake.end(container, 0);
+    expect(await endOf(task)).toBe("completed");
+    const asked = fake.http.requests.map(({ method, path }) => `${method} ${path}`);
+    const lastLook = asked.lastIndexOf(`GET /containers/${container.id}/json`);
+    expect(asked.slice(lastLook + 1)).toEqual([`DELETE /containers/${container.id}`, "GET /volumes"]);
+  });
+});
+
+// A container that the worker knew by its name only was called "removed by somebody else", and stayed.
+describe("a container that somebody has renamed", () => {
+  test("goes with its task", async () => {
+    const task = runTask(backend);
+    const container = await fake.running();
+    container.name = "my-debugging";
+    fake.end(container, 0);
+    expect(await endOf(task)).toBe("completed");
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("is found by the next worker, which tells its true end", async () => {
+    const task = runTask(backend);
+    const container = await fake.running();
+    await fake.until(() => fake.listening === 1);
+    container.name = "my-debugging";
+    die(container);
+    const next = await rig.backend("next");
+    const resumed = resumeTask(next.backend, task.handle());
+    // Nor does that one's search for orphans take it for another.
+    await fake.until(() => fake.listening === 2);
+    const looked = () => fake.http.requests.some(({ path }) => path === "/volumes");
+    expect(await upkeep(next.backend, looked)).toEqual([]);
+    expect(fake.withRole("lock")).toHaveLength(1);
+    fake.end(container, 9);
+    expect(await endOf(resumed)).toBe("container_exit 9");
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test.each([
+    ["was made before the worker could note its id", { [LABELS.container]: NAME }],
+    ["was made by a version that kept names only", {}],
+  ])("and %s is found by its labels", async (_what, more) => {
+    const container = fake.add("my-debugging", { ...taskLabelsOf(dead, "t-1"), ...more });
+    const task = resumeTask(backend, writeHandle({ ...newHandle(NAME), started: true }));
+    await fake.until(() => fake.listening === 1);
+    fake.end(container, 9);
+    expect(await endOf(task)).toBe("container_exit 9");
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("is not mistaken for that of another execution", async () => {
+    fake.add("of another execution", taskLabelsOf(dead, "t-1", "another"));
+    fake.add("made as another", { ...taskLabelsOf(dead, "t-1"), [LABELS.container]: "another" });
+    fake.add("oz-worker-t-1-11111111-ended", taskLabelsOf(dead, "t-1"), "exited");
+    const task = resumeTask(backend, writeHandle({ ...newHandle(NAME), started: true }));
+    expect(await endOf(task)).toBe("container_wait");
+    expect(fake.containers.size).toBe(3);
+  });
+
+  test("is offered under the name that it was made with, for the journal of its worker knows no other", async () => {
+    const { id } = fake.add("mine", { ...taskLabelsOf(dead, "t-1"), [LABELS.container]: NAME });
+    const [orphan] = await upkeep(backend, ({ length }) => length === 1);
+    expect(orphan?.handle).toMatchObject({ container: NAME, id });
+  });
+
+  test("and was kept by a worker that died then is not kept a second time", async () => {
+    const keeper = await rig.backend("keeper", { cleanup: false });
+    const { container, task } = await runToEnd(keeper.backend, 1);
+    fake.refuse("POST", /\/rename$/);
+    const again = await rig.backend("keeper again", { cleanup: false });
+    expect(await endOf(resumeTask(again.backend, task.handle()))).toBe("container_exit 1");
+    expect(container.name).toEndWith("-ended");
+    expect(fake.volumesWithRole("ended")).toEqual([]);
+  });
+});
+
+describe("what a dead worker left", () => {
+  // Its agent was killed with the container, in the middle of its work.
+  test("of a task that was reported, and runs all the same, has its grace", async () => {
+    const container = fake.add(NAME, taskLabelsOf(dead, "t-1"));
+    expect(await upkeep(backend, isEmpty, "ended")).toHaveLength(1);
+    expect(container.exitCode).toBe(143);
+  });
+
+  test("in the middle of filling a private copy goes when its task is ended, without a complaint", async () => {
+    const copy = { ...labelsOf(dead), [LABELS.role]: "private-sidecar", [LABELS.container]: NAME };
+    fake.addVolume("oz-tools-1", copy);
+    const filler = { ...labelsOf(dead), [LABELS.role]: "filler", [LABELS.fills]: "oz-tools-1" };
+    fake.add("oz-worker-filler-1-target", filler, "created", ["oz-tools-1:/oz-sidecar"]);
+    const task = resumeTask(backend, writeHandle(newHandle(NAME)));
+    expect(await endOf(task)).toBe("unknown");
+    expect([fake.containers.size, fake.volumes.size, task.log.said("warn")]).toEqual([0, 0, []]);
+  });
+});
