@@ -41,7 +41,13 @@ async function run(id: string): Promise<void> {
   running.delete(id);
   rmSync(workspace, { recursive: true, force: true });
   if (status === 0) say("task_completed", { task_id: id, message: "Task completed successfully" });
-  else say("task_failed", { task_id: id, message: "failed", failure_reason: "agent_invocation", exit_code: status });
+  else
+    say("task_failed", {
+      task_id: id,
+      message: "failed",
+      failure_reason: "agent_invocation",
+      exit_code: status,
+    });
 }
 
 function cancel(id: string): void {
