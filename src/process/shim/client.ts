@@ -53,7 +53,7 @@ interface Pending {
 
 export class ShimClient implements Disposable {
   private readonly options: ShimClientOptions;
-  private readonly bootId = readBootId();
+  private bootId: string | null = null;
   private readonly pending = new Map<number, Pending>();
   private shim: TalkingChild | null = null;
   private idleTimer: ReturnType<typeof setTimeout> | null = null;
@@ -147,6 +147,7 @@ export class ShimClient implements Disposable {
 
   /** `startedAt` null: it is over. */
   private begun(pending: Pending, { pid }: { readonly pid: number }, startedAt: string | null): void {
+    this.bootId ??= readBootId();
     const identity = { pid, startedAt: startedAt ?? "", bootId: this.bootId };
     pending.spawned?.resolve({ identity, isOver: startedAt === null });
     pending.spawned = null;
