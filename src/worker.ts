@@ -134,7 +134,7 @@ function createScheduler(
     observer: telemetry.tasks,
     onBegun,
     onEnded,
-    deliver: (frame) => outbox.add(frame),
+    deliver: (frame, urgency) => outbox.add(frame, urgency),
     isOnItsWay: (frame) => outbox.holdsUnsent(frame),
     maxConcurrentTasks: settings.maxConcurrentTasks,
     maxTaskDurationMs: settings.maxTaskDurationMs,

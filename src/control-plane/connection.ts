@@ -58,6 +58,7 @@ export class Connection {
   /** Pings of this connection begin with it, so that no pong matches one by chance or from another. */
   private readonly pingMark = crypto.randomUUID().slice(0, 8);
   private askTimer: Timer | null = null;
+  private flushing: ReturnType<typeof setImmediate> | null = null;
   private lastPing = 0;
   private askedFor = 0;
   private openedAt: number | null = null;
@@ -97,6 +98,7 @@ export class Connection {
       this.drop(why);
       return;
     }
+    if (this.flushing !== null) this.flush();
     this.socket.close();
     this.after(CLOSE_MS, () => this.drop(why));
   }
@@ -111,14 +113,21 @@ export class Connection {
     this.openedAt = performance.now();
     this.lastFrameAt = this.openedAt;
     this.outbox.rewind();
-    this.outbox.listen(() => this.flush());
+    this.outbox.listen((urgency) => (urgency === "now" ? this.flush() : this.flushAfterTurn()));
     this.pingAgain();
     this.watchSilence(SILENCE_MS);
     this.hooks.onOpen();
     this.flush();
   }
 
+  private flushAfterTurn(): void {
+    this.flushing ??= setImmediate(() => {
+      if (this.flushing !== null && !this.over) this.flush();
+    });
+  }
+
   private flush(): void {
+    this.flushing = null;
     while (this.socket.backlogBytes < MAX_BACKLOG_BYTES) {
       const message = this.outbox.takeUnsent();
       if (message === null) break;

@@ -9,6 +9,9 @@ export interface OutboxFrame {
   readonly frame: string;
 }
 
+/** `afterTurn`: what the frame announces is begun in this very turn, and should not be held up by it. */
+export type Urgency = "now" | "afterTurn";
+
 interface HeldFrame extends OutboxFrame {
   /** When it came here, in ms since 1970. */
   readonly since: number;
@@ -19,7 +22,7 @@ export class Outbox {
   /** How many of them, from the front, the present connection has sent. */
   private sent = 0;
   private readonly onDelivered: (seq: number) => void;
-  private listener: () => void = () => {};
+  private listener: (urgency: Urgency) => void = () => {};
 
   /** `onDelivered`: everything up to `seq` has been read by the far side. */
   constructor(onDelivered: (seq: number) => void) {
@@ -35,13 +38,13 @@ export class Outbox {
     return this.frames[0]?.since ?? null;
   }
 
-  add(frame: OutboxFrame): void {
+  add(frame: OutboxFrame, urgency: Urgency = "now"): void {
     this.frames.push({ seq: frame.seq, frame: frame.frame, since: Date.now() });
-    this.listener();
+    this.listener(urgency);
   }
 
   /** `listener` is told of every change; one at a time, the present connection's. */
-  listen(listener: () => void): void {
+  listen(listener: (urgency: Urgency) => void): void {
     this.listener = listener;
   }
 
@@ -74,6 +77,6 @@ export class Outbox {
     this.frames.splice(0, proven);
     this.sent -= proven;
     this.onDelivered(seq);
-    this.listener();
+    this.listener("now");
   }
 }

@@ -1,8 +1,9 @@
 /** Opens a slot's database, whatever state a crash, a full disk or a newer version left it in. */
 import { existsSync, renameSync, rmSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
+import { newDatabase } from "./new-database.ts";
 import { recast, UnreadableFormat } from "./recast.ts";
 import { prepareSchema, readSchemaVersion, SCHEMA_VERSION } from "./schema.ts";
 import { SQLITE, sqliteCodeOf } from "./sqlite-error.ts";
@@ -27,7 +28,7 @@ export function openDatabase(file: string, log: Logger): DatabaseSync {
 }
 
 export function openMemoryDatabase(): DatabaseSync {
-  const db = new DatabaseSync(":memory:");
+  const db = newDatabase(":memory:");
   prepareSchema(db);
   return db;
 }
@@ -39,7 +40,7 @@ export function removeDatabase(file: string): void {
 class Damaged extends Error {}
 
 function openSound(file: string, log: Logger): DatabaseSync {
-  const db = new DatabaseSync(file);
+  const db = newDatabase(file);
   try {
     // Somebody may be looking into it, or making a copy: that is over in a moment.
     db.prepare(`PRAGMA busy_timeout = ${BUSY_MS}`).get();

@@ -1,6 +1,7 @@
 /** Rewrites a journal of another format in this program's own, in place and in one transaction. */
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { wordsOf } from "../logging/words-of.ts";
+import { newDatabase } from "./new-database.ts";
 import { copyRows, createTables, prepareSchema } from "./schema.ts";
 
 /** What it holds cannot be read as tasks and messages. */
@@ -11,7 +12,7 @@ export class UnreadableFormat extends Error {}
  * version that made it does not find half of it later.
  */
 export function recast(db: DatabaseSync): void {
-  const kept = new DatabaseSync(":memory:");
+  const kept = newDatabase(":memory:");
   try {
     prepareSchema(kept);
     try {

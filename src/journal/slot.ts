@@ -9,7 +9,7 @@
 
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { newDatabase } from "./new-database.ts";
 import { SQLITE, sqliteCodeOf } from "./sqlite-error.ts";
 
 /** More daemons of one id on one host than this is a fork bomb, not a fleet. */
@@ -57,7 +57,7 @@ export function takeAbandonedSlots(dir: string, own: Slot, onDamaged: OnDamaged)
 
 function trySlot(dir: string, number: number, onDamaged: OnDamaged): Slot | null {
   const file = join(dir, `slot-${number}.lock`);
-  const lock = new DatabaseSync(file);
+  const lock = newDatabase(file);
   try {
     // No journal file beside an empty database, and no page cache to speak of. Each is prepared, because
     // Deno's `exec` does not say in its errors which one it is, and each may find the database locked.

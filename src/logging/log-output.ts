@@ -16,7 +16,9 @@ const TRY_AGAIN_MS = 50;
 
 export class LogOutput {
   private readonly onLost: (lines: number) => void;
-  private readonly target: LogTarget;
+  private readonly openTarget: () => LogTarget;
+  /** Null before the first line, for which a start does not wait. */
+  private opened: LogTarget | null = null;
   private readonly waiting: Buffer[] = [];
   private waitingBytes = 0;
   private lost = 0;
@@ -24,9 +26,14 @@ export class LogOutput {
   private emptied: PromiseWithResolvers<void> | null = null;
 
   /** `onLost` is told how many lines nobody read, when somebody reads again. */
-  constructor(onLost: (lines: number) => void, target = openLogTarget()) {
+  constructor(onLost: (lines: number) => void, openTarget: () => LogTarget = openLogTarget) {
     this.onLost = onLost;
-    this.target = target;
+    this.openTarget = openTarget;
+  }
+
+  private get target(): LogTarget {
+    this.opened ??= this.openTarget();
+    return this.opened;
   }
 
   readonly write = (line: string): void => {

@@ -1,7 +1,6 @@
 /** Descriptors for a child's input and output that the runtime itself does not give. */
-import { ptr } from "bun:ffi";
 import { closeSync, writeSync } from "node:fs";
-import { openCLibrary } from "./c-library.ts";
+import { foreignFunctions, openCLibrary } from "./c-library.ts";
 
 /** So that no other child inherits them, and holds them open. */
 const CLOSE_ON_EXEC = { pipe: 0o2000000, memory: 1 } as const;
@@ -30,6 +29,7 @@ export interface DescriptorMaker {
 export function descriptorMaker(): DescriptorMaker {
   const pipes = openCLibrary({ pipe2: { args: ["ptr", "i32"], returns: "i32" } });
   const memory = openCLibrary({ [MAKE_MEMORY]: { args: ["ptr", "u32"], returns: "i32" } });
+  const { ptr } = foreignFunctions();
   const name = Buffer.from("stdin\0");
   return {
     openPipe: () => {

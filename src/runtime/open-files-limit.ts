@@ -4,8 +4,7 @@
  * task gets back the limit that the daemon itself was given.
  */
 
-import { ptr } from "bun:ffi";
-import { openCLibrary } from "./c-library.ts";
+import { foreignFunctions, openCLibrary } from "./c-library.ts";
 import { type LimitScope, limitScopeOver, RLIMIT_NOFILE } from "./limit-scope.ts";
 
 /** Null where the C library cannot be reached. */
@@ -15,6 +14,7 @@ export function openFilesLimitScope(): LimitScope | null {
     setrlimit: { args: ["i32", "ptr"], returns: "i32" },
   });
   if (library === null) return null;
+  const { ptr } = foreignFunctions();
   return limitScopeOver(
     (limit) => library.getrlimit(RLIMIT_NOFILE, ptr(limit)) === 0,
     (limit) => library.setrlimit(RLIMIT_NOFILE, ptr(limit)) === 0,

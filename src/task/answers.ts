@@ -10,7 +10,7 @@ export interface AnswersOptions {
   readonly journal: Journal;
   readonly log: Logger;
   /** A frame that is already in the journal; it is delivered however long that takes. */
-  readonly deliver: (frame: StoredFrame) => void;
+  readonly deliver: (frame: StoredFrame, urgency?: "now" | "afterTurn") => void;
   /** True when the same words are on their way already. */
   readonly isOnItsWay: (frame: string) => boolean;
 }
@@ -32,7 +32,7 @@ export class Answers {
   /** From now on the execution is this worker's. */
   claim(ref: ExecutionRef): void {
     const { journal, deliver } = this.options;
-    deliver(journal.claim(ref, encodeOutbound(this.claimOf(ref))));
+    deliver(journal.claim(ref, encodeOutbound(this.claimOf(ref))), "afterTurn");
   }
 
   /** The same assignment again, of an execution that runs. */

@@ -5,6 +5,7 @@
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { Afterlook } from "../../process/afterlook.ts";
+import { groupIsEmpty } from "../../process/process-tree.ts";
 import { type ShimClient, SpawnRefused } from "../../process/shim/client.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
@@ -215,6 +216,8 @@ export class DirectBackend implements Backend {
   ): Promise<Watched> {
     const agent = await this.spawn(command, handle.exitFile);
     this.agents.set(taskId, agent);
+    // Its status is safe with the shim, and without a group there is nothing else to be found by its pid.
+    if (agent.isOver && groupIsEmpty(agent.groupId())) return { agent, handle };
     const found = { ...handle, process: agent.identity };
     context.saveHandle(writeHandle(found));
     return { agent, handle: found };

@@ -19,6 +19,8 @@ export type Exit =
 
 export interface Supervised {
   readonly identity: ProcessIdentity;
+  /** It had ended before anybody was told of its start: nobody knows when that was. */
+  readonly isOver: boolean;
   readonly exited: Promise<Exit>;
   /** The exit is on disk, or nobody wants it: the shim need not keep it. */
   acknowledge(): void;
@@ -41,15 +43,17 @@ export interface ShimClientOptions {
   readonly openFiles: number;
 }
 
+type Spawned = Pick<Supervised, "identity" | "isOver">;
+
 interface Pending {
   /** Null once it is. */
-  spawned: PromiseWithResolvers<ProcessIdentity> | null;
+  spawned: PromiseWithResolvers<Spawned> | null;
   readonly exit: (exit: Exit) => void;
 }
 
 export class ShimClient implements Disposable {
   private readonly options: ShimClientOptions;
-  private readonly bootId = readBootId();
+  private bootId: string | null = null;
   private readonly pending = new Map<number, Pending>();
   private shim: TalkingChild | null = null;
   private idleTimer: ReturnType<typeof setTimeout> | null = null;
@@ -70,7 +74,7 @@ export class ShimClient implements Disposable {
     const shim = this.connect();
     this.lastId += 1;
     const id = this.lastId;
-    const spawned = Promise.withResolvers<ProcessIdentity>();
+    const spawned = Promise.withResolvers<Spawned>();
     const exited = Promise.withResolvers<Exit>();
     this.pending.set(id, { spawned, exit: exited.resolve });
     const { openFiles } = this.options;
@@ -85,7 +89,7 @@ export class ShimClient implements Disposable {
       settled,
     });
     return {
-      identity: await spawned.promise,
+      ...(await spawned.promise),
       exited: exited.promise,
       acknowledge: this.acknowledgement(shim, id, exitFile !== null),
     };
@@ -126,19 +130,27 @@ export class ShimClient implements Disposable {
     if (pending === undefined) return;
     switch (message.event) {
       case "spawned":
-        pending.spawned?.resolve({ pid: message.pid, startedAt: message.startedAt, bootId: this.bootId });
-        pending.spawned = null;
+        this.begun(pending, message, message.startedAt);
         return;
       case "refused":
         pending.spawned?.reject(new SpawnRefused(message.code, message.message));
         this.settle(message.id);
         return;
       case "exited":
+        this.begun(pending, message, null);
         pending.exit(exitOf(message));
         return;
       default:
         message satisfies never;
     }
+  }
+
+  /** `startedAt` null: it is over. */
+  private begun(pending: Pending, { pid }: { readonly pid: number }, startedAt: string | null): void {
+    this.bootId ??= readBootId();
+    const identity = { pid, startedAt: startedAt ?? "", bootId: this.bootId };
+    pending.spawned?.resolve({ identity, isOver: startedAt === null });
+    pending.spawned = null;
   }
 
   private tell(shim: TalkingChild, message: ToShim): void {

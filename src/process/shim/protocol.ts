@@ -37,8 +37,15 @@ export interface Acknowledgement {
 export type ToShim = SpawnRequest | Acknowledgement;
 
 export type FromShim =
+  /** Left out of what ends within a few milliseconds: its pid is then in `exited`. */
   | { readonly event: "spawned"; readonly id: number; readonly pid: number; readonly startedAt: string }
   /** `code` is the system's error name. */
   | { readonly event: "refused"; readonly id: number; readonly code: string; readonly message: string }
   /** `status`: 128+signal for a signal. `said`: of a process that was given input. */
-  | { readonly event: "exited"; readonly id: number; readonly status: number; readonly said?: Said };
+  | {
+      readonly event: "exited";
+      readonly id: number;
+      readonly pid: number;
+      readonly status: number;
+      readonly said?: Said;
+    };

@@ -19,6 +19,11 @@ import type { FromShim, SpawnRequest, ToShim } from "./protocol.ts";
 
 /** Below a limit lowered for a child, the shim must still find descriptors free. */
 const SPARE_DESCRIPTORS = 64;
+/**
+ * To look a process up and to tell of it costs as much as a short one takes by itself, and nobody needs the
+ * pid of one that has ended: it is told of when it has lived so long.
+ */
+const TELL_AFTER_MS = 2;
 /** The output of one child; one that has ended leaves it open to what it left running. */
 const OUTPUT_DESCRIPTORS = 2;
 
@@ -73,6 +78,9 @@ class Shim {
   private readonly channel: ShimChannel;
   private readonly done: () => void;
   private readonly daemonPid = process.ppid;
+  /** What the daemon has not been told of, and since when, oldest first. */
+  private readonly untold = new Map<number, number>();
+  private tellTimer: ReturnType<typeof setTimeout> | null = null;
   private spawnHeard: SpawnHeard | null = null;
   private outputs = 0;
   private orphaned = false;
@@ -103,8 +111,29 @@ class Shim {
     }
     this.wards.set(id, ward);
     this.pages.changed();
-    this.tell({ event: "spawned", id, pid: ward.pid, startedAt: readProcess(ward.pid)?.startedAt ?? "" });
+    this.untold.set(id, performance.now());
+    this.tellSoon();
     this.follow(id, ward);
+  }
+
+  private tellSoon(): void {
+    this.tellTimer ??= setTimeout(() => {
+      this.tellTimer = null;
+      // Once more around: ends that have come meanwhile are heard of first.
+      setImmediate(() => this.tellSpawned());
+    }, TELL_AFTER_MS);
+  }
+
+  private tellSpawned(): void {
+    const due = performance.now() - TELL_AFTER_MS;
+    for (const [id, since] of this.untold) {
+      if (since > due) break;
+      this.untold.delete(id);
+      const ward = this.wards.get(id);
+      if (ward === undefined) continue;
+      this.tell({ event: "spawned", id, pid: ward.pid, startedAt: readProcess(ward.pid)?.startedAt ?? "" });
+    }
+    if (this.untold.size > 0) this.tellSoon();
   }
 
   /** In a place of its own: a function made in `spawn` would hold the whole request, for as long as the child runs. */
@@ -140,13 +169,14 @@ class Shim {
   private async exited(id: number, ward: Ward, status: number): Promise<void> {
     // First of all: should the daemon die while the output is read, this is what it left to be known.
     ward.end = { status, at: Date.now() };
+    this.untold.delete(id);
     this.pages.changed();
     const said = await ward.output?.ended();
     if (!this.wards.has(id)) return;
     if (this.orphaned) this.settle(id, ward);
     else {
       if (ward.exitFile === null) this.wards.delete(id);
-      this.tell({ event: "exited", id, status, ...(said === undefined ? {} : { said }) });
+      this.tell({ event: "exited", id, pid: ward.pid, status, ...(said === undefined ? {} : { said }) });
     }
   }
 

@@ -8,6 +8,8 @@ import { readExitFile, removeExitFile } from "./exit-file.ts";
 
 export interface Ward {
   readonly identity: ProcessIdentity;
+  /** It was so short that its end is the first thing known of it. */
+  readonly isOver: boolean;
   /** The group to look for its processes in; NO_GROUP when that number may be somebody else's by now. */
   groupId(): number;
   readonly exited: Promise<Exit>;
@@ -35,6 +37,10 @@ class StartedWard implements Ward {
     return this.process.identity;
   }
 
+  get isOver(): boolean {
+    return this.process.isOver;
+  }
+
   get exited(): Promise<Exit> {
     return this.process.exited;
   }
@@ -53,6 +59,7 @@ class StartedWard implements Ward {
 export function foundWard(identity: ProcessIdentity, exitFile: string): Ward {
   return {
     identity,
+    isOver: false,
     exited: awaitExitFile(identity, exitFile),
     // Nobody knows when it ended, so a group of its number may be a stranger's.
     groupId: () => (isAlive(identity) ? identity.pid : NO_GROUP),

@@ -69,7 +69,10 @@ async function readAll(pipe: Pipe, output: LogOutput): Promise<string> {
 describe("the log's output", () => {
   test("is written at once while somebody reads", async () => {
     await using pipe = await Pipe.make();
-    const output = new LogOutput(() => {}, pipe.target);
+    const output = new LogOutput(
+      () => {},
+      () => pipe.target,
+    );
     output.write("one\n");
     output.write("two\n");
     expect(pipe.read()).toBe("one\ntwo\n");
@@ -82,7 +85,10 @@ describe.each(WAYS)("the log's output, where waits=$waits,", (way) => {
   test("is kept for a reader that stopped for a while, whole and in order", async () => {
     await using pipe = await Pipe.make(way);
     const lost: number[] = [];
-    const output = new LogOutput((lines) => lost.push(lines), pipe.target);
+    const output = new LogOutput(
+      (lines) => lost.push(lines),
+      () => pipe.target,
+    );
     const lines = Array.from({ length: 1_500 }, (_, n) => line(n));
     for (const each of lines) output.write(each);
     expect(await readAll(pipe, output)).toBe(lines.join(""));
@@ -92,7 +98,10 @@ describe.each(WAYS)("the log's output, where waits=$waits,", (way) => {
   test("is kept up to a bound, whole lines only, and what was lost is counted once somebody reads", async () => {
     await using pipe = await Pipe.make(way);
     const lost: number[] = [];
-    const output = new LogOutput((lines) => lost.push(lines), pipe.target);
+    const output = new LogOutput(
+      (lines) => lost.push(lines),
+      () => pipe.target,
+    );
     const total = 20_000;
     for (let n = 0; n < total; n++) output.write(line(n));
     const lines = (await readAll(pipe, output)).split("\n").slice(0, -1);
@@ -104,7 +113,10 @@ describe.each(WAYS)("the log's output, where waits=$waits,", (way) => {
 
   test("of a line longer than the pipe holds is whole in the end", async () => {
     await using pipe = await Pipe.make(way);
-    const output = new LogOutput(() => {}, pipe.target);
+    const output = new LogOutput(
+      () => {},
+      () => pipe.target,
+    );
     const long = line(1, 150_000);
     output.write(long);
     output.write("next\n");
@@ -114,7 +126,10 @@ describe.each(WAYS)("the log's output, where waits=$waits,", (way) => {
   test("costs a line, and nothing else, where the reader has gone", async () => {
     const pipe = await Pipe.make(way);
     closeSync(pipe.reader);
-    const output = new LogOutput(() => {}, pipe.target);
+    const output = new LogOutput(
+      () => {},
+      () => pipe.target,
+    );
     output.write("unheard\n");
     await output.drained();
     closeSync(pipe.writer);
