@@ -9,7 +9,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const { runCommandLine } = await import("./cli/command-line.ts");
-  return runCommandLine(argv, { host: host(), stopSignal });
+  return runCommandLine(argv, { host: host(), stopSignal, shimArgument: SHIM_COMMAND });
 }
 
 /** The first signal asks for a gentle stop; a second ends the process at once, which the journal makes safe. */

@@ -84,6 +84,10 @@ export class Subject implements AsyncDisposable {
     this.child = null;
   }
 
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
   memory(): Memory {
     const status = readFileSync(`/proc/${this.child?.pid}/status`, "utf8");
     const read = (name: string) =>

@@ -11,6 +11,8 @@ export interface ProcessEdge {
   readonly host: Host;
   /** Fires when the process is asked to stop; asking for it takes over the signals. */
   readonly stopSignal: () => AbortSignal;
+  /** Named by its caller: a constant that both import would be a module of its own, which a start waits for. */
+  readonly shimArgument: string;
 }
 
 /** Never rejects. What `run` needs is loaded at once; other commands load their own. */
@@ -24,7 +26,10 @@ export async function runCommandLine(argv: readonly string[], edge: ProcessEdge)
   }
 }
 
-async function dispatch(argv: readonly string[], { host, stopSignal }: ProcessEdge): Promise<number> {
+async function dispatch(
+  argv: readonly string[],
+  { host, stopSignal, shimArgument }: ProcessEdge,
+): Promise<number> {
   const commandLine = parseCommandLine(argv);
   switch (commandLine.command) {
     case "help": {
@@ -57,7 +62,8 @@ async function dispatch(argv: readonly string[], { host, stopSignal }: ProcessEd
     }
     case "run": {
       const stop = stopSignal();
-      return runDaemon(await loadSettings(commandLine.flags, host), definedOnly(host.env), stop);
+      const settings = await loadSettings(commandLine.flags, host);
+      return runDaemon(settings, { environment: definedOnly(host.env), shimArgument, stop });
     }
     case "dev": {
       const stop = stopSignal();

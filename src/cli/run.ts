@@ -12,15 +12,21 @@ import { ownCommand } from "../runtime/self.ts";
 import { BackendUnusable } from "../task/backend.ts";
 import { runWorker, type WorkerEnd } from "../worker.ts";
 import { EXIT } from "./exit-status.ts";
-import { SHIM_COMMAND } from "./shim-command.ts";
 
 /** For a reader that is slow; one that does not read at all holds nothing up. */
 const LAST_LINES_MS = 1_000;
 
+export interface DaemonEdge {
+  readonly environment: Readonly<Record<string, string>>;
+  /** The argument by which this program is a shim. */
+  readonly shimArgument: string;
+  /** Fires when the process is asked to stop. */
+  readonly stop: AbortSignal;
+}
+
 export async function runDaemon(
   settings: Settings,
-  environment: Readonly<Record<string, string>>,
-  stop: AbortSignal,
+  { environment, shimArgument, stop }: DaemonEdge,
 ): Promise<number> {
   const secrets = await knownSecrets(settings, environment);
   const output = new LogOutput((lines) =>
@@ -44,7 +50,7 @@ export async function runDaemon(
       settings,
       environment,
       privateCa: settings.caFile === null ? null : await readCaFile(settings.caFile),
-      shimCommand: [...ownCommand(), SHIM_COMMAND],
+      shimCommand: [...ownCommand(), shimArgument],
       log,
       secrets,
       stop,

@@ -2,8 +2,10 @@
  * Gives back the pages of the executable that nobody uses for now. Starting a task runs through some
  * 30 MB of it; while the agent then works, for minutes or hours, the worker needs a third of that.
  */
-import { openOwnPages } from "./own-pages.ts";
+import { type OwnPages, openOwnPages } from "./own-pages.ts";
 
+/** The start is over: what it alone used goes first. */
+const STARTED_MS = 250;
 /** What tasks began with is done when none has begun or ended for so long. */
 const RUNNING_LULL_MS = 500;
 /** Without a task the next one may come at any moment, and would want all of it. */
@@ -11,13 +13,12 @@ const IDLE_LULL_MS = 60_000;
 /** Some milliseconds are lost each time, so not after every one of many short tasks beside a long one. */
 const INTERVAL_MS = 10_000;
 
-type GiveBack = () => void;
-
 export class PageKeeper implements Disposable {
   private readonly activeTasks: () => number;
-  private readonly open: () => GiveBack | null;
+  private readonly open: () => OwnPages | null;
   /** Undefined until it was asked for; null: it cannot be done here. */
-  private giveBack: GiveBack | null | undefined;
+  private pages: OwnPages | null | undefined;
+  private isStart = true;
   private changedAt = performance.now();
   private gaveBackAt = Number.NEGATIVE_INFINITY;
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -27,7 +28,7 @@ export class PageKeeper implements Disposable {
   constructor(activeTasks: () => number, open = openOwnPages) {
     this.activeTasks = activeTasks;
     this.open = open;
-    this.lookAt(this.changedAt + IDLE_LULL_MS);
+    this.lookAt(this.changedAt + STARTED_MS);
   }
 
   /** A task has begun or ended. */
@@ -50,6 +51,10 @@ export class PageKeeper implements Disposable {
 
   private look(): void {
     this.timer = null;
+    if (this.isStart) {
+      this.isStart = false;
+      this.own()?.giveBackStart();
+    }
     const lullMs = this.activeTasks() > 0 ? RUNNING_LULL_MS : IDLE_LULL_MS;
     const wanted = Math.max(this.changedAt + lullMs, this.gaveBackAt + INTERVAL_MS);
     // A timer may be early by a fraction of a millisecond.
@@ -58,8 +63,12 @@ export class PageKeeper implements Disposable {
   }
 
   private give(): void {
-    if (this.giveBack === undefined) this.giveBack = this.open();
-    this.giveBack?.();
+    this.own()?.giveBackAll();
     this.gaveBackAt = performance.now();
+  }
+
+  private own(): OwnPages | null {
+    if (this.pages === undefined) this.pages = this.open();
+    return this.pages;
   }
 }

@@ -11,6 +11,8 @@ afterEach(() => {
 class Keeping implements Disposable {
   active = 0;
   given = 0;
+  /** What only the start used. */
+  givenFirst = 0;
   opened = 0;
   readonly keeper: PageKeeper;
 
@@ -20,8 +22,13 @@ class Keeping implements Disposable {
       () => {
         this.opened += 1;
         if (!can) return null;
-        return () => {
-          this.given += 1;
+        return {
+          giveBackStart: () => {
+            this.givenFirst += 1;
+          },
+          giveBackAll: () => {
+            this.given += 1;
+          },
         };
       },
     );
@@ -70,6 +77,26 @@ describe("the pages of the executable are given back", () => {
     expect(pages.given).toBe(1);
     jest.advanceTimersByTime(3_600_000);
     expect(pages.given).toBe(1);
+  });
+
+  test("what only the start used at once, and no more of it", () => {
+    using pages = new Keeping();
+    jest.advanceTimersByTime(200);
+    expect(pages.givenFirst).toBe(0);
+    jest.advanceTimersByTime(100);
+    expect(pages).toMatchObject({ givenFirst: 1, given: 0 });
+    pages.begin();
+    jest.advanceTimersByTime(3_600_000);
+    expect(pages).toMatchObject({ givenFirst: 1, given: 1 });
+  });
+
+  test("what only the start used also when tasks were there before it was over", () => {
+    using pages = new Keeping();
+    pages.begin(3);
+    jest.advanceTimersByTime(400);
+    expect(pages).toMatchObject({ givenFirst: 1, given: 0 });
+    jest.advanceTimersByTime(200);
+    expect(pages).toMatchObject({ givenFirst: 1, given: 1 });
   });
 
   test("at most every ten seconds when short tasks come and go beside a long one", () => {
