@@ -1,4 +1,6 @@
 /** An address to listen on: HOST:PORT, [IPV6]:PORT, or :PORT for all addresses of this host. */
+
+import { once } from "./once.ts";
 import type { ListenAddress } from "./settings.ts";
 
 export const ADDRESS = "^(?:\\[[0-9A-Fa-f:.]+\\]|[^\\s:\\[\\]/]*):[0-9]{1,5}$";
@@ -7,11 +9,11 @@ export const ADDRESS_RULE = 'must be an address such as "127.0.0.1:8152", "[::1]
 /** Asked by the health command unless told, and so the one to listen on. */
 export const SUGGESTED_ADDRESS = "127.0.0.1:8152";
 
-const SHAPE = new RegExp(ADDRESS);
+const shape = once(() => new RegExp(ADDRESS));
 
 /** Null: not one. */
 export function parseAddress(text: string): ListenAddress | null {
-  if (!SHAPE.test(text)) return null;
+  if (!shape().test(text)) return null;
   const cut = text.lastIndexOf(":");
   const port = Number(text.slice(cut + 1));
   if (port > 65_535) return null;

@@ -1,5 +1,6 @@
 /** The variables an operator gives to tasks: the file's `environment` and the flag `-e`. */
 import type { HostEnvironment } from "./host-environment.ts";
+import { once } from "./once.ts";
 import type { EnvironmentVariable } from "./settings.ts";
 
 interface FileEntry {
@@ -10,14 +11,14 @@ interface FileEntry {
 export const VARIABLE_NAME = "^[^\\s=]+$";
 export const VARIABLE_NAME_RULE = 'must be a name without white space or "="';
 
-const NAME = new RegExp(VARIABLE_NAME);
+const namePattern = once(() => new RegExp(VARIABLE_NAME));
 
 /** What is wrong with the text of `-e`, or null. Never shows a value, and a text without `=` may be one. */
 export function environmentFlagProblem(text: string): string | null {
   const cut = text.indexOf("=");
   const name = cut === -1 ? text : text.slice(0, cut);
   if (name === "") return "has an empty variable name; write KEY=VALUE or KEY";
-  if (!NAME.test(name) || name.includes("\0")) {
+  if (!namePattern().test(name) || name.includes("\0")) {
     return `has white space in ${cut === -1 ? "a variable name" : `the variable name ${JSON.stringify(name)}`}; write KEY=VALUE or KEY`;
   }
   return text.includes("\0") ? "has a NUL character in a value" : null;

@@ -1,5 +1,5 @@
 /** The known name that a mistyped one was probably meant to be. */
-import { distance } from "fastest-levenshtein";
+import distance from "leven";
 
 /** Null when nothing is near enough: a far-fetched guess misleads more than none. */
 export function nearest(given: string, known: readonly string[]): string | null {

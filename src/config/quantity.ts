@@ -2,6 +2,7 @@
  * Kubernetes quantities (`10Gi`, `500m`, `1e3`), checked before a Job with a bad one is refused.
  * Source: k8s.io/apimachinery/pkg/api/resource/quantity.go.
  */
+import { once } from "./once.ts";
 
 /** Source without flags, so that it can stand in the JSON Schema too. Signed ones are of no use here. */
 export const QUANTITY = "^(\\d+\\.?\\d*|\\.\\d+)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?\\d+)?$";
@@ -25,11 +26,11 @@ const SUFFIXES: Readonly<Record<string, number>> = {
   Ei: 2 ** 60,
 };
 
-const PATTERN = new RegExp(QUANTITY);
+const pattern = once(() => new RegExp(QUANTITY));
 
 /** The amount as a plain number (bytes, cores); null when Kubernetes would refuse the text. */
 export function parseQuantity(text: string): number | null {
-  const [, digits, suffix = ""] = PATTERN.exec(text) ?? [];
+  const [, digits, suffix = ""] = pattern().exec(text) ?? [];
   if (digits === undefined) return null;
   const factor = SUFFIXES[suffix] ?? 10 ** Number(suffix.slice(1));
   return Number(digits) * factor;
