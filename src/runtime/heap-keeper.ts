@@ -9,16 +9,23 @@ import { collectGarbage } from "./collect.ts";
 const TASKS_BETWEEN = 500;
 /** Long enough that a worker which gets one short task after another is not held up by it. */
 const QUIET_MS = 2_000;
+/** What the start left goes when it is over, unless a task is there by then. */
+const STARTED_MS = 200;
 
 export class HeapKeeper implements Disposable {
   private readonly quiet: QuietTime;
   private readonly collect: () => void;
+  private readonly startTimer: ReturnType<typeof setTimeout>;
   private ended = 0;
 
   /** `activeTasks`: how many run. `collect` is the runtime's own unless told. */
   constructor(activeTasks: () => number, collect = collectGarbage) {
     this.collect = collect;
     this.quiet = new QuietTime({ isQuiet: () => activeTasks() === 0, work: collect, afterMs: QUIET_MS });
+    this.startTimer = setTimeout(() => {
+      if (activeTasks() === 0) collect();
+    }, STARTED_MS);
+    this.startTimer.unref();
   }
 
   readonly taskEnded = (): void => {
@@ -28,6 +35,7 @@ export class HeapKeeper implements Disposable {
   };
 
   [Symbol.dispose](): void {
+    clearTimeout(this.startTimer);
     this.quiet[Symbol.dispose]();
   }
 }
