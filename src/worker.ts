@@ -2,6 +2,7 @@
 import { turns, within } from "./async/wait.ts";
 import { createBackend } from "./backends/create.ts";
 import { BUILD } from "./build-info.ts";
+import { once } from "./config/once.ts";
 import type { Settings } from "./config/settings.ts";
 import { prepareHandshake } from "./control-plane/handshake.ts";
 import { Inbox } from "./control-plane/inbox.ts";
@@ -47,14 +48,17 @@ const FLUSH_MS = 5_000;
 /** Resolves when the daemon has ended. Throws BackendUnusable before anything was started. */
 export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   const { settings, log } = options;
-  const instanceId = crypto.randomUUID();
+  // Asked for when the handshake is on its way, but by a backend that marks what it makes.
+  const instanceId = once(() => crypto.randomUUID());
   let opened: OpenJournal | null = null;
   // First, so that it goes last and tells of the others' end too.
   await using telemetry = createTelemetry(options, instanceId);
   await using backend = await createBackend({
     ...options,
     workerEnvironment: options.environment,
-    instanceId,
+    get instanceId() {
+      return instanceId();
+    },
     exitsDir: () => opened?.exitsDir ?? null,
   });
   const outbox = new Outbox((seq) => {
@@ -99,13 +103,15 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   return "stopped";
 }
 
-function createTelemetry({ settings, secrets, log }: WorkerOptions, instanceId: string): Telemetry {
+function createTelemetry({ settings, secrets, log }: WorkerOptions, instanceId: () => string): Telemetry {
   return new Telemetry({
     settings: settings.telemetry,
     version: BUILD.version,
     workerId: settings.workerId,
     backend: settings.backend.kind,
-    instanceId,
+    get instanceId() {
+      return instanceId();
+    },
     redact: secrets.redact,
     log,
   });

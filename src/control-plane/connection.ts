@@ -56,7 +56,7 @@ export class Connection {
   /** Payload of each unanswered ping, oldest first, and the last message sent before it. */
   private readonly pings = new Map<string, number>();
   /** Pings of this connection begin with it, so that no pong matches one by chance or from another. */
-  private readonly pingMark = crypto.randomUUID().slice(0, 8);
+  private pingMark = "";
   private askTimer: Timer | null = null;
   private flushing: ReturnType<typeof setImmediate> | null = null;
   private lastPing = 0;
@@ -149,6 +149,7 @@ export class Connection {
   private ping(): void {
     this.lastPing += 1;
     this.askedFor = this.outbox.lastSent;
+    this.pingMark ||= crypto.randomUUID().slice(0, 8);
     const payload = `${this.pingMark}-${this.lastPing}`;
     this.pings.set(payload, this.askedFor);
     this.socket.ping(payload);

@@ -35,22 +35,27 @@ export interface LoggerOptions {
 export function createLogger(options: LoggerOptions): Logger {
   const render = options.format === "json" ? renderJson : renderText;
   const secrets = options.secrets ?? new Secrets();
-  const sink = createConsola({
-    level: LogLevels[options.level],
-    // The reporter below does all the formatting; consola would otherwise swallow repeated lines,
-    // and two tasks that end alike are two events.
-    throttle: 0,
-    reporters: [{ log: (entry) => options.write(`${render(redacted(entry, secrets))}\n`) }],
-  });
-  return bind(sink, {});
+  let sink: ConsolaInstance | null = null;
+  // With the first line, for which a start does not wait.
+  const open = () => {
+    sink ??= createConsola({
+      level: LogLevels[options.level],
+      // The reporter below does all the formatting; consola would otherwise swallow repeated lines,
+      // and two tasks that end alike are two events.
+      throttle: 0,
+      reporters: [{ log: (entry) => options.write(`${render(redacted(entry, secrets))}\n`) }],
+    });
+    return sink;
+  };
+  return bind(open, {});
 }
 
-function bind(sink: ConsolaInstance, bound: Fields): Logger {
+function bind(sink: () => ConsolaInstance, bound: Fields): Logger {
   return {
-    debug: (message, fields) => sink.debug(message, { ...bound, ...fields }),
-    info: (message, fields) => sink.info(message, { ...bound, ...fields }),
-    warn: (message, fields) => sink.warn(message, { ...bound, ...fields }),
-    error: (message, fields) => sink.error(message, { ...bound, ...fields }),
+    debug: (message, fields) => sink().debug(message, { ...bound, ...fields }),
+    info: (message, fields) => sink().info(message, { ...bound, ...fields }),
+    warn: (message, fields) => sink().warn(message, { ...bound, ...fields }),
+    error: (message, fields) => sink().error(message, { ...bound, ...fields }),
     with: (fields) => bind(sink, { ...bound, ...fields }),
   };
 }

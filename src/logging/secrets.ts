@@ -30,11 +30,14 @@ class Hidden implements Disposable {
 export class Secrets {
   private readonly keys = new SecretIndex();
   private readonly rememberedKeys: string[] = [];
+  /** Not taken apart yet: a start has keys to remember, and no line to keep them out of. */
+  private readonly unread: string[] = [];
   /** Those of keys too, so that one pass finds both. */
   private readonly all = new SecretIndex();
 
   /** How many texts are looked for. */
   get size(): number {
+    this.readKeys();
     return this.all.size;
   }
 
@@ -42,12 +45,10 @@ export class Secrets {
   rememberKey(key: string): void {
     if (this.rememberedKeys.includes(key)) return;
     this.rememberedKeys.push(key);
-    for (const part of partsOf(key)) {
-      this.keys.add(part);
-      this.all.add(part);
-    }
+    this.unread.push(key);
     const oldest = this.rememberedKeys.length > KEYS_REMEMBERED ? this.rememberedKeys.shift() : undefined;
     if (oldest === undefined) return;
+    this.readKeys();
     for (const part of partsOf(oldest)) {
       this.keys.remove(part);
       this.all.remove(part);
@@ -67,7 +68,22 @@ export class Secrets {
     return parts.size === 0 ? NOTHING : new Hidden(parts, this.all);
   }
 
-  readonly redact = (text: string): string => redactWith(this.all, text);
+  readonly redact = (text: string): string => {
+    this.readKeys();
+    return redactWith(this.all, text);
+  };
 
-  readonly redactKeys = (text: string): string => redactWith(this.keys, text);
+  readonly redactKeys = (text: string): string => {
+    this.readKeys();
+    return redactWith(this.keys, text);
+  };
+
+  private readKeys(): void {
+    for (const key of this.unread.splice(0)) {
+      for (const part of partsOf(key)) {
+        this.keys.add(part);
+        this.all.add(part);
+      }
+    }
+  }
 }
