@@ -123,9 +123,23 @@ function chooseTraces(otel: OtelEnvironment): TracesSettings {
   };
 }
 
+/** Where nothing is sent. */
+const NOWHERE: OtlpSettings = {
+  protocol: "http/protobuf",
+  endpoint: "",
+  endpointGiven: false,
+  headers: {},
+  timeoutMs: 0,
+  gzip: false,
+  insecure: false,
+  certificate: null,
+  clientCertificate: null,
+  clientKey: null,
+};
+
 /** `used` false: its mistakes are nobody's business. */
-function chooseOtlp(all: OtelEnvironment, signal: string, path: string, used: boolean): OtlpSettings {
-  const otel = used ? all : new OtelEnvironment({});
+function chooseOtlp(otel: OtelEnvironment, signal: string, path: string, used: boolean): OtlpSettings {
+  if (!used) return NOWHERE;
   const names = (what: string) => [`OTEL_EXPORTER_OTLP_${signal}_${what}`, `OTEL_EXPORTER_OTLP_${what}`];
   const protocol = otel.choice(names("PROTOCOL"), OTLP_PROTOCOLS, "http/protobuf");
   const given = otel.first(...names("ENDPOINT"));

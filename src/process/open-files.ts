@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 
 /** What Linux, systemd and every login give by default. */
 const USUAL_SOFT_LIMIT = 1024;
+/** proc_pid_limits(5): it begins a line, and the soft limit follows it. */
+const NAME = "\nMax open files";
 
 /**
  * The soft limit that this process was started with. By the time that any of our code runs it is
@@ -12,8 +14,9 @@ const USUAL_SOFT_LIMIT = 1024;
 export function inheritedOpenFilesLimit(): number {
   if (process.ppid <= 1) return USUAL_SOFT_LIMIT;
   try {
-    const limits = readFileSync(`/proc/${process.ppid}/limits`, "utf8");
-    return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? USUAL_SOFT_LIMIT);
+    const limits = readFileSync(`/proc/${process.ppid}/limits`, "latin1");
+    const soft = Number.parseInt(limits.slice(limits.indexOf(NAME) + NAME.length), 10);
+    return Number.isNaN(soft) ? USUAL_SOFT_LIMIT : soft;
   } catch {
     return USUAL_SOFT_LIMIT;
   }

@@ -31,7 +31,8 @@ export interface TelemetryOptions {
 
 export class Telemetry implements AsyncDisposable {
   private readonly options: TelemetryOptions;
-  private readonly tally = new Tally();
+  /** Null before the first connection, which does not wait for it. */
+  private counts: Tally | null = null;
   private readonly connected = new AbortController();
   private readonly stopping = new AbortController();
   private spans: TaskSpans | null = null;
@@ -100,6 +101,11 @@ export class Telemetry implements AsyncDisposable {
       false,
     );
     if (!done) this.options.log.warn("telemetry could not be sent to the end", { seconds: CLOSE_MS / 1_000 });
+  }
+
+  private get tally(): Tally {
+    this.counts ??= new Tally();
+    return this.counts;
   }
 
   private get hasMetrics(): boolean {
