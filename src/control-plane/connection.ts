@@ -120,14 +120,17 @@ export class Connection {
     this.flush();
   }
 
+  /** The first at once; those that follow it in this turn go together, and hold nothing up that is begun in it. */
   private flushAfterTurn(): void {
-    this.flushing ??= setImmediate(() => {
-      if (this.flushing !== null && !this.over) this.flush();
+    if (this.flushing !== null) return;
+    this.flush();
+    this.flushing = setImmediate(() => {
+      this.flushing = null;
+      if (!this.over) this.flush();
     });
   }
 
   private flush(): void {
-    this.flushing = null;
     while (this.socket.backlogBytes < MAX_BACKLOG_BYTES) {
       const message = this.outbox.takeUnsent();
       if (message === null) break;

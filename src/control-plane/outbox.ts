@@ -9,7 +9,7 @@ export interface OutboxFrame {
   readonly frame: string;
 }
 
-/** `afterTurn`: what the frame announces is begun in this very turn, and should not be held up by it. */
+/** `afterTurn`: one of many perhaps that come in one turn, and may wait for its end. */
 export type Urgency = "now" | "afterTurn";
 
 interface HeldFrame extends OutboxFrame {
