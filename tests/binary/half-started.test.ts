@@ -5,6 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import type { Assignment } from "../../src/dev/assignment-of.ts";
+import { readEnvironment } from "../../src/process/process-table.ts";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite } from "../support/direct-site.ts";
 import { shimsOf } from "../support/shims.ts";
@@ -84,3 +85,32 @@ describe("an agent that its daemon never heard of", () => {
     expect(site.agent.runs(task.task_id).map(({ alive }) => alive)).toEqual([]);
   });
 });
+
+/** Ends the shim that started it before that can tell of it, most often, and would then work on for a while. */
+const KILLS_ITS_SHIM = `#!/bin/sh
+kill -KILL $PPID
+: > "$TASK_ID.began"
+sleep 3
+: > "$TASK_ID.worked-on"
+`;
+
+// The task was reported as failed, and its agent went on: with the task given to somebody else, a second one beside it.
+test("an agent whose shim is killed before it could tell of it does not work on after the report", async () => {
+  await using site = await DirectSite.create();
+  const folder = await site.dir.mkdir("target");
+  const oz = await site.dir.write("kills-its-shim", KILLS_ITS_SHIM, 0o755);
+  await using _worker = await site.start({ direct: { oz_path: oz, target_dir: folder } });
+  let unheard = 0;
+  for (let tries = 0; tries < 10 && unheard < 2; tries++) {
+    const task = assignment();
+    const { failureReason, message, terminals } = await site.run(task);
+    expect({ failureReason, terminals }).toEqual({ failureReason: "agent_invocation", terminals: 1 });
+    if (message?.includes("its exit status is not known")) continue;
+    unheard += 1;
+    expect(message).toContain("the process that supervises the agents was killed");
+    const marked = (pid: string) =>
+      readEnvironment(Number(pid))?.includes(`TASK_ID=${task.task_id}`) === true;
+    expect(readdirSync("/proc").filter(marked)).toEqual([]);
+  }
+  expect(unheard).toBeGreaterThan(0);
+}, 60_000);

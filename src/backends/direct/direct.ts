@@ -6,7 +6,7 @@ import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { Afterlook } from "../../process/afterlook.ts";
 import { groupIsEmpty } from "../../process/process-tree.ts";
-import { type ShimClient, SpawnRefused } from "../../process/shim/client.ts";
+import { SHIM_KILLED, type ShimClient, SpawnRefused } from "../../process/shim/client.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { Surveyor } from "../../process/stragglers.ts";
@@ -214,7 +214,7 @@ export class DirectBackend implements Backend {
     handle: DirectHandle,
     context: RunContext,
   ): Promise<Watched> {
-    const agent = await this.spawn(command, handle.exitFile);
+    const agent = await this.spawn(command, handle);
     this.agents.set(taskId, agent);
     // Its status is safe with the shim, and without a group there is nothing else to be found by its pid.
     if (agent.isOver && groupIsEmpty(agent.groupId())) return { agent, handle };
@@ -223,11 +223,13 @@ export class DirectBackend implements Backend {
     return { agent, handle: found };
   }
 
-  private async spawn(command: Command, exitFile: string | null): Promise<Ward> {
+  private async spawn(command: Command, { exitFile, workspace }: DirectHandle): Promise<Ward> {
     try {
       return startedWard(await this.options.shim.spawn(command, exitFile));
     } catch (error) {
       if (!(error instanceof SpawnRefused)) throw error;
+      // It may have started before its shim was killed, and nobody has its pid.
+      if (error.code === SHIM_KILLED) await killUnknownAgent(workspace, this.surveyor);
       throw refusalOf(this.options.oz, command.cwd, error);
     }
   }

@@ -26,6 +26,9 @@ export interface Supervised {
   acknowledge(): void;
 }
 
+/** The code of a refusal that is not the system's: whether the program was started is not known. */
+export const SHIM_KILLED = "ESHIM";
+
 /** The system's refusal to start a program. */
 export class SpawnRefused extends Error {
   readonly code: string;
@@ -186,7 +189,7 @@ export class ShimClient implements Disposable {
     this.shim = null;
     this.settled.length = 0;
     for (const { spawned, exit } of this.pending.values()) {
-      spawned?.reject(new SpawnRefused("ESHIM", "the process that supervises the agents was killed"));
+      spawned?.reject(new SpawnRefused(SHIM_KILLED, "the process that supervises the agents was killed"));
       exit({ kind: "lost" });
     }
     this.pending.clear();
