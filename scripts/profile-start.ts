@@ -3,7 +3,7 @@
  * in blocks of what the kernel maps at once. To be run again with each new Bun; the list belongs to one build
  * of it, and is looked up by that build's id.
  *
- *   scripts/build && bun scripts/profile-start.ts
+ *   scripts/build && bun scripts/profile-start.ts    (Linux on x64 with glibc, whose executable has the list)
  *
  * A block that a start touched, and that nothing touches again once all of them were taken away: neither
  * tasks that end well and badly, alone and many at once, nor their cancellation, their output, nor the pings.

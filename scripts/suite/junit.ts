@@ -4,6 +4,8 @@ import { NOTHING, type Tally } from "./tally.ts";
 export interface Report {
   readonly tally: Tally;
   readonly failures: readonly Failure[];
+  /** Whether this one ran, and passed. */
+  passed(test: Pick<Failure, "file" | "name">): boolean;
   /** What the numbers of the report do not tell; each counts as a failed test. */
   readonly problems: readonly string[];
 }
@@ -30,16 +32,28 @@ export interface Run {
  */
 export function readReport({ xml, exitCode, files }: Run): Report {
   if (xml === null) {
-    return judge(NOTHING, [], [`bun test ended with status ${exitCode} and without a report`]);
+    return judge(NOTHING, null, [`bun test ended with status ${exitCode} and without a report`]);
   }
   const tally = readTotals(xml);
-  const failures = readFailures(xml);
   const reported = new Set([...xml.matchAll(/<testsuite [^>]*?\bfile="([^"]*)"/g)].map(([, file]) => file));
   const problems = files.filter((file) => !reported.has(file)).map((file) => `${file} ran no test`);
   if (exitCode !== 0 && tally.failed === 0 && problems.length === 0) {
     problems.push(`bun test ended with status ${exitCode} although no test failed`);
   }
-  return judge(tally, failures, problems);
+  return judge(tally, xml, problems);
+}
+
+/** Without anything inside: neither a failure nor a word of being skipped. */
+const PASSED = /<testcase name="([^"]*)" classname="([^"]*)"[^>]*?\bfile="([^"]*)"[^>]*?\/>/g;
+
+function readPassed(xml: string): Set<string> {
+  return new Set(
+    [...xml.matchAll(PASSED)].map(([, name, within, file]) => `${file}\n${fullName(within, name)}`),
+  );
+}
+
+function fullName(within = "", name = ""): string {
+  return [...plain(within).split(" > ").filter(Boolean).reverse(), plain(name)].join(" > ");
 }
 
 const FAILED =
@@ -48,7 +62,7 @@ const FAILED =
 function readFailures(xml: string): Failure[] {
   return [...xml.matchAll(FAILED)].map(([, name = "", within = "", file = "", said = ""]) => ({
     file,
-    name: [...plain(within).split(" > ").filter(Boolean).reverse(), plain(name)].join(" > "),
+    name: fullName(within, name),
     message: plain(/\bmessage="([^"]*)"/.exec(said)?.[1] ?? "")
       .trim()
       .replaceAll(/\s+/g, " ")
@@ -74,6 +88,12 @@ function readTotals(xml: string): Tally {
   return { passed: count("tests") - failed - skipped, failed, skipped };
 }
 
-function judge(tally: Tally, failures: readonly Failure[], problems: readonly string[]): Report {
-  return { tally: { ...tally, failed: tally.failed + problems.length }, failures, problems };
+function judge(tally: Tally, xml: string | null, problems: readonly string[]): Report {
+  const passed = readPassed(xml ?? "");
+  return {
+    tally: { ...tally, failed: tally.failed + problems.length },
+    failures: readFailures(xml ?? ""),
+    passed: ({ file, name }) => passed.has(`${file}\n${name}`),
+    problems,
+  };
 }

@@ -15,6 +15,8 @@ import { EXIT } from "./exit-status.ts";
 
 /** For a reader that is slow; one that does not read at all holds nothing up. */
 const LAST_LINES_MS = 1_000;
+/** By then it is connected, or has said that it is not. */
+const STARTED_MS = 250;
 
 export interface DaemonEdge {
   readonly environment: Readonly<Record<string, string>>;
@@ -32,6 +34,8 @@ export async function runDaemon(
   const output = new LogOutput((lines) =>
     log.warn("lines of the log were lost, for nobody read them", { lines }),
   );
+  const opening = setTimeout(() => output.open(), STARTED_MS);
+  opening.unref();
   const log = createLogger({
     level: settings.logLevel,
     format: settings.logFormat,
@@ -65,6 +69,7 @@ export async function runDaemon(
     log.error(secrets.redact(error.message));
     return EXIT.couldNotStart;
   } finally {
+    clearTimeout(opening);
     await within(output.drained(), LAST_LINES_MS, null);
   }
 }

@@ -36,6 +36,11 @@ export class LogOutput {
     return this.opened;
   }
 
+  /** For when the start is over: there may be no descriptor left when the first line comes. */
+  open(): void {
+    void this.target;
+  }
+
   readonly write = (line: string): void => {
     const bytes = Buffer.from(line);
     const taken = this.target.waits || this.waiting.length > 0 ? 0 : this.put(bytes);

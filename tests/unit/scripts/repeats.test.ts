@@ -38,6 +38,13 @@ test("what fails twice is red", async () => {
   expect(said).not.toContain("UNSTEADY");
 });
 
+test("what is only skipped the second time has not passed", async () => {
+  const skips = UNSTEADY.replace('test("', 'test.skipIf(existsSync("seen"))("');
+  const { tally, said } = await run({ "a.test.ts": PASSES, "b.test.ts": skips }, true);
+  expect(tally).toEqual({ passed: 1, failed: 1, skipped: 0 });
+  expect(said).toContain("FAILED    b.test.ts");
+});
+
 test("on a developer's machine nothing runs twice", async () => {
   const { tally, said } = await run({ "b.test.ts": UNSTEADY }, false);
   expect(tally).toEqual({ passed: 0, failed: 1, skipped: 0 });
