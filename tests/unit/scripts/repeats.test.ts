@@ -56,3 +56,10 @@ test("a file that runs no test is not excused by a second run", async () => {
   expect(tally.failed).toBe(2);
   expect(said).toContain("without a report");
 });
+
+test("what fails and is skipped the second time is red", async () => {
+  const skipped = UNSTEADY.replace('test("', 'test.skipIf(existsSync("seen"))("');
+  const { tally, said } = await run({ "b.test.ts": skipped }, true);
+  expect(tally.failed).toBe(1);
+  expect(said).toBe("FAILED    b.test.ts: passes the second time: too early\n");
+});
