@@ -1,6 +1,7 @@
 /** SIGKILL while tasks are dispatched: each dispatch runs on, and the next worker reports its true end. */
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
+import { readEnvironment } from "../../src/process/process-table.ts";
 import { assignment, assignments } from "../support/assignments.ts";
 import { CommandSite, KEEP_PAYLOAD, LEAVE_CHILDREN } from "../support/command-site.ts";
 import { shimsOf } from "../support/shims.ts";
@@ -196,4 +197,21 @@ describe("when the shim is killed", () => {
     await Bun.write(`${site.notes}/go`, "");
     await site.handOver(assignment(), worker);
   });
+
+  // It was said not to have started, and went on to hand over a task that was reported as failed.
+  test("before it could tell of a dispatch, that hands nothing over after the report", async () => {
+    await using site = await CommandSite.create();
+    const dispatch = `kill -KILL $PPID; sleep 1; ${KEEP_PAYLOAD}`;
+    await using _worker = await site.start({ dispatch });
+    for (let tries = 0; tries < 5; tries++) {
+      const task = assignment();
+      site.plane.submit(task);
+      const { failureReason, message, terminals } = await site.plane.waitForTask(task.task_id);
+      expect({ failureReason, terminals }).toEqual({ failureReason: "dispatch_command", terminals: 1 });
+      expect(message).toContain("nobody knows how");
+      const marked = (pid: string) =>
+        readEnvironment(Number(pid))?.includes(`OZ_RUN_ID=${task.task_id}`) === true;
+      expect(readdirSync("/proc").filter(marked)).toEqual([]);
+    }
+  }, 60_000);
 });

@@ -114,3 +114,23 @@ test("an agent whose shim is killed before it could tell of it does not work on 
   }
   expect(unheard).toBeGreaterThan(0);
 }, 60_000);
+
+// The workspace was removed under it, and teardown_command ran a second time beside itself.
+test.each(["setup_command", "teardown_command"])(
+  "a %s whose shim is killed does not work on beside what follows it",
+  async (name) => {
+    await using site = await DirectSite.create();
+    const hook = `mkdir "${site.dir.path}/$OZ_RUN_ID" || exit 0; kill -KILL $PPID; exec sleep 3`;
+    await using _worker = await site.start({ direct: { [name]: hook } });
+    for (let tries = 0; tries < 5; tries++) {
+      const task = assignment();
+      const { state, terminals } = await site.run(task);
+      const wanted = name === "setup_command" ? "failed" : "completed";
+      expect({ state, terminals }).toEqual({ state: wanted, terminals: 1 });
+      const marked = (pid: string) =>
+        readEnvironment(Number(pid))?.includes(`OZ_RUN_ID=${task.task_id}`) === true;
+      expect(readdirSync("/proc").filter(marked)).toEqual([]);
+    }
+  },
+  60_000,
+);

@@ -19,11 +19,11 @@ import type { TaskSpec } from "../../task/prepare.ts";
 import { listSidecars } from "../../task/sidecars.ts";
 import { tellEngine } from "./cancel.ts";
 import { confidentialTexts } from "./confidential.ts";
-import { concludeDispatch, NOTHING_TO_HIDE } from "./dispatch.ts";
+import { concludeDispatch, giveUpUnheard, NOTHING_TO_HIDE } from "./dispatch.ts";
 import { dispatchEnvironment, markOf } from "./environment.ts";
 import { readHandle, writeHandle } from "./handle.ts";
 import { redactorOf } from "./last-words.ts";
-import { type CommandTools, startShell } from "./tools.ts";
+import { type CommandTools, type ShellCall, ShellUnheard, startShell } from "./tools.ts";
 
 export interface CommandOptions extends CommandTools {
   readonly workerId: string;
@@ -66,7 +66,7 @@ export class CommandBackend implements Backend {
       input,
       exitFile,
     } as const;
-    const ward = startedWard(await startShell(call, this.options));
+    const ward = await this.start(call, ref, context);
     this.wards.set(taskId, ward);
     context.saveHandle(writeHandle({ exitFile, deadline, process: ward.identity }));
     // Made when there is something to show: of a long prompt it takes a tenth of a second.
@@ -105,6 +105,15 @@ export class CommandBackend implements Backend {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.options.shim[Symbol.dispose]();
+  }
+
+  private async start(call: ShellCall, ref: TaskRef, context: RunContext): Promise<Ward> {
+    try {
+      return startedWard(await startShell(call, this.options));
+    } catch (error) {
+      if (error instanceof ShellUnheard) return giveUpUnheard(ref, this.options, context);
+      throw error;
+    }
   }
 
   private payloadOf({ assignment, argv, environment }: TaskSpec): string {

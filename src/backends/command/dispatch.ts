@@ -2,7 +2,8 @@
 import { createRedactor, type Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { letStopCatchUp } from "../../process/asked-to-end.ts";
-import { groupIsEmpty, stopTree } from "../../process/process-tree.ts";
+import { NO_GROUP } from "../../process/process-table.ts";
+import { groupIsEmpty, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Exit } from "../../process/shim/client.ts";
 import type { Ward } from "../../process/shim/ward.ts";
 import {
@@ -91,12 +92,22 @@ async function takeBack(
   throw why;
 }
 
-async function giveUpLost(
-  { ref, ward }: Dispatch,
+/** It may have been started, by a shim that was killed before it could tell: it must not hand over what failed. */
+export function giveUpUnheard(ref: TaskRef, tools: CommandTools, context: RunContext): Promise<never> {
+  const tree = { groupId: NO_GROUP, mark: markOf(ref), leaderExited: Promise.resolve() };
+  return endLost(tree, tools, context);
+}
+
+function giveUpLost({ ref, ward }: Dispatch, tools: CommandTools, context: RunContext): Promise<never> {
+  return endLost(treeOf(ward, markOf(ref)), tools, context);
+}
+
+async function endLost(
+  tree: ProcessTree,
   { surveyor, graceMs }: CommandTools,
   { signal, hurry }: RunContext,
 ): Promise<never> {
-  await stopTree(treeOf(ward, markOf(ref)), { surveyor, graceMs, hurry });
+  await stopTree(tree, { surveyor, graceMs, hurry });
   signal.throwIfAborted();
   throw new TaskFailure(
     "dispatch_command",

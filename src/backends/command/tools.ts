@@ -1,6 +1,6 @@
 /** What every command of one worker is run with. */
 import type { CommandSettings } from "../../config/settings.ts";
-import { type ShimClient, SpawnRefused, type Supervised } from "../../process/shim/client.ts";
+import { SHIM_KILLED, type ShimClient, SpawnRefused, type Supervised } from "../../process/shim/client.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
 import type { Environment } from "../../process/worker-environment.ts";
 import type { FailureReason } from "../../protocol/failure-reason.ts";
@@ -28,12 +28,20 @@ export interface ShellCall {
   readonly exitFile: string | null;
 }
 
+/** Its shim was killed before it told of it: whether it was started is not known. */
+export class ShellUnheard extends TaskFailure {}
+
+/** Throws TaskFailure. */
 export async function startShell(call: ShellCall, { shim, settings }: CommandTools): Promise<Supervised> {
   const command = { argv: ["/bin/sh", "-c", call.text], cwd: settings.workingDir, env: call.env };
   try {
     return await shim.spawn(command, call.exitFile, call.input);
   } catch (error) {
     if (!(error instanceof SpawnRefused)) throw error;
+    if (error.code === SHIM_KILLED) {
+      const message = `nobody knows whether ${call.name} was run: ${error.message}`;
+      throw new ShellUnheard(call.reason, message, { cause: error });
+    }
     const message = `${call.name} cannot be started in ${settings.workingDir}: ${error.message}`;
     throw new TaskFailure(call.reason, message, { cause: error });
   }

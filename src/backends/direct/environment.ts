@@ -11,6 +11,9 @@ const FROM_THE_WORKER = ["HOME", "TMPDIR", "PATH"] as const;
 /** The name of the variable that marks a task's processes: its value is a path of this task alone. */
 export const MARK_NAME = "GIT_CONFIG_GLOBAL";
 
+/** The same of its hooks, which see the operator's own in that one. */
+export const HOOK_MARK_NAME = "OZ_ENVIRONMENT_FILE";
+
 /** Folders in which an agent keeps its own settings, so that tasks do not share them. */
 const HARNESS_FOLDERS: Readonly<Record<string, { readonly variable: string; readonly folder: string }>> = {
   claude: { variable: "CLAUDE_CONFIG_DIR", folder: ".claude" },
@@ -74,6 +77,6 @@ export function hookEnvironment(parts: HookEnvironmentParts): Environment {
     OZ_WORKSPACE_ROOT: parts.workspaceDir,
     OZ_WORKER_BACKEND: "direct",
     OZ_RUN_ID: parts.taskId,
-    OZ_ENVIRONMENT_FILE: parts.environmentFile,
+    [HOOK_MARK_NAME]: parts.environmentFile,
   };
 }

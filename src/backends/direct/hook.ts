@@ -2,10 +2,11 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { firing } from "../../async/wait.ts";
-import { type ProcessTree, stopTree } from "../../process/process-tree.ts";
-import type { ShimClient } from "../../process/shim/client.ts";
-import type { Surveyor } from "../../process/stragglers.ts";
-import type { Environment } from "./environment.ts";
+import { NO_GROUP } from "../../process/process-table.ts";
+import { killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
+import { SHIM_KILLED, type ShimClient, SpawnRefused, type Supervised } from "../../process/shim/client.ts";
+import { Surveyor } from "../../process/stragglers.ts";
+import { type Environment, HOOK_MARK_NAME } from "./environment.ts";
 
 export interface HookTools {
   readonly shim: ShimClient;
@@ -26,7 +27,7 @@ const NO_MARK = "";
 
 /**
  * The exit status, 128+signal for a signal. When `stop` fires the hook is ended gently and its status
- * is whatever that made it. It ends with the daemon, should that be killed.
+ * is whatever that made it. It ends with the daemon, should that be killed, and with the shim.
  */
 export async function runHook(
   hook: Hook,
@@ -34,8 +35,7 @@ export async function runHook(
   stop: AbortSignal,
   hurry: AbortSignal,
 ): Promise<number> {
-  const argv = ["/bin/sh", "-c", hook.command];
-  const process = await tools.shim.spawn({ argv, cwd: hook.cwd, env: hook.env }, null);
+  const process = await startHook(hook, tools.shim);
   const tree: ProcessTree = {
     groupId: process.identity.pid,
     mark: NO_MARK,
@@ -47,9 +47,25 @@ export async function runHook(
     await Promise.race([process.exited, stopped.fired, hurried.fired]);
     if (stop.aborted || hurry.aborted) await stopTree(tree, { ...tools, hurry });
     const exit = await process.exited;
-    return exit.kind === "exited" ? exit.status : KILLED;
+    if (exit.kind === "exited") return exit.status;
+    // What follows would have it beside it: its workspace goes, or another try comes.
+    await stopTree(tree, { ...tools, hurry });
+    return KILLED;
   } finally {
     process.acknowledge();
+  }
+}
+
+async function startHook({ command, cwd, env }: Hook, shim: ShimClient): Promise<Supervised> {
+  try {
+    return await shim.spawn({ argv: ["/bin/sh", "-c", command], cwd, env }, null);
+  } catch (error) {
+    if (!(error instanceof SpawnRefused) || error.code !== SHIM_KILLED) throw error;
+    // It may have started before its shim was killed, and nobody has its pid.
+    const mark = `${HOOK_MARK_NAME}=${env[HOOK_MARK_NAME]}`;
+    const tree = { groupId: NO_GROUP, mark, leaderExited: Promise.resolve() };
+    await killTree(tree, new Surveyor(HOOK_MARK_NAME));
+    throw error;
   }
 }
 

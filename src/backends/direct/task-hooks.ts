@@ -2,7 +2,7 @@
 import { never } from "../../async/wait.ts";
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
-import { SpawnRefused } from "../../process/shim/client.ts";
+import { SHIM_KILLED, SpawnRefused } from "../../process/shim/client.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
 import { type Environment, hookEnvironment } from "./environment.ts";
 import { type HookTools, makeEnvironmentFile, readEnvironmentFile, runHook } from "./hook.ts";
@@ -86,9 +86,9 @@ export class TaskHooks {
     try {
       return await this.runHook(command, file, never());
     } catch (error) {
-      const { scratchDir } = this.options.workspace;
+      const { dir, scratchDir } = this.options.workspace;
       if (!(error instanceof SpawnRefused) || scratchDir === null) throw error;
-      return await this.runHook(command, file, never(), scratchDir);
+      return await this.runHook(command, file, never(), error.code === SHIM_KILLED ? dir : scratchDir);
     }
   }
 
