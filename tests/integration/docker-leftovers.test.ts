@@ -122,6 +122,17 @@ describe("a container that the engine does not remove when its task has ended", 
     expect(await upkeep(backend, isEmpty)).toEqual([]);
   });
 
+  // A proxy before the engine's socket may let nobody see volumes: a task that ran was reported as failed.
+  test("has no mark where volumes are refused, and one that runs is taken over as ever", async () => {
+    const container = fake.add(NAME, taskLabelsOf(dead, "t-1"));
+    fake.refuse("GET", /^\/volumes/);
+    const taker = await rig.backend("taker");
+    const [orphan] = await upkeep(taker.backend, ({ length }) => length === 1);
+    const task = resumeTask(taker.backend, orphan?.handle ?? null);
+    fake.end(container, 0);
+    expect(await endOf(task)).toBe("completed");
+  });
+
   test("is not taken by one that was waiting for its claim while its end was told", async () => {
     const container = fake.add(NAME, taskLabelsOf(dead, "t-1"));
     const lock = fake.hold("POST", /^\/containers\/create$/);

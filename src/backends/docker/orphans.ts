@@ -165,9 +165,12 @@ export class Orphans {
     const adoption = adopt({ taskId, executionId, handle: writeHandle(handle), claimedAt });
     // The task that was made of it holds the claim from now on.
     if (adoption === "taken") return false;
-    // Others do not have the journal that knows it.
-    if (adoption === "ended") await marks.set(id, signal);
-    await letGo();
+    try {
+      // Others do not have the journal that knows it.
+      if (adoption === "ended") await marks.set(id, signal);
+    } finally {
+      await letGo();
+    }
     return adoption === "ended";
   }
 
@@ -178,6 +181,8 @@ export class Orphans {
     if (this.isOwned(container)) return;
     const { id, state } = container;
     const fields = { container: nameOf(container) };
+    // Where containers stay, one that runs on may be somebody's copy of such a one, with all its labels.
+    if (state === "running" && !cleanup) return;
     if (state === "running") {
       log.debug("stopping the container of a task that was reported", fields);
       await engine.containers.stop(id, Math.ceil(graceMs / 1000), signal);

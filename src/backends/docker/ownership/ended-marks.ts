@@ -4,7 +4,9 @@
  * an empty volume says it; no other worker may take such a container for a task to take over.
  */
 import type { Engine } from "../engine/engine.ts";
+import { EngineError } from "../engine/errors.ts";
 import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
+import { isAway } from "../persist.ts";
 
 export interface EndedMarksOptions {
   readonly engine: Pick<Engine, "volumes">;
@@ -34,7 +36,7 @@ export class EndedMarks {
 
   /** The instance id of the process that marked it; null: none did. */
   async markedBy(id: string, signal: AbortSignal): Promise<string | null> {
-    const mark = await this.options.engine.volumes.inspect(nameOf(id), signal);
+    const mark = await unlessRefused(this.options.engine.volumes.inspect(nameOf(id), signal), null);
     return mark === null ? null : (mark.labels[LABELS.instance] ?? "");
   }
 
@@ -46,8 +48,18 @@ export class EndedMarks {
   async list(signal: AbortSignal): Promise<readonly string[]> {
     const { engine, workerId } = this.options;
     const labels = [labelFilter("workerId", workerId), labelFilter("role", "ended")];
-    const volumes = await engine.volumes.list({ labels }, signal);
+    const volumes = await unlessRefused(engine.volumes.list({ labels }, signal), []);
     return volumes.flatMap((volume) => volume.labels[LABELS.ended] ?? []);
+  }
+}
+
+/** Where volumes are refused, by a proxy before the engine perhaps, there is no mark. One that is away may have it. */
+async function unlessRefused<T>(asked: Promise<T>, none: T): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof EngineError && !isAway(error)) return none;
+    throw error;
   }
 }
 
