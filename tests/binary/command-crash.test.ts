@@ -198,6 +198,20 @@ describe("when the shim is killed", () => {
     await site.handOver(assignment(), worker);
   });
 
+  test("while the worker stops, its task is not called safe to retry: the engine may have it", async () => {
+    await using site = await CommandSite.create();
+    await using worker = await site.start({ dispatch: HELD });
+    const [id = ""] = await begin(site, 1);
+    const [shim = 0] = shimsOf(worker.pid);
+    worker.kill("SIGTERM");
+    await worker.waitForLog(/stopping|shutting down/);
+    process.kill(shim, "SIGKILL");
+    const { failureReason, message, terminals } = await site.plane.waitForTask(id);
+    expect({ failureReason, terminals }).toEqual({ failureReason: "dispatch_command", terminals: 1 });
+    expect(message).toContain("look whether your engine has the task");
+    await worker.exited;
+  });
+
   // It was said not to have started, and went on to hand over a task that was reported as failed.
   test("before it could tell of a dispatch, that hands nothing over after the report", async () => {
     await using site = await CommandSite.create();

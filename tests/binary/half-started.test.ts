@@ -3,7 +3,7 @@
  * milliseconds long, unless the shim is kept from working: then it lasts as long as a test wants.
  */
 import { describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import type { Assignment } from "../../src/dev/assignment-of.ts";
 import { readEnvironment } from "../../src/process/process-table.ts";
 import { assignment } from "../support/assignments.ts";
@@ -115,12 +115,15 @@ test("an agent whose shim is killed before it could tell of it does not work on 
   expect(unheard).toBeGreaterThan(0);
 }, 60_000);
 
+/** Of each task's hooks the first, with nothing but what the shell itself does before. */
+const KILLS_SHIM_ONCE = 'f="DIR/$OZ_RUN_ID"; [ -e "$f" ] || { : >"$f"; kill -KILL $PPID; exec sleep 3; }';
+
 // The workspace was removed under it, and teardown_command ran a second time beside itself.
 test.each(["setup_command", "teardown_command"])(
   "a %s whose shim is killed does not work on beside what follows it",
   async (name) => {
     await using site = await DirectSite.create();
-    const hook = `mkdir "${site.dir.path}/$OZ_RUN_ID" || exit 0; kill -KILL $PPID; exec sleep 3`;
+    const hook = `${KILLS_SHIM_ONCE.replace("DIR", site.dir.path)}; exit 0`;
     await using _worker = await site.start({ direct: { [name]: hook } });
     for (let tries = 0; tries < 5; tries++) {
       const task = assignment();
@@ -134,3 +137,19 @@ test.each(["setup_command", "teardown_command"])(
   },
   60_000,
 );
+
+test("what setup_command left running outlives a teardown_command whose shim is killed", async () => {
+  await using site = await DirectSite.create();
+  const service = `${site.dir.path}/service`;
+  const setup_command = `sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >"${service}"`;
+  const teardown_command = `${KILLS_SHIM_ONCE.replace("DIR", site.dir.path)}; grep -q sleep "/proc/$(cat "${service}")/cmdline" && : >"${service}.lived"; kill "$(cat "${service}")"`;
+  await using _worker = await site.start({ direct: { setup_command, teardown_command } });
+  const lived = () => readdirSync(site.dir.path).includes("service.lived");
+  // One that was heard of has had its only run.
+  for (let tries = 0; tries < 10 && !lived(); tries++) {
+    const { state, terminals } = await site.run(assignment());
+    expect({ state, terminals }).toEqual({ state: "completed", terminals: 1 });
+    if (!lived()) process.kill(Number(readFileSync(service, "utf8")), "SIGKILL");
+  }
+  expect(lived()).toBeTrue();
+}, 60_000);

@@ -108,7 +108,8 @@ async function endLost(
   { signal, hurry }: RunContext,
 ): Promise<never> {
   await stopTree(tree, { surveyor, graceMs, hurry });
-  signal.throwIfAborted();
+  // Of a worker that stops it would be said that the task is safe to retry, which nobody knows.
+  if (!isShutdown(signal)) signal.throwIfAborted();
   throw new TaskFailure(
     "dispatch_command",
     "nobody knows how dispatch_command ended: the process that waited for it was killed, or the host restarted; look whether your engine has the task before it is retried",

@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { firing } from "../../async/wait.ts";
-import { NO_GROUP } from "../../process/process-table.ts";
+import { NO_GROUP, startedAtNow } from "../../process/process-table.ts";
 import { killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import { SHIM_KILLED, type ShimClient, SpawnRefused, type Supervised } from "../../process/shim/client.ts";
 import { Surveyor } from "../../process/stragglers.ts";
@@ -57,13 +57,20 @@ export async function runHook(
 }
 
 async function startHook({ command, cwd, env }: Hook, shim: ShimClient): Promise<Supervised> {
+  const since = startedAtNow();
   try {
     return await shim.spawn({ argv: ["/bin/sh", "-c", command], cwd, env }, null);
   } catch (error) {
     if (!(error instanceof SpawnRefused) || error.code !== SHIM_KILLED) throw error;
     // It may have started before its shim was killed, and nobody has its pid.
     const mark = `${HOOK_MARK_NAME}=${env[HOOK_MARK_NAME]}`;
-    const tree = { groupId: NO_GROUP, mark, leaderExited: Promise.resolve() };
+    const tree: ProcessTree = {
+      groupId: NO_GROUP,
+      mark,
+      leaderExited: Promise.resolve(),
+      // What setup left running for the task has the same mark.
+      among: (found) => found.filter(({ startedAt }) => Number(startedAt) >= since),
+    };
     await killTree(tree, new Surveyor(HOOK_MARK_NAME));
     throw error;
   }
