@@ -5,6 +5,9 @@ import { basename, dirname, join } from "node:path";
 import { signAdHoc } from "./mach-o.ts";
 import { ROOT } from "./source.ts";
 
+/** Written by scripts/profile-order.ts. */
+export const BYTECODE_ORDER = join(ROOT, "scripts/release/bytecode-order.txt");
+
 export interface Build {
   readonly entry: string;
   readonly outfile: string;
@@ -33,6 +36,8 @@ export async function compile({ entry, outfile, target, version, commit }: Build
     // A daemon that mostly waits gains little from compiling its own code early: 3 MB and 2 ms less
     // at start, and what is really hot is still compiled.
     "--compile-jit-policy=20",
+    // The code of a start lies side by side: half a millisecond less.
+    `--bytecode-order=${BYTECODE_ORDER}`,
     `--target=${target}`,
     // Otherwise the program runs a preload of any bunfig.toml and loads any .env where it is started.
     "--no-compile-autoload-dotenv",
