@@ -12,6 +12,7 @@ import type { Journal } from "./journal/journal.ts";
 import { type OpenJournal, openJournal } from "./journal/open.ts";
 import type { Logger } from "./logging/logger.ts";
 import type { Secrets } from "./logging/secrets.ts";
+import { reaperForFirstProcess } from "./process/reaper.ts";
 import { HeapKeeper } from "./runtime/heap-keeper.ts";
 import { PageKeeper } from "./runtime/page-keeper.ts";
 import type { Backend } from "./task/backend.ts";
@@ -76,6 +77,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   for (const frame of journal.undelivered()) outbox.add(frame);
   await telemetry.openTraces();
   using heap = new HeapKeeper(() => scheduler.activeTasks);
+  using _reaper = reaperForFirstProcess();
   using pages = new PageKeeper(() => scheduler.activeTasks);
   const scheduler: Scheduler = createScheduler(options, {
     ...{ backend, journal, outbox, telemetry },

@@ -19,6 +19,7 @@ export type Twins = [
   Twin<typeof import("../own-pages.ts"), typeof import("./own-pages.ts")>,
   Twin<typeof import("../post.ts"), typeof import("./post.ts")>,
   Twin<typeof import("../rarely.ts"), typeof import("./rarely.ts")>,
+  Twin<typeof import("../reap.ts"), typeof import("./reap.ts")>,
   Twin<typeof import("../self.ts"), typeof import("./self.ts")>,
   Twin<typeof import("../serve.ts"), typeof import("./serve.ts")>,
   Twin<typeof import("../shim-channel.ts"), typeof import("./shim-channel.ts")>,
