@@ -36,7 +36,7 @@ export async function compile({ entry, outfile, target, version, commit }: Build
     // A daemon that mostly waits gains little from compiling its own code early: 3 MB and 2 ms less
     // at start, and what is really hot is still compiled.
     "--compile-jit-policy=20",
-    // The code of a start lies side by side: half a millisecond less.
+    // The code of a start lies side by side: a third of a millisecond and 1.4 MB less.
     `--bytecode-order=${BYTECODE_ORDER}`,
     `--target=${target}`,
     // Otherwise the program runs a preload of any bunfig.toml and loads any .env where it is started.
