@@ -261,7 +261,8 @@ export class StatefulEngine implements AsyncDisposable {
     if (fate === "lost before") return cut(response);
     if (typeof fate === "object") return json(response, { message: fate.words }, fate.status);
     if (method === "GET" && path === "/events") return this.stream(response, query);
-    if (method === "GET" && path.endsWith("/export")) return void response.end(`files of ${path}`);
+    if (method === "GET" && path.endsWith("/export") && this.find(path.split("/")[2] ?? ""))
+      return void response.end(`files of ${path}`);
     if (method === "GET" && path.endsWith("/logs")) return this.print(response);
     const reply = await this.handle(request);
     if (fate === "lost after") return cut(response);

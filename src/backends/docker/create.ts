@@ -19,6 +19,7 @@ import { Lineage } from "./ownership/lineage.ts";
 import { describeSelf, guessOwnContainer, type Owner, writeOwner } from "./ownership/owner.ts";
 import { SharedVolumes } from "./sidecars/shared-volume.ts";
 import { SidecarMounts } from "./sidecars/sidecar-mounts.ts";
+import { TaskSetup } from "./task-setup.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Watcher } from "./watcher.ts";
 
@@ -115,10 +116,8 @@ function assemble(
   const garbage = { engine, maxAgeMs, lastUsed: shared.lastUsed, log };
   const upkeep = new Upkeep({ orphans, disposal, garbage, log });
   return new DockerBackend({
-    settings,
     engine,
-    puller,
-    mounts,
+    setup: new TaskSetup({ settings, engine, puller, mounts, labels }),
     claims,
     disposal,
     watcher,

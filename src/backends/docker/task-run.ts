@@ -11,7 +11,7 @@ import type { Disposal } from "./disposal.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
-import { EngineError, EngineGone } from "./engine/errors.ts";
+import { EngineError, EngineGone, isMissingOrGoing } from "./engine/errors.ts";
 import { type DockerHandle, writeHandle } from "./handle.ts";
 import { shortened } from "./output-tail.ts";
 import { persist } from "./persist.ts";
@@ -32,6 +32,7 @@ export interface TaskRunTools {
 }
 
 const REST_MS = 30_000;
+const GOING: readonly string[] = ["removing", "dead"];
 /** As people know it. */
 const SHORT_ID = 12;
 const STUCK_HINT =
@@ -82,26 +83,32 @@ export class TaskRun {
     }
   }
 
-  /** From its start to its end, as both tell it. */
-  async through(id: string): Promise<void> {
-    await this.start(id);
-    await this.finish(id);
-  }
-
-  /** Throws a TaskFailure (`container_start`), or the signal's reason. */
-  private async start(id: string): Promise<void> {
+  /**
+   * False when somebody removed it before: nothing of the task has begun. Throws a TaskFailure
+   * (`container_start`), or the signal's reason.
+   */
+  async start(id: string): Promise<boolean> {
     const { containers } = this.tools.engine;
     const { signal } = this.context;
     let asked = false;
     try {
-      await persist(async (trying) => {
+      const started = await persist(async (trying) => {
         // The answer of an earlier try was lost: a task that has ended meanwhile must not begin again.
-        if (asked && (await containers.inspect(id, trying)).startedAt !== "") return;
+        if (asked && (await containers.inspect(id, trying)).startedAt !== "") return true;
+        const mayHaveBegun = asked;
         asked = true;
-        await containers.start(id, trying);
+        try {
+          await containers.start(id, trying);
+          return true;
+        } catch (error) {
+          if (!mayHaveBegun && (await this.isGone(id, error, trying))) return false;
+          throw error;
+        }
       }, signal);
+      if (!started) return false;
       this.begun = true;
       this.save({ started: true });
+      return true;
     } catch (error) {
       // The engine goes on with a start whose caller hung up.
       if (signal.aborted && asked) await this.stop(id);
@@ -183,6 +190,13 @@ export class TaskRun {
     }
     const resting: Test<true> = (state) => (state?.running ? null : true);
     await watcher.until(id, resting, AbortSignal.timeout(REST_MS)).catch(() => {});
+  }
+
+  /** What the engine has refused it did because there is no such container, or none any more. */
+  private async isGone(id: string, refusal: unknown, signal: AbortSignal): Promise<boolean> {
+    if (!isMissingOrGoing(refusal)) return false;
+    const state = await this.tools.engine.containers.find(id, signal);
+    return state === null || GOING.includes(state.status);
   }
 
   private async showOutput(id: string, failed: boolean, redact: Redact) {
