@@ -103,7 +103,7 @@ export class DockerBackend implements Backend {
   }
 
   private async resumeClaimed(earlier: DockerHandle, claim: Claim, context: RunContext): Promise<Completion> {
-    const { container, adopted } = earlier;
+    const { container } = earlier;
     if (!isForUs(claim, earlier)) {
       if (claim.kind === "ours") await claim.release();
       return "handed-off";
@@ -111,12 +111,13 @@ export class DockerBackend implements Backend {
     const id = claim.kind === "ours" ? claim.state.id : earlier.id;
     const handle = { ...earlier, id, settlers: [...earlier.settlers, this.tools.instance] };
     // Before there is a mark: a worker that dies behind its own has to know it again.
-    if (adopted && claim.kind !== "reported") context.saveHandle(writeHandle(handle));
+    if (claim.kind !== "reported") context.saveHandle(writeHandle(handle));
     try {
       const run = new TaskRun(handle, this.tools, context);
       const pickedUp = this.pickUp(handle, claim, run, context).finally(async () => {
-        // Before the container goes: a journal that turns up later has to find one or the other.
-        if (adopted && claim.kind !== "reported")
+        // Before the container goes: a journal that turns up later has to find one or the other. There may be one
+        // of a worker that had adopted it and died, whoever of its workers is the first to be back.
+        if (claim.kind !== "reported")
           await this.options.claims.settle(container, AbortSignal.timeout(LET_GO_MS));
       });
       return await this.inContainer({ run, work: pickedUp });

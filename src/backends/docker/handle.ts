@@ -15,7 +15,7 @@ export interface DockerHandle {
   /** In full, as the engine told it: names can be changed by anybody. Empty: not yet, or by a version that kept none. */
   readonly id: string;
   readonly started: boolean;
-  /** Taken over from a worker whose journal may turn up again. */
+  /** Taken over by its labels alone. An older version leaves a mark for others only then. */
   readonly adopted: boolean;
   /** The processes with this journal, the newest last, that may have marked it in the engine: no strangers. */
   readonly settlers: readonly string[];
