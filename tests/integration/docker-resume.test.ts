@@ -5,7 +5,7 @@ import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
 import { describeSelf } from "../../src/backends/docker/ownership/owner.ts";
 import { type Adoption, type Orphan, TaskFailure, TaskStopped } from "../../src/task/backend.ts";
 import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
-import { within } from "../support/wait.ts";
+import { eventually, within } from "../support/wait.ts";
 import {
   DockerRig,
   deadOwner,
@@ -118,6 +118,41 @@ describe("a task of an earlier worker", () => {
     expect(await retell(after(500))).toBe("shutdown");
     expect(await retell(after(-500))).toBe("completed");
     expect(await retell(after(3_600_000))).toBe("completed");
+  });
+
+  // The engine was away when its worker had to go, and the stop never came to it.
+  test("that was to stop and runs long after its grace was not stopped, whatever becomes of it", async () => {
+    const container = left();
+    const { id } = container;
+    const hourAgo = Date.now() - 3_600_000;
+    const task = resumeTask(backend, saved({ id, stopping: true, stoppedAt: hourAgo }));
+    await eventually(async () => task.handle()?.["stopping"] === false, "the worker to see that it runs");
+    const handle = task.handle();
+    // That one died, and somebody removed the container by hand.
+    fake.drop(container);
+    const next = await rig.backend("next");
+    expect(await endOf(resumeTask(next.backend, handle))).toBe("container_wait");
+  });
+
+  test.each([137, 143])("that was to stop and was killed an hour later, to %d, says that", async (status) => {
+    fake.end(left(), status);
+    const stoppedAt = Date.now() - 3_600_000;
+    expect(await retell(saved({ stopping: true, stoppedAt }))).toBe(`container_exit ${status}`);
+  });
+
+  test("that runs within its grace may be stopped yet", async () => {
+    const container = left();
+    const { id } = container;
+    const task = resumeTask(backend, saved({ id, stopping: true, stoppedAt: Date.now() - 1_000 }));
+    await fake.until(() => fake.listening === 1);
+    const look = fake.hold("GET", new RegExp(`^/containers/${id}/json$`));
+    fake.tell("oom", id);
+    await within(look.arrived, "another look");
+    look.release();
+    await turns(5);
+    expect(task.handle()?.["stopping"]).toBe(true);
+    fake.end(container, 143);
+    expect(await endOf(task)).toBe("shutdown");
   });
 
   test("that ended meanwhile has its true end", async () => {

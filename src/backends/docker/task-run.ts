@@ -4,7 +4,15 @@ import type { Logger } from "../../logging/logger.ts";
 import { createRedactor, type Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { isShutdown, type RunContext, TaskFailure } from "../../task/backend.ts";
-import { endOf, failureOf, goneFailure, isBeingRemoved, shutdownOf } from "./container-end.ts";
+import {
+  type Ended,
+  endOf,
+  failureOf,
+  goneFailure,
+  isBeingRemoved,
+  mayBeStopping,
+  shutdownOf,
+} from "./container-end.ts";
 import { quoteOutput, readOutput, secretsOf } from "./container-output.ts";
 import { createContainer } from "./creation.ts";
 import type { Disposal } from "./disposal.ts";
@@ -126,7 +134,8 @@ export class TaskRun {
     const { signal } = this.context;
     let state: ContainerState | null;
     try {
-      state = await this.tools.watcher.until(id, endOf, signal).then((end) => end.state);
+      const look: Test<Ended> = (seen) => this.lookAt(seen);
+      state = await this.tools.watcher.until(id, look, signal).then((end) => end.state);
     } catch (error) {
       if (!signal.aborted) throw this.failure("container_wait", "cannot wait for the container", error);
       await this.stop(id);
@@ -156,6 +165,14 @@ export class TaskRun {
       const settlers = [...new Set([...this.handle.settlers, instance])];
       this.save({ started: this.begun, settlers });
     });
+  }
+
+  /** As `endOf`. One that runs long after its grace was not stopped: an earlier worker's request was lost. */
+  private lookAt(state: ContainerState | null): Ended | null {
+    const { handle, tools } = this;
+    if (state?.running && handle.stopping && !mayBeStopping(handle, Date.now(), tools.graceMs))
+      this.save({ stopping: false, stoppedAt: null });
+    return endOf(state);
   }
 
   private save(more: Partial<DockerHandle>): void {
