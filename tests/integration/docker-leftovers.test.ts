@@ -205,6 +205,31 @@ describe("a container that the engine does not remove when its task has ended", 
     expect(await endOf(resumeTask(backend, stopping))).toBe("shutdown");
   });
 
+  // Its user was told that somebody else had removed the container, here too.
+  test("is told of as timed out by a worker that died when it had cleared that one away", async () => {
+    const me = await rig.backend("still me");
+    const task = runTask(me.backend);
+    const container = await fake.running();
+    await fake.until(() => fake.listening === 1);
+    const stop = fake.hold("POST", /\/stop$/);
+    task.stop("timeout");
+    await stop.arrived;
+    const handle = task.handle();
+    stop.release();
+    expect(await endOf(task)).toBe("timeout");
+    expect(fake.find(container.id)).toBeUndefined();
+    const resumed = resumeTask(backend, handle);
+    resumed.stop("timeout");
+    expect(await endOf(resumed)).toBe("timeout");
+  });
+
+  test("is not told of as timed out by one that came when its time was over, and had not stopped it", async () => {
+    const handle = writeHandle({ ...newHandle(NAME), id: "0".repeat(64), started: true });
+    const task = resumeTask(backend, handle);
+    task.stop("timeout");
+    expect(await endOf(task)).toBe("container_wait");
+  });
+
   test("is tried again while its worker lives, which says so once, and once that it worked", async () => {
     const me = await rig.backend("still me");
     const allow = fake.refuse("DELETE", REMOVAL);

@@ -178,10 +178,12 @@ function notBegun(): TaskFailure {
 }
 
 /** Of a task whose container nobody has: one that was to be stopped was, and then removed by the one that died. */
-function whenGone({ container, started, stopping }: DockerHandle, signal: AbortSignal): Error {
+function whenGone({ container, started, stopping, stoppedAt }: DockerHandle, signal: AbortSignal): Error {
   const why: unknown = signal.reason;
   if (why instanceof TaskStopped && why.why === "cancelled") return why;
   if (stopping) return new TaskStopped("shutdown");
+  // Its time may have run out after somebody else had removed it, too.
+  if (why instanceof TaskStopped && why.why === "timeout" && stoppedAt !== null) return why;
   return started ? goneFailure(container) : notBegun();
 }
 

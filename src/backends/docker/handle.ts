@@ -21,7 +21,7 @@ export interface DockerHandle {
   readonly settlers: readonly string[];
   /** A worker that shut down has asked the engine to stop it, and may not have lived to see it end. */
   readonly stopping: boolean;
-  /** When, in ms since 1970; null: it has not, or by a version that did not say. */
+  /** When a worker began to stop it, whatever for, in ms since 1970; null: none has, or a version that did not say. */
   readonly stoppedAt: number | null;
   /** Null before it ended. */
   readonly result: ContainerResult | null;

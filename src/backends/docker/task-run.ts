@@ -184,7 +184,7 @@ export class TaskRun {
     const { engine, watcher, graceMs } = this.tools;
     const { hurry, log, signal } = this.context;
     // A cancellation is in the journal. Of the worker's own end nobody would know, once it is too quick.
-    if (isShutdown(signal)) this.save({ started: true, stopping: true, stoppedAt: Date.now() });
+    this.save({ started: true, stopping: isShutdown(signal), stoppedAt: Date.now() });
     log.debug("stopping the container", { container: this.container, graceMs });
     const onStuck = () =>
       log.warn("engine has not stopped the container although its grace period is over: killing it", {
