@@ -40,6 +40,8 @@ interface Way {
 const DEFAULT_IMAGE = "ubuntu:22.04";
 const MOST_TRIES = 3;
 const RETRY = { firstMs: 200, lastMs: 2_000 } as const;
+/** As people know it. */
+const SHORT_ID = 12;
 const REMOVAL = { volumes: true, force: true } as const;
 
 export class TaskSetup {
@@ -83,7 +85,7 @@ export class TaskSetup {
 
   /** The container's id, or what is to be said of the task when it is not tried again, which is safe. */
   private async attempt(way: Way, sidecars: readonly SidecarMount[]): Promise<string | TaskFailure> {
-    const { task, image, run, host, context } = way;
+    const { task, image, run, host } = way;
     const { volumes, security } = this.options.settings;
     const labels = { ...host.labels, [LABELS.container]: host.container };
     let id: string;
@@ -94,13 +96,37 @@ export class TaskSetup {
       if (error instanceof TaskFailure && isMissing(error.cause)) return error;
       throw error;
     }
-    const intact = await persist(
-      (signal) => this.options.mounts.areIntact(sidecars, host, signal),
-      context.signal,
-    );
+    const intact = await this.areIntact(way, sidecars);
     if (intact && (await run.start(id))) return id;
-    await persist((signal) => this.options.engine.containers.remove(id, REMOVAL, signal), context.signal);
+    await this.remove(id, way);
     return intact ? removedBeforeStart(host.container) : volumesRemoved();
+  }
+
+  private async areIntact({ host, context }: Way, sidecars: readonly SidecarMount[]): Promise<boolean> {
+    const { mounts } = this.options;
+    try {
+      return await persist((signal) => mounts.areIntact(sidecars, host, signal), context.signal);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      const what = `cannot look whether the container ${host.container} has its sidecar volumes`;
+      throw new TaskFailure("sidecar_prep", `${what}: ${wordsOf(error)}`, { cause: error });
+    }
+  }
+
+  /** Of what has not begun. Its name is needed for the next one. */
+  private async remove(id: string, { host, context }: Way): Promise<void> {
+    const { containers } = this.options.engine;
+    try {
+      await persist((signal) => containers.remove(id, REMOVAL, signal), context.signal);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      const { container } = host;
+      const what = `cannot remove the container ${container}, of which somebody has removed a part, to make it anew`;
+      // By its id: it gets another name when it cannot be removed at the task's end either.
+      const byHand = `docker rm --force ${id.slice(0, SHORT_ID)}`;
+      const advice = `it has not been started, so it is safe to retry; if it stays: ${byHand}`;
+      throw new TaskFailure("container_create", `${what}: ${wordsOf(error)}; ${advice}`, { cause: error });
+    }
   }
 
   private marks({ assignment }: TaskSpec): Labels {
