@@ -85,6 +85,7 @@ async function upkeep(
   return offered;
 }
 
+const hintOf = (log: RecordedLog) => log.lines.findLast(({ level }) => level === "warn")?.fields?.["hint"];
 const isEmpty = () => fake.containers.size === 0 && fake.volumesWithRole("ended").length === 0;
 const warnings = (log: RecordedLog) => log.said("warn");
 
@@ -250,11 +251,39 @@ describe("a container that the engine does not remove when its task has ended", 
   test("and cannot be marked is told of with what to do, and marked as soon as that is possible", async () => {
     fake.refuse("DELETE", REMOVAL);
     const allow = fake.refuse("POST", /\/volumes\/create$/);
-    const { task } = await runToEnd(backend, 0);
+    fake.refuse("POST", /\/rename$/);
+    const { container, task } = await runToEnd(backend, 0);
     expect(task.log.said("warn")).toHaveLength(2);
+    expect(hintOf(task.log)).toContain("a later one may take it for a task");
+    die(container);
+    const other = await rig.backend("other");
+    expect(await upkeep(other.backend, (offered) => offered.length === 1, "refused")).toHaveLength(1);
     allow();
     await upkeep(backend, () => fake.volumesWithRole("ended").length === 1);
     expect(task.log.said("warn")).toHaveLength(2);
+  });
+
+  // The operator was told that it may be taken for a task again; it was not, and nobody removed it either.
+  test("and cannot be marked but by its name is no task for anybody, and the hint says what is true", async () => {
+    fake.refuse("DELETE", REMOVAL);
+    fake.refuse("POST", /\/volumes\/create$/);
+    const { container, task } = await runToEnd(backend, 0);
+    expect(container.name).toEndWith("-ended");
+    expect(hintOf(task.log)).toContain("no later one removes it");
+    die(container);
+    const other = await rig.backend("other");
+    const looked = fake.http.requests.length;
+    expect(await upkeep(other.backend, () => fake.http.requests.length > looked + 2)).toEqual([]);
+    expect(fake.containers.size).toBe(1);
+  });
+
+  test("and was to stay is as it should be once it has its name", async () => {
+    const keeper = await rig.backend("keeper", { cleanup: false });
+    fake.mishap("POST", /\/rename$/, { status: 500, words: "device busy" });
+    fake.refuse("POST", /\/volumes\/create$/);
+    const { container, task } = await runToEnd(keeper.backend, 1);
+    expect(container.name).toEndWith("-ended");
+    expect(task.log.said("warn")).toEqual(["cannot rename the ended container: trying again now and then"]);
   });
 
   test("is tried again together with the private copies of its sidecars", async () => {
