@@ -85,6 +85,7 @@ async function upkeep(
   return offered;
 }
 
+const hintOf = (log: RecordedLog) => log.lines.findLast(({ level }) => level === "warn")?.fields?.["hint"];
 const isEmpty = () => fake.containers.size === 0 && fake.volumesWithRole("ended").length === 0;
 const warnings = (log: RecordedLog) => log.said("warn");
 
@@ -159,10 +160,11 @@ describe("a container that the engine does not remove when its task has ended", 
     const { container, task } = await runToEnd(backend, 5);
     die(container);
     const again = await rig.backend("me again");
-    expect(await endOf(resumeTask(again.backend, task.handle()))).toBe("container_exit 5");
+    const resumed = resumeTask(again.backend, task.handle());
+    expect(await endOf(resumed)).toBe("container_exit 5");
     // A sibling was quicker to remove what was marked.
     fake.drop(container);
-    expect(await endOf(resumeTask(again.backend, task.handle()))).toBe("container_exit 5");
+    expect(await endOf(resumeTask(again.backend, resumed.handle()))).toBe("container_exit 5");
   });
 
   test("is told of by the third worker when two have died so, each behind a mark of its own", async () => {
@@ -200,8 +202,33 @@ describe("a container that the engine does not remove when its task has ended", 
     const task = resumeTask(backend, started);
     task.stop("cancelled");
     expect(await endOf(task)).toBe("cancelled");
-    const stopping = { ...started, stopping: true, stoppedAt: Date.now() };
+    const stopping = { ...task.handle(), stopping: true, stoppedAt: Date.now() };
     expect(await endOf(resumeTask(backend, stopping))).toBe("shutdown");
+  });
+
+  // Its user was told that somebody else had removed the container, here too.
+  test("is told of as timed out by a worker that died when it had cleared that one away", async () => {
+    const me = await rig.backend("still me");
+    const task = runTask(me.backend);
+    const container = await fake.running();
+    await fake.until(() => fake.listening === 1);
+    const stop = fake.hold("POST", /\/stop$/);
+    task.stop("timeout");
+    await stop.arrived;
+    const handle = task.handle();
+    stop.release();
+    expect(await endOf(task)).toBe("timeout");
+    expect(fake.find(container.id)).toBeUndefined();
+    const resumed = resumeTask(backend, handle);
+    resumed.stop("timeout");
+    expect(await endOf(resumed)).toBe("timeout");
+  });
+
+  test("is not told of as timed out by one that came when its time was over, and had not stopped it", async () => {
+    const handle = writeHandle({ ...newHandle(NAME), id: "0".repeat(64), started: true });
+    const task = resumeTask(backend, handle);
+    task.stop("timeout");
+    expect(await endOf(task)).toBe("container_wait");
   });
 
   test("is tried again while its worker lives, which says so once, and once that it worked", async () => {
@@ -224,11 +251,39 @@ describe("a container that the engine does not remove when its task has ended", 
   test("and cannot be marked is told of with what to do, and marked as soon as that is possible", async () => {
     fake.refuse("DELETE", REMOVAL);
     const allow = fake.refuse("POST", /\/volumes\/create$/);
-    const { task } = await runToEnd(backend, 0);
+    fake.refuse("POST", /\/rename$/);
+    const { container, task } = await runToEnd(backend, 0);
     expect(task.log.said("warn")).toHaveLength(2);
+    expect(hintOf(task.log)).toContain("a later one may take it for a task");
+    die(container);
+    const other = await rig.backend("other");
+    expect(await upkeep(other.backend, (offered) => offered.length === 1, "refused")).toHaveLength(1);
     allow();
     await upkeep(backend, () => fake.volumesWithRole("ended").length === 1);
     expect(task.log.said("warn")).toHaveLength(2);
+  });
+
+  // The operator was told that it may be taken for a task again; it was not, and nobody removed it either.
+  test("and cannot be marked but by its name is no task for anybody, and the hint says what is true", async () => {
+    fake.refuse("DELETE", REMOVAL);
+    fake.refuse("POST", /\/volumes\/create$/);
+    const { container, task } = await runToEnd(backend, 0);
+    expect(container.name).toEndWith("-ended");
+    expect(hintOf(task.log)).toContain("no later one removes it");
+    die(container);
+    const other = await rig.backend("other");
+    const looked = fake.http.requests.length;
+    expect(await upkeep(other.backend, () => fake.http.requests.length > looked + 2)).toEqual([]);
+    expect(fake.containers.size).toBe(1);
+  });
+
+  test("and was to stay is as it should be once it has its name", async () => {
+    const keeper = await rig.backend("keeper", { cleanup: false });
+    fake.mishap("POST", /\/rename$/, { status: 500, words: "device busy" });
+    fake.refuse("POST", /\/volumes\/create$/);
+    const { container, task } = await runToEnd(keeper.backend, 1);
+    expect(container.name).toEndWith("-ended");
+    expect(task.log.said("warn")).toEqual(["cannot rename the ended container: trying again now and then"]);
   });
 
   test("is tried again together with the private copies of its sidecars", async () => {
@@ -394,6 +449,7 @@ describe("what a dead worker left", () => {
     fake.add("oz-worker-filler-1-target", filler, "created", ["oz-tools-1:/oz-sidecar"]);
     const task = resumeTask(backend, writeHandle(newHandle(NAME)));
     expect(await endOf(task)).toBe("unknown");
-    expect([fake.containers.size, fake.volumes.size, task.log.said("warn")]).toEqual([0, 0, []]);
+    expect([fake.containers.size, [...fake.volumes.keys()]]).toEqual([0, [`${NAME}.reported`]]);
+    expect(task.log.said("warn")).toEqual([]);
   });
 });

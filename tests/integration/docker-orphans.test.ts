@@ -177,6 +177,65 @@ describe("a search for orphans", () => {
   });
 });
 
+/**
+ * An operator commits a task's container to look into it, and runs the image: `docker commit` has written all
+ * labels into it. With cleanup, what ran was stopped and removed, or reported as a task a day later.
+ */
+describe("what somebody runs of an image that was committed of a task's container", () => {
+  const committed = () => {
+    const original = fake.add(NAME, { ...taskLabelsOf(dead, "t-1"), [LABELS.container]: NAME });
+    return { original, copy: fake.addCopy("jolly_euler", original) };
+  };
+  const NAME = "oz-worker-t-1-00000000";
+
+  test.each(["taken", "ended"] as const)("is no orphan, whatever becomes of that: %s", async (answer) => {
+    const { original, copy } = committed();
+    expect(await looker.look(answer)).toEqual(["t-1"]);
+    expect(looker.offered[0]?.handle).toMatchObject({ id: original.id });
+    fake.drop(original);
+    expect(await looker.look(answer)).toEqual(["t-1"]);
+    expect(await looker.look(answer)).toEqual(["t-1"]);
+    expect([fake.find("jolly_euler")?.id, copy.status]).toEqual([copy.id, "running"]);
+    const told = "container with the labels of a worker was not made by one: leaving it alone";
+    expect(looker.log.said("info").filter((said) => said === told)).toEqual([told]);
+  });
+
+  test("costs one look at its image, however often it is looked at, and however many are run of it", async () => {
+    const { original, copy } = committed();
+    for (const name of ["second", "third"]) fake.add(name, copy.labels, "running", [], copy.body.Image);
+    fake.drop(original);
+    for (let turn = 0; turn < 3; turn++) expect(await looker.look()).toEqual([]);
+    expect(fake.http.requests.filter(({ path }) => path === `/images/${copy.body.Image}/json`)).toHaveLength(
+      1,
+    );
+  });
+
+  test("is left alone when its image cannot be looked at, and a worker's own is not", async () => {
+    const { original, copy } = committed();
+    fake.imageLabels.clear();
+    fake.refuse("GET", new RegExp(`^/images/${copy.body.Image}`));
+    expect(await looker.look()).toEqual(["t-1"]);
+    expect(looker.offered[0]?.handle).toMatchObject({ id: original.id });
+    expect(copy.status).toBe("running");
+  });
+
+  test("does not hide a task that a worker runs of that very image", async () => {
+    const { copy } = committed();
+    const labels = { ...taskLabelsOf(dead, "t-2"), [LABELS.container]: "oz-worker-t-2-00000000" };
+    fake.add("renamed by hand", labels, "running", [], copy.body.Image);
+    expect((await looker.look()).sort()).toEqual(["t-1", "t-2"]);
+  });
+
+  test("is not taken for the container that it was made of, once that is gone", async () => {
+    const { original, copy } = committed();
+    fake.drop(original);
+    const { claims } = await rig.worker("resuming");
+    const sought = { container: NAME, id: original.id, taskId: "t-1", executionId: "exec-t-1" };
+    expect((await claims.take(sought, signal)).kind).toBe("gone");
+    expect(copy.status).toBe("running");
+  });
+});
+
 describe("the upkeep", () => {
   test("looks again for a start's orphans after the engine was away, without waiting for their worker", async () => {
     jest.useFakeTimers();

@@ -87,6 +87,24 @@ describe("a private copy that is pruned before the task's container holds it", (
     expect(fake.volumes.size).toBe(0);
   });
 
+  // The task failed for an unknown reason, with nothing but the engine's "operation not permitted".
+  test.each([
+    ["the container cannot be removed", "DELETE", /^\/containers\//, "container_create", "docker rm --force"],
+    ["nobody may look at it", "GET", /^\/volumes\/oz-tools-/, "sidecar_prep", "sidecar volumes"],
+  ])("and %s is told of with what was tried", async (_what, method, path, reason, advice) => {
+    const { backend } = await rig.backend("me");
+    const task = runTask(backend, { additionalSidecars: [tools] });
+    const creation = await taskContainer();
+    prune();
+    fake.refuse(method, path);
+    creation.release();
+    const end = await within(task.ended, "the end");
+    const error = end.kind === "failed" && end.error instanceof TaskFailure ? end.error : null;
+    expect(error?.reason).toBe(reason as never);
+    for (const part of ["cannot ", "operation not permitted", advice, fake.made.at(-1) ?? "?"])
+      expect(error?.message).toContain(part);
+  });
+
   test("each time is given up, says so, and leaves nothing", async () => {
     const { backend } = await rig.backend("me");
     const task = runTask(backend, { additionalSidecars: [tools] });

@@ -5,7 +5,7 @@ import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
 import { describeSelf } from "../../src/backends/docker/ownership/owner.ts";
 import { type Adoption, type Orphan, TaskFailure, TaskStopped } from "../../src/task/backend.ts";
 import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
-import { within } from "../support/wait.ts";
+import { eventually, within } from "../support/wait.ts";
 import {
   DockerRig,
   deadOwner,
@@ -41,6 +41,12 @@ async function endOf(task: TaskUnderTest) {
   if (ended.error instanceof TaskStopped) return ended.error.why;
   if (ended.error instanceof TaskFailure) return `${ended.error.reason} ${ended.error.exitCode ?? ""}`.trim();
   throw ended.error;
+}
+
+/** The end of a task that went the same way as others: what these have left does not count. */
+function retell(handle: ReturnType<typeof saved>) {
+  fake.volumes.delete(MARK);
+  return endOf(resumeTask(backend, handle));
 }
 
 /** Offers the orphans there are, once, to one who answers as told. */
@@ -80,7 +86,7 @@ describe("a task of an earlier worker", () => {
     fake.end(container, 7);
     expect(await endOf(task)).toBe("container_exit 7");
     expect(fake.containers.size).toBe(0);
-    expect(fake.volumes.size).toBe(0);
+    expect([...fake.volumes.keys()]).toEqual([MARK]);
   });
 
   // Its end looked like the agent's own failure: the worker had been told to end at once, a second time.
@@ -88,17 +94,17 @@ describe("a task of an earlier worker", () => {
     "that the engine went on stopping for that one's shutdown, to %d, says so",
     async (status) => {
       fake.end(left(), status);
-      expect(await endOf(resumeTask(backend, saved({ stopping: true })))).toBe("shutdown");
+      expect(await retell(saved({ stopping: true }))).toBe("shutdown");
       const result = { exitCode: status, oomKilled: false, finishedAt: null };
-      expect(await endOf(resumeTask(backend, saved({ stopping: true, result })))).toBe("shutdown");
+      expect(await retell(saved({ stopping: true, result }))).toBe("shutdown");
     },
   );
 
   test("that was to stop for that one's shutdown and ended by itself has its true end", async () => {
     fake.end(left(), 3);
-    expect(await endOf(resumeTask(backend, saved({ stopping: true })))).toBe("container_exit 3");
+    expect(await retell(saved({ stopping: true }))).toBe("container_exit 3");
     const result = { exitCode: 137, oomKilled: true, finishedAt: null };
-    expect(await endOf(resumeTask(backend, saved({ stopping: true, result })))).toBe("container_oom 137");
+    expect(await retell(saved({ stopping: true, result }))).toBe("container_oom 137");
   });
 
   // Once work that was cut off was called completed, because the agent ended well when it was told to.
@@ -106,12 +112,47 @@ describe("a task of an earlier worker", () => {
     fake.end(left(), 0);
     const now = Date.now();
     const stopped = (stoppedAt: number) => saved({ stopping: true, stoppedAt });
-    expect(await endOf(resumeTask(backend, stopped(now - 1_000)))).toBe("shutdown");
+    expect(await retell(stopped(now - 1_000))).toBe("shutdown");
     const ended = (finishedAt: number) => ({ exitCode: 0, oomKilled: false, finishedAt });
     const after = (ms: number) => saved({ stopping: true, stoppedAt: now, result: ended(now + ms) });
-    expect(await endOf(resumeTask(backend, after(500)))).toBe("shutdown");
-    expect(await endOf(resumeTask(backend, after(-500)))).toBe("completed");
-    expect(await endOf(resumeTask(backend, after(3_600_000)))).toBe("completed");
+    expect(await retell(after(500))).toBe("shutdown");
+    expect(await retell(after(-500))).toBe("completed");
+    expect(await retell(after(3_600_000))).toBe("completed");
+  });
+
+  // The engine was away when its worker had to go, and the stop never came to it.
+  test("that was to stop and runs long after its grace was not stopped, whatever becomes of it", async () => {
+    const container = left();
+    const { id } = container;
+    const hourAgo = Date.now() - 3_600_000;
+    const task = resumeTask(backend, saved({ id, stopping: true, stoppedAt: hourAgo }));
+    await eventually(async () => task.handle()?.["stopping"] === false, "the worker to see that it runs");
+    const handle = task.handle();
+    // That one died, and somebody removed the container by hand.
+    fake.drop(container);
+    const next = await rig.backend("next");
+    expect(await endOf(resumeTask(next.backend, handle))).toBe("container_wait");
+  });
+
+  test.each([137, 143])("that was to stop and was killed an hour later, to %d, says that", async (status) => {
+    fake.end(left(), status);
+    const stoppedAt = Date.now() - 3_600_000;
+    expect(await retell(saved({ stopping: true, stoppedAt }))).toBe(`container_exit ${status}`);
+  });
+
+  test("that runs within its grace may be stopped yet", async () => {
+    const container = left();
+    const { id } = container;
+    const task = resumeTask(backend, saved({ id, stopping: true, stoppedAt: Date.now() - 1_000 }));
+    await fake.until(() => fake.listening === 1);
+    const look = fake.hold("GET", new RegExp(`^/containers/${id}/json$`));
+    fake.tell("oom", id);
+    await within(look.arrived, "another look");
+    look.release();
+    await turns(5);
+    expect(task.handle()?.["stopping"]).toBe(true);
+    fake.end(container, 143);
+    expect(await endOf(task)).toBe("shutdown");
   });
 
   test("that ended meanwhile has its true end", async () => {
@@ -125,8 +166,8 @@ describe("a task of an earlier worker", () => {
 
   test("whose end was saved before the container went has that end", async () => {
     const result = { exitCode: 3, oomKilled: false, finishedAt: null };
-    expect(await endOf(resumeTask(backend, saved({ result })))).toBe("container_exit 3");
-    expect(await endOf(resumeTask(backend, saved({ result: { ...result, exitCode: 0 } })))).toBe("completed");
+    expect(await retell(saved({ result }))).toBe("container_exit 3");
+    expect(await retell(saved({ result: { ...result, exitCode: 0 } }))).toBe("completed");
   });
 
   test("that a living worker has taken is that one's", async () => {
@@ -184,6 +225,22 @@ describe("a task that no journal knows", () => {
     expect(fake.containers.size).toBe(0);
     const late = await rig.backend("late");
     expect(await endOf(resumeTask(late.backend, saved()))).toBe("handed-off");
+  });
+
+  // Only who had adopted it left a mark: when its first worker was back first, the other one told another end.
+  test("is not reported by a worker that had taken it and died, once its first one is back and has", async () => {
+    const container = left();
+    const { id } = container;
+    const task = resumeTask(backend, saved({ id }));
+    await fake.until(() => fake.listening === 1);
+    fake.end(container, 5);
+    expect(await endOf(task)).toBe("container_exit 5");
+    const taker = await rig.backend("taker again");
+    const taken = saved({ id, adopted: true, settlers: ["taker"] });
+    expect(await endOf(resumeTask(taker.backend, taken))).toBe("handed-off");
+    // Its own mark is none for itself: it may die before it has reported.
+    const again = await rig.backend("me again");
+    expect(await endOf(resumeTask(again.backend, task.handle()))).toBe("container_exit 5");
   });
 
   // The mark that was meant for others made the worker that had left it drop its own task.

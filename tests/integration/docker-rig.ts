@@ -9,6 +9,7 @@ import { Census } from "../../src/backends/docker/ownership/census.ts";
 import { Claims } from "../../src/backends/docker/ownership/claims.ts";
 import { EndedMarks } from "../../src/backends/docker/ownership/ended-marks.ts";
 import { LockSmith } from "../../src/backends/docker/ownership/engine-lock.ts";
+import { Lineage } from "../../src/backends/docker/ownership/lineage.ts";
 import { describeSelf, type Owner, writeOwner } from "../../src/backends/docker/ownership/owner.ts";
 import { SharedVolumes } from "../../src/backends/docker/sidecars/shared-volume.ts";
 import { Watcher } from "../../src/backends/docker/watcher.ts";
@@ -73,10 +74,11 @@ export class DockerRig implements AsyncDisposable {
     const census = new Census(owner, engine.containers);
     const locks = new LockSmith({ containers: engine.containers, watcher, census, labels });
     const marks = new EndedMarks({ engine, workerId: WORKER_ID, labels });
-    const claims = new Claims({ engine, locks, marks, labels, log });
+    const lineage = new Lineage(engine.images);
+    const claims = new Claims({ engine, locks, marks, lineage, labels, log });
     const shared = new SharedVolumes({ engine, locks, labels, log });
     const disposal = new Disposal({ engine, marks, removeCopies: async () => {} });
-    return { engine, log, labels, watcher, census, locks, claims, shared, marks, disposal };
+    return { engine, log, labels, watcher, census, lineage, locks, claims, shared, marks, disposal };
   }
 
   /** The whole backend of one worker, as the daemon makes it. */

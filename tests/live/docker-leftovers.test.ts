@@ -112,6 +112,40 @@ onEachEngine("what an engine does not let go of", ({ flavour, socket, registry }
     await site.cleared();
   });
 
+  test("what somebody runs of a task's container, committed, is left alone when its worker is gone", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    await using first = await site.start();
+    const [taskId = ""] = await site.hold(1, "exit 3");
+    const { Id } = await site.containerOf(taskId);
+    const image = `committed-${site.workerId}:1`;
+    await site.api.ask("POST", `/commit?container=${Id}&repo=${image.replace(":", "&tag=")}&pause=0`);
+    const copy = await site.api.start({
+      Image: image,
+      Cmd: ["/bin/sh", "-c", "sleep 600"],
+      Entrypoint: [],
+      HostConfig: { NetworkMode: "none" },
+    });
+    try {
+      expect((await site.api.inspect(copy)).Config.Labels).toMatchObject({ "oz-task-id": taskId });
+      await killHard(first);
+      await site.release(taskId);
+      await using second = await site.start(OFTEN);
+      expect((await site.plane.waitForTask(taskId)).exitCode).toBe(3);
+      expect(await second.stop()).toBe(0);
+      // One that has nothing but the engine to go by, and finds it when the task's own is gone.
+      await using third = await site.start({ stateDir: site.dir.join("other-state"), ...OFTEN });
+      await third.waitForLog(/was not made by one: leaving it alone/);
+      expect(third.stderr).not.toContain("task taken over");
+      expect((await site.containers()).map(({ Id }) => Id)).toEqual([copy]);
+      expect((await site.api.inspect(copy)).State.Running).toBe(true);
+      expect(await third.stop()).toBe(0);
+    } finally {
+      await site.api.remove(copy);
+      await site.api.ask("DELETE", `/images/${image}?force=1`);
+    }
+    expect(site.plane.terminalsOf(taskId)).toHaveLength(1);
+  });
+
   // It looks for a network when a running container is renamed, and has none here.
   if (flavour === "modern") return;
 

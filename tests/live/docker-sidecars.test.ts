@@ -172,6 +172,30 @@ onEachEngine("sidecars", ({ socket, registry, flavour }) => {
     );
   });
 
+  // What `docker system prune` does first, from a crontab: it takes every container that does not run.
+  test.each([
+    ["the files are read of", /^GET [^ ]*\/export/],
+    ["the files are written to", /^PUT [^ ]*\/archive/],
+    ["is about to be started", /^POST [^ ]*\/start/],
+  ])("a prune of the container that %s costs a task nothing but time", async (_what, request) => {
+    await using site = await DockerSite.create({ socket, registry });
+    await using gate = await EngineGate.start(socket);
+    await using _worker = await site.start({ env: { DOCKER_HOST: gate.host } });
+    const held = gate.hold(request);
+    const running = site.run({
+      sh: '[ "$(cat /fresh/file-* | wc -l)" = 25000 ]',
+      more: at(await freshSidecar(site), "/fresh", true),
+    });
+    await held.arrived;
+    const filters = encodeURIComponent(JSON.stringify({ label: [`oz-worker-id=${site.workerId}`] }));
+    const pruned = await site.api.ask("POST", `/containers/prune?filters=${filters}`);
+    expect(pruned).toMatchObject({ ContainersDeleted: expect.arrayContaining([expect.any(String)]) });
+    held.release();
+    const { state, message } = await running;
+    expect(`${state}: ${message}`).toBe("completed: Task completed successfully");
+    await site.cleared();
+  });
+
   test("the agent's own sidecar may be rewritten by no task", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using _worker = await site.start();

@@ -70,6 +70,8 @@ interface Reply {
 
 type Listener = (event: string) => void;
 
+/** Of a container whose image is no matter. */
+const ANY_IMAGE = "sha256:0";
 const NEVER = "0001-01-01T00:00:00Z";
 const OK: Reply = { status: 204 };
 
@@ -79,6 +81,8 @@ export class StatefulEngine implements AsyncDisposable {
   readonly volumes = new Map<string, StoredVolume>();
   /** References that pulls have brought. */
   readonly images = new Set<string>();
+  /** Labels of the images that containers were made of, by id. */
+  readonly imageLabels = new Map<string, Texts>([[ANY_IMAGE, {}]]);
   /** The name of every container that was made, in order. */
   readonly made: string[] = [];
   /** Every volume that was filled, in order. */
@@ -182,12 +186,25 @@ export class StatefulEngine implements AsyncDisposable {
     return this.until(() => this.withRole("task").find(({ status }) => status === "running"));
   }
 
-  add(name: string, labels: Texts, status = "running", binds: readonly string[] = []): StoredContainer {
-    const body = { Image: "sha256:0", Labels: labels, HostConfig: { Binds: binds } };
+  add(
+    name: string,
+    labels: Texts,
+    status = "running",
+    binds: readonly string[] = [],
+    image = ANY_IMAGE,
+  ): StoredContainer {
+    const body = { Image: image, Labels: labels, HostConfig: { Binds: binds } };
     const container = this.make(name, body);
     container.status = status;
     if (status !== "created") container.startedAt = new Date().toISOString();
     return container;
+  }
+
+  /** As `docker commit` and `docker run` of what that makes: a container of somebody's own. */
+  addCopy(name: string, { labels }: StoredContainer): StoredContainer {
+    const image = `sha256:${randomBytes(32).toString("hex")}`;
+    this.imageLabels.set(image, labels);
+    return this.add(name, labels, "running", [], image);
   }
 
   addVolume(name: string, labels: Texts = {}, files = ""): StoredVolume {
@@ -244,7 +261,8 @@ export class StatefulEngine implements AsyncDisposable {
     if (fate === "lost before") return cut(response);
     if (typeof fate === "object") return json(response, { message: fate.words }, fate.status);
     if (method === "GET" && path === "/events") return this.stream(response, query);
-    if (method === "GET" && path.endsWith("/export")) return void response.end(`files of ${path}`);
+    if (method === "GET" && path.endsWith("/export") && this.find(path.split("/")[2] ?? ""))
+      return void response.end(`files of ${path}`);
     if (method === "GET" && path.endsWith("/logs")) return this.print(response);
     const reply = await this.handle(request);
     if (fate === "lost after") return cut(response);
@@ -352,8 +370,9 @@ export class StatefulEngine implements AsyncDisposable {
 
   private onList({ query }: FakeRequest): Reply {
     const found = [...this.containers.values()].filter(({ labels }) => fits(labels, query));
-    const body = found.map(({ id, name, labels, status, createdAt }) => ({
+    const body = found.map(({ id, name, body, labels, status, createdAt }) => ({
       Id: id,
+      ImageID: body.Image,
       Names: [`/${name}`],
       State: status,
       Labels: labels,
@@ -408,6 +427,8 @@ export class StatefulEngine implements AsyncDisposable {
       return { status: 200, body: { status: "Pull complete" } };
     }
     const reference = path.slice("/images/".length, -"/json".length);
+    const Labels = this.imageLabels.get(reference);
+    if (Labels !== undefined) return { status: 200, body: { Id: reference, Config: { Labels } } };
     if (!this.images.has(reference)) return { status: 404, body: { message: `No such image: ${reference}` } };
     const digest = `sha256:${createHash("sha256").update(reference).digest("hex")}`;
     const RepoDigests = [`${reference.split(":")[0]}@${digest}`];

@@ -4,8 +4,13 @@ import { isWithinGrace } from "../../task/grace.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { ContainerResult, DockerHandle } from "./handle.ts";
 
-/** Ended, or gone altogether; null as long as it runs. */
-export function endOf(state: ContainerState | null): { readonly state: ContainerState | null } | null {
+/** State null: it is gone altogether. */
+export interface Ended {
+  readonly state: ContainerState | null;
+}
+
+/** Null as long as it runs. */
+export function endOf(state: ContainerState | null): Ended | null {
   if (state === null) return { state };
   return !state.running && ENDED.includes(state.status) ? { state } : null;
 }
@@ -21,17 +26,27 @@ export function isBeingRemoved({ status, exitCode }: ContainerState): boolean {
 const SIGKILLED = 137;
 const SIGTERMED = 143;
 
+/** What an engine may need beyond the grace, to come back with a container's processes and to kill them. */
+const STOP_MARGIN_MS = 60_000;
+
+/** True of one that an earlier worker was stopping, for as long as the engine may be at it; `at` in ms since 1970. */
+export function mayBeStopping({ stopping, stoppedAt }: DockerHandle, at: number, graceMs: number): boolean {
+  return stopping && (stoppedAt === null || at <= stoppedAt + graceMs + STOP_MARGIN_MS);
+}
+
 /**
  * Of a task that an earlier worker was stopping, for it shut down itself, when it was killed or told to be
  * quick: the engine went on with the stop, and an agent that ended well in that time was told to. What one
  * ended with by itself, at another time or with a failure of its own, is its own all the same.
  */
 export function shutdownOf(
-  { stopping, stoppedAt }: DockerHandle,
+  handle: DockerHandle,
   { exitCode, oomKilled, finishedAt }: ContainerResult,
   graceMs: number,
 ): TaskStopped | null {
-  if (!stopping || oomKilled) return null;
+  const { stoppedAt } = handle;
+  // A stop that never came to the engine ended nothing, hours before somebody else did.
+  if (oomKilled || !mayBeStopping(handle, finishedAt ?? 0, graceMs)) return null;
   const inTime =
     stoppedAt !== null &&
     finishedAt !== null &&

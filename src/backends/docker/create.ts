@@ -15,9 +15,11 @@ import { Census } from "./ownership/census.ts";
 import { Claims } from "./ownership/claims.ts";
 import { EndedMarks } from "./ownership/ended-marks.ts";
 import { LockSmith } from "./ownership/engine-lock.ts";
+import { Lineage } from "./ownership/lineage.ts";
 import { describeSelf, guessOwnContainer, type Owner, writeOwner } from "./ownership/owner.ts";
 import { SharedVolumes } from "./sidecars/shared-volume.ts";
 import { SidecarMounts } from "./sidecars/sidecar-mounts.ts";
+import { TaskSetup } from "./task-setup.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Watcher } from "./watcher.ts";
 
@@ -100,7 +102,8 @@ function assemble(
   const census = new Census(self, engine.containers);
   const locks = new LockSmith({ containers: engine.containers, watcher, census, labels });
   const marks = new EndedMarks({ engine, workerId, labels });
-  const claims = new Claims({ engine, locks, marks, labels, log });
+  const lineage = new Lineage(engine.images);
+  const claims = new Claims({ engine, locks, marks, lineage, labels, log });
   const credentials = new Credentials({ environment: workerEnvironment, log });
   const puller = new ImagePuller({ engine, credentials, policy: settings.imagePullPolicy, log });
   const shared = new SharedVolumes({ engine, locks, labels, log });
@@ -108,15 +111,13 @@ function assemble(
   const ownedHere = new Set<string>();
   const disposal = new Disposal({ engine, marks, removeCopies: mounts.removeCopies.bind(mounts) });
   const own = { claims, marks, disposal, ownedHere };
-  const orphans = new Orphans({ workerId, engine, census, ...own, cleanup, graceMs, log });
+  const orphans = new Orphans({ workerId, engine, census, lineage, ...own, cleanup, graceMs, log });
   const { sidecarVolumeMaxAgeMs: maxAgeMs } = settings;
   const garbage = { engine, maxAgeMs, lastUsed: shared.lastUsed, log };
   const upkeep = new Upkeep({ orphans, disposal, garbage, log });
   return new DockerBackend({
-    settings,
     engine,
-    puller,
-    mounts,
+    setup: new TaskSetup({ settings, engine, puller, mounts, labels }),
     claims,
     disposal,
     watcher,

@@ -39,8 +39,16 @@ interface Refused extends Spent {
 const REMOVE_MS = 30_000;
 const MARK_MS = 5_000;
 const UNMARKED = "cannot mark the container as that of an ended task either";
-const HINT =
-  "once this worker is gone, a later one may take it for a task that was left behind: remove it by hand";
+/** Of one whose mark is missing. */
+const HINTS = {
+  unmarked:
+    "once this worker is gone, a later one may take it for a task that was left behind: remove it by hand",
+  named:
+    "once this worker is gone, no later one removes it, for its name says that it is to stay: remove it by hand",
+} as const;
+
+/** What tells later workers that a container's task has ended. `named`: nothing but its name. */
+type Marking = "marked" | keyof typeof HINTS;
 /** An engine that refuses more than these has them in its lists: a later worker finds them by their marks. */
 const MOST_REFUSED = 500;
 
@@ -66,8 +74,8 @@ export class Disposal {
         : "cannot remove the container and what belongs to it: trying again now and then";
       log.warn(what, { container, error: wordsOf(error) });
       onRefused();
-      if (!(await this.mark(entry, AbortSignal.timeout(MARK_MS))))
-        log.warn(UNMARKED, { container, hint: HINT });
+      const marking = await this.mark(entry, AbortSignal.timeout(MARK_MS));
+      if (marking !== "marked") log.warn(UNMARKED, { container, hint: HINTS[marking] });
       this.remember(entry);
     }
   }
@@ -129,25 +137,30 @@ export class Disposal {
     }
   }
 
-  /** False: nothing in the engine says that its task has ended. */
-  private async mark(entry: Refused, signal: AbortSignal): Promise<boolean> {
-    if (entry.away) return true;
+  /** `marked` is also one that needs no mark. */
+  private async mark(entry: Refused, signal: AbortSignal): Promise<Marking> {
+    if (entry.away) return "marked";
     const { engine, marks } = this.options;
+    let isNamed = false;
     try {
       const id = entry.id === "" ? (await engine.containers.find(entry.container, signal))?.id : entry.id;
-      if (id === undefined) return true;
+      if (id === undefined) return "marked";
       entry.id = id;
       // Both: somebody may prune volumes, and a name alone would say that it is to stay.
-      const named = Promise.allSettled([this.rename(entry, signal)]);
-      await marks.set(id, signal).finally(() => named);
+      const [named, marked] = await Promise.allSettled([this.rename(entry, signal), marks.set(id, signal)]);
+      isNamed = named.status === "fulfilled";
+      if (marked.status === "rejected") throw marked.reason;
       entry.marked = true;
-      return true;
+      return "marked";
     } catch (error) {
       entry.log.debug("cannot mark a container as that of an ended task", {
         container: entry.container,
         error: wordsOf(error),
       });
-      return false;
+      // One that is to stay is as it should be.
+      entry.away = isNamed && entry.keep;
+      if (entry.away) return "marked";
+      return isNamed ? "named" : "unmarked";
     }
   }
 

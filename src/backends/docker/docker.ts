@@ -3,9 +3,6 @@
  * outlives a crash of the worker by itself; what is to be kept is which container is whose.
  */
 
-import { together } from "../../async/together.ts";
-import type { DockerSettings } from "../../config/settings.ts";
-import { wordsOf } from "../../logging/words-of.ts";
 import {
   type Adoption,
   type Backend,
@@ -18,26 +15,21 @@ import {
   TaskStopped,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
-import { listSidecars } from "../../task/sidecars.ts";
 import { failureOf, goneFailure, shutdownOf } from "./container-end.ts";
 import type { Disposal } from "./disposal.ts";
 import type { Engine } from "./engine/engine.ts";
 import { type DockerHandle, newHandle, readHandle, writeHandle } from "./handle.ts";
-import type { ImagePuller } from "./images/puller.ts";
 import { LABELS, type Labels } from "./labels.ts";
 import type { Claim, Claims, Sought } from "./ownership/claims.ts";
-import { persist } from "./persist.ts";
-import type { SidecarMounts } from "./sidecars/sidecar-mounts.ts";
-import { buildContainer, nameContainer, type TaskContainer, taskLabels } from "./task-container.ts";
+import { nameContainer } from "./task-container.ts";
 import { TaskRun, type TaskRunTools } from "./task-run.ts";
+import type { TaskSetup } from "./task-setup.ts";
 import type { Upkeep } from "./upkeep.ts";
 import type { Watcher } from "./watcher.ts";
 
 export interface DockerOptions {
-  readonly settings: DockerSettings;
   readonly engine: Engine;
-  readonly puller: ImagePuller;
-  readonly mounts: SidecarMounts;
+  readonly setup: TaskSetup;
   readonly claims: Claims;
   readonly disposal: Disposal;
   readonly watcher: Watcher;
@@ -51,12 +43,8 @@ export interface DockerOptions {
   readonly graceMs: number;
 }
 
-const DEFAULT_IMAGE = "ubuntu:22.04";
 const SAFE_TO_RETRY = "it is safe to retry";
-/** A sidecar volume may be removed between its preparation and the container that mounts it. */
-const MOST_CREATIONS = 3;
 const LET_GO_MS = 30_000;
-const REMOVAL = { volumes: true, force: true } as const;
 
 /** A task and its container, which goes when the work is done. */
 interface Stay {
@@ -89,7 +77,8 @@ export class DockerBackend implements Backend {
     // Before anything is made, so that a worker that is killed from here on leaves nothing unknown.
     context.saveHandle(writeHandle(handle));
     const run = new TaskRun(handle, this.tools, context);
-    const work = this.create(task, run, context).then((id) => context.step("run", () => run.through(id)));
+    const begun = this.options.setup.begin(task, run, context);
+    const work = begun.then((id) => context.step("run", () => run.finish(id)));
     return { run, work };
   }
 
@@ -114,7 +103,7 @@ export class DockerBackend implements Backend {
   }
 
   private async resumeClaimed(earlier: DockerHandle, claim: Claim, context: RunContext): Promise<Completion> {
-    const { container, adopted } = earlier;
+    const { container } = earlier;
     if (!isForUs(claim, earlier)) {
       if (claim.kind === "ours") await claim.release();
       return "handed-off";
@@ -122,12 +111,13 @@ export class DockerBackend implements Backend {
     const id = claim.kind === "ours" ? claim.state.id : earlier.id;
     const handle = { ...earlier, id, settlers: [...earlier.settlers, this.tools.instance] };
     // Before there is a mark: a worker that dies behind its own has to know it again.
-    if (adopted && claim.kind !== "reported") context.saveHandle(writeHandle(handle));
+    if (claim.kind !== "reported") context.saveHandle(writeHandle(handle));
     try {
       const run = new TaskRun(handle, this.tools, context);
       const pickedUp = this.pickUp(handle, claim, run, context).finally(async () => {
-        // Before the container goes: a journal that turns up later has to find one or the other.
-        if (adopted && claim.kind !== "reported")
+        // Before the container goes: a journal that turns up later has to find one or the other. There may be one
+        // of a worker that had adopted it and died, whoever of its workers is the first to be back.
+        if (claim.kind !== "reported")
           await this.options.claims.settle(container, AbortSignal.timeout(LET_GO_MS));
       });
       return await this.inContainer({ run, work: pickedUp });
@@ -181,58 +171,6 @@ export class DockerBackend implements Backend {
     if (!state.running && state.startedAt === "") throw notBegun();
     await context.step("run", () => run.finish(state.id));
   }
-
-  private async create(task: TaskSpec, run: TaskRun, context: RunContext): Promise<string> {
-    const { puller, engine, mounts } = this.options;
-    const image = task.assignment.dockerImage.trim() || DEFAULT_IMAGE;
-    const sidecars = listSidecars(task.assignment);
-    const host = { container: run.container, labels: this.marks(task), log: context.log };
-    const prepare = (signal: AbortSignal) =>
-      context.step("sidecar", () => mounts.prepare(sidecars, host, signal));
-    let [, ready] = await together(
-      (signal) => context.step("pull", () => pullImage(puller, image, signal)),
-      prepare,
-      context.signal,
-    );
-    for (let tries = 1; ; tries++) {
-      const body = this.body(task, { container: run.container, image, sidecars: ready });
-      const id = await context.step("create", () => run.create(body));
-      const made = ready;
-      if (await persist((signal) => mounts.areIntact(made, host, signal), context.signal)) return id;
-      await persist((signal) => engine.containers.remove(id, REMOVAL, signal), context.signal);
-      // One that cannot go now goes with the task.
-      await mounts.removeCopies(host.container, context.signal).catch(() => {});
-      if (tries === MOST_CREATIONS) break;
-      context.log.warn("a sidecar volume was removed before the container held it: filling it anew");
-      ready = await prepare(context.signal);
-    }
-    throw new TaskFailure(
-      "sidecar_prep",
-      "sidecar volumes are removed by somebody else as soon as they are made",
-    );
-  }
-
-  private body(
-    task: TaskSpec,
-    { container, ...rest }: Pick<TaskContainer, "image" | "sidecars"> & { container: string },
-  ) {
-    const { volumes, security } = this.options.settings;
-    const labels = { ...this.marks(task), [LABELS.container]: container };
-    return buildContainer({ task, ...rest, volumes, security, labels });
-  }
-
-  private marks({ assignment }: TaskSpec): Labels {
-    return { ...this.options.labels, ...taskLabels(assignment) };
-  }
-}
-
-async function pullImage(puller: ImagePuller, image: string, signal: AbortSignal): Promise<void> {
-  try {
-    await puller.ensure(image, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new TaskFailure("image_pull", wordsOf(error), { cause: error });
-  }
 }
 
 function notBegun(): TaskFailure {
@@ -240,10 +178,12 @@ function notBegun(): TaskFailure {
 }
 
 /** Of a task whose container nobody has: one that was to be stopped was, and then removed by the one that died. */
-function whenGone({ container, started, stopping }: DockerHandle, signal: AbortSignal): Error {
+function whenGone({ container, started, stopping, stoppedAt }: DockerHandle, signal: AbortSignal): Error {
   const why: unknown = signal.reason;
   if (why instanceof TaskStopped && why.why === "cancelled") return why;
   if (stopping) return new TaskStopped("shutdown");
+  // Its time may have run out after somebody else had removed it, too.
+  if (why instanceof TaskStopped && why.why === "timeout" && stoppedAt !== null) return why;
   return started ? goneFailure(container) : notBegun();
 }
 

@@ -15,13 +15,13 @@ export interface DockerHandle {
   /** In full, as the engine told it: names can be changed by anybody. Empty: not yet, or by a version that kept none. */
   readonly id: string;
   readonly started: boolean;
-  /** Taken over from a worker whose journal may turn up again. */
+  /** Taken over by its labels alone. An older version leaves a mark for others only then. */
   readonly adopted: boolean;
   /** The processes with this journal, the newest last, that may have marked it in the engine: no strangers. */
   readonly settlers: readonly string[];
   /** A worker that shut down has asked the engine to stop it, and may not have lived to see it end. */
   readonly stopping: boolean;
-  /** When, in ms since 1970; null: it has not, or by a version that did not say. */
+  /** When a worker began to stop it, whatever for, in ms since 1970; null: none has, or a version that did not say. */
   readonly stoppedAt: number | null;
   /** Null before it ended. */
   readonly result: ContainerResult | null;

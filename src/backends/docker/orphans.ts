@@ -12,6 +12,7 @@ import { LABELS, labelFilter } from "./labels.ts";
 import type { Census, Life } from "./ownership/census.ts";
 import type { Claims } from "./ownership/claims.ts";
 import type { EndedMarks } from "./ownership/ended-marks.ts";
+import type { Lineage } from "./ownership/lineage.ts";
 import { readOwner } from "./ownership/owner.ts";
 import { isKept } from "./task-container.ts";
 
@@ -19,6 +20,7 @@ export interface OrphansOptions {
   readonly workerId: string;
   readonly engine: Engine;
   readonly census: Census;
+  readonly lineage: Lineage;
   readonly claims: Claims;
   readonly marks: EndedMarks;
   readonly disposal: Disposal;
@@ -55,6 +57,8 @@ export class Orphans {
   private readonly deadSince = new Map<string, number>();
   /** Ids of containers, and names of volumes, of which the engine's refusal was told. */
   private readonly refusalTold = new Set<string>();
+  /** Ids of containers that are others' own. */
+  private readonly strangersTold = new Set<string>();
   private unknownTold = false;
 
   constructor(options: OrphansOptions) {
@@ -80,7 +84,8 @@ export class Orphans {
     const present = new Set(containers.map(({ id }) => id));
     const copies = await this.sweepCopies(signal);
     await this.pruneMarks(marked, present, signal);
-    for (const id of this.deadSince.keys()) if (!present.has(id)) this.deadSince.delete(id);
+    for (const ids of [this.deadSince, this.strangersTold])
+      for (const id of ids.keys()) if (!present.has(id)) ids.delete(id);
     for (const key of this.refusalTold)
       if (!present.has(key) && !copies.has(key)) this.refusalTold.delete(key);
   }
@@ -127,13 +132,26 @@ export class Orphans {
     // One that is to stay and has the name for it; or that could not be removed, and was given it against worse.
     if (isKept(nameOf(container)) && !(isMarked && this.options.cleanup)) return false;
     if (this.isOwned(container)) return false;
-    if ((await this.lifeOf(container.labels, signal)) !== "dead") return false;
+    if (!(await this.isLeft(container, signal))) return false;
     const now = performance.now();
     const since = this.deadSince.get(container.id) ?? now;
     this.deadSince.set(container.id, since);
     if (now - since < patienceMs) return false;
     // Before it is claimed too: one that cannot be removed would be claimed and let go of at each look.
     return isMarked || this.offer(container, turn);
+  }
+
+  /** Made by a worker, and that one is dead. */
+  private async isLeft(container: ContainerSummary, signal: AbortSignal): Promise<boolean> {
+    if ((await this.lifeOf(container.labels, signal)) !== "dead") return false;
+    if (!(await this.options.lineage.isStrangers(container, signal))) return true;
+    if (!this.strangersTold.has(container.id))
+      this.options.log.info("container with the labels of a worker was not made by one: leaving it alone", {
+        container: nameOf(container),
+        hint: "it comes of an image that was committed of a task's container",
+      });
+    this.strangersTold.add(container.id);
+    return false;
   }
 
   private isOwned(container: ContainerSummary): boolean {
@@ -181,7 +199,7 @@ export class Orphans {
     if (this.isOwned(container)) return;
     const { id, state } = container;
     const fields = { container: nameOf(container) };
-    // Where containers stay, one that runs on may be somebody's copy of such a one, with all its labels.
+    // Where containers stay, somebody may have started it again to look at it.
     if (state === "running" && !cleanup) return;
     if (state === "running") {
       log.debug("stopping the container of a task that was reported", fields);
@@ -195,7 +213,7 @@ export class Orphans {
 
   /** What a dead worker held or had begun to fill. */
   private async sweep(container: ContainerSummary, signal: AbortSignal): Promise<void> {
-    if ((await this.lifeOf(container.labels, signal)) !== "dead") return;
+    if (!(await this.isLeft(container, signal))) return;
     await this.options.engine.containers.remove(container.id, { volumes: true, force: true }, signal);
   }
 

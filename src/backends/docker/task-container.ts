@@ -85,6 +85,8 @@ export function taskLabels({ taskId, executionId }: TaskRef): Labels {
 }
 
 const LONGEST_ID_PART = 40;
+/** Of the names of all containers that a worker makes. */
+export const NAME_PREFIX = "oz-worker-";
 
 /** Readable in a list of containers, and taken by no other: the name is known before the container is. */
 export function nameContainer(taskId: string): string {
@@ -92,7 +94,7 @@ export function nameContainer(taskId: string): string {
     .replace(/[^A-Za-z0-9_.-]+/g, "-")
     .replace(/^[-.]+/, "")
     .slice(0, LONGEST_ID_PART);
-  return `oz-worker-${readable === "" ? "task" : readable}-${crypto.randomUUID().slice(0, 8)}`;
+  return `${NAME_PREFIX}${readable === "" ? "task" : readable}-${crypto.randomUUID().slice(0, 8)}`;
 }
 
 const KEPT = "-ended";

@@ -4,14 +4,22 @@ import type { Logger } from "../../logging/logger.ts";
 import { createRedactor, type Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { isShutdown, type RunContext, TaskFailure } from "../../task/backend.ts";
-import { endOf, failureOf, goneFailure, isBeingRemoved, shutdownOf } from "./container-end.ts";
+import {
+  type Ended,
+  endOf,
+  failureOf,
+  goneFailure,
+  isBeingRemoved,
+  mayBeStopping,
+  shutdownOf,
+} from "./container-end.ts";
 import { quoteOutput, readOutput, secretsOf } from "./container-output.ts";
 import { createContainer } from "./creation.ts";
 import type { Disposal } from "./disposal.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
-import { EngineError, EngineGone } from "./engine/errors.ts";
+import { EngineError, EngineGone, isMissingOrGoing } from "./engine/errors.ts";
 import { type DockerHandle, writeHandle } from "./handle.ts";
 import { shortened } from "./output-tail.ts";
 import { persist } from "./persist.ts";
@@ -32,6 +40,7 @@ export interface TaskRunTools {
 }
 
 const REST_MS = 30_000;
+const GOING: readonly string[] = ["removing", "dead"];
 /** As people know it. */
 const SHORT_ID = 12;
 const STUCK_HINT =
@@ -82,26 +91,32 @@ export class TaskRun {
     }
   }
 
-  /** From its start to its end, as both tell it. */
-  async through(id: string): Promise<void> {
-    await this.start(id);
-    await this.finish(id);
-  }
-
-  /** Throws a TaskFailure (`container_start`), or the signal's reason. */
-  private async start(id: string): Promise<void> {
+  /**
+   * False when somebody removed it before: nothing of the task has begun. Throws a TaskFailure
+   * (`container_start`), or the signal's reason.
+   */
+  async start(id: string): Promise<boolean> {
     const { containers } = this.tools.engine;
     const { signal } = this.context;
     let asked = false;
     try {
-      await persist(async (trying) => {
+      const started = await persist(async (trying) => {
         // The answer of an earlier try was lost: a task that has ended meanwhile must not begin again.
-        if (asked && (await containers.inspect(id, trying)).startedAt !== "") return;
+        if (asked && (await containers.inspect(id, trying)).startedAt !== "") return true;
+        const mayHaveBegun = asked;
         asked = true;
-        await containers.start(id, trying);
+        try {
+          await containers.start(id, trying);
+          return true;
+        } catch (error) {
+          if (!mayHaveBegun && (await this.isGone(id, error, trying))) return false;
+          throw error;
+        }
       }, signal);
+      if (!started) return false;
       this.begun = true;
       this.save({ started: true });
+      return true;
     } catch (error) {
       // The engine goes on with a start whose caller hung up.
       if (signal.aborted && asked) await this.stop(id);
@@ -119,7 +134,8 @@ export class TaskRun {
     const { signal } = this.context;
     let state: ContainerState | null;
     try {
-      state = await this.tools.watcher.until(id, endOf, signal).then((end) => end.state);
+      const look: Test<Ended> = (seen) => this.lookAt(seen);
+      state = await this.tools.watcher.until(id, look, signal).then((end) => end.state);
     } catch (error) {
       if (!signal.aborted) throw this.failure("container_wait", "cannot wait for the container", error);
       await this.stop(id);
@@ -151,6 +167,14 @@ export class TaskRun {
     });
   }
 
+  /** As `endOf`. One that runs long after its grace was not stopped: an earlier worker's request was lost. */
+  private lookAt(state: ContainerState | null): Ended | null {
+    const { handle, tools } = this;
+    if (state?.running && handle.stopping && !mayBeStopping(handle, Date.now(), tools.graceMs))
+      this.save({ stopping: false, stoppedAt: null });
+    return endOf(state);
+  }
+
   private save(more: Partial<DockerHandle>): void {
     this.handle = { ...this.handle, ...more };
     this.context.saveHandle(writeHandle(this.handle));
@@ -160,7 +184,7 @@ export class TaskRun {
     const { engine, watcher, graceMs } = this.tools;
     const { hurry, log, signal } = this.context;
     // A cancellation is in the journal. Of the worker's own end nobody would know, once it is too quick.
-    if (isShutdown(signal)) this.save({ started: true, stopping: true, stoppedAt: Date.now() });
+    this.save({ started: true, stopping: isShutdown(signal), stoppedAt: Date.now() });
     log.debug("stopping the container", { container: this.container, graceMs });
     const onStuck = () =>
       log.warn("engine has not stopped the container although its grace period is over: killing it", {
@@ -183,6 +207,13 @@ export class TaskRun {
     }
     const resting: Test<true> = (state) => (state?.running ? null : true);
     await watcher.until(id, resting, AbortSignal.timeout(REST_MS)).catch(() => {});
+  }
+
+  /** What the engine has refused it did because there is no such container, or none any more. */
+  private async isGone(id: string, refusal: unknown, signal: AbortSignal): Promise<boolean> {
+    if (!isMissingOrGoing(refusal)) return false;
+    const state = await this.tools.engine.containers.find(id, signal);
+    return state === null || GOING.includes(state.status);
   }
 
   private async showOutput(id: string, failed: boolean, redact: Redact) {

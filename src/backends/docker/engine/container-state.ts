@@ -42,6 +42,8 @@ export interface ContainerSummary {
   /** Without leading slashes. */
   readonly names: readonly string[];
   readonly image: string;
+  /** The image's id. */
+  readonly imageId: string;
   /** As ContainerState.status. */
   readonly state: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -83,6 +85,7 @@ export function readContainerSummary(value: unknown): ContainerSummary {
     id: textOf(fields, "Id"),
     names: textsOf(fields["Names"]).map((name) => name.replace(/^\//, "")),
     image: textOf(fields, "Image"),
+    imageId: textOf(fields, "ImageID"),
     state: textOf(fields, "State"),
     labels: textMapOf(fields["Labels"]),
     createdAt: numberOf(fields, "Created"),

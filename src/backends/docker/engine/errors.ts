@@ -17,6 +17,11 @@ export function isMissing(error: unknown): boolean {
   return error instanceof EngineError && error.status === 404;
 }
 
+/** As `isMissing`, or it is just being removed. */
+export function isMissingOrGoing(error: unknown): boolean {
+  return error instanceof EngineError && (error.status === 404 || error.status === 409);
+}
+
 /**
  * No answer, or half of one: refused, cut, reset, too late. The engine may be restarting, and what was
  * asked for may or may not have been done.

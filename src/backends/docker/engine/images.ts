@@ -1,7 +1,7 @@
 /** The engine's images. */
 import { type Calls, pathOf } from "./calls.ts";
 import { EngineError, isMissing } from "./errors.ts";
-import { fieldsOf, numberOf, textOf, textsOf } from "./fields.ts";
+import { fieldsOf, numberOf, textMapOf, textOf, textsOf } from "./fields.ts";
 import { readJsonLines } from "./json-lines.ts";
 
 export interface ImageDetails {
@@ -14,6 +14,8 @@ export interface ImageDetails {
   /** Empty for none. */
   readonly variant: string;
   readonly sizeBytes: number;
+  /** Every container of it has them, unless it was given others. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface PullRequest {
@@ -82,6 +84,7 @@ function readImage(value: unknown): ImageDetails {
     architecture: textOf(fields, "Architecture"),
     variant: textOf(fields, "Variant"),
     sizeBytes: numberOf(fields, "Size"),
+    labels: textMapOf(fieldsOf(fields["Config"])["Labels"]),
   };
 }
 

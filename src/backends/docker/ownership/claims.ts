@@ -12,6 +12,7 @@ import { persist } from "../persist.ts";
 import { isKept } from "../task-container.ts";
 import type { EndedMarks } from "./ended-marks.ts";
 import type { EngineLock, LockSmith } from "./engine-lock.ts";
+import type { Lineage } from "./lineage.ts";
 
 export type Claim =
   | {
@@ -44,6 +45,7 @@ export interface ClaimsOptions {
   readonly engine: Engine;
   readonly locks: LockSmith;
   readonly marks: EndedMarks;
+  readonly lineage: Lineage;
   /** This worker's own, for whatever it makes. */
   readonly labels: Labels;
   readonly log: Logger;
@@ -128,7 +130,7 @@ export class Claims {
   }
 
   private async findByLabels(sought: Sought, signal: AbortSignal): Promise<ContainerState | null> {
-    const { engine, labels } = this.options;
+    const { engine, labels, lineage } = this.options;
     const wanted = [
       labelFilter("workerId", labels[LABELS.workerId] ?? ""),
       labelFilter("taskId", sought.taskId),
@@ -138,8 +140,12 @@ export class Claims {
       signal,
     );
     const fitting = all.filter((one) => isSought(one, sought));
-    const [best] = [...fitting.filter(({ state }) => state === "running"), ...fitting];
-    return best === undefined ? null : this.findNow(best.id, signal);
+    const best = fitting.toSorted((one, other) => restOf(one) - restOf(other));
+    for (const one of best) {
+      if (!(await patiently((trying) => lineage.isStrangers(one, trying), signal)))
+        return this.findNow(one.id, signal);
+    }
+    return null;
   }
 
   private findNow(idOrName: string, signal: AbortSignal): Promise<ContainerState | null> {
@@ -154,6 +160,11 @@ function isSought({ labels, names }: ContainerSummary, { container, executionId 
   if (madeAs !== undefined) return madeAs === container;
   // Made by a version that did not note it: another one of this very execution has ended, and was kept.
   return labels[LABELS.executionId] === executionId && !names.some(isKept);
+}
+
+/** One that runs comes first. */
+function restOf({ state }: ContainerSummary): number {
+  return state === "running" ? 0 : 1;
 }
 
 /** An engine that is away is waited for without end. */

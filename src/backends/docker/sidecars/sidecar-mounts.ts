@@ -1,12 +1,14 @@
 /** Makes a task's sidecars ready to be mounted. */
 
+import { Backoff } from "../../../async/backoff.ts";
 import { allTogether } from "../../../async/together.ts";
+import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Sidecar } from "../../../protocol/assignment.ts";
 import { TaskFailure } from "../../../task/backend.ts";
 import type { Engine } from "../engine/engine.ts";
-import { EngineError } from "../engine/errors.ts";
+import { EngineError, isMissingOrGoing } from "../engine/errors.ts";
 import type { ImagePuller, LocalImage } from "../images/puller.ts";
 import { LABELS, type Labels, labelFilter } from "../labels.ts";
 import { persist } from "../persist.ts";
@@ -33,6 +35,10 @@ export interface SidecarHost {
 
 /** From this version on an image can be mounted as it is. */
 const IMAGE_MOUNTS = "1.48";
+/** `docker system prune` takes what is being filled, and what it is filled from. */
+const MOST_TRIES = 3;
+const RETRY = { firstMs: 200, lastMs: 2_000 } as const;
+
 export class SidecarMounts {
   private readonly options: SidecarMountsOptions;
   /** Volumes that a container was, or is to be, created with, and has not been seen to hold as they were filled. */
@@ -118,12 +124,26 @@ export class SidecarMounts {
 
   private async prepareOne(sidecar: Sidecar, host: SidecarHost, signal: AbortSignal): Promise<SidecarMount> {
     try {
-      const image = await this.options.puller.ensure(sidecar.image, signal);
-      return await persist((trying) => this.mount(image, sidecar, host, trying), signal);
+      return await this.mountAtLast(sidecar, host, signal);
     } catch (error) {
       signal.throwIfAborted();
       const why = `cannot prepare the sidecar ${sidecar.image} for ${sidecar.mountPath}: ${wordsOf(error)}`;
       throw new TaskFailure("sidecar_prep", why, { cause: error });
+    }
+  }
+
+  private async mountAtLast(sidecar: Sidecar, host: SidecarHost, signal: AbortSignal): Promise<SidecarMount> {
+    const backoff = new Backoff(RETRY);
+    for (let tries = 1; ; tries++) {
+      const image = await this.options.puller.ensure(sidecar.image, signal);
+      try {
+        return await persist((trying) => this.mount(image, sidecar, host, trying), signal);
+      } catch (error) {
+        if (tries === MOST_TRIES || !isMissingOrGoing(error)) throw error;
+        const what = "something was removed while a sidecar was made ready with it: trying again";
+        host.log.warn(what, { sidecar: sidecar.image, tries, error: wordsOf(error) });
+      }
+      await pause(backoff.next(), signal);
     }
   }
 
@@ -159,7 +179,13 @@ export class SidecarMounts {
     const { engine, labels } = this.options;
     const { name: volume, filling } = await makePrivateCopy(engine, image, host, signal);
     this.suspect(volume, host);
-    await fillVolume(engine, { image: image.id, volume, labels }, signal);
+    try {
+      await fillVolume(engine, { image: image.id, volume, labels }, signal);
+    } catch (error) {
+      // It may be tried again, with another one. What cannot go now goes with the task.
+      if (error instanceof EngineError) await engine.volumes.remove(volume, signal).catch(() => {});
+      throw error;
+    }
     return { kind: "volume", volume, mountPath, readOnly: !readWrite, filling };
   }
 

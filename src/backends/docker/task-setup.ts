@@ -1,0 +1,158 @@
+/**
+ * Brings a task's container to its start: its images, its sidecars, itself. Hosts have `docker system prune` in
+ * their crontab, which takes whatever nothing uses yet of all that, so it is made anew while nothing has begun.
+ */
+import { Backoff } from "../../async/backoff.ts";
+import { together } from "../../async/together.ts";
+import { pause } from "../../async/wait.ts";
+import type { DockerSettings } from "../../config/settings.ts";
+import { wordsOf } from "../../logging/words-of.ts";
+import { type RunContext, TaskFailure } from "../../task/backend.ts";
+import type { TaskSpec } from "../../task/prepare.ts";
+import { listSidecars } from "../../task/sidecars.ts";
+import type { Engine } from "./engine/engine.ts";
+import { isMissing } from "./engine/errors.ts";
+import type { ImagePuller } from "./images/puller.ts";
+import { LABELS, type Labels } from "./labels.ts";
+import { persist } from "./persist.ts";
+import type { SidecarHost, SidecarMounts } from "./sidecars/sidecar-mounts.ts";
+import { buildContainer, type SidecarMount, taskLabels } from "./task-container.ts";
+import type { TaskRun } from "./task-run.ts";
+
+export interface TaskSetupOptions {
+  readonly settings: DockerSettings;
+  readonly engine: Engine;
+  readonly puller: ImagePuller;
+  readonly mounts: SidecarMounts;
+  /** This worker's own, for whatever it makes. */
+  readonly labels: Labels;
+}
+
+/** One task's way there. */
+interface Way {
+  readonly task: TaskSpec;
+  readonly image: string;
+  readonly run: TaskRun;
+  readonly host: SidecarHost;
+  readonly context: RunContext;
+}
+
+const DEFAULT_IMAGE = "ubuntu:22.04";
+const MOST_TRIES = 3;
+const RETRY = { firstMs: 200, lastMs: 2_000 } as const;
+/** As people know it. */
+const SHORT_ID = 12;
+const REMOVAL = { volumes: true, force: true } as const;
+
+export class TaskSetup {
+  private readonly options: TaskSetupOptions;
+
+  constructor(options: TaskSetupOptions) {
+    this.options = options;
+  }
+
+  /** Resolves with the id of the container, which runs. Throws a TaskFailure, or the signal's reason. */
+  async begin(task: TaskSpec, run: TaskRun, context: RunContext): Promise<string> {
+    const image = task.assignment.dockerImage.trim() || DEFAULT_IMAGE;
+    const host = { container: run.container, labels: this.marks(task), log: context.log };
+    const way = { task, image, run, host, context };
+    const backoff = new Backoff(RETRY);
+    for (let tries = 1; ; tries++) {
+      const ready = await this.prepare(way);
+      const begun = await context.step("create", () => this.attempt(way, ready));
+      if (typeof begun === "string") return begun;
+      // One that cannot go now goes with the task.
+      await this.options.mounts.removeCopies(host.container, context.signal).catch(() => {});
+      if (tries === MOST_TRIES) throw begun;
+      context.log.warn("what the task needs was removed before it could start: making it anew", {
+        tries,
+        error: begun.message,
+      });
+      await pause(backoff.next(), context.signal);
+    }
+  }
+
+  private async prepare({ task, image, host, context }: Way): Promise<readonly SidecarMount[]> {
+    const { puller, mounts } = this.options;
+    const sidecars = listSidecars(task.assignment);
+    const [, ready] = await together(
+      (signal) => context.step("pull", () => pullImage(puller, image, signal)),
+      (signal) => context.step("sidecar", () => mounts.prepare(sidecars, host, signal)),
+      context.signal,
+    );
+    return ready;
+  }
+
+  /** The container's id, or what is to be said of the task when it is not tried again, which is safe. */
+  private async attempt(way: Way, sidecars: readonly SidecarMount[]): Promise<string | TaskFailure> {
+    const { task, image, run, host } = way;
+    const { volumes, security } = this.options.settings;
+    const labels = { ...host.labels, [LABELS.container]: host.container };
+    let id: string;
+    try {
+      id = await run.create(buildContainer({ task, image, sidecars, volumes, security, labels }));
+    } catch (error) {
+      // Its image is gone, or one that was to be mounted.
+      if (error instanceof TaskFailure && isMissing(error.cause)) return error;
+      throw error;
+    }
+    const intact = await this.areIntact(way, sidecars);
+    if (intact && (await run.start(id))) return id;
+    await this.remove(id, way);
+    return intact ? removedBeforeStart(host.container) : volumesRemoved();
+  }
+
+  private async areIntact({ host, context }: Way, sidecars: readonly SidecarMount[]): Promise<boolean> {
+    const { mounts } = this.options;
+    try {
+      return await persist((signal) => mounts.areIntact(sidecars, host, signal), context.signal);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      const what = `cannot look whether the container ${host.container} has its sidecar volumes`;
+      throw new TaskFailure("sidecar_prep", `${what}: ${wordsOf(error)}`, { cause: error });
+    }
+  }
+
+  /** Of what has not begun. Its name is needed for the next one. */
+  private async remove(id: string, { host, context }: Way): Promise<void> {
+    const { containers } = this.options.engine;
+    try {
+      await persist((signal) => containers.remove(id, REMOVAL, signal), context.signal);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      const { container } = host;
+      const what = `cannot remove the container ${container}, of which somebody has removed a part, to make it anew`;
+      // By its id: it gets another name when it cannot be removed at the task's end either.
+      const byHand = `docker rm --force ${id.slice(0, SHORT_ID)}`;
+      const advice = `it has not been started, so it is safe to retry; if it stays: ${byHand}`;
+      throw new TaskFailure("container_create", `${what}: ${wordsOf(error)}; ${advice}`, { cause: error });
+    }
+  }
+
+  private marks({ assignment }: TaskSpec): Labels {
+    return { ...this.options.labels, ...taskLabels(assignment) };
+  }
+}
+
+async function pullImage(puller: ImagePuller, image: string, signal: AbortSignal): Promise<void> {
+  try {
+    await puller.ensure(image, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new TaskFailure("image_pull", wordsOf(error), { cause: error });
+  }
+}
+
+function volumesRemoved(): TaskFailure {
+  return new TaskFailure(
+    "sidecar_prep",
+    "sidecar volumes are removed by somebody else as soon as they are made",
+  );
+}
+
+function removedBeforeStart(container: string): TaskFailure {
+  return new TaskFailure(
+    "container_start",
+    `the container ${container} was removed by somebody else before it could be started; it is safe to retry`,
+  );
+}
