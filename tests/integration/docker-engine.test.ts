@@ -226,6 +226,25 @@ describe("what is so already is no error", () => {
     await within(removing, "the removal");
   });
 
+  test("a name that is taken is told as such, by podman too, which says 500 as of anything else", async () => {
+    const create = () => engine.containers.create("c", { Image: "i" }, signal);
+    fake.on("POST", "/containers/create", refuse(500, "that name is already in use"));
+    fake.on("GET", "/containers/c/json", (response) => json(response, { Id: "1" }));
+    expect(await failureOf(create())).toMatchObject({ status: 409, message: "that name is already in use" });
+  });
+
+  test("a name that is free again when podman has said so is asked for once more", async () => {
+    let asked = 0;
+    fake.on("POST", "/containers/create", (response, request) => {
+      asked += 1;
+      if (asked === 1) refuse(500, "that name is already in use")(response, request);
+      else json(response, { Id: "2" });
+    });
+    fake.on("GET", "/containers/c/json", refuse(404, "no such container"));
+    const created = await engine.containers.create("c", { Image: "i" }, signal);
+    expect([created.id, asked]).toEqual(["2", 2]);
+  });
+
   test("a running container is not removed without force", async () => {
     fake.on("DELETE", "/containers/c", refuse(409, "You cannot remove a running container"));
     fake.on("GET", "/containers/c/json", (response) => json(response, { State: { Status: "running" } }));

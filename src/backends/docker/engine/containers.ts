@@ -41,9 +41,10 @@ export interface LogOptions {
 const HEAVY_CALL_MS = 10 * 60_000;
 /** What a stop may take beyond its grace: the kill, and the engine's own work. */
 const STOP_MARGIN_MS = 60_000;
-/** HTTP's: no such container; something else is being done to it. */
+/** HTTP's: no such container; something else is being done to it, or has its name; anything. */
 const MISSING = 404;
 const CONFLICT = 409;
+const FAILED = 500;
 
 export class Containers {
   readonly #calls: Calls;
@@ -54,6 +55,18 @@ export class Containers {
 
   /** @throws EngineError 404 (no such image), 409 (the name is taken), 400 (a bad body) */
   async create(name: string, body: ContainerBody, signal: AbortSignal): Promise<CreatedContainer> {
+    try {
+      return await this.#create(name, body, signal);
+    } catch (error) {
+      // Podman up to 4.3 says so of a name that is taken, as of anything else.
+      if (!(error instanceof EngineError) || error.status !== FAILED) throw error;
+      if ((await this.find(name, signal)) !== null) throw new EngineError(CONFLICT, error.message);
+      // Whoever had it may have gone in between: the second answer tells.
+      return await this.#create(name, body, signal);
+    }
+  }
+
+  async #create(name: string, body: ContainerBody, signal: AbortSignal): Promise<CreatedContainer> {
     const options = { query: { name }, json: body, limitMs: HEAVY_CALL_MS };
     const fields = fieldsOf(await this.#calls.json("POST", "/containers/create", options, signal));
     return { id: textOf(fields, "Id"), warnings: textsOf(fields["Warnings"]) };
