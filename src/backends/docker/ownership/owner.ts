@@ -61,8 +61,9 @@ export function readOwner(instanceId: string | undefined, label: string | undefi
  * The container that this process may be in, for the engine to confirm; engines mount files of a
  * container's own folder, which is named for it, over its /etc/hostname. Empty: none is named.
  */
-export function guessOwnContainer(): string {
-  return /\/containers\/([0-9a-f]{64})\//.exec(readText("/proc/self/mountinfo"))?.[1] ?? "";
+export function guessOwnContainer(mounts = readText("/proc/self/mountinfo")): string {
+  // Docker's is containers/ID, podman's overlay-containers/ID, or named for another way of storing.
+  return /[/-]containers\/([0-9a-f]{64})\//.exec(mounts)?.[1] ?? "";
 }
 
 function readPidNamespace(): string {

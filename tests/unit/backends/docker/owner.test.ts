@@ -1,0 +1,21 @@
+import { expect, test } from "bun:test";
+import { guessOwnContainer } from "../../../../src/backends/docker/ownership/owner.ts";
+
+const ID = "be7c20d7a6684160d3878e083f74505940602700bea6d29bcad2daef827ecf40";
+
+/** Lines of /proc/self/mountinfo, as each engine makes them. */
+const MOUNTS = {
+  Docker: `612 593 8:1 /var/lib/docker/containers/${ID}/hostname /etc/hostname rw,relatime - ext4 /dev/sda1 rw`,
+  podman: `90 77 0:24 /containers/overlay-containers/${ID}/userdata/hostname /etc/hostname rw - tmpfs tmpfs rw`,
+  "podman without overlayfs": `90 77 254:0 /run/vfs-containers/${ID}/userdata/hostname /etc/hostname rw - ext4 /dev/vda rw`,
+};
+
+test.each(Object.entries(MOUNTS))("a process in a container of %s finds its id", (_engine, line) => {
+  expect(guessOwnContainer(`24 30 0:22 / /proc rw - proc proc rw\n${line}\n`)).toBe(ID);
+});
+
+test("a process on a host finds none, whatever is mounted there", () => {
+  const overlay = `77 49 0:50 / /var/lib/docker/overlay2/${ID}/merged rw - overlay overlay rw`;
+  const cgroup = `92 91 0:29 /libpod_parent/libpod-${ID} /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu`;
+  expect(guessOwnContainer(`${overlay}\n${cgroup}\n`)).toBe("");
+});
