@@ -94,7 +94,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   log.info("worker ready", {
     workerId: settings.workerId,
     backend: backend.kind,
-    controlPlane: withoutQuery(settings.webSocketUrl),
+    controlPlane: publicPart(settings.webSocketUrl),
     maxConcurrentTasks: settings.maxConcurrentTasks,
     unreported: outbox.size,
   });
@@ -225,7 +225,7 @@ function whenFired(signal: AbortSignal): Promise<null> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(null), { once: true }));
 }
 
-/** A query may hold a token. */
-function withoutQuery(url: string): string {
-  return url.replace(/[?#].*$/, "");
+/** A query may hold a token, and what is before the host a password. */
+function publicPart(url: string): string {
+  return url.replace(/[?#].*$/, "").replace(/^([a-z]+:\/\/)[^/]*@/i, "$1");
 }

@@ -43,7 +43,11 @@ export function checkYaml(text: string, file: string): CheckedText {
   const schema = configSchema();
   const unfit = document.contents === null ? [] : fitToSchema(document, schema);
   const raw = plainValue(document);
-  if (typeof raw === "string") return { config: {}, problems: [`${file}: ${raw}`], broken: null };
+  if (typeof raw === "string") {
+    // What was no key of ours is left out by now, and an alias of something in it leads nowhere.
+    const problems = unfit.length > 0 ? sorted([...syntax, ...unfit]).map(place) : [`${file}: ${raw}`];
+    return { config: {}, problems, broken: null };
+  }
   const { issues, good } = validate(schema, raw.value);
   const wrong = [...findingsOf(issues, document, schema, unfit), ...twoBackends(document, raw.value)];
   const { config, broken } =

@@ -15,7 +15,8 @@ export class OutageLog {
 
   /** True when this failure is one that the operator is shown. */
   failed(message: string, fields: Fields): boolean {
-    const now = Date.now();
+    // Not the time of day: set back by a day, it would hold back every reminder of that day.
+    const now = performance.now();
     this.failures += 1;
     if (this.failures === 1) this.since = now;
     const due = this.failures === 1 || now - this.saidAt >= REMIND_EVERY_MS;
@@ -32,7 +33,7 @@ export class OutageLog {
     if (this.failures === 0) return {};
     const fields = {
       afterAttempts: this.failures,
-      outageSeconds: Math.round((Date.now() - this.since) / 1000),
+      outageSeconds: Math.round((performance.now() - this.since) / 1000),
     };
     this.failures = 0;
     return fields;

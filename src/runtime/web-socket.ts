@@ -62,7 +62,8 @@ export function openSocket(options: SocketOptions, events: SocketEvents): Socket
   socket.addEventListener("close", ({ code, reason }) => {
     const said =
       reason === "" ? `closed by the peer with code ${code}` : `closed by the peer: ${reason} (${code})`;
-    events.onEnd({ why: failure === "" ? said : withoutPreamble(failure), status: handshakeStatus(failure) });
+    const why = failure === "" ? said : whyFailed(failure, options);
+    events.onEnd({ why, status: handshakeStatus(failure) });
   });
   return {
     send: (text) => void socket.send(text),
@@ -76,8 +77,12 @@ export function openSocket(options: SocketOptions, events: SocketEvents): Socket
 }
 
 /** Bun puts the URL before the cause; ours is logged beside it. */
-function withoutPreamble(message: string): string {
-  return message.replace(/^WebSocket connection to '.*?' failed: /, "");
+function whyFailed(message: string, { url, proxy }: SocketOptions): string {
+  const why = message.replace(/^WebSocket connection to '.*?' failed: /, "");
+  // All that it says when there is not even a TCP connection. Of a proxy's URL the host alone: it may hold a password.
+  if (why !== "Failed to connect") return why;
+  const whom = proxy === null ? new URL(url).host : `the proxy ${new URL(proxy).host}`;
+  return `no connection to ${whom}: its name is not known, nothing listens there, or no way leads there`;
 }
 
 /** Bun tells the status of a refused handshake in the error's text only; a test fails when that changes. */

@@ -1,9 +1,14 @@
 /** A command line, a file or a host that the worker cannot start with: a clear line each, and nothing started. */
 import { describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { chmodSync, existsSync } from "node:fs";
 import { DirectSite } from "../support/direct-site.ts";
 import { TempDir } from "../support/temp-dir.ts";
-import { type WorkerOptions, WorkerProcess } from "../support/worker-process.ts";
+import { type WorkerOptions, WorkerProcess, workerCommand } from "../support/worker-process.ts";
+
+/** Root is not asked for permissions, so it has to give that up. */
+const obeying =
+  process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] : [];
+const canObey = obeying.length === 0 || Bun.spawnSync([...obeying, "true"]).exitCode === 0;
 
 const NAMED = ["--worker-id", "bar"];
 const DIRECT = [...NAMED, "--backend", "direct"];
@@ -203,6 +208,20 @@ describe("ends with status 1, in one line, when the host cannot run tasks:", () 
     expect(await worker.finished()).toBe(1);
     const lines = worker.stderr.split("\n").filter((line) => line !== "");
     expect(lines).toEqual([expect.stringMatching(says)]);
+    expect(site.plane.handshakes).toEqual([]);
+  });
+
+  // Once: the worker started, claimed what came, and failed every task for want of a workspace.
+  test.skipIf(!canObey)("the workspace root is a folder in which it may not write", async () => {
+    await using site = await DirectSite.create();
+    chmodSync(site.workspaceRoot, 0o555);
+    const command = [...obeying, ...workerCommand()];
+    await using worker = await site.start({ command, connected: false });
+    expect(await worker.finished()).toBe(1);
+    const lines = worker.stderr.split("\n").filter((line) => line !== "");
+    expect(lines).toEqual([
+      expect.stringMatching(/Cannot use the workspace root .*EACCES.*a folder that this user can write/),
+    ]);
     expect(site.plane.handshakes).toEqual([]);
   });
 

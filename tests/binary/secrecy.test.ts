@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite } from "../support/direct-site.ts";
+import { WorkerProcess } from "../support/worker-process.ts";
 
 const KEY = "wk-7f3a-worker";
 const VALUES = {
@@ -58,6 +59,19 @@ describe.each(["text", "json"])("the log at debug, as %s,", (format) => {
       for (const secret of SECRETS) expect(String(frame.raw)).not.toContain(secret);
     }
   });
+});
+
+test("the log names the control plane without the password and the query of its URL", async () => {
+  await using site = await DirectSite.create();
+  const config = site.config();
+  const url = "ws://me:pass@word-5e1f@127.0.0.1:9/ws?token=token-77aa";
+  await using worker = await WorkerProcess.start({
+    config,
+    flags: ["--log-level", "debug", "--web-socket-url", url],
+  });
+  await worker.waitForLog(/worker ready .*controlPlane=ws:\/\/127\.0\.0\.1:9\/ws /);
+  await worker.waitForLog(/cannot connect/);
+  expect(worker.stderr).not.toMatch(/word-5e1f|token-77aa/);
 });
 
 test("every line of the JSON log is one JSON object with time, level and message", async () => {

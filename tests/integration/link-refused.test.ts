@@ -199,3 +199,22 @@ test("Bun still tells the status of a refused handshake in the words that are lo
     expect(end.why).not.toContain(peer.url);
   }
 });
+
+// Once: "Failed to connect", of a name that nobody knew, of a closed port and of a proxy that was down alike.
+test.each([
+  ["ws://127.0.0.1:9/ws", null, "no connection to 127.0.0.1:9: "],
+  ["ws://no-such-host.invalid/ws", null, "no connection to no-such-host.invalid: "],
+  ["ws://control.invalid/ws", "http://me:s3cret@127.0.0.1:9", "no connection to the proxy 127.0.0.1:9: "],
+  ["wss://control.invalid/ws", "http://me:s3cret@127.0.0.1:9", "no connection to the proxy 127.0.0.1:9: "],
+])("when %s by the proxy %p cannot be reached, it is said who could not be", async (url, proxy, words) => {
+  const { promise, resolve } = Promise.withResolvers<{ status: number | null; why: string }>();
+  const ignore = () => {};
+  openSocket(
+    { url, headers: {}, proxy, certificateAuthorities: null },
+    { onOpen: ignore, onText: ignore, onPong: ignore, onFrame: ignore, onEnd: resolve },
+  );
+  const end = await promise;
+  expect(end.why).toStartWith(words);
+  expect(end.why).not.toContain("s3cret");
+  expect(end.status).toBeNull();
+});

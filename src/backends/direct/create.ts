@@ -1,5 +1,5 @@
 /** Builds the Direct backend, or says at start why it cannot run anything here. */
-import { existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { inheritedOpenFilesLimit } from "../../process/open-files.ts";
@@ -29,8 +29,10 @@ export function createDirectBackend(
 function makeWorkspaceRoot(dir: string): void {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
+    // One in which no workspace can be made would have every task claimed, and failed.
+    if (isFolder(dir)) accessSync(dir, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const why = existsSync(dir) ? "it is not a folder" : wordsOf(error);
+    const why = existsSync(dir) && !isFolder(dir) ? "it is not a folder" : wordsOf(error);
     throw new BackendUnusable(
       `Cannot use the workspace root ${dir}: ${why}; set backend.direct.workspace_root to a folder that this user can write`,
     );

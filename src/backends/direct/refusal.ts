@@ -29,6 +29,11 @@ function whyRefused(oz: string, { code, message }: SpawnRefused): string {
       return `${message}; it is neither a program for this machine nor a script that begins with #!`;
     case "E2BIG":
       return `${message}; the assignment's arguments and variables are more than the system takes`;
+    case "EAGAIN":
+      return `${message}; a limit of processes is reached: of the user (ulimit -u), of the service (TasksMax) or of the container`;
+    case "EMFILE":
+    case "ENFILE":
+      return `${message}; a limit of open files is reached (ulimit -n, LimitNOFILE)`;
     default:
       return message;
   }

@@ -3,6 +3,7 @@ import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmdirSync } from "node:f
 import { dirname, join } from "node:path";
 import { wordsOf } from "../../logging/words-of.ts";
 import { TaskFailure } from "../../task/backend.ts";
+import { mountedIn } from "./mounts.ts";
 
 /** Longest name that a file system takes. */
 const MAX_NAME_BYTES = 255;
@@ -93,7 +94,7 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** Rejects with what the file system says; what was not made here stays. `keep`: the workspace itself stays too. */
+/** Rejects with what the file system says, or when something is mounted in it; what was not made here stays. `keep`: the workspace itself stays too. */
 export async function removeWorkspace(workspace: Workspace, keep: boolean): Promise<void> {
   if (workspace.scratchDir !== null) await removeAll(workspace.scratchDir);
   if (workspace.made && !keep && !removeIfEmpty(workspace.dir)) await removeAll(workspace.dir);
@@ -101,6 +102,8 @@ export async function removeWorkspace(workspace: Workspace, keep: boolean): Prom
 
 /** Off the main thread: an agent may leave a hundred thousand files. */
 async function removeAll(dir: string): Promise<void> {
+  const point = await mountedIn(dir);
+  if (point !== null) throw new Error(`something is mounted at ${point}; unmount it and remove the folder`);
   const { rm } = await import("node:fs/promises");
   const remove = () => rm(dir, { recursive: true, force: true, maxRetries: 2 });
   try {

@@ -110,6 +110,13 @@ describe("YAML that is not well-formed", () => {
     ]);
   });
 
+  // Once: the unknown key was left out before its alias was followed, and the aliases were blamed for a circle.
+  test("an unknown key is named, also when the file has an alias of something in it", async () => {
+    expect(await problemsOf("x: &a {direct: {oz_path: /oz}}\nworker_id: w\nbackend: *a\n")).toEqual([
+      expect.stringMatching(/^worker\.yaml:1:1: Unknown key "x"/),
+    ]);
+  });
+
   test("aliases in a circle, aliases that explode and endless nesting end in a sentence", async () => {
     const bomb = [
       "a0: &a0 [x, x]",

@@ -22,6 +22,17 @@ test("the first failure of an outage is shown, the next for five minutes are not
   expect(log.lines).toHaveLength(601);
 });
 
+test("a clock that is set back during an outage holds no reminder back", () => {
+  const log = recordLog();
+  const outages = new OutageLog(log);
+  outages.failed("m", {});
+  jest.setSystemTime(Date.now() - 86_400_000);
+  jest.advanceTimersByTime(300_000);
+  outages.failed("m", {});
+  expect(log.said("warn")).toHaveLength(2);
+  expect(outages.recovered()).toEqual({ afterAttempts: 2, outageSeconds: 300 });
+});
+
 test("it says whether the operator was shown it", () => {
   const outages = new OutageLog(recordLog());
   expect([outages.failed("m", {}), outages.failed("m", {})]).toEqual([true, false]);

@@ -22,6 +22,8 @@ describe("an agent that the system would not start", () => {
     ["EACCES", "#!/bin/sh\n", "it is not an executable file"],
     ["ENOEXEC", "echo hello\n", "a script that begins with #!"],
     ["E2BIG", "#!/bin/sh\n", "more than the system takes"],
+    ["EAGAIN", "#!/bin/sh\n", "a limit of processes is reached"],
+    ["EMFILE", "#!/bin/sh\n", "a limit of open files is reached"],
     ["ETXTBSY", "#!/bin/sh\n", "ETXTBSY: the system's words"],
   ])("with %s, its file being %j, is told: %s", async (code, content, words) => {
     await using dir = await TempDir.create("refusal");
