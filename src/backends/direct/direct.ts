@@ -214,7 +214,7 @@ export class DirectBackend implements Backend {
     handle: DirectHandle,
     context: RunContext,
   ): Promise<Watched> {
-    const agent = await this.spawn(command, handle);
+    const agent = await this.spawn(command, handle, context.signal);
     this.agents.set(taskId, agent);
     // Its status is safe with the shim, and without a group there is nothing else to be found by its pid.
     if (agent.isOver && groupIsEmpty(agent.groupId())) return { agent, handle };
@@ -223,13 +223,20 @@ export class DirectBackend implements Backend {
     return { agent, handle: found };
   }
 
-  private async spawn(command: Command, { exitFile, workspace }: DirectHandle): Promise<Ward> {
+  private async spawn(
+    command: Command,
+    { exitFile, workspace }: DirectHandle,
+    signal: AbortSignal,
+  ): Promise<Ward> {
     try {
       return startedWard(await this.options.shim.spawn(command, exitFile));
     } catch (error) {
       if (!(error instanceof SpawnRefused)) throw error;
       // It may have started before its shim was killed, and nobody has its pid.
-      if (error.code === SHIM_KILLED) await killUnknownAgent(workspace, this.surveyor);
+      if (error.code === SHIM_KILLED) {
+        await killUnknownAgent(workspace, this.surveyor);
+        signal.throwIfAborted();
+      }
       throw refusalOf(this.options.oz, command.cwd, error);
     }
   }
