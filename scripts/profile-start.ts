@@ -20,14 +20,13 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildIdOf } from "../src/runtime/build-id.ts";
 import { unwritableMappings } from "../src/runtime/mappings.ts";
 import { Subject } from "./benchmark/subject.ts";
+import { BLOCK_BYTES, renderStartList } from "./profile/start-list.ts";
+import { startSubjectId } from "./profile/start-subject.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const WORKER = process.env["OZ_TEST_BINARY"] ?? join(ROOT, "dist/oz-agent-worker");
-/** The kernel's fault_around_bytes: what one touch maps, as far as it is in the page cache. */
-const BLOCK_BYTES = 65_536;
 const PAGE_BYTES = 4096;
 const ROUNDS = 3;
 /** Before the worker itself gives anything back. */
@@ -43,27 +42,35 @@ case "$OZ_KIND" in
 esac
 `;
 
-const dir = mkdtempSync(join(tmpdir(), "oz-profile-"));
-try {
-  const agent = join(dir, "agent");
-  writeFileSync(agent, AGENT);
-  chmodSync(agent, 0o755);
-  const started = new Set<number>();
-  const needed = new Set<number>();
-  for (let round = 0; round < ROUNDS; round++) {
-    await using subject = new Subject({ name: "worker", executable: WORKER }, agent);
-    await subject.start();
-    await Bun.sleep(STARTED_MS);
-    for (const block of residentBlocks(subject.pid)) started.add(block);
-    await workWith(subject, () => {
-      for (const block of residentBlocks(subject.pid)) needed.add(block);
-    });
+/** @returns in MB, what of the executable only its start uses */
+async function profile(): Promise<number> {
+  const id = startSubjectId(WORKER);
+  const blocks = await findBlocks();
+  writeFileSync(join(ROOT, "src/runtime/start-blocks.ts"), renderStartList(id, blocks));
+  return (blocks.length * BLOCK_BYTES) / 2 ** 20;
+}
+
+async function findBlocks(): Promise<number[]> {
+  const dir = mkdtempSync(join(tmpdir(), "oz-profile-"));
+  try {
+    const agent = join(dir, "agent");
+    writeFileSync(agent, AGENT);
+    chmodSync(agent, 0o755);
+    const started = new Set<number>();
+    const needed = new Set<number>();
+    for (let round = 0; round < ROUNDS; round++) {
+      await using subject = new Subject({ name: "worker", executable: WORKER }, agent);
+      await subject.start();
+      await Bun.sleep(STARTED_MS);
+      for (const block of residentBlocks(subject.pid)) started.add(block);
+      await workWith(subject, () => {
+        for (const block of residentBlocks(subject.pid)) needed.add(block);
+      });
+    }
+    return [...started].filter((block) => !needed.has(block)).sort((a, b) => a - b);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
   }
-  const only = [...started].filter((block) => !needed.has(block)).sort((a, b) => a - b);
-  writeFileSync(join(ROOT, "src/runtime/start-blocks.ts"), render(merge(only)));
-  process.stdout.write(`${(only.length * BLOCK_BYTES) / 2 ** 20} MB that only a start uses\n`);
-} finally {
-  rmSync(dir, { recursive: true, force: true });
 }
 
 /** `look` is called before anything is given back again, which is half a second after the last task began. */
@@ -104,29 +111,13 @@ function residentBlocks(pid: number): Set<number> {
   }
 }
 
-/** Neighbours as one: first block, and how many. */
-function merge(blocks: readonly number[]): [number, number][] {
-  const runs: [number, number][] = [];
-  for (const block of blocks) {
-    const last = runs.at(-1);
-    if (last !== undefined && last[0] + last[1] === block) last[1] += 1;
-    else runs.push([block, 1]);
-  }
-  return runs;
-}
-
-function render(runs: readonly [number, number][]): string {
-  const id = buildIdOf(WORKER);
-  const list = runs.map(([first, count]) => (count === 1 ? `${first}` : `${first}+${count}`)).join(" ");
-  return `/** Written by scripts/profile-start.ts: which parts of the runtime only a start uses. */
-
-/** The build of the runtime that it is true of, as its linker named it. */
-export const BUILD_ID = ${JSON.stringify(id)};
-
-export const BLOCK_BYTES = ${BLOCK_BYTES};
-
-/** Numbers of blocks, counted from address 0; \`A+N\`: N of them, from A. */
-export const START_BLOCKS =
-  ${JSON.stringify(list)};
-`;
-}
+process.exitCode = await profile().then(
+  (found) => {
+    process.stdout.write(`${found} MB that only a start uses\n`);
+    return 0;
+  },
+  (error: Error) => {
+    process.stderr.write(`${error.message}\n`);
+    return 1;
+  },
+);

@@ -43,31 +43,43 @@ export function readReport({ xml, exitCode, files }: Run): Report {
   return judge(tally, xml, problems);
 }
 
-/** Without anything inside: neither a failure nor a word of being skipped. */
-const PASSED = /<testcase name="([^"]*)" classname="([^"]*)"[^>]*?\bfile="([^"]*)"[^>]*?\/>/g;
-
-function readPassed(xml: string): Set<string> {
-  return new Set(
-    [...xml.matchAll(PASSED)].map(([, name, within, file]) => `${file}\n${fullName(within, name)}`),
-  );
+interface Case {
+  readonly file: string;
+  readonly name: string;
+  /** Empty: it passed; otherwise what went wrong, or that it was skipped. */
+  readonly inside: string;
 }
 
-function fullName(within = "", name = ""): string {
-  return [...plain(within).split(" > ").filter(Boolean).reverse(), plain(name)].join(" > ");
+const TAG = /<testsuite\b([^>]*?)(\/?)>|<\/testsuite>|<testcase\b([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g;
+
+/** By the suites that they are in: what `classname` has of those could be cut in more than one way. */
+function readCases(xml: string): Case[] {
+  const cases: Case[] = [];
+  const suites: string[] = [];
+  for (const [tag, suite, closed, test, inside = ""] of xml.matchAll(TAG)) {
+    if (test !== undefined) {
+      // The outermost is the file.
+      const name = [...suites.slice(1), attribute(test, "name")].join(" > ");
+      cases.push({ file: attribute(test, "file"), name, inside: inside.trim() });
+    } else if (suite === undefined) suites.pop();
+    else if (closed === "") suites.push(attribute(tag, "name"));
+  }
+  return cases;
 }
 
-const FAILED =
-  /<testcase name="([^"]*)" classname="([^"]*)"[^>]*?\bfile="([^"]*)"[^>]*>\s*<(?:failure|error)\b([^>]*)/g;
+function attribute(tag: string, name: string): string {
+  return plain(new RegExp(`\\s${name}="([^"]*)"`).exec(tag)?.[1] ?? "");
+}
 
-function readFailures(xml: string): Failure[] {
-  return [...xml.matchAll(FAILED)].map(([, name = "", within = "", file = "", said = ""]) => ({
-    file,
-    name: fullName(within, name),
-    message: plain(/\bmessage="([^"]*)"/.exec(said)?.[1] ?? "")
-      .trim()
-      .replaceAll(/\s+/g, " ")
-      .slice(0, MESSAGE_LENGTH),
-  }));
+const FAILED = /^<(?:failure|error)\b([^>]*)/;
+
+function readFailures(cases: readonly Case[]): Failure[] {
+  return cases.flatMap(({ file, name, inside }) => {
+    const said = FAILED.exec(inside)?.[1];
+    if (said === undefined) return [];
+    const message = attribute(said, "message").trim().replaceAll(/\s+/g, " ").slice(0, MESSAGE_LENGTH);
+    return [{ file, name, message }];
+  });
 }
 
 const MESSAGE_LENGTH = 300;
@@ -89,11 +101,12 @@ function readTotals(xml: string): Tally {
 }
 
 function judge(tally: Tally, xml: string | null, problems: readonly string[]): Report {
-  const passed = readPassed(xml ?? "");
+  const cases = readCases(xml ?? "");
   return {
     tally: { ...tally, failed: tally.failed + problems.length },
-    failures: readFailures(xml ?? ""),
-    passed: ({ file, name }) => passed.has(`${file}\n${name}`),
+    failures: readFailures(cases),
+    passed: (test) =>
+      cases.some(({ file, name, inside }) => file === test.file && name === test.name && inside === ""),
     problems,
   };
 }

@@ -29,6 +29,8 @@ export function spawnDetached(command: Command): Child {
 }
 
 export interface TalkingChild extends Child {
+  /** Nothing more will be heard of it. It may be so before `exited` or after it. */
+  readonly disconnected: Promise<void>;
   send(message: object): void;
   disconnect(): void;
   /** Lets this process end although the child still runs. */
@@ -37,6 +39,7 @@ export interface TalkingChild extends Child {
 
 /** A detached child that exchanges JSON messages with this process. */
 export function spawnTalking(command: Command, onMessage: (message: unknown) => void): TalkingChild {
+  const disconnected = Promise.withResolvers<void>();
   const child = Bun.spawn([...command.argv], {
     cwd: command.cwd,
     env: { ...command.env },
@@ -44,10 +47,12 @@ export function spawnTalking(command: Command, onMessage: (message: unknown) => 
     detached: true,
     serialization: "json",
     ipc: onMessage,
+    onDisconnect: () => disconnected.resolve(),
   });
   return {
     pid: child.pid,
     exited: child.exited,
+    disconnected: disconnected.promise,
     send: (message) => child.send(message),
     disconnect: () => child.disconnect(),
     unref: () => child.unref(),

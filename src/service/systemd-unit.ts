@@ -83,7 +83,8 @@ export function renderSystemdUnit(plan: ServicePlan): string {
 
 function commandOf({ program, configFile, keyFile }: ServicePlan): string[] {
   const key = keyFile === null ? [] : ["--api-key-file", "$" + "{CREDENTIALS_DIRECTORY}/api-key"];
-  return [argument(program), "--config-file", argument(configFile), ...key];
+  // No variable may stand for the program, so there a dollar is one; a second would be a part of its path.
+  return [word(program), "--config-file", argument(configFile), ...key];
 }
 
 function killMode({ keepAgents }: ServicePlan): readonly string[] {
@@ -97,12 +98,12 @@ function stateFolders({ writableFolders }: ServicePlan): string[] {
   return [SERVICE_NAME, ...below.map((path) => word(path.slice("/var/lib/".length)))];
 }
 
-/** One word of a command line, whatever is in it. Only there systemd takes a dollar for a variable. */
+/** One argument of a command line, whatever is in it. Only there systemd takes a dollar for a variable. */
 function argument(text: string): string {
   return word(text.replaceAll("$", "$$$$"));
 }
 
-/** One word of any other list. */
+/** The program of a command line, or one word of any other list. */
 function word(text: string): string {
   const escaped = specifiersEscaped(text);
   return /^[\w@%+=:,./$-]+$/.test(escaped) ? escaped : `"${escaped.replace(/["\\]/g, "\\$&")}"`;

@@ -1,7 +1,7 @@
 /** SIGKILL while tasks are dispatched: each dispatch runs on, and the next worker reports its true end. */
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
-import { readEnvironment } from "../../src/process/process-table.ts";
+import { readEnvironment, readProcess } from "../../src/process/process-table.ts";
 import { assignment, assignments } from "../support/assignments.ts";
 import { CommandSite, KEEP_PAYLOAD, LEAVE_CHILDREN } from "../support/command-site.ts";
 import { shimsOf } from "../support/shims.ts";
@@ -205,6 +205,25 @@ describe("when the shim is killed", () => {
     const [shim = 0] = shimsOf(worker.pid);
     worker.kill("SIGTERM");
     await worker.waitForLog(/stopping|shutting down/);
+    process.kill(shim, "SIGKILL");
+    const { failureReason, message, terminals } = await site.plane.waitForTask(id);
+    expect({ failureReason, terminals }).toEqual({ failureReason: "dispatch_command", terminals: 1 });
+    expect(message).toContain("look whether your engine has the task");
+    await worker.exited;
+  });
+
+  // It was called safe to retry all the same: only a dispatch that ended by itself was thought of.
+  test("while the worker ends what the stop has no more time for, the task is not called so either", async () => {
+    await using site = await CommandSite.create();
+    const top = { shutdown_timeout: "300ms", cancel_grace_period: "100ms" };
+    await using worker = await site.start({ dispatch: HELD, top });
+    const [id = ""] = await begin(site, 1);
+    const [shim = 0] = shimsOf(worker.pid);
+    const dispatch = Number(site.note("begun"));
+    // It cannot tell what becomes of the dispatch any more, and nobody notices before it is gone.
+    process.kill(shim, "SIGSTOP");
+    worker.kill("SIGTERM");
+    await eventually(() => readProcess(dispatch)?.zombie !== false, "the dispatch to be ended");
     process.kill(shim, "SIGKILL");
     const { failureReason, message, terminals } = await site.plane.waitForTask(id);
     expect({ failureReason, terminals }).toEqual({ failureReason: "dispatch_command", terminals: 1 });

@@ -115,6 +115,33 @@ test("an agent whose shim is killed before it could tell of it does not work on 
   expect(unheard).toBeGreaterThan(0);
 }, 60_000);
 
+// Each was reported as a failure to start what nobody wanted any more: agent_invocation, setup_command.
+test.each([
+  ["agent", {}],
+  ["setup_command", { setup_command: "true" }],
+])(
+  "a task that was cancelled before the shim of its %s was killed is reported as cancelled",
+  async (_what, direct) => {
+    await using site = await DirectSite.create();
+    await using worker = await site.start({ direct });
+    await site.run(assignment());
+    const [shim = 0] = shimsOf(worker.pid);
+    process.kill(shim, "SIGSTOP");
+    const task = assignment({ env: { AGENT_HOLD: "1" } });
+    site.plane.submit(task);
+    await eventually(() => readdirSync(site.workspaceRoot).includes(task.task_id), "the task's folder");
+    site.plane.cancel(task.task_id);
+    await worker.waitForLog(new RegExp(`task cancellation requested .*${task.task_id}`));
+    process.kill(shim, "SIGKILL");
+    const { state, message, terminals } = await site.plane.waitForTask(task.task_id);
+    expect({ state, message, terminals }).toEqual({
+      state: "cancelled",
+      message: "Task cancelled by user request.",
+      terminals: 1,
+    });
+  },
+);
+
 /** Of each task's hooks the first, with nothing but what the shell itself does before. */
 const KILLS_SHIM_ONCE = 'f="DIR/$OZ_RUN_ID"; [ -e "$f" ] || { : >"$f"; kill -KILL $PPID; exec sleep 3; }';
 

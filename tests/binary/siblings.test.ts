@@ -5,6 +5,7 @@ import { ControlPlane } from "../../src/dev/control-plane.ts";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite, taskIdOf } from "../support/direct-site.ts";
 import type { AgentRun } from "../support/fake-agent.ts";
+import { eventually } from "../support/wait.ts";
 import { TEST_API_KEY, WorkerProcess } from "../support/worker-process.ts";
 
 function linkOf(site: DirectSite, run: AgentRun): number | undefined {
@@ -148,4 +149,124 @@ test("a task that runs in one daemon and is given to its sibling fails there, an
   run?.release();
   expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
   expect(site.agent.runs(task.task_id)).toHaveLength(1);
+});
+
+interface Siblings extends AsyncDisposable {
+  /** Of the second worker alone, as if the control plane had lost sight of the first. */
+  readonly other: ControlPlane;
+  readonly first: WorkerProcess;
+  readonly second: WorkerProcess;
+}
+
+async function siblings(site: DirectSite, ...direct: [object, object]): Promise<Siblings> {
+  const other = await ControlPlane.start({ apiKey: TEST_API_KEY });
+  const first = await site.start({ direct: { ...direct[0] } });
+  const second = await WorkerProcess.start({
+    plane: other,
+    config: site.config({}, { ...direct[1] }),
+    stateDir: site.stateDir,
+  });
+  await second.waitForLog(/worker ready/);
+  return {
+    other,
+    first,
+    second,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([first[Symbol.asyncDispose](), second[Symbol.asyncDispose]()]);
+      await other.stop();
+    },
+  };
+}
+
+// It was looked for an agent of the same folder alone: there is none yet, or it works somewhere else.
+describe("a task that is given to a second daemon of the host", () => {
+  const HELD = (dir: string, name: string) =>
+    `: >'${dir}/${name}'; until [ -e '${dir}/go' ]; do sleep 0.02; done`;
+
+  test.each(["setup_command", "teardown_command"])(
+    "while the first runs its %s fails there",
+    async (hook) => {
+      await using site = await DirectSite.create();
+      const direct = { [hook]: HELD(site.dir.path, "begun") };
+      await using two = await siblings(site, direct, {});
+      const task = assignment();
+      site.plane.submit(task);
+      await eventually(() => existsSync(site.dir.join("begun")), "the hook to begin");
+      two.other.submit({ ...task, execution_id: "another" });
+      const { failureReason, message } = await two.other.waitForTask(task.task_id);
+      expect([failureReason, message]).toEqual([
+        "workspace_setup",
+        expect.stringContaining("another worker"),
+      ]);
+      await site.dir.write("go", "");
+      expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
+      expect(site.agent.runs(task.task_id)).toHaveLength(1);
+      // The end of the first lets go of it.
+      two.other.submit({ ...task, execution_id: "one more" });
+      expect((await two.other.waitForTask(task.task_id, ["completed"])).state).toBe("completed");
+    },
+  );
+
+  test.each([
+    ["in the target folder of both", "target_dir"],
+    ["with another root of workspaces", "workspace_root"],
+  ])("while the first runs it %s fails there", async (_where, key) => {
+    await using site = await DirectSite.create();
+    const folder = await site.dir.mkdir("folder");
+    const direct = { [key]: folder };
+    await using two = await siblings(site, key === "target_dir" ? direct : {}, direct);
+    const task = assignment({ env: { AGENT_HOLD: "1" } });
+    const [run] = await site.holdAll([task]);
+    two.other.submit({ ...task, execution_id: "another" });
+    const { failureReason, message } = await two.other.waitForTask(task.task_id);
+    expect([failureReason, message]).toEqual(["workspace_setup", expect.stringContaining("another worker")]);
+    run?.release();
+    expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
+    expect(site.agent.runs(task.task_id)).toHaveLength(1);
+  });
+
+  // The heir killed the second one's agent for the dead one's, and removed the folder under it.
+  test("after the first was killed runs there, and the first one's heir does not touch it", async () => {
+    await using site = await DirectSite.create();
+    await using two = await siblings(site, { setup_command: HELD(site.dir.path, "begun") }, {});
+    const task = assignment({ env: { AGENT_HOLD: "1" } });
+    site.plane.submit(task);
+    await eventually(() => existsSync(site.dir.join("begun")), "the setup to begin");
+    two.first.kill("SIGKILL");
+    await two.first.exited;
+    two.other.submit({ ...task, execution_id: "another" });
+    const run = await site.agent.waitForStart(task.task_id);
+    await using _heir = await site.start();
+    const { failureReason, message, terminals } = await site.plane.waitForTask(task.task_id);
+    expect({ failureReason, terminals }).toEqual({ failureReason: "unknown", terminals: 1 });
+    expect(message).toContain("another worker on this host runs by now");
+    expect(run.alive.length).toBeGreaterThan(0);
+    expect(existsSync(run.cwd)).toBe(true);
+    run.release();
+    expect((await two.other.waitForTask(task.task_id)).state).toBe("completed");
+  });
+
+  test("after the first was killed, and its agent had ended, does not cost the first one's end", async () => {
+    await using site = await DirectSite.create();
+    await using two = await siblings(site, {}, {});
+    const task = assignment({ env: { AGENT_HOLD: "1", AGENT_EXIT: "3" } });
+    const [ended] = await site.holdAll([task]);
+    two.first.kill("SIGKILL");
+    await two.first.exited;
+    ended?.release();
+    await site.gone(...(ended ? [ended] : []));
+    two.other.submit({ ...task, env_vars: { AGENT_HOLD: "1" }, execution_id: "another" });
+    const run = await eventually(() => site.agent.runs(task.task_id)[1], "the second one's agent");
+    await using _heir = await site.start();
+    const { failureReason, exitCode, terminals } = await site.plane.waitForTask(task.task_id);
+    expect({ failureReason, exitCode, terminals }).toEqual({
+      failureReason: "agent_invocation",
+      exitCode: 3,
+      terminals: 1,
+    });
+    expect(run.alive.length).toBeGreaterThan(0);
+    expect(existsSync(run.cwd)).toBe(true);
+    run.release();
+    expect((await two.other.waitForTask(task.task_id)).state).toBe("completed");
+  });
 });

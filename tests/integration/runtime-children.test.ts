@@ -54,6 +54,14 @@ describe.each(RUNTIMES.map(({ name, argv }) => [name, argv] as const))("under %s
     expect(await ask(runtime, "heard", deaf)).toMatchObject({ stdout: "said\n", status: 0 });
   });
 
+  // Which of the two is known first is no promise of either runtime.
+  test("all that a child said before it was killed is heard by the time that it is gone and disconnected", async () => {
+    const channel = `\${NODE_CHANNEL_FD:-$OZ_SHIM_CHANNEL}`;
+    const script = `eval "echo '{\\"n\\":1}' >&${channel}; echo '{\\"n\\":2}' >&${channel}"; kill -KILL $$`;
+    const { heard } = await ask(runtime, "lastBreath", command(script));
+    expect(heard).toEqual(['{"n":1}', '{"n":2}']);
+  });
+
   describe("an answer that is captured", () => {
     const limits = { stdin: "in", maxBytes: 1000, timeoutMs: 10_000 };
 

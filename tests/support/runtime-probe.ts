@@ -16,7 +16,7 @@ import { serveHttp } from "../../src/runtime/http-server.ts";
 import { type PostTls, post } from "../../src/runtime/post.ts";
 import { ownCommand } from "../../src/runtime/self.ts";
 import { serve } from "../../src/runtime/serve.ts";
-import { type Command, spawnDetached } from "../../src/runtime/spawn.ts";
+import { type Command, spawnDetached, spawnTalking } from "../../src/runtime/spawn.ts";
 import { openSocket, type SocketOptions } from "../../src/runtime/web-socket.ts";
 
 const MAIN = new URL("../../src/main.ts", import.meta.url).pathname;
@@ -148,8 +148,20 @@ async function supervise({ dir, exitFile }: { readonly dir: string; readonly exi
   return { ...exit, limit: read("limit"), open: read("open") };
 }
 
+/** In the order in which it became known here, which was busy meanwhile. */
+async function lastBreath(command: Command): Promise<unknown> {
+  const order: string[] = [];
+  const child = spawnTalking(command, (message) => order.push(JSON.stringify(message)));
+  const done = [child.exited.then(() => order.push("exited")), child.disconnected];
+  // waits: the child's last words and its end are to be there together when they are looked for
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  await Promise.all(done);
+  return { heard: order.filter((what) => what !== "exited"), order };
+}
+
 const PROBES = {
   supervise,
+  lastBreath,
   socket,
   plane,
   small,

@@ -65,6 +65,8 @@ async function giveUp(
   const accepted = exit.kind === "exited" && exit.status === 0;
   // What a stopping worker has handed over goes on without it.
   if (accepted && isShutdown(context.signal)) return "handed-off";
+  // The words of a shutdown would have it retried.
+  if (exit.kind === "lost" && isShutdown(context.signal)) throw endUnknown();
   const why =
     interruption?.kind === "told"
       ? interruption.reason
@@ -110,7 +112,11 @@ async function endLost(
   await stopTree(tree, { surveyor, graceMs, hurry });
   // Of a worker that stops it would be said that the task is safe to retry, which nobody knows.
   if (!isShutdown(signal)) signal.throwIfAborted();
-  throw new TaskFailure(
+  throw endUnknown();
+}
+
+function endUnknown(): TaskFailure {
+  return new TaskFailure(
     "dispatch_command",
     "nobody knows how dispatch_command ended: the process that waited for it was killed, or the host restarted; look whether your engine has the task before it is retried",
   );

@@ -24,14 +24,23 @@ import { agentEnvironment, type Environment, MARK_NAME, markOf } from "./environ
 import { type DirectHandle, readHandle, writeHandle } from "./handle.ts";
 import { makeHarnessFolder } from "./harness-folder.ts";
 import { refusalOf } from "./refusal.ts";
-import { isAnotherWorkers, killUnknownAgent, LEFTOVER_GRACE_MS, seeThrough } from "./supervise.ts";
+import {
+  concludeUntouched,
+  isAnotherWorkers,
+  killUnknownAgent,
+  LEFTOVER_GRACE_MS,
+  runsElsewhere,
+  seeThrough,
+} from "./supervise.ts";
+import { TaskClaims } from "./task-claims.ts";
 import { TaskHooks } from "./task-hooks.ts";
 import {
+  isOwnFolder,
   openWorkspace,
+  placeOf,
   removeIfEmpty,
   removeWorkspace,
   type Workspace,
-  workspaceDirOf,
 } from "./workspace.ts";
 
 export interface DirectOptions {
@@ -50,6 +59,8 @@ export interface DirectOptions {
 
 /** A task in its workspace. */
 interface Stay {
+  /** That the task is this worker's. */
+  readonly claim: Disposable;
   readonly workspace: Workspace;
   readonly hooks: TaskHooks | null;
   /** All that is done there, but for leaving it as it has to be left. */
@@ -77,10 +88,12 @@ export class DirectBackend implements Backend {
   private readonly options: DirectOptions;
   private readonly surveyor = new Surveyor(MARK_NAME);
   private readonly afterlook: Afterlook;
+  private readonly claims: TaskClaims;
   private readonly agents = new Map<string, Ward>();
 
   constructor(options: DirectOptions) {
     this.options = options;
+    this.claims = new TaskClaims(options.exitsDir);
     this.afterlook = new Afterlook(this.surveyor, Math.min(options.graceMs, LEFTOVER_GRACE_MS));
   }
 
@@ -93,6 +106,18 @@ export class DirectBackend implements Backend {
   }
 
   private async enter(task: TaskSpec, context: RunContext): Promise<Stay> {
+    const { taskId } = task.assignment;
+    const claim = this.claims.take(taskId, placeOf(taskId, this.options.settings));
+    if (claim.kind === "taken") throw runsElsewhere(claim.dir);
+    try {
+      return await this.enterClaimed(task, claim, context);
+    } catch (error) {
+      claim[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  private async enterClaimed(task: TaskSpec, claim: Disposable, context: RunContext): Promise<Stay> {
     const { settings } = this.options;
     const { taskId } = task.assignment;
     const workspace = openWorkspace(taskId, {
@@ -103,14 +128,13 @@ export class DirectBackend implements Backend {
     // Two agents in one folder would take its files, and each other's processes, for their own.
     const isForeign = !workspace.made && settings.targetDir === null;
     if (isForeign && (await isAnotherWorkers(workspace, this.surveyor))) {
-      const why = `another worker on this host runs this task in ${workspace.dir}`;
-      return { workspace, hooks: null, run: Promise.reject(new TaskFailure("workspace_setup", why)) };
+      return { claim, workspace, hooks: null, run: Promise.reject(runsElsewhere(workspace.dir)) };
     }
     const hooks = this.hooks(taskId, workspace, task.environment, context);
     const run = this.prepare(task, workspace, hooks, context).then(({ command, handle }) =>
       context.step("run", () => this.watch(this.start(taskId, command, handle, context), context)),
     );
-    return { workspace, hooks, run };
+    return { claim, workspace, hooks, run };
   }
 
   private async prepare(
@@ -141,9 +165,15 @@ export class DirectBackend implements Backend {
     const handle = readHandle(saved);
     if (handle === null) return this.abandon(ref);
     const { workspace } = handle;
+    const claim = this.claims.take(ref.taskId, workspace.dir);
+    // Only in a folder of the task's own would what is done for the dead worker meet what another does.
+    if (claim.kind === "taken" && claim.dir === workspace.dir && isOwnFolder(workspace)) {
+      const run = Promise.resolve(handle).then(concludeUntouched);
+      return this.stay({ claim, workspace: { ...workspace, made: false }, hooks: null, run }, context);
+    }
     const hooks = this.hooks(ref.taskId, workspace, this.options.environmentOf(ref.taskId), context);
     const run = this.find(ref, handle).then((found) => context.step("run", () => this.watch(found, context)));
-    return this.stay({ workspace, hooks, run }, context);
+    return this.stay({ claim, workspace, hooks, run }, context);
   }
 
   private async find({ taskId }: TaskRef, handle: DirectHandle): Promise<Watched> {
@@ -165,9 +195,11 @@ export class DirectBackend implements Backend {
 
   /** Claimed, and perhaps begun, by a worker that was killed in that moment. */
   private async abandon({ taskId }: TaskRef): Promise<never> {
-    const { workspaceRoot, targetDir } = this.options.settings;
+    const dir = placeOf(taskId, this.options.settings);
+    using claim = this.claims.take(taskId, dir);
     // It had not even saved what it made, so nothing ran in it, and it is empty if it was made here.
-    if (this.options.cleanup && targetDir === null) removeIfEmpty(workspaceDirOf(taskId, workspaceRoot));
+    const isDeads = claim.kind === "had" && this.options.settings.targetDir === null;
+    if (this.options.cleanup && isDeads) removeIfEmpty(dir);
     throw new TaskFailure(
       "unknown",
       `the worker was killed before it had started the task; ${SAFE_TO_RETRY}`,
@@ -214,7 +246,7 @@ export class DirectBackend implements Backend {
     handle: DirectHandle,
     context: RunContext,
   ): Promise<Watched> {
-    const agent = await this.spawn(command, handle);
+    const agent = await this.spawn(command, handle, context.signal);
     this.agents.set(taskId, agent);
     // Its status is safe with the shim, and without a group there is nothing else to be found by its pid.
     if (agent.isOver && groupIsEmpty(agent.groupId())) return { agent, handle };
@@ -223,25 +255,33 @@ export class DirectBackend implements Backend {
     return { agent, handle: found };
   }
 
-  private async spawn(command: Command, { exitFile, workspace }: DirectHandle): Promise<Ward> {
+  private async spawn(
+    command: Command,
+    { exitFile, workspace }: DirectHandle,
+    signal: AbortSignal,
+  ): Promise<Ward> {
     try {
       return startedWard(await this.options.shim.spawn(command, exitFile));
     } catch (error) {
       if (!(error instanceof SpawnRefused)) throw error;
       // It may have started before its shim was killed, and nobody has its pid.
-      if (error.code === SHIM_KILLED) await killUnknownAgent(workspace, this.surveyor);
+      if (error.code === SHIM_KILLED) {
+        await killUnknownAgent(workspace, this.surveyor);
+        signal.throwIfAborted();
+      }
       throw refusalOf(this.options.oz, command.cwd, error);
     }
   }
 
   /** Whatever happens in it, what this worker made for the task is gone afterwards. */
   private async stay(entered: Stay | Promise<Stay>, context: RunContext): Promise<Completion> {
-    const { workspace, hooks, run } = await entered;
+    const { claim, workspace, hooks, run } = await entered;
     try {
       return await run;
     } finally {
       await hooks?.tearDown();
       await this.leave(workspace, context);
+      claim[Symbol.dispose]();
     }
   }
 

@@ -6,9 +6,16 @@ import { howItEnded } from "../../process/how-it-ended.ts";
 import { isAlive, NO_GROUP } from "../../process/process-table.ts";
 import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Exit } from "../../process/shim/client.ts";
+import { readExitFile } from "../../process/shim/exit-file.ts";
 import type { Ward } from "../../process/shim/ward.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
-import { isShutdown, type RunContext, TaskFailure, TaskStopped } from "../../task/backend.ts";
+import {
+  type Completion,
+  isShutdown,
+  type RunContext,
+  TaskFailure,
+  TaskStopped,
+} from "../../task/backend.ts";
 import { isWithinGrace } from "../../task/grace.ts";
 import { markOf } from "./environment.ts";
 import type { DirectHandle } from "./handle.ts";
@@ -72,6 +79,27 @@ export async function seeThrough(
 export async function isAnotherWorkers(workspace: Workspace, surveyor: Surveyor): Promise<boolean> {
   const marked = (await surveyor.survey()).membersOf(NO_GROUP, markOf(workspace));
   return marked.some(({ pid, groupId, parentPid }) => pid === groupId && parentPid > 1);
+}
+
+/** `dir`: where that other worker runs it. */
+export function runsElsewhere(dir: string): TaskFailure {
+  return new TaskFailure("workspace_setup", `another worker on this host runs this task in ${dir}`);
+}
+
+/**
+ * The end of a task whose worker was killed, and in whose folder another has begun it anew since: nothing there is
+ * touched, neither ended nor removed. Throws TaskFailure, also when nobody wrote down how it ended.
+ */
+export function concludeUntouched({ exitFile }: Pick<DirectHandle, "exitFile">): Completion {
+  const ended = exitFile === null ? null : readExitFile(exitFile);
+  if (ended === null) {
+    throw new TaskFailure(
+      "unknown",
+      "the worker was killed while it had the task, which another worker on this host runs by now",
+    );
+  }
+  requireSuccess(ended.status);
+  return "completed";
 }
 
 /** Ends whatever an agent started whose pid nobody wrote down: the worker died in that moment. */

@@ -54,6 +54,8 @@ export class TaskHooks {
       return await this.runHook(command, file, this.options.context.signal);
     } catch (error) {
       if (!(error instanceof SpawnRefused)) throw error;
+      // Whether it was started nobody knows; that it is not wanted any more is true in any case.
+      if (error.code === SHIM_KILLED) this.options.context.signal.throwIfAborted();
       const message = `setup_command cannot be started: ${error.message}`;
       throw new TaskFailure("setup_command", message, { cause: error });
     }

@@ -50,9 +50,18 @@ export function openWorkspace(taskId: string, plan: WorkspacePlan): Workspace {
   }
 }
 
-/** What is known of a task's workspace by its id alone: where it is, and what marks its processes. */
-export function workspaceDirOf(taskId: string, workspaceRoot: string): string {
+/** The folder in which a task works. Throws a TaskFailure for an id that names none. */
+export function placeOf(taskId: string, plan: Pick<WorkspacePlan, "workspaceRoot" | "targetDir">): string {
+  return plan.targetDir ?? workspaceDirOf(taskId, plan.workspaceRoot);
+}
+
+function workspaceDirOf(taskId: string, workspaceRoot: string): string {
   return join(workspaceRoot, requirePathComponent(taskId));
+}
+
+/** False for the target folder, which all tasks share. */
+export function isOwnFolder({ dir, gitConfig }: Workspace): boolean {
+  return gitConfig === gitConfigIn(dir);
 }
 
 export function gitConfigIn(dir: string): string {

@@ -2,6 +2,7 @@
  * The daemon's side of its shim: started with the first task, ended when the last one is some time
  * over, so that an idle daemon is one process.
  */
+import { within } from "../../async/wait.ts";
 import { type Command, spawnTalking, type TalkingChild } from "../../runtime/spawn.ts";
 import type { ProcessIdentity } from "../process-table.ts";
 import { readBootId } from "../process-table.ts";
@@ -10,6 +11,8 @@ import type { FromShim, ToShim } from "./protocol.ts";
 
 const IDLE_MS = 60_000;
 const ACKNOWLEDGE_MS = 20;
+/** Of a shim that is dead: what it had said lies in the channel, and is read within a turn or two. */
+const LAST_WORDS_MS = 1_000;
 
 /** `lost`: the shim was killed, and the status that only it could learn is gone with it. */
 export type Exit =
@@ -46,9 +49,12 @@ export interface ShimClientOptions {
   readonly openFiles: number;
 }
 
+export type StartTalking = (command: Command, onMessage: (message: unknown) => void) => TalkingChild;
+
 type Spawned = Pick<Supervised, "identity" | "isOver">;
 
 interface Pending {
+  readonly shim: TalkingChild;
   /** Null once it is. */
   spawned: PromiseWithResolvers<Spawned> | null;
   readonly exit: (exit: Exit) => void;
@@ -56,6 +62,7 @@ interface Pending {
 
 export class ShimClient implements Disposable {
   private readonly options: ShimClientOptions;
+  private readonly start: StartTalking;
   private bootId: string | null = null;
   private readonly pending = new Map<number, Pending>();
   private shim: TalkingChild | null = null;
@@ -65,8 +72,9 @@ export class ShimClient implements Disposable {
   private settledTimer: ReturnType<typeof setTimeout> | null = null;
   private lastId = 0;
 
-  constructor(options: ShimClientOptions) {
+  constructor(options: ShimClientOptions, start: StartTalking = spawnTalking) {
     this.options = options;
+    this.start = start;
   }
 
   /**
@@ -79,7 +87,7 @@ export class ShimClient implements Disposable {
     const id = this.lastId;
     const spawned = Promise.withResolvers<Spawned>();
     const exited = Promise.withResolvers<Exit>();
-    this.pending.set(id, { spawned, exit: exited.resolve });
+    this.pending.set(id, { shim, spawned, exit: exited.resolve });
     const { openFiles } = this.options;
     const settled = this.takeSettled();
     this.tell(shim, {
@@ -119,7 +127,7 @@ export class ShimClient implements Disposable {
   private connect(): TalkingChild {
     if (this.idleTimer !== null) clearTimeout(this.idleTimer);
     if (this.shim !== null) return this.shim;
-    const shim = spawnTalking({ argv: this.options.command, cwd: "/", env: {} }, (message) =>
+    const shim = this.start({ argv: this.options.command, cwd: "/", env: {} }, (message) =>
       this.hear(message as FromShim),
     );
     shim.unref();
@@ -183,16 +191,21 @@ export class ShimClient implements Disposable {
     this.idleTimer.unref();
   }
 
-  /** Killed from outside: whatever ran under it lost its parent, and with it its exit status. */
-  private lose(shim: TalkingChild): void {
+  /**
+   * Killed from outside: whatever ran under it lost its parent, and with it its exit status. But for those that
+   * it told of with its last breath: no runtime promises that they are heard before its end.
+   */
+  private async lose(shim: TalkingChild): Promise<void> {
     if (this.shim !== shim) return;
     this.shim = null;
     this.settled.length = 0;
-    for (const { spawned, exit } of this.pending.values()) {
+    await within(shim.disconnected, LAST_WORDS_MS, undefined);
+    for (const [id, { shim: own, spawned, exit }] of this.pending) {
+      if (own !== shim) continue;
       spawned?.reject(new SpawnRefused(SHIM_KILLED, "the process that supervises the agents was killed"));
       exit({ kind: "lost" });
+      this.settle(id);
     }
-    this.pending.clear();
   }
 }
 

@@ -44,6 +44,7 @@ export function spawnTalking(command: Command, onMessage: (message: unknown) => 
   return {
     pid: child.pid ?? 0,
     exited,
+    disconnected: new Promise((resolve) => channel.on("close", () => resolve())),
     send: (message) => void channel.write(lineOf(message)),
     disconnect: () => void channel.end(),
     unref: () => {

@@ -9,6 +9,17 @@ function report(totals: string, ...files: string[]): string {
   return `<?xml version="1.0"?>\n<testsuites name="bun test" ${totals} time="0.5">\n${suites.join("\n")}\n</testsuites>`;
 }
 
+/** As `bun test` writes it for one file: a suite for each group, within the one of the file. */
+function readSuites(...lines: readonly string[]) {
+  const xml = [
+    '<testsuites name="bun test" tests="4" failures="2" skipped="1">',
+    '<testsuite name="a.test.ts" file="a.test.ts" tests="4">',
+    ...lines,
+    "</testsuite></testsuites>",
+  ].join("\n");
+  return readReport({ xml, exitCode: 1, files: ["a.test.ts"] });
+}
+
 const A = "tests/unit/a.test.ts";
 const B = "tests/unit/b.test.ts";
 
@@ -34,21 +45,42 @@ describe("readReport", () => {
   });
 
   test("what failed is told by its names, outermost first, and by the first words of why", () => {
-    const within =
-      '<testcase name="deep &lt;1&gt;" classname="in &gt; a &amp; b" time="0" file="a.test.ts" line="2">';
     const failure = '<failure type="Error" message="boom&#10;line 2 &quot;q&quot;">Error: boom</failure>';
-    const xml = [
-      '<testsuites name="bun test" tests="4" failures="2" skipped="1">',
-      '<testsuite name="a.test.ts" file="a.test.ts">',
-      '<testcase name="ok" classname="a" time="0" file="a.test.ts" line="1" />',
+    const { failures } = readSuites(
+      '<testcase name="ok" classname="" time="0" file="a.test.ts" line="1" />',
+      '<testsuite name="a &amp; b" file="a.test.ts" line="1" tests="2">',
       '<testcase name="s" classname="a" time="0" file="a.test.ts" line="2">\n  <skipped />\n</testcase>',
-      `${within}\n  ${failure}\n</testcase>`,
+      '<testsuite name="in" file="a.test.ts" line="2" tests="1">',
+      '<testcase name="deep &lt;1&gt;" classname="in &gt; a &amp; b" time="0" file="a.test.ts" line="2">',
+      `  ${failure}\n</testcase>`,
+      "</testsuite>",
+      "</testsuite>",
       '<testcase name="top" classname="" time="0" file="a.test.ts" line="3">\n<failure type="Error" /></testcase>',
-      "</testsuite></testsuites>",
-    ].join("\n");
-    expect(readReport({ xml, exitCode: 1, files: ["a.test.ts"] }).failures).toEqual([
+    );
+    expect(failures).toEqual([
       { file: "a.test.ts", name: "a & b > in > deep <1>", message: 'boom line 2 "q"' },
       { file: "a.test.ts", name: "top", message: "" },
+    ]);
+  });
+
+  // The parts of such a name were taken for groups within each other, and told in reverse.
+  test("a group whose name has an arrow in it is told by its name", () => {
+    const { failures, passed } = readSuites(
+      '<testsuite name="config &gt; file" file="a.test.ts" line="1" tests="3">',
+      '<testsuite name="c &gt; d" file="a.test.ts" line="2" tests="1">',
+      '<testcase name="t &gt; u" classname="c &gt; d &gt; config &gt; file" time="0" file="a.test.ts" line="2">',
+      '  <failure type="Error" message="boom" />\n</testcase>',
+      "</testsuite>",
+      '<testcase name="good" classname="config &gt; file" time="0" file="a.test.ts" line="3" />',
+      '<testcase name="none" classname="config &gt; file" time="0" file="a.test.ts" line="4"><skipped /></testcase>',
+      "</testsuite>",
+    );
+    expect(failures).toEqual([{ file: "a.test.ts", name: "config > file > c > d > t > u", message: "boom" }]);
+    const named = (name: string) => passed({ file: "a.test.ts", name });
+    expect(["good", "none", "c > d > t > u"].map((name) => named(`config > file > ${name}`))).toEqual([
+      true,
+      false,
+      false,
     ]);
   });
 

@@ -83,9 +83,10 @@ describe("the systemd unit", () => {
 
   test("keeps odd paths what they are", () => {
     const unit = renderSystemdUnit(
-      plan({ program: "/opt/a b/100%/$x", configFile: '/etc/a"b\\c', keyFile: null }),
+      plan({ program: "/opt/a b/100%/$x", configFile: '/etc/a"b\\c/$y', keyFile: null }),
     );
-    expect(settingOf(unit, "ExecStart")).toBe('"/opt/a b/100%%/$$x" --config-file "/etc/a\\"b\\\\c"');
+    // In its arguments two dollars make one, in the program's own path they are two: no variable may stand there.
+    expect(settingOf(unit, "ExecStart")).toBe('"/opt/a b/100%%/$x" --config-file "/etc/a\\"b\\\\c/$$y"');
     expect(unit).not.toContain("LoadCredential");
   });
 });
@@ -102,6 +103,15 @@ describe.if(analyze !== null)("systemd itself", () => {
       .filter((line) => line.includes("oz-agent-worker"));
     expect(words).toEqual([]);
     expect(verify.exitCode).toBe(0);
+  });
+
+  // It looked for a program with two dollars in its path.
+  test.each(["$x", "$" + "{x}", "a $ b", "100%n"])("finds the program in a folder named %s", async (name) => {
+    await using dir = await TempDir.create("unit");
+    const program = await dir.write(`${name}/oz-agent-worker`, "#!/bin/sh\n", 0o755);
+    const file = await dir.write("oz-agent-worker.service", renderSystemdUnit(plan({ program })));
+    const verify = Bun.spawnSync([analyze ?? "", "verify", "--man=no", file]);
+    expect([verify.stderr.toString(), verify.exitCode]).toEqual(["", 0]);
   });
 
   test.each([
