@@ -1,7 +1,8 @@
 /** The client with the real shim: what its processes look like, and how each end is learned. */
 import { afterEach, describe, expect, jest, test } from "bun:test";
 import { identify, isAlive, readProcess } from "../../src/process/process-table.ts";
-import { ShimClient, SpawnRefused, type Supervised } from "../../src/process/shim/client.ts";
+import { ShimClient, type Supervised } from "../../src/process/shim/client.ts";
+import { SpawnRefused } from "../../src/process/shim/refused.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { eventually, within } from "../support/wait.ts";
 import { SHIM_COMMAND } from "../unit/process/shim-daemon.ts";

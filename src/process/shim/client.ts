@@ -8,6 +8,7 @@ import type { ProcessIdentity } from "../process-table.ts";
 import { readBootId } from "../process-table.ts";
 import type { Said } from "./output-tail.ts";
 import type { FromShim, ToShim } from "./protocol.ts";
+import { SpawnRefused, shimEnded, withoutShim } from "./refused.ts";
 
 const IDLE_MS = 60_000;
 const ACKNOWLEDGE_MS = 20;
@@ -27,20 +28,6 @@ export interface Supervised {
   readonly exited: Promise<Exit>;
   /** The exit is on disk, or nobody wants it: the shim need not keep it. */
   acknowledge(): void;
-}
-
-/** The code of a refusal that is not the system's: whether the program was started is not known. */
-export const SHIM_KILLED = "ESHIM";
-
-/** The system's refusal to start a program. */
-export class SpawnRefused extends Error {
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.name = "SpawnRefused";
-    this.code = code;
-  }
 }
 
 export interface ShimClientOptions {
@@ -66,6 +53,8 @@ export class ShimClient implements Disposable {
   private bootId: string | null = null;
   private readonly pending = new Map<number, Pending>();
   private shim: TalkingChild | null = null;
+  /** The present shim has said something. */
+  private hasSpoken = false;
   private idleTimer: ReturnType<typeof setTimeout> | null = null;
   /** Exits that the shim need not keep any longer, and has not been told of. */
   private readonly settled: number[] = [];
@@ -127,16 +116,26 @@ export class ShimClient implements Disposable {
   private connect(): TalkingChild {
     if (this.idleTimer !== null) clearTimeout(this.idleTimer);
     if (this.shim !== null) return this.shim;
-    const shim = this.start({ argv: this.options.command, cwd: "/", env: {} }, (message) =>
-      this.hear(message as FromShim),
-    );
+    const shim = this.startShim();
     shim.unref();
-    shim.exited.then(() => this.lose(shim));
+    shim.exited.then((status) => this.lose(shim, status));
     this.shim = shim;
+    this.hasSpoken = false;
     return shim;
   }
 
+  private startShim(): TalkingChild {
+    try {
+      return this.start({ argv: this.options.command, cwd: "/", env: {} }, (message) =>
+        this.hear(message as FromShim),
+      );
+    } catch (error) {
+      throw withoutShim(error);
+    }
+  }
+
   private hear(message: FromShim): void {
+    this.hasSpoken = true;
     const pending = this.pending.get(message.id);
     if (pending === undefined) return;
     switch (message.event) {
@@ -195,14 +194,15 @@ export class ShimClient implements Disposable {
    * Killed from outside: whatever ran under it lost its parent, and with it its exit status. But for those that
    * it told of with its last breath: no runtime promises that they are heard before its end.
    */
-  private async lose(shim: TalkingChild): Promise<void> {
+  private async lose(shim: TalkingChild, status: number): Promise<void> {
     if (this.shim !== shim) return;
     this.shim = null;
     this.settled.length = 0;
+    const { hasSpoken } = this;
     await within(shim.disconnected, LAST_WORDS_MS, undefined);
     for (const [id, { shim: own, spawned, exit }] of this.pending) {
       if (own !== shim) continue;
-      spawned?.reject(new SpawnRefused(SHIM_KILLED, "the process that supervises the agents was killed"));
+      spawned?.reject(shimEnded(status, hasSpoken));
       exit({ kind: "lost" });
       this.settle(id);
     }
