@@ -3,12 +3,14 @@
  * over, so that an idle daemon is one process.
  */
 import { within } from "../../async/wait.ts";
+import type { Logger } from "../../logging/logger.ts";
 import { type Command, spawnTalking, type TalkingChild } from "../../runtime/spawn.ts";
 import type { ProcessIdentity } from "../process-table.ts";
 import { readBootId } from "../process-table.ts";
 import type { Said } from "./output-tail.ts";
 import type { FromShim, ToShim } from "./protocol.ts";
 import { SpawnRefused, shimEnded, withoutShim } from "./refused.ts";
+import { ShimWatch } from "./shim-watch.ts";
 
 const IDLE_MS = 60_000;
 const ACKNOWLEDGE_MS = 20;
@@ -34,6 +36,8 @@ export interface ShimClientOptions {
   /** The argv that starts a shim. */
   readonly command: readonly string[];
   readonly openFiles: number;
+  /** Nobody is told of a shim in trouble unless given. */
+  readonly log?: Pick<Logger, "warn">;
 }
 
 export type StartTalking = (command: Command, onMessage: (message: unknown) => void) => TalkingChild;
@@ -53,6 +57,7 @@ export class ShimClient implements Disposable {
   private bootId: string | null = null;
   private readonly pending = new Map<number, Pending>();
   private shim: TalkingChild | null = null;
+  private watch: ShimWatch | null = null;
   /** The present shim has said something. */
   private hasSpoken = false;
   private idleTimer: ReturnType<typeof setTimeout> | null = null;
@@ -88,6 +93,7 @@ export class ShimClient implements Disposable {
       openFiles,
       settled,
     });
+    this.watch?.asked();
     return {
       ...(await spawned.promise),
       exited: exited.promise,
@@ -111,6 +117,7 @@ export class ShimClient implements Disposable {
     }
     this.shim?.disconnect();
     this.shim = null;
+    this.endWatch();
   }
 
   private connect(): TalkingChild {
@@ -121,6 +128,11 @@ export class ShimClient implements Disposable {
     shim.exited.then((status) => this.lose(shim, status));
     this.shim = shim;
     this.hasSpoken = false;
+    this.watch = new ShimWatch({
+      pid: shim.pid,
+      oldestUnanswered: () => this.oldestUnanswered(),
+      log: this.options.log ?? null,
+    });
     return shim;
   }
 
@@ -132,6 +144,16 @@ export class ShimClient implements Disposable {
     } catch (error) {
       throw withoutShim(error);
     }
+  }
+
+  private oldestUnanswered(): number | null {
+    for (const [id, { spawned }] of this.pending) if (spawned !== null) return id;
+    return null;
+  }
+
+  private endWatch(): void {
+    this.watch?.[Symbol.dispose]();
+    this.watch = null;
   }
 
   private hear(message: FromShim): void {
@@ -197,6 +219,7 @@ export class ShimClient implements Disposable {
   private async lose(shim: TalkingChild, status: number): Promise<void> {
     if (this.shim !== shim) return;
     this.shim = null;
+    this.endWatch();
     this.settled.length = 0;
     const { hasSpoken } = this;
     await within(shim.disconnected, LAST_WORDS_MS, undefined);

@@ -4,6 +4,7 @@ import { ShimClient } from "../../../src/process/shim/client.ts";
 import type { FromShim, ToShim } from "../../../src/process/shim/protocol.ts";
 import { SpawnRefused } from "../../../src/process/shim/refused.ts";
 import type { TalkingChild } from "../../../src/runtime/spawn.ts";
+import { recordLog } from "../logging/recorded-log.ts";
 
 const COMMAND = { argv: ["/bin/true"], cwd: "/", env: {} };
 
@@ -58,11 +59,15 @@ class FakeShim implements TalkingChild {
 
 class Rig implements Disposable {
   readonly shims: FakeShim[] = [];
-  readonly client = new ShimClient({ command: ["shim"], openFiles: 1024 }, (_command, onMessage) => {
-    const shim = new FakeShim(onMessage);
-    this.shims.push(shim);
-    return shim;
-  });
+  readonly log = recordLog();
+  readonly client = new ShimClient(
+    { command: ["shim"], openFiles: 1024, log: this.log },
+    (_command, onMessage) => {
+      const shim = new FakeShim(onMessage);
+      this.shims.push(shim);
+      return shim;
+    },
+  );
 
   get shim(): FakeShim {
     const shim = this.shims.at(-1);
@@ -175,3 +180,18 @@ test.each([
     expect(refusal).toMatchObject({ code: "ENOSHIM" });
   },
 );
+
+test("a shim that does not answer is looked at every five seconds for as long, and told of once", async () => {
+  jest.useFakeTimers();
+  using rig = new Rig();
+  const { log } = rig;
+  const spawning = rig.client.spawn(COMMAND, "/exits/1");
+  jest.advanceTimersByTime(5_000);
+  expect(log.lines).toEqual([]);
+  jest.advanceTimersByTime(60_000);
+  expect(log.said("warn")).toEqual(["the process that supervises the agents does not answer"]);
+  rig.shim.say({ event: "spawned" });
+  await spawning;
+  jest.advanceTimersByTime(5_000);
+  expect(jest.getTimerCount()).toBe(0);
+});
