@@ -1,5 +1,6 @@
 /** The client with the real shim: what its processes look like, and how each end is learned. */
 import { afterEach, describe, expect, jest, test } from "bun:test";
+import { birthmarkOf, readBirthmark } from "../../src/process/birthmark.ts";
 import { identify, isAlive, readProcess } from "../../src/process/process-table.ts";
 import { ShimClient, type Supervised } from "../../src/process/shim/client.ts";
 import { SpawnRefused } from "../../src/process/shim/refused.ts";
@@ -139,6 +140,17 @@ describe("a process", () => {
     expect(softLimitOf(rig.shimOf(started[0] ?? (await rig.sleeper())))).toBeGreaterThan(70);
     for (const { identity } of started)
       expect(environmentOf(identity.pid)).toEqual(["PATH=/usr/bin:/bin", "PWD=/"]);
+  });
+
+  test("has the birthmark that was asked for, which its shim and the next one have not", async () => {
+    await using rig = await Rig.create();
+    const birthmark = birthmarkOf(crypto.randomUUID());
+    const command = { argv: ["/bin/sleep", "1000"], cwd: "/", env: ENV };
+    const marked = await rig.client.spawn(command, null, { birthmark });
+    rig.spawned.add(marked.identity);
+    const unmarked = await rig.sleeper();
+    expect(readBirthmark(marked.identity.pid)).toBe(birthmark);
+    expect([rig.shimOf(marked), unmarked.identity.pid].map(readBirthmark)).toEqual([null, null]);
   });
 
   test("gets its arguments as they are", async () => {

@@ -36,7 +36,7 @@ export class ShellUnheard extends TaskFailure {}
 export async function startShell(call: ShellCall, { shim, settings }: CommandTools): Promise<Supervised> {
   const command = { argv: ["/bin/sh", "-c", call.text], cwd: settings.workingDir, env: call.env };
   try {
-    return await shim.spawn(command, call.exitFile, call.input);
+    return await shim.spawn(command, call.exitFile, { input: call.input });
   } catch (error) {
     if (!(error instanceof SpawnRefused)) throw error;
     if (error.code === SHIM_KILLED) {

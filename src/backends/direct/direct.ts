@@ -5,6 +5,7 @@
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { Afterlook } from "../../process/afterlook.ts";
+import { birthmarkOf } from "../../process/birthmark.ts";
 import { groupIsEmpty } from "../../process/process-tree.ts";
 import type { ShimClient } from "../../process/shim/client.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
@@ -261,8 +262,9 @@ export class DirectBackend implements Backend {
     { exitFile, workspace }: DirectHandle,
     signal: AbortSignal,
   ): Promise<Ward> {
+    const birthmark = birthmarkOf(markOf(workspace));
     try {
-      return startedWard(await this.options.shim.spawn(command, exitFile));
+      return startedWard(await this.options.shim.spawn(command, exitFile, { birthmark }));
     } catch (error) {
       if (!(error instanceof SpawnRefused)) throw error;
       // It may have started before its shim was killed, and nobody has its pid.

@@ -8,7 +8,7 @@ import { type Command, spawnTalking, type TalkingChild } from "../../runtime/spa
 import type { ProcessIdentity } from "../process-table.ts";
 import { readBootId } from "../process-table.ts";
 import type { Said } from "./output-tail.ts";
-import type { FromShim, ToShim } from "./protocol.ts";
+import type { FromShim, SpawnRequest, ToShim } from "./protocol.ts";
 import { SpawnRefused, shimEnded, withoutShim } from "./refused.ts";
 import { ShimWatch } from "./shim-watch.ts";
 
@@ -42,6 +42,9 @@ export interface ShimClientOptions {
 
 export type StartTalking = (command: Command, onMessage: (message: unknown) => void) => TalkingChild;
 
+/** `input`: the end of what the process writes is then in its exit. */
+export type SpawnExtras = Pick<SpawnRequest, "input" | "birthmark">;
+
 type Spawned = Pick<Supervised, "identity" | "isOver">;
 
 interface Pending {
@@ -71,11 +74,8 @@ export class ShimClient implements Disposable {
     this.start = start;
   }
 
-  /**
-   * `exitFile` null: the process ends with the daemon. `input`: what it reads; the end of its output
-   * is then in its exit. Throws SpawnRefused.
-   */
-  async spawn(command: Command, exitFile: string | null, input?: string): Promise<Supervised> {
+  /** `exitFile` null: the process ends with the daemon. Throws SpawnRefused. */
+  async spawn(command: Command, exitFile: string | null, extras: SpawnExtras = {}): Promise<Supervised> {
     const shim = this.connect();
     this.lastId += 1;
     const id = this.lastId;
@@ -84,15 +84,7 @@ export class ShimClient implements Disposable {
     this.pending.set(id, { shim, spawned, exit: exited.resolve });
     const { openFiles } = this.options;
     const settled = this.takeSettled();
-    this.tell(shim, {
-      op: "spawn",
-      id,
-      command,
-      ...(input === undefined ? {} : { input }),
-      exitFile,
-      openFiles,
-      settled,
-    });
+    this.tell(shim, { op: "spawn", id, command, ...extras, exitFile, openFiles, settled });
     this.watch?.asked();
     return {
       ...(await spawned.promise),

@@ -17,6 +17,8 @@ export interface SpawnRequest {
    * and writes straight to the daemon's own output.
    */
   readonly input?: string;
+  /** What it and all that descends from it are known by, as long as they live; left out: nothing. */
+  readonly birthmark?: number;
   /**
    * Where the exit status goes when the daemon is not there to hear it; null for a process that is
    * to end with the daemon (its whole group is killed).
