@@ -213,6 +213,7 @@ export class DirectBackend implements Backend {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.afterlook[Symbol.asyncDispose]();
+    this.claims[Symbol.dispose]();
     this.options.shim[Symbol.dispose]();
   }
 
