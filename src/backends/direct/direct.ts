@@ -5,7 +5,7 @@
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { Afterlook } from "../../process/afterlook.ts";
-import { groupIsEmpty } from "../../process/process-tree.ts";
+import { NO_GROUP } from "../../process/process-table.ts";
 import { SHIM_KILLED, type ShimClient, SpawnRefused } from "../../process/shim/client.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
@@ -250,7 +250,7 @@ export class DirectBackend implements Backend {
     const agent = await this.spawn(command, handle, context.signal);
     this.agents.set(taskId, agent);
     // Its status is safe with the shim, and without a group there is nothing else to be found by its pid.
-    if (agent.isOver && groupIsEmpty(agent.groupId())) return { agent, handle };
+    if (agent.isOver && agent.groupId() === NO_GROUP) return { agent, handle };
     const found = { ...handle, process: agent.identity };
     context.saveHandle(writeHandle(found));
     return { agent, handle: found };
