@@ -85,6 +85,7 @@ export class DirectBackend implements Backend {
   readonly kind = "direct";
   readonly usesImages = false;
   readonly outlivesWorker = false;
+  readonly isHadElsewhere = (taskId: string): boolean => this.claims.isOthers(taskId);
   private readonly options: DirectOptions;
   private readonly surveyor = new Surveyor(MARK_NAME);
   private readonly afterlook: Afterlook;

@@ -38,6 +38,15 @@ export class TaskClaims implements Disposable {
     this.exitsDir = exitsDir;
   }
 
+  /** Another worker, which lives, has it. */
+  isOthers(taskId: string): boolean {
+    const exitsDir = this.exitsDir();
+    if (exitsDir === null) return false;
+    const path = join(dirname(exitsDir), "claims", fileNameOf(taskId));
+    // Of the usual task there is none, and to be told so by an exception costs ten times as much.
+    return inodeOf(path) !== null && livingOther(path) !== null;
+  }
+
   /** To work on in `dir`. Where nothing can be written down the task is had without. */
   take(taskId: string, dir: string): Claim {
     const exitsDir = this.exitsDir();
@@ -52,11 +61,9 @@ export class TaskClaims implements Disposable {
       // A cleaner may have taken the folder, or the card.
       if (refusal === "ENOENT") this.cards.delete(place);
       else if (refusal !== "EEXIST") break;
-      const owner = ownerOf(path);
-      // Of its own there may be one that could not be removed: no worker runs a task twice at once.
-      const isOthers = owner !== null && owner.identity.pid !== process.pid;
-      if (isOthers && isAlive(owner.identity))
-        return { kind: "taken", dir: dirIn(owner.place, taskId), [Symbol.dispose]: nothing };
+      const other = livingOther(path);
+      if (other !== null)
+        return { kind: "taken", dir: dirIn(other.place, taskId), [Symbol.dispose]: nothing };
       clear(path);
     }
     return HAD;
@@ -128,9 +135,7 @@ function clear(path: string): void {
   const aside = `${path}${ASIDE}${process.pid}`;
   try {
     renameSync(path, aside);
-    const owner = ownerOf(aside);
-    const isLivingOthers = owner !== null && owner.identity.pid !== process.pid && isAlive(owner.identity);
-    if (isLivingOthers) renameSync(aside, path);
+    if (livingOther(aside) !== null) renameSync(aside, path);
     else rmSync(aside, { force: true });
   } catch {
     // Somebody else has just cleared it.
@@ -153,6 +158,12 @@ function nameOfSelf(): string {
 interface Owner {
   readonly identity: ProcessIdentity;
   readonly place: string;
+}
+
+/** Of its own there may be a claim that could not be removed: no worker runs a task twice at once. */
+function livingOther(path: string): Owner | null {
+  const owner = ownerOf(path);
+  return owner !== null && owner.identity.pid !== process.pid && isAlive(owner.identity) ? owner : null;
 }
 
 /** Null: it is gone, or no claim of this version. */

@@ -64,6 +64,15 @@ describe("a task", () => {
     expect([at.tasks().toSorted(), at.cards().length]).toEqual([["before", "t"], 1]);
   });
 
+  test("is another's while that lives and has it, and nobody's else", async () => {
+    await using at = await rig();
+    at.make("theirs", claimOf(process.ppid, "/ws/"));
+    at.make("dead", DEAD);
+    using _claim = at.claims.take("own", "/ws/own");
+    const whose = ["theirs", "dead", "own", "nobody's"].map((task) => at.claims.isOthers(task));
+    expect(whose).toEqual([true, false, false, false]);
+  });
+
   test("that somebody took over meanwhile is not taken from them by letting go of it", async () => {
     await using at = await rig();
     const claim = at.claims.take("t", "/ws/t");
