@@ -17,29 +17,46 @@ import { Statements } from "./statements.ts";
 const REMEMBER_MS = 24 * 60 * 60 * 1000;
 const PRUNE_EVERY_MS = 10 * 60 * 1000;
 const RETRY_DISK_MS = 10_000;
+/** Whether the journal is still where a successor will look: at a claim, and while nothing is claimed. */
+const LOOK_AT_MOST_EVERY_MS = 1_000;
+const LOOK_EVERY_MS = 60_000;
 /** Under load the next task's own write comes first, and saves one of its own. */
 const WRITE_DELIVERED_MS = 5;
 
+/** What a journal is written to. */
+export interface Disk {
+  readonly database: DatabaseSync;
+  /** False: somebody removed it, and what is written there will never be found. */
+  isThere(): boolean;
+  /** `database` is another one from now on, new and empty. Throws what the file system says. */
+  moveToNew(): void;
+}
+
 export class Journal implements Disposable {
   private readonly log: Logger;
-  private readonly disk: DatabaseSync | null;
+  private readonly disk: Disk | null;
   private readonly rememberHandedOffMs: number;
   private statements: Statements;
   private onDisk: boolean;
   private retryTimer: ReturnType<typeof setInterval> | null = null;
   private prunedAt = 0;
   private deliveredTimer: ReturnType<typeof setTimeout> | null = null;
+  private lookTimer: ReturnType<typeof setInterval> | null = null;
+  private lookedAt = performance.now();
 
   /**
-   * `disk` null: nothing survives this process; the caller has told the operator. A task handed off
+   * `disk` is its owner's to close. Null: nothing survives this process; the caller has told the operator. A task handed off
    * may be remembered longer than others, because a cancellation may come while its runtime has it.
    */
-  constructor(disk: DatabaseSync | null, log: Logger, rememberHandedOffMs = REMEMBER_MS) {
+  constructor(disk: Disk | null, log: Logger, rememberHandedOffMs = REMEMBER_MS) {
     this.log = log;
     this.disk = disk;
     this.rememberHandedOffMs = Math.max(rememberHandedOffMs, REMEMBER_MS);
     this.onDisk = disk !== null;
-    this.statements = new Statements(disk ?? openMemoryDatabase());
+    this.statements = new Statements(disk?.database ?? openMemoryDatabase());
+    if (disk === null) return;
+    this.lookTimer = setInterval(() => this.look(), LOOK_EVERY_MS);
+    this.lookTimer.unref();
   }
 
   /** True while a crash of this process would lose nothing. */
@@ -73,6 +90,7 @@ export class Journal implements Disposable {
   /** The execution runs from now on, and `frame` (its claim) is owed to the far side. */
   claim(ref: ExecutionRef, frame: string): StoredFrame {
     this.prune();
+    if (performance.now() - this.lookedAt > LOOK_AT_MOST_EVERY_MS) this.look();
     return this.attempt((statements) => statements.claim(ref, frame, Date.now()));
   }
 
@@ -110,10 +128,10 @@ export class Journal implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.retryTimer !== null) clearInterval(this.retryTimer);
+    if (this.lookTimer !== null) clearInterval(this.lookTimer);
     if (this.deliveredTimer !== null) clearTimeout(this.deliveredTimer);
     this.writeDelivered();
     if (!this.onDisk) this.returnToDisk();
-    this.disk?.close();
   }
 
   private writeDelivered(): void {
@@ -135,19 +153,29 @@ export class Journal implements Disposable {
       return work(this.statements);
     } catch (error) {
       if (!this.onDisk) throw error;
-      this.leaveDisk(error);
+      this.log.warn("journal cannot be written: going on in memory, a crash would now lose results", {
+        error: wordsOf(error),
+      });
+      this.leaveDisk();
       return work(this.statements);
     }
   }
 
-  private leaveDisk(error: unknown): void {
-    this.onDisk = false;
-    this.log.warn("journal cannot be written: going on in memory, a crash would now lose results", {
-      error: wordsOf(error),
+  private look(): void {
+    this.lookedAt = performance.now();
+    if (!this.onDisk || this.disk === null || this.disk.isThere()) return;
+    this.log.warn("journal was removed or replaced under the worker: going on in a new one", {
+      hint: "keep state_dir where nobody cleans up",
     });
+    this.leaveDisk();
+    this.returnToDisk();
+  }
+
+  private leaveDisk(): void {
+    this.onDisk = false;
     const memory = openMemoryDatabase();
     try {
-      if (this.disk !== null) copyRows(this.disk, memory);
+      if (this.disk !== null) copyRows(this.disk.database, memory);
     } catch {
       // What cannot be read is lost to this process; the tasks it holds are in the scheduler all the same.
     }
@@ -159,7 +187,8 @@ export class Journal implements Disposable {
   private returnToDisk(): void {
     if (this.disk === null) return;
     try {
-      const disk = new Statements(this.disk, this.statements);
+      if (!this.disk.isThere()) this.disk.moveToNew();
+      const disk = new Statements(this.disk.database, this.statements);
       disk.replaceAll(this.statements);
       this.statements = disk;
     } catch {

@@ -1,5 +1,5 @@
 /** Opens the journal of a worker id: an own slot, and what dead daemons left in theirs. */
-import { lstatSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
@@ -7,8 +7,9 @@ import { wordsOf } from "../logging/words-of.ts";
 import { openDatabase, removeDatabase } from "./database.ts";
 import type { Execution } from "./execution.ts";
 import { Journal } from "./journal.ts";
+import { Place } from "./place.ts";
 import { countFrames, mergeRows } from "./schema.ts";
-import { type OnDamaged, type Slot, takeAbandonedSlots, takeFreeSlot, workerStateDir } from "./slot.ts";
+import { type OnDamaged, type Slot, takeAbandonedSlots, workerStateDir } from "./slot.ts";
 
 export interface OpenJournal extends Disposable {
   readonly journal: Journal;
@@ -29,22 +30,20 @@ export function openJournal(
   const damaged = new Set<string>();
   const onDamaged: OnDamaged = (file) => void damaged.add(file);
   try {
-    const slot = takeFreeSlot(dir, onDamaged);
-    const exitsDir = join(dir, "exits");
-    mkdirSync(exitsDir, { recursive: true, mode: 0o700 });
-    const database = openDatabase(slot.databaseFile, log);
+    const place = new Place(dir, log, onDamaged);
+    const { database, exitsDir, slot } = place;
     takeOver(dir, slot, { into: database, log, onDamaged });
     log.debug("journal open", { file: slot.databaseFile });
-    const journal = new Journal(database, log, rememberHandedOffMs);
+    const journal = new Journal(place, log, rememberHandedOffMs);
     pruneExitFiles(exitsDir, journal.running());
-    return own(journal, exitsDir, slot);
+    return own(journal, place);
   } catch (error) {
     log.warn("state folder cannot be used: going on in memory, a crash would lose running tasks' results", {
       stateDir: dir,
       error: wordsOf(error),
       hint: "set state_dir (--state-dir) to a folder that this user can write",
     });
-    return own(new Journal(null, log, rememberHandedOffMs), null, null);
+    return own(new Journal(null, log, rememberHandedOffMs), null);
   } finally {
     for (const file of damaged) {
       log.warn("lock file is damaged: its slot is passed over, with what a dead worker may have left in it", {
@@ -69,16 +68,20 @@ function pruneExitFiles(dir: string, running: readonly Execution[]): void {
   }
 }
 
-function own(journal: Journal, exitsDir: string | null, slot: Slot | null): OpenJournal {
+function own(journal: Journal, place: Place | null): OpenJournal {
   return {
     journal,
-    exitsDir,
-    sizeBytes: () => (slot === null ? 0 : sizeOf(slot.databaseFile) + sizeOf(`${slot.databaseFile}-wal`)),
+    exitsDir: place?.exitsDir ?? null,
+    sizeBytes: () => (place === null ? 0 : sizeOfJournal(place.slot)),
     [Symbol.dispose]: () => {
       journal[Symbol.dispose]();
-      slot?.[Symbol.dispose]();
+      place?.[Symbol.dispose]();
     },
   };
+}
+
+function sizeOfJournal({ databaseFile }: Slot): number {
+  return sizeOf(databaseFile) + sizeOf(`${databaseFile}-wal`);
 }
 
 function sizeOf(file: string): number {

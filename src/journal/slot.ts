@@ -36,12 +36,21 @@ export function workerStateDir(stateDir: string, workerId: string): string {
 /** Told of each lock file that is none any more: nobody can say who holds its slot, so nobody gets it. */
 export type OnDamaged = (lockFile: string) => void;
 
-/** The first slot that nobody holds. Throws what the file system says of a folder that cannot be used. */
-export function takeFreeSlot(dir: string, onDamaged: OnDamaged): Slot {
+/**
+ * The first slot that nobody holds, of those whose database file is a wanted one. Throws what the file system
+ * says of a folder that cannot be used.
+ */
+export function takeFreeSlot(
+  dir: string,
+  onDamaged: OnDamaged,
+  isWanted: (databaseFile: string) => boolean = () => true,
+): Slot {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (let number = 0; number < MAX_SLOTS; number++) {
     const slot = trySlot(dir, number, onDamaged);
-    if (slot !== null) return slot;
+    if (slot === null) continue;
+    if (isWanted(slot.databaseFile)) return slot;
+    slot[Symbol.dispose]();
   }
   throw new Error(`all ${MAX_SLOTS} slots of ${dir} are held by running daemons`);
 }

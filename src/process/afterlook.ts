@@ -3,8 +3,9 @@
  * task runs, so it is not waited for: one look, a moment later, serves all that have ended by then.
  */
 import { never } from "../async/wait.ts";
+import { BootClock } from "./boot-clock.ts";
 import { leftBehind } from "./left-behind.ts";
-import { NO_GROUP, startedAtNow } from "./process-table.ts";
+import { NO_GROUP } from "./process-table.ts";
 import { type ProcessTree, stopTree } from "./process-tree.ts";
 import type { Mark, Surveyor } from "./stragglers.ts";
 
@@ -15,6 +16,7 @@ export class Afterlook implements AsyncDisposable {
   private readonly graceMs: number;
   /** When each ended, in the unit of a process's start. */
   private readonly waiting = new Map<Mark, number>();
+  private readonly clock = new BootClock();
   private readonly underway = new Map<Mark, Promise<void>>();
   private timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -25,7 +27,7 @@ export class Afterlook implements AsyncDisposable {
 
   /** The task with this mark has ended by itself, and its group is empty. */
   add(mark: Mark): void {
-    this.waiting.set(mark, startedAtNow());
+    this.waiting.set(mark, this.clock.now());
     this.timer ??= setTimeout(() => this.begin(), LOOK_AFTER_MS);
     this.timer.unref();
   }
@@ -40,6 +42,7 @@ export class Afterlook implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.waiting.size > 0) this.begin();
     await Promise.all(this.underway.values());
+    this.clock[Symbol.dispose]();
   }
 
   private begin(): void {

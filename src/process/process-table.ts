@@ -58,10 +58,15 @@ const TICKS_PER_SECOND = 100;
 /** This moment in the unit of `startedAt`; before any process where there is no /proc. */
 export function startedAtNow(): number {
   try {
-    return Math.floor(Number.parseFloat(readFileSync("/proc/uptime", "latin1")) * TICKS_PER_SECOND);
+    return startedAtIn(readFileSync("/proc/uptime", "latin1"));
   } catch {
     return Number.NEGATIVE_INFINITY;
   }
+}
+
+/** Linux, proc_uptime(5): seconds since the boot come first. */
+export function startedAtIn(uptime: string): number {
+  return Math.floor(Number.parseFloat(uptime) * TICKS_PER_SECOND);
 }
 
 export function identify(pid: number): ProcessIdentity | null {

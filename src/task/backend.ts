@@ -96,6 +96,8 @@ export interface Backend extends AsyncDisposable {
   readonly outlivesWorker: boolean;
   /** Calls to its engine that are made or wait to be made, for the metrics. Absent: there is no engine. */
   readonly engineCalls?: () => number;
+  /** A living worker beside this one has it, so that it is turned down. Absent: nobody can, or it cannot be known. */
+  isHadElsewhere?(taskId: string): boolean;
   /** Resolves when the task ended well; throws TaskFailure, or the signal's reason. */
   run(task: TaskSpec, context: RunContext): Promise<Completion>;
   /**

@@ -163,11 +163,13 @@ export class Scheduler {
   }
 
   private obstacleTo(taskId: string): Rejection | null {
-    const { maxConcurrentTasks, log } = this.options;
+    const { backend, maxConcurrentTasks, log } = this.options;
     if (this.stopping) return "stopping";
-    if (maxConcurrentTasks === 0 || this.running.size < maxConcurrentTasks) return null;
-    log.debug("at maximum concurrency", { taskId, maxConcurrentTasks });
-    return "atCapacity";
+    if (maxConcurrentTasks !== 0 && this.running.size >= maxConcurrentTasks) {
+      log.debug("at maximum concurrency", { taskId, maxConcurrentTasks });
+      return "atCapacity";
+    }
+    return backend.isHadElsewhere?.(taskId) === true ? "alreadyRunning" : null;
   }
 
   private claim(ref: ExecutionRef, trail: TaskTrail): void {

@@ -97,6 +97,30 @@ test("the state folder may be removed under the worker", async () => {
   expect(await worker.stop()).toBe(0);
 });
 
+// Once: it went on into files that no longer had a name, without a word, and a crash then lost every task.
+test("a state folder that was removed is made again, and a killed worker's tasks are reported by the next", async () => {
+  await using site = await DirectSite.create();
+  await using worker = await site.start();
+  const [early] = await site.hold(1, { AGENT_EXIT: "4" });
+  rmSync(site.stateDir, { recursive: true });
+  // The next claim that comes a second after the last look finds it out.
+  await eventually(
+    async () => {
+      await site.run(assignment());
+      return /journal is on disk again/.test(worker.stderr);
+    },
+    "the journal to be made again",
+    { intervalMs: 200 },
+  );
+  const [late] = await site.hold(1, { AGENT_EXIT: "5" });
+  await worker.stop("SIGKILL");
+  await using _next = await site.start();
+  early?.release();
+  late?.release();
+  const ends = [early, late].map((run) => site.plane.waitForTask(run ? taskIdOf(run) : ""));
+  expect((await Promise.all(ends)).map(({ exitCode }) => exitCode)).toEqual([4, 5]);
+});
+
 const root = process.getuid?.() === 0;
 if (!root) process.stderr.write("tests/binary/state-folder: a full disk needs root to make one, skipped\n");
 

@@ -142,14 +142,14 @@ describe("a process", () => {
       expect(environmentOf(identity.pid)).toEqual(["PATH=/usr/bin:/bin", "PWD=/"]);
   });
 
-  test("has the birthmark that was asked for, which its shim and the next one have not", async () => {
+  test("has the birthmark of the mark that was asked for, which its shim and the next one have not", async () => {
     await using rig = await Rig.create();
-    const birthmark = birthmarkOf(crypto.randomUUID());
+    const mark = crypto.randomUUID();
     const command = { argv: ["/bin/sleep", "1000"], cwd: "/", env: ENV };
-    const marked = await rig.client.spawn(command, null, { birthmark });
+    const marked = await rig.client.spawn(command, null, { mark });
     rig.spawned.add(marked.identity);
     const unmarked = await rig.sleeper();
-    expect(readBirthmark(marked.identity.pid)).toBe(birthmark);
+    expect(readBirthmark(marked.identity.pid)).toBe(birthmarkOf(mark));
     expect([rig.shimOf(marked), unmarked.identity.pid].map(readBirthmark)).toEqual([null, null]);
   });
 

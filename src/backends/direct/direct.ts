@@ -5,8 +5,7 @@
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { Afterlook } from "../../process/afterlook.ts";
-import { birthmarkOf } from "../../process/birthmark.ts";
-import { groupIsEmpty } from "../../process/process-tree.ts";
+import { NO_GROUP } from "../../process/process-table.ts";
 import type { ShimClient } from "../../process/shim/client.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
 import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
@@ -87,6 +86,7 @@ export class DirectBackend implements Backend {
   readonly kind = "direct";
   readonly usesImages = false;
   readonly outlivesWorker = false;
+  readonly isHadElsewhere = (taskId: string): boolean => this.claims.isOthers(taskId);
   private readonly options: DirectOptions;
   private readonly surveyor = new Surveyor(MARK_NAME);
   private readonly afterlook: Afterlook;
@@ -215,6 +215,7 @@ export class DirectBackend implements Backend {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.afterlook[Symbol.asyncDispose]();
+    this.claims[Symbol.dispose]();
     this.options.shim[Symbol.dispose]();
   }
 
@@ -251,7 +252,7 @@ export class DirectBackend implements Backend {
     const agent = await this.spawn(command, handle, context.signal);
     this.agents.set(taskId, agent);
     // Its status is safe with the shim, and without a group there is nothing else to be found by its pid.
-    if (agent.isOver && groupIsEmpty(agent.groupId())) return { agent, handle };
+    if (agent.isOver && agent.groupId() === NO_GROUP) return { agent, handle };
     const found = { ...handle, process: agent.identity };
     context.saveHandle(writeHandle(found));
     return { agent, handle: found };
@@ -262,9 +263,9 @@ export class DirectBackend implements Backend {
     { exitFile, workspace }: DirectHandle,
     signal: AbortSignal,
   ): Promise<Ward> {
-    const birthmark = birthmarkOf(markOf(workspace));
+    const mark = markOf(workspace);
     try {
-      return startedWard(await this.options.shim.spawn(command, exitFile, { birthmark }));
+      return startedWard(await this.options.shim.spawn(command, exitFile, { mark }));
     } catch (error) {
       if (!(error instanceof SpawnRefused)) throw error;
       // It may have started before its shim was killed, and nobody has its pid.

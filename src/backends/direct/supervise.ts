@@ -52,11 +52,7 @@ export async function seeThrough(
     leaderExited: agent.exited,
   });
   const startedAt = performance.now();
-  using stopped = firing(signal);
-  // The user's word comes first, for a task taken over that was cancelled before: however it ended, it was.
-  const exit = await Promise.race(
-    isShutdown(signal) ? [agent.exited, stopped.fired] : [stopped.fired, agent.exited],
-  );
+  const exit = await exitOrStop(agent, signal);
   if (exit === undefined) {
     if (isShutdown(signal)) onShutdown();
     await stopTree(treeNow(), { surveyor, graceMs, hurry });
@@ -70,6 +66,16 @@ export async function seeThrough(
   await letStopCatchUp(exit.status, signal);
   if (wasForStop(before, exit, graceMs)) throw new TaskStopped("shutdown");
   requireSuccess(exit.status);
+}
+
+/** Undefined: the signal fired first. */
+async function exitOrStop(agent: Ward, signal: AbortSignal): Promise<Exit | undefined> {
+  // There is nothing to wait for, and nothing to be told of.
+  if (agent.isOver && !signal.aborted) return agent.exited;
+  using stopped = firing(signal);
+  // The user's word comes first, for a task taken over that was cancelled before: however it ended, it was.
+  const first = isShutdown(signal) ? [agent.exited, stopped.fired] : [stopped.fired, agent.exited];
+  return (await Promise.race(first)) ?? undefined;
 }
 
 /**

@@ -1,11 +1,21 @@
 /**
- * Which worker on this host has a task, and where, told to the others of its id: a link beside their journals, named
- * for the task, that leads nowhere and names a process and a folder. The control plane gives a task to a second
- * worker when it lost sight of the first, and two that ran it at once would do its work twice, and take each
- * other's folder and processes for their own. Only a claim whose process is dead can be taken over.
+ * Which worker on this host has a task, and where, told to the others of its id. The control plane gives a task to a
+ * second worker when it lost sight of the first, and two that ran it at once would do its work twice, and take each
+ * other's folder and processes for their own. Beside the journals each worker has a file that names its process and
+ * its folder, and for each task one more name of that file: a hard link costs a tenth of what a new file does. Only
+ * a claim whose process is dead can be taken over.
  */
-import { mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { identify, isAlive, type ProcessIdentity } from "../../process/process-table.ts";
 
 /** Disposed of, it lets go of the task. `taken`: another worker, which lives, has it, and works on it in `dir`. */
@@ -13,80 +23,128 @@ export type Claim = Disposable &
   ({ readonly kind: "had" } | { readonly kind: "taken"; readonly dir: string });
 
 const nothing = () => {};
+const HAD: Claim = { kind: "had", [Symbol.dispose]: nothing };
 /** Between two looks a third worker may have been quicker. */
 const TRIES = 3;
 const MAX_NAME = 200;
 
-export class TaskClaims {
+export class TaskClaims implements Disposable {
   private readonly exitsDir: () => string | null;
-  private self: string | null = null;
+  /** By place: one, but for tasks that were taken over from a worker with another workspace root. */
+  private readonly cards = new Map<string, Card>();
 
   /** `exitsDir` null: no state folder, so nobody can be told. Asked when a task comes. */
   constructor(exitsDir: () => string | null) {
     this.exitsDir = exitsDir;
   }
 
+  /** Another worker, which lives, has it. */
+  isOthers(taskId: string): boolean {
+    const exitsDir = this.exitsDir();
+    if (exitsDir === null) return false;
+    const path = join(dirname(exitsDir), "claims", fileNameOf(taskId));
+    // Of the usual task there is none, and to be told so by an exception costs ten times as much.
+    return inodeOf(path) !== null && livingOther(path) !== null;
+  }
+
   /** To work on in `dir`. Where nothing can be written down the task is had without. */
   take(taskId: string, dir: string): Claim {
     const exitsDir = this.exitsDir();
-    const without: Claim = { kind: "had", [Symbol.dispose]: nothing };
-    if (exitsDir === null) return without;
-    this.self ??= nameOfSelf();
-    const text = `${this.self}|${dir}`;
-    const path = join(dirname(exitsDir), "claims", fileNameOf(taskId));
-    const claim: Claim = { kind: "had", [Symbol.dispose]: () => drop(path, text) };
+    if (exitsDir === null) return HAD;
+    const folder = join(dirname(exitsDir), "claims");
+    const place = placeOf(taskId, dir);
+    const path = join(folder, fileNameOf(taskId));
     for (let tries = 0; tries < TRIES; tries++) {
-      const made = tryMake(path, text);
-      if (made === "made") return claim;
-      if (made === "impossible") return without;
-      const found = readLink(path);
-      const owner = found === null ? null : readOwner(found);
-      // Of its own there may be one that could not be removed: no worker runs a task twice at once.
-      const isOthers = owner !== null && owner.identity.pid !== process.pid;
-      if (isOthers && isAlive(owner.identity))
-        return { kind: "taken", dir: owner.dir, [Symbol.dispose]: nothing };
-      if (found !== null) clear(path, found);
+      const card = this.cardFor(folder, place);
+      const refusal = card === null ? "EROFS" : refusalToName(card, path);
+      if (card !== null && refusal === null) return claimOf(path, card);
+      // A cleaner may have taken the folder, or the card.
+      if (refusal === "ENOENT") this.cards.delete(place);
+      else if (refusal !== "EEXIST") break;
+      const other = livingOther(path);
+      if (other !== null)
+        return { kind: "taken", dir: dirIn(other.place, taskId), [Symbol.dispose]: nothing };
+      clear(path);
     }
-    return without;
+    return HAD;
+  }
+
+  /** What is still had stays so until this process is gone. */
+  [Symbol.dispose](): void {
+    for (const card of this.cards.values()) rmSync(card.path, { force: true });
+    this.cards.clear();
+  }
+
+  private cardFor(folder: string, place: string): Card | null {
+    const known = this.cards.get(place);
+    if (known !== undefined) return known;
+    const card = makeCard(folder, place);
+    if (card !== null) this.cards.set(place, card);
+    return card;
   }
 }
 
-function tryMake(path: string, text: string): "made" | "there" | "impossible" {
+/** The file that a worker's claims are further names of. */
+interface Card {
+  readonly path: string;
+  readonly inode: number;
+}
+
+/** No task's own name has a plus in it. */
+const CARD = "+worker-";
+const ASIDE = "+";
+
+/** Null: nothing can be written there. What dead workers left goes first. */
+function makeCard(folder: string, place: string): Card | null {
+  const path = join(folder, `${CARD}${crypto.randomUUID()}`);
   try {
-    symlinkSync(text, path);
-    return "made";
-  } catch (error) {
-    if (codeOf(error) === "EEXIST") return "there";
-    return codeOf(error) === "ENOENT" ? makeWithFolder(path, text) : "impossible";
+    mkdirSync(folder, { mode: 0o700, recursive: true });
+    sweep(folder);
+    writeFileSync(path, [nameOfSelf(), place].join("|"), { mode: 0o600 });
+  } catch {
+    return null;
+  }
+  const inode = inodeOf(path);
+  return inode === null ? null : { path, inode };
+}
+
+function sweep(folder: string): void {
+  for (const entry of readdirSync(folder)) {
+    const path = join(folder, entry);
+    const owner = ownerOf(path);
+    if (owner !== null && !isAlive(owner.identity)) clear(path);
   }
 }
 
-function makeWithFolder(path: string, text: string): "made" | "there" | "impossible" {
+function claimOf(path: string, card: Card): Claim {
+  return { kind: "had", [Symbol.dispose]: () => drop(path, card) };
+}
+
+/** The system's code; null: it has the name. */
+function refusalToName(card: Card, path: string): string | null {
   try {
-    mkdirSync(dirname(path), { mode: 0o700, recursive: true });
-    symlinkSync(text, path);
-    return "made";
+    linkSync(card.path, path);
+    return null;
   } catch (error) {
-    return codeOf(error) === "EEXIST" ? "there" : "impossible";
+    return error instanceof Error && "code" in error ? String(error.code) : "";
   }
 }
 
-/** Out of the way first, then looked at: another may have taken it over since it was read. */
-function clear(path: string, dead: string): void {
-  // No task's own name has a plus in it.
-  const aside = `${path}+${process.pid}`;
+/** Out of the way first, then looked at again: another may have taken it over since it was read. */
+function clear(path: string): void {
+  const aside = `${path}${ASIDE}${process.pid}`;
   try {
     renameSync(path, aside);
-    if (readLink(aside) === dead) rmSync(aside, { force: true });
-    else renameSync(aside, path);
+    if (livingOther(aside) !== null) renameSync(aside, path);
+    else rmSync(aside, { force: true });
   } catch {
     // Somebody else has just cleared it.
   }
 }
 
-function drop(path: string, text: string): void {
+function drop(path: string, { inode }: Card): void {
   try {
-    if (readLink(path) === text) rmSync(path, { force: true });
+    if (inodeOf(path) === inode) rmSync(path, { force: true });
   } catch {
     // Whoever finds it looks whether this process lives.
   }
@@ -97,10 +155,41 @@ function nameOfSelf(): string {
   return [pid, startedAt, bootId].join("|");
 }
 
-/** Null: it is no claim of this version. */
-function readOwner(text: string): { readonly identity: ProcessIdentity; readonly dir: string } | null {
-  const [, pid, startedAt = "", bootId = "", dir = ""] = /^(\d+)\|([^|]*)\|([^|]*)\|(.*)$/s.exec(text) ?? [];
-  return pid === undefined ? null : { identity: { pid: Number(pid), startedAt, bootId }, dir };
+interface Owner {
+  readonly identity: ProcessIdentity;
+  readonly place: string;
+}
+
+/** Of its own there may be a claim that could not be removed: no worker runs a task twice at once. */
+function livingOther(path: string): Owner | null {
+  const owner = ownerOf(path);
+  return owner !== null && owner.identity.pid !== process.pid && isAlive(owner.identity) ? owner : null;
+}
+
+/** Null: it is gone, or no claim of this version. */
+function ownerOf(path: string): Owner | null {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+  const [, pid, startedAt = "", bootId = "", place = ""] =
+    /^(\d+)\|([^|]*)\|([^|]*)\|(.*)$/s.exec(text) ?? [];
+  return pid === undefined ? null : { identity: { pid: Number(pid), startedAt, bootId }, place };
+}
+
+/** A folder with a slash at its end is one in which each task has its own, named for it. */
+function placeOf(taskId: string, dir: string): string {
+  return basename(dir) === taskId ? `${dirname(dir)}/` : dir;
+}
+
+function dirIn(place: string, taskId: string): string {
+  return place.endsWith("/") ? join(place, taskId) : place;
+}
+
+function inodeOf(path: string): number | null {
+  return lstatSync(path, { throwIfNoEntry: false })?.ino ?? null;
 }
 
 /** One path component, whatever the id. */
@@ -111,16 +200,4 @@ function fileNameOf(taskId: string): string {
   const { createHash } = process.getBuiltinModule("node:crypto");
   const digest = createHash("sha256").update(taskId).digest("hex").slice(0, 32);
   return `${name.slice(0, MAX_NAME - digest.length - 1)}-${digest}`;
-}
-
-function readLink(path: string): string | null {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return null;
-  }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : null;
 }

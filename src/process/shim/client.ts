@@ -43,7 +43,7 @@ export interface ShimClientOptions {
 export type StartTalking = (command: Command, onMessage: (message: unknown) => void) => TalkingChild;
 
 /** `input`: the end of what the process writes is then in its exit. */
-export type SpawnExtras = Pick<SpawnRequest, "input" | "birthmark">;
+export type SpawnExtras = Pick<SpawnRequest, "input" | "mark">;
 
 type Spawned = Pick<Supervised, "identity" | "isOver">;
 

@@ -12,6 +12,7 @@ import { type LimitScope, RLIMIT_LOCKS, RLIMIT_NOFILE } from "../../runtime/limi
 import { PageKeeper } from "../../runtime/page-keeper.ts";
 import { openSoftLimits } from "../../runtime/soft-limits.ts";
 import { type Command, spawnDetached } from "../../runtime/spawn.ts";
+import { birthmarkOf } from "../birthmark.ts";
 import { readProcess } from "../process-table.ts";
 import { type WrittenExit, writeExitFile } from "./exit-file.ts";
 import { Output } from "./output-tail.ts";
@@ -147,9 +148,9 @@ class Shim {
   }
 
   private beginMarked(request: SpawnRequest) {
-    const { birthmark } = request;
-    if (birthmark === undefined || this.withBirthmark === null) return this.begin(request);
-    return this.withBirthmark(birthmark, () => this.begin(request));
+    const { mark } = request;
+    if (mark === undefined || this.withBirthmark === null) return this.begin(request);
+    return this.withBirthmark(birthmarkOf(mark), () => this.begin(request));
   }
 
   private begin({ command, input, openFiles }: SpawnRequest) {

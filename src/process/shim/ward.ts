@@ -2,6 +2,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { isAlive, NO_GROUP, type ProcessIdentity } from "../process-table.ts";
+import { groupIsEmpty } from "../process-tree.ts";
 import type { Mark, Surveyor } from "../stragglers.ts";
 import type { Exit, Supervised } from "./client.ts";
 import { readExitFile, removeExitFile } from "./exit-file.ts";
@@ -28,6 +29,7 @@ export function startedWard(process: Supervised): Ward {
 
 class StartedWard implements Ward {
   private readonly process: Supervised;
+  private isGroupGone = false;
 
   constructor(process: Supervised) {
     this.process = process;
@@ -47,7 +49,9 @@ class StartedWard implements Ward {
 
   /** Supervised without a gap: its number is free for others only once its whole group is gone. */
   groupId(): number {
-    return this.identity.pid;
+    const { pid } = this.identity;
+    if (this.isOver && !this.isGroupGone) this.isGroupGone = groupIsEmpty(pid);
+    return this.isGroupGone ? NO_GROUP : pid;
   }
 
   forget(): void {

@@ -1,22 +1,26 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { TaskClaims } from "../../../../src/backends/direct/task-claims.ts";
 import { identify } from "../../../../src/process/process-table.ts";
 import { TempDir } from "../../../support/temp-dir.ts";
 
 /** As another worker would have written it. */
-function claimOf(pid: number, dir: string, startedAt = identify(pid)?.startedAt): string {
-  return [pid, startedAt, identify(process.pid)?.bootId, dir].join("|");
+function claimOf(pid: number, place: string, startedAt = identify(pid)?.startedAt): string {
+  return [pid, startedAt, identify(process.pid)?.bootId, place].join("|");
 }
+
+const DEAD = claimOf(2 ** 22 + 1, "/ws/", "1");
 
 async function rig() {
   const dir = await TempDir.create("claims");
   mkdirSync(dir.join("claims"));
+  const names = () => readdirSync(dir.join("claims"));
   return {
     claims: new TaskClaims(() => dir.join("exits")),
-    names: () => readdirSync(dir.join("claims")),
-    textOf: (name: string) => readlinkSync(dir.join("claims", name)),
-    make: (name: string, text: string) => symlinkSync(text, dir.join("claims", name)),
+    tasks: () => names().filter((name) => !name.includes("+")),
+    cards: () => names().filter((name) => name.includes("+")),
+    textOf: (name: string) => readFileSync(dir.join("claims", name), "utf8"),
+    make: (name: string, text: string) => writeFileSync(dir.join("claims", name), text),
     dir,
     [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
   };
@@ -26,46 +30,63 @@ describe("a task", () => {
   test("that nobody has is had until it is let go of", async () => {
     await using at = await rig();
     const claim = at.claims.take("t", "/ws/t");
-    expect([claim.kind, at.textOf("t")]).toEqual(["had", claimOf(process.pid, "/ws/t")]);
+    expect([claim.kind, at.textOf("t")]).toEqual(["had", claimOf(process.pid, "/ws/")]);
     claim[Symbol.dispose]();
-    expect(at.names()).toEqual([]);
-  });
-
-  test("that another process has, which lives, is not had, and stays with that", async () => {
-    await using at = await rig();
-    at.make("t", claimOf(process.ppid, "/elsewhere|/t"));
-    const claim = at.claims.take("t", "/ws/t");
-    expect(claim).toMatchObject({ kind: "taken", dir: "/elsewhere|/t" });
-    claim[Symbol.dispose]();
-    expect(at.textOf("t")).toBe(claimOf(process.ppid, "/elsewhere|/t"));
+    expect(at.tasks()).toEqual([]);
   });
 
   test.each([
-    ["of a dead process", claimOf(2 ** 22 + 1, "/ws/t", "1")],
-    ["of an earlier process with the pid of a living one", claimOf(process.ppid, "/ws/t", "1")],
-    ["of its own that could not be removed", claimOf(process.pid, "/old/t")],
+    ["in a folder of its own", "/else|where/", "/else|where/t"],
+    ["in the folder of all", "/target", "/target"],
+  ])(
+    "that another process has %s, which lives, is not had, and stays with that",
+    async (_place, place, dir) => {
+      await using at = await rig();
+      at.make("t", claimOf(process.ppid, place));
+      const claim = at.claims.take("t", "/ws/t");
+      expect(claim).toMatchObject({ kind: "taken", dir });
+      claim[Symbol.dispose]();
+      expect(at.textOf("t")).toBe(claimOf(process.ppid, place));
+    },
+  );
+
+  test.each([
+    ["of a dead process", DEAD],
+    ["of an earlier process with the pid of a living one", claimOf(process.ppid, "/ws/", "1")],
+    ["of its own that could not be removed", claimOf(process.pid, "/old/")],
     ["that says nothing", "?"],
   ])("with a claim %s is taken over", async (_whose, text) => {
     await using at = await rig();
+    using _before = at.claims.take("before", "/ws/before");
     at.make("t", text);
     using claim = at.claims.take("t", "/ws/t");
-    expect([claim.kind, at.textOf("t"), at.names()]).toEqual(["had", claimOf(process.pid, "/ws/t"), ["t"]]);
+    expect([claim.kind, at.textOf("t")]).toEqual(["had", claimOf(process.pid, "/ws/")]);
+    expect([at.tasks().toSorted(), at.cards().length]).toEqual([["before", "t"], 1]);
+  });
+
+  test("is another's while that lives and has it, and nobody's else", async () => {
+    await using at = await rig();
+    at.make("theirs", claimOf(process.ppid, "/ws/"));
+    at.make("dead", DEAD);
+    using _claim = at.claims.take("own", "/ws/own");
+    const whose = ["theirs", "dead", "own", "nobody's"].map((task) => at.claims.isOthers(task));
+    expect(whose).toEqual([true, false, false, false]);
   });
 
   test("that somebody took over meanwhile is not taken from them by letting go of it", async () => {
     await using at = await rig();
     const claim = at.claims.take("t", "/ws/t");
     rmSync(at.dir.join("claims/t"));
-    at.make("t", claimOf(process.ppid, "/ws/t"));
+    at.make("t", claimOf(process.ppid, "/ws/"));
     claim[Symbol.dispose]();
-    expect(at.names()).toEqual(["t"]);
+    expect(at.tasks()).toEqual(["t"]);
   });
 
   test.each(["..", "a/b", "ü".repeat(80), "\ud800"])("has one file, whatever its id: %p", async (id) => {
     await using at = await rig();
     using first = at.claims.take(id, "/ws");
     using second = at.claims.take(`${id}2`, "/ws");
-    expect([first.kind, second.kind, at.names().length]).toEqual(["had", "had", 2]);
+    expect([first.kind, second.kind, at.tasks().length]).toEqual(["had", "had", 2]);
   });
 
   test("is had where there is no state folder, and where that cannot be written", async () => {
@@ -75,4 +96,29 @@ describe("a task", () => {
     using impossible = new TaskClaims(() => at.dir.join("file", "exits")).take("t", "/ws/t");
     expect([without.kind, impossible.kind]).toEqual(["had", "had"]);
   });
+
+  test.each(["claims", "claims/CARD"])("is claimed as before when a cleaner took %s", async (taken) => {
+    await using at = await rig();
+    using _first = at.claims.take("first", "/ws/first");
+    rmSync(at.dir.join(taken.replace("CARD", at.cards()[0] ?? "")), { recursive: true });
+    using second = at.claims.take("second", "/ws/second");
+    expect([second.kind, at.textOf("second")]).toEqual(["had", claimOf(process.pid, "/ws/")]);
+  });
+});
+
+test("what dead workers left goes with the first task of the next one, and what living ones have stays", async () => {
+  await using at = await rig();
+  for (const name of ["+worker-1", "old"]) at.make(name, DEAD);
+  for (const name of ["+worker-2", "theirs"]) at.make(name, claimOf(process.ppid, "/ws/"));
+  using _claim = at.claims.take("t", "/ws/t");
+  expect(at.tasks().toSorted()).toEqual(["t", "theirs"]);
+  expect(at.cards()).toHaveLength(2);
+});
+
+test("a worker that ends leaves nothing", async () => {
+  await using at = await rig();
+  at.claims.take("t", "/ws/t")[Symbol.dispose]();
+  at.claims.take("u", "/target")[Symbol.dispose]();
+  at.claims[Symbol.dispose]();
+  expect([...at.tasks(), ...at.cards()]).toEqual([]);
 });

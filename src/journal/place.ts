@@ -1,0 +1,96 @@
+/**
+ * The part of the state folder that this process holds: a slot, its database, the folder of exit statuses.
+ * Somebody may remove it under a running daemon (a cleaner of temporary folders, a hasty hand), and all that is
+ * written from then on goes into files that nobody will ever find: it can be told, and a new one taken.
+ */
+import { existsSync, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import type { Logger } from "../logging/logger.ts";
+import { openDatabase } from "./database.ts";
+import { type OnDamaged, type Slot, takeFreeSlot } from "./slot.ts";
+
+export class Place implements Disposable {
+  readonly exitsDir: string;
+  private readonly dir: string;
+  private readonly log: Logger;
+  private readonly onDamaged: OnDamaged;
+  private held: Slot;
+  private opened: DatabaseSync;
+  /** Of the database's file, as it was opened. */
+  private inode: number | null;
+
+  /** `dir`: the worker id's. Throws what the file system says. */
+  constructor(dir: string, log: Logger, onDamaged: OnDamaged) {
+    this.dir = dir;
+    this.log = log;
+    this.onDamaged = onDamaged;
+    this.exitsDir = join(dir, "exits");
+    this.held = takeFreeSlot(dir, onDamaged);
+    try {
+      makeFolder(this.exitsDir);
+      this.opened = openDatabase(this.held.databaseFile, log);
+    } catch (error) {
+      this.held[Symbol.dispose]();
+      throw error;
+    }
+    this.inode = inodeOf(this.held.databaseFile);
+  }
+
+  get slot(): Slot {
+    return this.held;
+  }
+
+  get database(): DatabaseSync {
+    return this.opened;
+  }
+
+  /** False: what is written to the database is lost with this process. A folder of exit statuses is made again. */
+  isThere(): boolean {
+    try {
+      if (inodeOf(this.held.databaseFile) !== this.inode) return false;
+      if (!existsSync(this.exitsDir)) makeFolder(this.exitsDir);
+    } catch {
+      // What cannot be looked at for now may well be there, and is still written to.
+    }
+    return true;
+  }
+
+  /** From now on another slot, whose database is new: in one with rows in it somebody else's tasks may be. Throws as the constructor does. */
+  moveToNew(): void {
+    const slot = takeFreeSlot(this.dir, this.onDamaged, (file) => !existsSync(file));
+    try {
+      makeFolder(this.exitsDir);
+      const database = openDatabase(slot.databaseFile, this.log);
+      this.leave();
+      this.held = slot;
+      this.opened = database;
+      this.inode = inodeOf(slot.databaseFile);
+    } catch (error) {
+      slot[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.leave();
+  }
+
+  private leave(): void {
+    this.opened.close();
+    this.held[Symbol.dispose]();
+  }
+}
+
+function makeFolder(dir: string): void {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+}
+
+function inodeOf(file: string): number | null {
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.ino ?? null;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOTDIR") return null;
+    throw error;
+  }
+}

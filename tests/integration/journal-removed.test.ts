@@ -1,0 +1,97 @@
+/** Somebody removes the journal under a running worker: it goes on in a new one, and a successor finds all of it. */
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
+import type { ExecutionRef } from "../../src/journal/execution.ts";
+import { type OpenJournal, openJournal } from "../../src/journal/open.ts";
+import { TempDir } from "../support/temp-dir.ts";
+import { type RecordedLog, recordLog } from "../unit/logging/recorded-log.ts";
+
+const MINUTE_MS = 60_000;
+const HALF_A_MINUTE_MS = MINUTE_MS / 2;
+
+let dir: TempDir;
+let log: RecordedLog;
+let state: OpenJournal;
+
+beforeEach(async () => {
+  jest.useFakeTimers();
+  dir = await TempDir.create("removed");
+  log = recordLog();
+  state = openJournal(dir.path, "w", log);
+  state.journal.claim(ref("before"), "before");
+  state.journal.saveHandle(ref("before"), { pid: 7 });
+});
+
+afterEach(async () => {
+  jest.useRealTimers();
+  await dir[Symbol.asyncDispose]();
+});
+
+const ref = (taskId: string): ExecutionRef => ({ taskId, executionId: "" });
+const warnings = () => log.lines.filter(({ level }) => level === "warn").map(({ message }) => message);
+
+/** What the next worker finds, once this one has gone without notice. */
+function found(): unknown[] {
+  using _gone = state;
+  // As it is on disk now, before anything is written at a gentle end.
+  cpSync(dir.join("w"), dir.join("copy"), { recursive: true });
+  using next = openJournal(dir.path, "copy", recordLog());
+  return next.journal.running().map(({ taskId, handle }) => [taskId, handle]);
+}
+
+describe("a journal that was removed", () => {
+  test("with its folder is made again before the next task is claimed, with all that was in it", () => {
+    rmSync(dir.join("w"), { recursive: true });
+    jest.advanceTimersByTime(HALF_A_MINUTE_MS);
+    state.journal.claim(ref("after"), "after");
+    expect(warnings()).toEqual(["journal was removed or replaced under the worker: going on in a new one"]);
+    expect(found()).toEqual([
+      ["after", null],
+      ["before", { pid: 7 }],
+    ]);
+  });
+
+  test("is missed within a minute also when nothing is claimed", () => {
+    rmSync(dir.join("w"), { recursive: true });
+    jest.advanceTimersByTime(MINUTE_MS);
+    expect(existsSync(dir.join("w/exits"))).toBe(true);
+    expect(found()).toEqual([["before", { pid: 7 }]]);
+  });
+
+  test("without its folder leaves the slots of others alone", () => {
+    const dead = openJournal(dir.path, "w", recordLog());
+    dead.journal.claim(ref("theirs"), "theirs");
+    dead[Symbol.dispose]();
+    for (const name of readdirSync(dir.join("w"))) {
+      if (name.startsWith("slot-0.db")) rmSync(dir.join("w", name));
+    }
+    jest.advanceTimersByTime(MINUTE_MS);
+    expect(state.journal.running().map(({ taskId }) => taskId)).toEqual(["before"]);
+    state[Symbol.dispose]();
+    using next = openJournal(dir.path, "w", recordLog());
+    expect(next.journal.running().map(({ taskId }) => taskId)).toEqual(["before", "theirs"]);
+  });
+
+  test("and cannot be made again is in memory until it can", async () => {
+    rmSync(dir.join("w"), { recursive: true });
+    await dir.write("w", "in the way");
+    jest.advanceTimersByTime(MINUTE_MS);
+    expect(state.journal.durable).toBe(false);
+    state.journal.claim(ref("after"), "after");
+    rmSync(dir.join("w"));
+    jest.advanceTimersByTime(MINUTE_MS);
+    expect(state.journal.durable).toBe(true);
+    expect(found()).toEqual([
+      ["after", null],
+      ["before", { pid: 7 }],
+    ]);
+  });
+});
+
+test("a folder of exit statuses that was removed is made again", () => {
+  rmSync(dir.join("w/exits"), { recursive: true });
+  jest.advanceTimersByTime(MINUTE_MS);
+  expect(existsSync(dir.join("w/exits"))).toBe(true);
+  expect(warnings()).toEqual([]);
+  state[Symbol.dispose]();
+});

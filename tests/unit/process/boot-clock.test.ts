@@ -1,0 +1,18 @@
+import { expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { BootClock } from "../../../src/process/boot-clock.ts";
+import { readProcess, startedAtNow } from "../../../src/process/process-table.ts";
+import { eventually } from "../../support/wait.ts";
+
+test("the clock goes on, in the unit of a process's start, and holds one descriptor until it is let go of", async () => {
+  const descriptors = () => readdirSync("/proc/self/fd").length;
+  const before = process.platform === "linux" ? descriptors() : 0;
+  using clock = new BootClock();
+  const first = clock.now();
+  expect(first).toBeGreaterThanOrEqual(Number(readProcess(process.pid)?.startedAt));
+  await eventually(() => startedAtNow() > first, "the next tick of the clock");
+  expect(clock.now()).toBeGreaterThan(first);
+  if (process.platform === "linux") expect(descriptors()).toBe(before + 1);
+  clock[Symbol.dispose]();
+  if (process.platform === "linux") expect(descriptors()).toBe(before);
+});
