@@ -57,13 +57,14 @@ function mustRunOn(platform: string, kind: BackendKind): void {
 
 async function createDirect(backend: DirectSettings, dependencies: BackendDependencies): Promise<Backend> {
   const { createDirectBackend } = await import("./direct/create.ts");
-  const { settings, workerEnvironment, exitsDir, shimCommand } = dependencies;
+  const { settings, workerEnvironment, exitsDir, shimCommand, log } = dependencies;
   return createDirectBackend(backend, {
     cleanup: settings.cleanup,
     graceMs: settings.cancelGracePeriodMs,
     workerEnvironment,
     exitsDir,
     shimCommand,
+    log,
     environmentOf: (taskId) => ({
       ...builtInEnvironment(taskId, settings.serverRootUrl),
       ...operatorEnvironment(settings),
@@ -87,7 +88,7 @@ async function createDocker(backend: DockerSettings, dependencies: BackendDepend
 
 async function createCommand(backend: CommandSettings, dependencies: BackendDependencies): Promise<Backend> {
   const { createCommandBackend } = await import("./command/create.ts");
-  const { settings, workerEnvironment, exitsDir, shimCommand } = dependencies;
+  const { settings, workerEnvironment, exitsDir, shimCommand, log } = dependencies;
   return createCommandBackend(backend, {
     workerId: settings.workerId,
     serverRootUrl: settings.serverRootUrl,
@@ -95,6 +96,7 @@ async function createCommand(backend: CommandSettings, dependencies: BackendDepe
     workerEnvironment,
     exitsDir,
     shimCommand,
+    log,
   });
 }
 

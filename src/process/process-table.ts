@@ -6,6 +6,8 @@ export interface ProcessEntry {
   readonly pid: number;
   readonly parentPid: number;
   readonly groupId: number;
+  /** One letter of proc_pid_stat(5) or ps(1). */
+  readonly state: string;
   /** A zombie has ended, with all its threads; only its parent has not asked yet. */
   readonly zombie: boolean;
   /** Same pid and same start: the same process. Comparable within one boot only. */
@@ -96,6 +98,7 @@ export function parseStat(stat: string): ProcessEntry {
     pid: Number.parseInt(stat, 10),
     parentPid: Number(parentPid),
     groupId: Number(groupId),
+    state,
     // Only its first thread has ended when there are more.
     zombie: state === "X" || (state === "Z" && Number(fields[17]) <= 1),
     startedAt: fields[19] ?? "",
@@ -124,6 +127,7 @@ function readWithPs(selection: readonly string[]): ProcessEntry[] {
       pid: Number(pid),
       parentPid: Number(parentPid),
       groupId: Number(groupId),
+      state: state.slice(0, 1),
       zombie: state.startsWith("Z"),
       startedAt,
     }));

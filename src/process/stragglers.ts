@@ -1,8 +1,9 @@
 /**
- * Finds what is left of a task: every process of its group, and every one that carries its mark in
- * the environment although it moved to a session of its own (`setsid`, a daemon, a terminal).
+ * Finds what is left of a task: every process of its group, and every one that carries its mark in the environment,
+ * or was born with it, although it moved to a session of its own (`setsid`, a daemon, a terminal).
  */
 import { never, pause } from "../async/wait.ts";
+import { birthmarkOf, readBirthmark } from "./birthmark.ts";
 import {
   identify,
   listProcesses,
@@ -56,15 +57,22 @@ export class Surveyor {
 function surveyNow(markNames: readonly string[]): Survey {
   const byGroup = new Map<number, ProcessEntry[]>();
   const byMark = new Map<Mark, ProcessEntry[]>();
+  const byBirthmark = new Map<number, ProcessEntry[]>();
   for (const entry of listProcesses()) {
     if (entry.zombie || entry.pid === process.pid) continue;
     append(byGroup, entry.groupId, entry);
     const mark = readMark(entry.pid, markNames);
     if (mark !== null) append(byMark, mark, entry);
+    const birthmark = readBirthmark(entry.pid);
+    if (birthmark !== null) append(byBirthmark, birthmark, entry);
   }
   return {
     membersOf: (groupId, mark) => [
-      ...new Set([...(byGroup.get(groupId) ?? []), ...(byMark.get(mark) ?? [])]),
+      ...new Set([
+        ...(byGroup.get(groupId) ?? []),
+        ...(byMark.get(mark) ?? []),
+        ...(byBirthmark.get(birthmarkOf(mark)) ?? []),
+      ]),
     ],
   };
 }

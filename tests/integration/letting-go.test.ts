@@ -38,6 +38,7 @@ test.each([
       environmentOf: () => ({}),
       exitsDir: () => dir.path,
       shimCommand: SHIM_COMMAND,
+      log,
     },
   );
   using journal = new Journal(null, log);

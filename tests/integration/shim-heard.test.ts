@@ -27,7 +27,7 @@ class Rig implements AsyncDisposable {
 
   async start(script: string, input = "") {
     const command = { argv: ["/bin/sh", "-c", script], cwd: this.dir.path, env: ENV };
-    const process = await this.client.spawn(command, this.dir.join(crypto.randomUUID()), input);
+    const process = await this.client.spawn(command, this.dir.join(crypto.randomUUID()), { input });
     this.spawned.add(process.identity);
     return process;
   }
@@ -116,7 +116,9 @@ describe("a process that is given input", () => {
     const before = descriptorsOf(shim).length;
     for (let round = 0; round < 20; round++) {
       const command = { argv: ["/no/such"], cwd: "/", env: ENV };
-      await expect(rig.client.spawn(command, null, "input")).rejects.toMatchObject({ code: "ENOENT" });
+      await expect(rig.client.spawn(command, null, { input: "input" })).rejects.toMatchObject({
+        code: "ENOENT",
+      });
       await rig.run("cat; echo said >&2", "x".repeat(100_000));
     }
     await eventually(

@@ -1,7 +1,9 @@
 /** The client with the real shim: what its processes look like, and how each end is learned. */
 import { afterEach, describe, expect, jest, test } from "bun:test";
+import { birthmarkOf, readBirthmark } from "../../src/process/birthmark.ts";
 import { identify, isAlive, readProcess } from "../../src/process/process-table.ts";
-import { ShimClient, SpawnRefused, type Supervised } from "../../src/process/shim/client.ts";
+import { ShimClient, type Supervised } from "../../src/process/shim/client.ts";
+import { SpawnRefused } from "../../src/process/shim/refused.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { eventually, within } from "../support/wait.ts";
 import { SHIM_COMMAND } from "../unit/process/shim-daemon.ts";
@@ -138,6 +140,17 @@ describe("a process", () => {
     expect(softLimitOf(rig.shimOf(started[0] ?? (await rig.sleeper())))).toBeGreaterThan(70);
     for (const { identity } of started)
       expect(environmentOf(identity.pid)).toEqual(["PATH=/usr/bin:/bin", "PWD=/"]);
+  });
+
+  test("has the birthmark of the mark that was asked for, which its shim and the next one have not", async () => {
+    await using rig = await Rig.create();
+    const mark = crypto.randomUUID();
+    const command = { argv: ["/bin/sleep", "1000"], cwd: "/", env: ENV };
+    const marked = await rig.client.spawn(command, null, { mark });
+    rig.spawned.add(marked.identity);
+    const unmarked = await rig.sleeper();
+    expect(readBirthmark(marked.identity.pid)).toBe(birthmarkOf(mark));
+    expect([rig.shimOf(marked), unmarked.identity.pid].map(readBirthmark)).toEqual([null, null]);
   });
 
   test("gets its arguments as they are", async () => {

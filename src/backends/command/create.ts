@@ -1,5 +1,6 @@
 /** Builds the Command backend, or says at start why it cannot hand anything over. */
 import type { CommandSettings } from "../../config/settings.ts";
+import type { Logger } from "../../logging/logger.ts";
 import { inheritedOpenFilesLimit } from "../../process/open-files.ts";
 import { ShimClient } from "../../process/shim/client.ts";
 import { Surveyor } from "../../process/stragglers.ts";
@@ -13,6 +14,7 @@ export interface CommandDependencies
   readonly workerEnvironment: Environment;
   /** The argv that starts a shim. */
   readonly shimCommand: readonly string[];
+  readonly log: Logger;
 }
 
 /** The variable that the worker itself may have got its key by. */
@@ -20,7 +22,7 @@ const KEY_NAME = "WARP_API_KEY";
 
 export function createCommandBackend(
   settings: CommandSettings,
-  { workerEnvironment, shimCommand, ...rest }: CommandDependencies,
+  { workerEnvironment, shimCommand, log, ...rest }: CommandDependencies,
 ): CommandBackend {
   const operator = Object.fromEntries(settings.environment.map(({ name, value }) => [name, value]));
   const place = { cwd: settings.workingDir, searchPath: operator["PATH"] ?? workerEnvironment["PATH"] };
@@ -33,7 +35,7 @@ export function createCommandBackend(
     settings,
     environments: { worker: workerEnvironment, operator },
     secrets: [workerEnvironment[KEY_NAME] ?? "", ...Object.values(operator)],
-    shim: new ShimClient({ command: shimCommand, openFiles: inheritedOpenFilesLimit() }),
+    shim: new ShimClient({ command: shimCommand, openFiles: inheritedOpenFilesLimit(), log }),
     surveyor: new Surveyor(...MARK_NAMES),
   });
 }

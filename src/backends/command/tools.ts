@@ -1,6 +1,7 @@
 /** What every command of one worker is run with. */
 import type { CommandSettings } from "../../config/settings.ts";
-import { SHIM_KILLED, type ShimClient, SpawnRefused, type Supervised } from "../../process/shim/client.ts";
+import type { ShimClient, Supervised } from "../../process/shim/client.ts";
+import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
 import type { Environment } from "../../process/worker-environment.ts";
 import type { FailureReason } from "../../protocol/failure-reason.ts";
@@ -35,7 +36,7 @@ export class ShellUnheard extends TaskFailure {}
 export async function startShell(call: ShellCall, { shim, settings }: CommandTools): Promise<Supervised> {
   const command = { argv: ["/bin/sh", "-c", call.text], cwd: settings.workingDir, env: call.env };
   try {
-    return await shim.spawn(command, call.exitFile, call.input);
+    return await shim.spawn(command, call.exitFile, { input: call.input });
   } catch (error) {
     if (!(error instanceof SpawnRefused)) throw error;
     if (error.code === SHIM_KILLED) {

@@ -6,8 +6,9 @@ import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { Afterlook } from "../../process/afterlook.ts";
 import { NO_GROUP } from "../../process/process-table.ts";
-import { SHIM_KILLED, type ShimClient, SpawnRefused } from "../../process/shim/client.ts";
+import type { ShimClient } from "../../process/shim/client.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
+import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { Surveyor } from "../../process/stragglers.ts";
 import type { Command } from "../../runtime/spawn.ts";
@@ -262,8 +263,9 @@ export class DirectBackend implements Backend {
     { exitFile, workspace }: DirectHandle,
     signal: AbortSignal,
   ): Promise<Ward> {
+    const mark = markOf(workspace);
     try {
-      return startedWard(await this.options.shim.spawn(command, exitFile));
+      return startedWard(await this.options.shim.spawn(command, exitFile, { mark }));
     } catch (error) {
       if (!(error instanceof SpawnRefused)) throw error;
       // It may have started before its shim was killed, and nobody has its pid.

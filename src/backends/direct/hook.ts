@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { firing } from "../../async/wait.ts";
 import { NO_GROUP, startedAtNow } from "../../process/process-table.ts";
 import { killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
-import { SHIM_KILLED, type ShimClient, SpawnRefused, type Supervised } from "../../process/shim/client.ts";
+import type { ShimClient, Supervised } from "../../process/shim/client.ts";
+import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
 import { Surveyor } from "../../process/stragglers.ts";
 import { type Environment, HOOK_MARK_NAME } from "./environment.ts";
 

@@ -1,7 +1,8 @@
 /** Why the system would not start an agent, in words that say what is to be done: ENOENT alone may be one of three things. */
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { isExecutable } from "../../process/executable.ts";
-import type { SpawnRefused } from "../../process/shim/client.ts";
+import { limitReached } from "../../process/limit-reached.ts";
+import type { SpawnRefused } from "../../process/shim/refused.ts";
 import { TaskFailure } from "../../task/backend.ts";
 import { isFolder } from "./folder.ts";
 
@@ -29,13 +30,10 @@ function whyRefused(oz: string, { code, message }: SpawnRefused): string {
       return `${message}; it is neither a program for this machine nor a script that begins with #!`;
     case "E2BIG":
       return `${message}; the assignment's arguments and variables are more than the system takes`;
-    case "EAGAIN":
-      return `${message}; a limit of processes is reached: of the user (ulimit -u), of the service (TasksMax) or of the container`;
-    case "EMFILE":
-    case "ENFILE":
-      return `${message}; a limit of open files is reached (ulimit -n, LimitNOFILE)`;
-    default:
-      return message;
+    default: {
+      const limit = limitReached(code);
+      return limit === null ? message : `${message}; ${limit}`;
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 import { never } from "../../async/wait.ts";
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
-import { SHIM_KILLED, SpawnRefused } from "../../process/shim/client.ts";
+import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
 import { type Environment, hookEnvironment } from "./environment.ts";
 import { type HookTools, makeEnvironmentFile, readEnvironmentFile, runHook } from "./hook.ts";

@@ -3,11 +3,14 @@
  * over, so that an idle daemon is one process.
  */
 import { within } from "../../async/wait.ts";
+import type { Logger } from "../../logging/logger.ts";
 import { type Command, spawnTalking, type TalkingChild } from "../../runtime/spawn.ts";
 import type { ProcessIdentity } from "../process-table.ts";
 import { readBootId } from "../process-table.ts";
 import type { Said } from "./output-tail.ts";
-import type { FromShim, ToShim } from "./protocol.ts";
+import type { FromShim, SpawnRequest, ToShim } from "./protocol.ts";
+import { SpawnRefused, shimEnded, withoutShim } from "./refused.ts";
+import { ShimWatch } from "./shim-watch.ts";
 
 const IDLE_MS = 60_000;
 const ACKNOWLEDGE_MS = 20;
@@ -29,27 +32,18 @@ export interface Supervised {
   acknowledge(): void;
 }
 
-/** The code of a refusal that is not the system's: whether the program was started is not known. */
-export const SHIM_KILLED = "ESHIM";
-
-/** The system's refusal to start a program. */
-export class SpawnRefused extends Error {
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.name = "SpawnRefused";
-    this.code = code;
-  }
-}
-
 export interface ShimClientOptions {
   /** The argv that starts a shim. */
   readonly command: readonly string[];
   readonly openFiles: number;
+  /** Nobody is told of a shim in trouble unless given. */
+  readonly log?: Pick<Logger, "warn">;
 }
 
 export type StartTalking = (command: Command, onMessage: (message: unknown) => void) => TalkingChild;
+
+/** `input`: the end of what the process writes is then in its exit. */
+export type SpawnExtras = Pick<SpawnRequest, "input" | "mark">;
 
 type Spawned = Pick<Supervised, "identity" | "isOver">;
 
@@ -66,6 +60,9 @@ export class ShimClient implements Disposable {
   private bootId: string | null = null;
   private readonly pending = new Map<number, Pending>();
   private shim: TalkingChild | null = null;
+  private watch: ShimWatch | null = null;
+  /** The present shim has said something. */
+  private hasSpoken = false;
   private idleTimer: ReturnType<typeof setTimeout> | null = null;
   /** Exits that the shim need not keep any longer, and has not been told of. */
   private readonly settled: number[] = [];
@@ -77,11 +74,8 @@ export class ShimClient implements Disposable {
     this.start = start;
   }
 
-  /**
-   * `exitFile` null: the process ends with the daemon. `input`: what it reads; the end of its output
-   * is then in its exit. Throws SpawnRefused.
-   */
-  async spawn(command: Command, exitFile: string | null, input?: string): Promise<Supervised> {
+  /** `exitFile` null: the process ends with the daemon. Throws SpawnRefused. */
+  async spawn(command: Command, exitFile: string | null, extras: SpawnExtras = {}): Promise<Supervised> {
     const shim = this.connect();
     this.lastId += 1;
     const id = this.lastId;
@@ -90,15 +84,8 @@ export class ShimClient implements Disposable {
     this.pending.set(id, { shim, spawned, exit: exited.resolve });
     const { openFiles } = this.options;
     const settled = this.takeSettled();
-    this.tell(shim, {
-      op: "spawn",
-      id,
-      command,
-      ...(input === undefined ? {} : { input }),
-      exitFile,
-      openFiles,
-      settled,
-    });
+    this.tell(shim, { op: "spawn", id, command, ...extras, exitFile, openFiles, settled });
+    this.watch?.asked();
     return {
       ...(await spawned.promise),
       exited: exited.promise,
@@ -122,21 +109,47 @@ export class ShimClient implements Disposable {
     }
     this.shim?.disconnect();
     this.shim = null;
+    this.endWatch();
   }
 
   private connect(): TalkingChild {
     if (this.idleTimer !== null) clearTimeout(this.idleTimer);
     if (this.shim !== null) return this.shim;
-    const shim = this.start({ argv: this.options.command, cwd: "/", env: {} }, (message) =>
-      this.hear(message as FromShim),
-    );
+    const shim = this.startShim();
     shim.unref();
-    shim.exited.then(() => this.lose(shim));
+    shim.exited.then((status) => this.lose(shim, status));
     this.shim = shim;
+    this.hasSpoken = false;
+    this.watch = new ShimWatch({
+      pid: shim.pid,
+      oldestUnanswered: () => this.oldestUnanswered(),
+      log: this.options.log ?? null,
+    });
     return shim;
   }
 
+  private startShim(): TalkingChild {
+    try {
+      return this.start({ argv: this.options.command, cwd: "/", env: {} }, (message) =>
+        this.hear(message as FromShim),
+      );
+    } catch (error) {
+      throw withoutShim(error);
+    }
+  }
+
+  private oldestUnanswered(): number | null {
+    for (const [id, { spawned }] of this.pending) if (spawned !== null) return id;
+    return null;
+  }
+
+  private endWatch(): void {
+    this.watch?.[Symbol.dispose]();
+    this.watch = null;
+  }
+
   private hear(message: FromShim): void {
+    this.hasSpoken = true;
     const pending = this.pending.get(message.id);
     if (pending === undefined) return;
     switch (message.event) {
@@ -195,14 +208,16 @@ export class ShimClient implements Disposable {
    * Killed from outside: whatever ran under it lost its parent, and with it its exit status. But for those that
    * it told of with its last breath: no runtime promises that they are heard before its end.
    */
-  private async lose(shim: TalkingChild): Promise<void> {
+  private async lose(shim: TalkingChild, status: number): Promise<void> {
     if (this.shim !== shim) return;
     this.shim = null;
+    this.endWatch();
     this.settled.length = 0;
+    const { hasSpoken } = this;
     await within(shim.disconnected, LAST_WORDS_MS, undefined);
     for (const [id, { shim: own, spawned, exit }] of this.pending) {
       if (own !== shim) continue;
-      spawned?.reject(new SpawnRefused(SHIM_KILLED, "the process that supervises the agents was killed"));
+      spawned?.reject(shimEnded(status, hasSpoken));
       exit({ kind: "lost" });
       this.settle(id);
     }

@@ -6,6 +6,7 @@
  * result, its parent has to outlive it too.
  */
 import type { Command } from "../../runtime/spawn.ts";
+import type { Mark } from "../stragglers.ts";
 import type { Said } from "./output-tail.ts";
 
 export interface SpawnRequest {
@@ -17,6 +18,8 @@ export interface SpawnRequest {
    * and writes straight to the daemon's own output.
    */
   readonly input?: string;
+  /** It and all that descends from it get the birthmark that belongs to this one; left out: none. */
+  readonly mark?: Mark;
   /**
    * Where the exit status goes when the daemon is not there to hear it; null for a process that is
    * to end with the daemon (its whole group is killed).

@@ -8,10 +8,11 @@ import { dirname } from "node:path";
 import { wordsOf } from "../../logging/words-of.ts";
 import { heardSpawner, type SpawnHeard } from "../../runtime/heard-child.ts";
 import { killGroup } from "../../runtime/kill-group.ts";
-import type { LimitScope } from "../../runtime/limit-scope.ts";
-import { openFilesLimitScope } from "../../runtime/open-files-limit.ts";
+import { type LimitScope, RLIMIT_LOCKS, RLIMIT_NOFILE } from "../../runtime/limit-scope.ts";
 import { PageKeeper } from "../../runtime/page-keeper.ts";
+import { openSoftLimits } from "../../runtime/soft-limits.ts";
 import { type Command, spawnDetached } from "../../runtime/spawn.ts";
+import { birthmarkOf } from "../birthmark.ts";
 import { readProcess } from "../process-table.ts";
 import { type WrittenExit, writeExitFile } from "./exit-file.ts";
 import { Output } from "./output-tail.ts";
@@ -73,7 +74,8 @@ export function runShim(channel: ShimChannel): Promise<void> {
 
 class Shim {
   private readonly wards = new Map<number, Ward>();
-  private readonly withLimit: LimitScope | null = openFilesLimitScope();
+  private readonly withLimit: LimitScope | null;
+  private readonly withBirthmark: LimitScope | null;
   private readonly pages = new PageKeeper(() => this.wards.size);
   private readonly channel: ShimChannel;
   private readonly done: () => void;
@@ -88,6 +90,9 @@ class Shim {
   constructor(channel: ShimChannel, done: () => void) {
     this.channel = channel;
     this.done = done;
+    const softLimits = openSoftLimits();
+    this.withLimit = softLimits?.(RLIMIT_NOFILE) ?? null;
+    this.withBirthmark = process.platform === "linux" ? (softLimits?.(RLIMIT_LOCKS) ?? null) : null;
   }
 
   start(): void {
@@ -98,12 +103,13 @@ class Shim {
     this.channel.onDisconnect(() => this.goOnAlone());
   }
 
-  private spawn({ id, command, input, exitFile, openFiles }: SpawnRequest): void {
+  private spawn(request: SpawnRequest): void {
+    const { id, exitFile } = request;
     // Read only after the daemon died: its successor may by now have said that this never started.
     if (this.isOrphaned()) return;
     let ward: Ward;
     try {
-      ward = { ...this.begin(command, input, openFiles), exitFile, end: null };
+      ward = { ...this.beginMarked(request), exitFile, end: null };
     } catch (error) {
       const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
       this.tell({ event: "refused", id, code, message: wordsOf(error) });
@@ -141,7 +147,13 @@ class Shim {
     ward.exited.then((status) => this.exited(id, ward, status));
   }
 
-  private begin(command: Command, input: string | undefined, openFiles: number) {
+  private beginMarked(request: SpawnRequest) {
+    const { mark } = request;
+    if (mark === undefined || this.withBirthmark === null) return this.begin(request);
+    return this.withBirthmark(birthmarkOf(mark), () => this.begin(request));
+  }
+
+  private begin({ command, input, openFiles }: SpawnRequest) {
     if (input === undefined) {
       const child = this.withOpenFiles(command, openFiles, spawnDetached);
       return { pid: child.pid, exited: child.exited, output: null };

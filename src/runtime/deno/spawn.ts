@@ -1,6 +1,7 @@
 /** Child processes under Deno. */
 import { spawn } from "node:child_process";
 import { Socket } from "node:net";
+import { constants } from "node:os";
 import type { Child, Command, TalkingChild } from "../spawn.ts";
 import { deno } from "./deno-global.ts";
 import { LineReader, lineOf } from "./json-lines.ts";
@@ -37,7 +38,7 @@ export function spawnTalking(command: Command, onMessage: (message: unknown) => 
   // It fails when the child has died; `exited` tells that.
   channel.on("error", () => {});
   const exited = new Promise<number>((resolve) => {
-    child.on("exit", (code) => resolve(code ?? UNKNOWN_STATUS));
+    child.on("exit", (code, signal) => resolve(code ?? statusOf(signal)));
     // It never started. Whoever waits for its answers is told by its end.
     child.on("error", () => resolve(UNKNOWN_STATUS));
   });
@@ -54,5 +55,9 @@ export function spawnTalking(command: Command, onMessage: (message: unknown) => 
   };
 }
 
-/** Of a child that was killed or could not be run: nobody asks which. */
+/** Of a child that could not be run. */
 const UNKNOWN_STATUS = 126;
+
+function statusOf(signal: NodeJS.Signals | null): number {
+  return signal === null ? UNKNOWN_STATUS : 128 + constants.signals[signal];
+}

@@ -8,7 +8,15 @@ const INIT = 1;
 
 /** Leads its group unless told. */
 function entry(pid: number, startedAt: number, more: Partial<ProcessEntry> = {}): ProcessEntry {
-  return { pid, parentPid: INIT, groupId: pid, zombie: false, startedAt: String(startedAt), ...more };
+  return {
+    pid,
+    parentPid: INIT,
+    groupId: pid,
+    state: "S",
+    zombie: false,
+    startedAt: String(startedAt),
+    ...more,
+  };
 }
 
 describe("of the processes with a task's mark", () => {

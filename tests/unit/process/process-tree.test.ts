@@ -18,6 +18,7 @@ const entry = (pid: number, groupId: number): ProcessEntry => ({
   pid,
   groupId,
   parentPid: 1,
+  state: "S",
   zombie: false,
   startedAt: "1",
 });

@@ -13,6 +13,7 @@ const ended = (pid: number, more: Partial<ProcessEntry> = {}): ProcessEntry => (
   pid,
   parentPid: process.pid,
   groupId: pid,
+  state: "Z",
   zombie: true,
   startedAt: "100",
   ...more,

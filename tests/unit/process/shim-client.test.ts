@@ -2,7 +2,9 @@
 import { afterEach, expect, jest, test } from "bun:test";
 import { ShimClient } from "../../../src/process/shim/client.ts";
 import type { FromShim, ToShim } from "../../../src/process/shim/protocol.ts";
+import { SpawnRefused } from "../../../src/process/shim/refused.ts";
 import type { TalkingChild } from "../../../src/runtime/spawn.ts";
+import { recordLog } from "../logging/recorded-log.ts";
 
 const COMMAND = { argv: ["/bin/true"], cwd: "/", env: {} };
 
@@ -37,8 +39,8 @@ class FakeShim implements TalkingChild {
     );
   }
 
-  async die(): Promise<void> {
-    this.#exited.resolve(137);
+  async die(status = 137): Promise<void> {
+    this.#exited.resolve(status);
     await this.#exited.promise;
   }
 
@@ -57,11 +59,15 @@ class FakeShim implements TalkingChild {
 
 class Rig implements Disposable {
   readonly shims: FakeShim[] = [];
-  readonly client = new ShimClient({ command: ["shim"], openFiles: 1024 }, (_command, onMessage) => {
-    const shim = new FakeShim(onMessage);
-    this.shims.push(shim);
-    return shim;
-  });
+  readonly log = recordLog();
+  readonly client = new ShimClient(
+    { command: ["shim"], openFiles: 1024, log: this.log },
+    (_command, onMessage) => {
+      const shim = new FakeShim(onMessage);
+      this.shims.push(shim);
+      return shim;
+    },
+  );
 
   get shim(): FakeShim {
     const shim = this.shims.at(-1);
@@ -135,4 +141,57 @@ test("what is started while the last words of a dead shim are awaited gets a shi
   expect(await first.exited).toEqual({ kind: "lost" });
   rig.shim.say({ event: "exited", status: 0 });
   expect(await second.exited).toEqual({ kind: "exited", status: 0 });
+});
+
+const refusalBy = (spawning: Promise<unknown>): Promise<Error> =>
+  spawning.then(
+    () => new Error("It was started"),
+    (error: Error) => error,
+  );
+
+// Its runtime ends itself when a thread is refused to it, and it was called killed.
+test("a shim that ends before it says anything is not called killed, and its limits are named", async () => {
+  using rig = new Rig();
+  const refusal = refusalBy(rig.client.spawn(COMMAND, "/exits/1"));
+  await rig.shim.hangUp();
+  await rig.shim.die(134);
+  expect((await refusal).message).toBe(
+    "the process that supervises the agents was ended by signal 6 (status 134) before it had started anything; perhaps a limit of processes is reached: of the user (ulimit -u), of the service (TasksMax) or of the container",
+  );
+  expect(await refusal).toMatchObject({ code: "ESHIM" });
+});
+
+// It was `unknown`, with the system's bare words.
+test.each([
+  ["EMFILE", "too many open files, socketpair", "a limit of open files is reached (ulimit -n, LimitNOFILE)"],
+  ["EAGAIN", "resource temporarily unavailable", "a limit of processes is reached: of the user (ulimit -u)"],
+])(
+  "a shim that %s keeps from being started is a refusal that says so: %s; %s",
+  async (code, words, limit) => {
+    const client = new ShimClient({ command: ["shim"], openFiles: 1024 }, () => {
+      throw Object.assign(new Error(`${code}: ${words}`), { code });
+    });
+    const refusal = await refusalBy(client.spawn(COMMAND, null));
+    expect(refusal).toBeInstanceOf(SpawnRefused);
+    expect(refusal.message).toStartWith(
+      `the process that supervises the agents cannot be started: ${code}: ${words}; ${limit}`,
+    );
+    // Nothing may be ended for its sake, as for one that may have been started.
+    expect(refusal).toMatchObject({ code: "ENOSHIM" });
+  },
+);
+
+test("a shim that does not answer is looked at every five seconds for as long, and told of once", async () => {
+  jest.useFakeTimers();
+  using rig = new Rig();
+  const { log } = rig;
+  const spawning = rig.client.spawn(COMMAND, "/exits/1");
+  jest.advanceTimersByTime(5_000);
+  expect(log.lines).toEqual([]);
+  jest.advanceTimersByTime(60_000);
+  expect(log.said("warn")).toEqual(["the process that supervises the agents does not answer"]);
+  rig.shim.say({ event: "spawned" });
+  await spawning;
+  jest.advanceTimersByTime(5_000);
+  expect(jest.getTimerCount()).toBe(0);
 });

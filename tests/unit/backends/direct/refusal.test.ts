@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { refusalOf } from "../../../../src/backends/direct/refusal.ts";
-import { SpawnRefused } from "../../../../src/process/shim/client.ts";
+import { SpawnRefused } from "../../../../src/process/shim/refused.ts";
 import { TempDir } from "../../../support/temp-dir.ts";
 
 const refused = (code: string) => new SpawnRefused(code, `${code}: the system's words`);
@@ -24,6 +24,7 @@ describe("an agent that the system would not start", () => {
     ["E2BIG", "#!/bin/sh\n", "more than the system takes"],
     ["EAGAIN", "#!/bin/sh\n", "a limit of processes is reached"],
     ["EMFILE", "#!/bin/sh\n", "a limit of open files is reached"],
+    ["ENOMEM", "#!/bin/sh\n", "there is not enough memory"],
     ["ETXTBSY", "#!/bin/sh\n", "ETXTBSY: the system's words"],
   ])("with %s, its file being %j, is told: %s", async (code, content, words) => {
     await using dir = await TempDir.create("refusal");

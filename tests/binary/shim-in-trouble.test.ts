@@ -1,0 +1,62 @@
+/** The process that supervises the agents, when it is stopped or cannot even be started. */
+import { describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { readProcess } from "../../src/process/process-table.ts";
+import { assignment } from "../support/assignments.ts";
+import { DirectSite } from "../support/direct-site.ts";
+import { shimsOf } from "../support/shims.ts";
+import { eventually } from "../support/wait.ts";
+
+const STOPS_ITS_SHIM = `#!/bin/sh
+case $STOPS in yes) kill -STOP $PPID ;; esac
+`;
+const WARNING = /the process that supervises the agents was stopped, and is told to go on.* state=T/;
+
+// Every task was claimed and none begun, with nothing said, until somebody sent SIGCONT.
+describe("an agent that stops the process that supervises it", () => {
+  test("holds up neither its own end nor the tasks that follow, and the log tells of it", async () => {
+    await using site = await DirectSite.create();
+    const oz_path = await site.dir.write("stops-its-shim", STOPS_ITS_SHIM, 0o755);
+    await using worker = await site.start({ direct: { oz_path } });
+    expect((await site.run(assignment({ env: { STOPS: "yes" } }))).state).toBe("completed");
+    await worker.waitForLog(WARNING);
+    expect((await site.run(assignment())).state).toBe("completed");
+  });
+
+  test("does not hold up the cancellation of one that could not be begun", async () => {
+    await using site = await DirectSite.create();
+    await using worker = await site.start();
+    await site.run(assignment());
+    const [shim = 0] = shimsOf(worker.pid);
+    process.kill(shim, "SIGSTOP");
+    const task = assignment({ env: { AGENT_HOLD: "1" } });
+    site.plane.submit(task);
+    await site.plane.waitForTask(task.task_id, ["claimed"]);
+    site.plane.cancel(task.task_id);
+    expect((await site.plane.waitForTask(task.task_id)).state).toBe("cancelled");
+    expect(readProcess(shim)?.state).not.toBe("T");
+  });
+});
+
+const limitTo = (pid: number, files: string) =>
+  Bun.spawnSync(["prlimit", "--pid", String(pid), `--nofile=${files}:`]).exitCode;
+
+// It was `unknown: EMFILE: too many open files, socketpair`: nothing of what was tried, or of what to do.
+test.skipIf(Bun.which("prlimit") === null)(
+  "a task for which it cannot be started is told the limit, and the next one runs when that was raised",
+  async () => {
+    await using site = await DirectSite.create();
+    await using worker = await site.start();
+    const open = readdirSync(`/proc/${worker.pid}/fd`).length;
+    expect(limitTo(worker.pid, String(open))).toBe(0);
+    const { failureReason, message } = await site.run(assignment());
+    expect(failureReason).toBe("agent_invocation");
+    expect(message).toContain(
+      `cannot start ${site.agent.path}: the process that supervises the agents cannot be started: EMFILE`,
+    );
+    expect(message).toContain("a limit of open files is reached (ulimit -n, LimitNOFILE)");
+    expect(limitTo(worker.pid, "1024")).toBe(0);
+    expect((await site.run(assignment())).state).toBe("completed");
+    await eventually(() => shimsOf(worker.pid).length === 1, "its one shim");
+  },
+);
