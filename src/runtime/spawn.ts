@@ -37,7 +37,10 @@ export interface TalkingChild extends Child {
   unref(): void;
 }
 
-/** A detached child that exchanges JSON messages with this process. */
+/**
+ * A detached child that exchanges JSON messages with this process. Throws the system's error; a runtime that is told
+ * of it only later rejects `exited` with it.
+ */
 export function spawnTalking(command: Command, onMessage: (message: unknown) => void): TalkingChild {
   const disconnected = Promise.withResolvers<void>();
   const child = Bun.spawn([...command.argv], {

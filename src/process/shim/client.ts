@@ -117,7 +117,10 @@ export class ShimClient implements Disposable {
     if (this.shim !== null) return this.shim;
     const shim = this.startShim();
     shim.unref();
-    shim.exited.then((status) => this.lose(shim, status));
+    shim.exited.then(
+      (status) => this.lose(shim, (hasSpoken) => shimEnded(status, hasSpoken)),
+      (error) => this.lose(shim, () => withoutShim(error)),
+    );
     this.shim = shim;
     this.hasSpoken = false;
     this.watch = new ShimWatch({
@@ -208,7 +211,7 @@ export class ShimClient implements Disposable {
    * Killed from outside: whatever ran under it lost its parent, and with it its exit status. But for those that
    * it told of with its last breath: no runtime promises that they are heard before its end.
    */
-  private async lose(shim: TalkingChild, status: number): Promise<void> {
+  private async lose(shim: TalkingChild, why: (hasSpoken: boolean) => SpawnRefused): Promise<void> {
     if (this.shim !== shim) return;
     this.shim = null;
     this.endWatch();
@@ -217,7 +220,7 @@ export class ShimClient implements Disposable {
     await within(shim.disconnected, LAST_WORDS_MS, undefined);
     for (const [id, { shim: own, spawned, exit }] of this.pending) {
       if (own !== shim) continue;
-      spawned?.reject(shimEnded(status, hasSpoken));
+      spawned?.reject(why(hasSpoken));
       exit({ kind: "lost" });
       this.settle(id);
     }

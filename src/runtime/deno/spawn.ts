@@ -1,5 +1,5 @@
 /** Child processes under Deno. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
 import { constants } from "node:os";
 import type { Child, Command, TalkingChild } from "../spawn.ts";
@@ -31,19 +31,20 @@ export function spawnTalking(command: Command, onMessage: (message: unknown) => 
     stdio: ["ignore", "inherit", "inherit", "pipe"],
     detached: true,
   });
+  if (child.pid === undefined) return unstarted(child);
   const channel = child.stdio[CHANNEL_DESCRIPTOR];
   if (!(channel instanceof Socket)) throw new Error("Deno opened no channel to the child");
   const reader = new LineReader(onMessage);
   channel.on("data", (bytes: Buffer) => reader.push(bytes));
   // It fails when the child has died; `exited` tells that.
   channel.on("error", () => {});
+  // Later errors are of signals to it.
+  child.on("error", () => {});
   const exited = new Promise<number>((resolve) => {
     child.on("exit", (code, signal) => resolve(code ?? statusOf(signal)));
-    // It never started. Whoever waits for its answers is told by its end.
-    child.on("error", () => resolve(UNKNOWN_STATUS));
   });
   return {
-    pid: child.pid ?? 0,
+    pid: child.pid,
     exited,
     disconnected: new Promise((resolve) => channel.on("close", () => resolve())),
     send: (message) => void channel.write(lineOf(message)),
@@ -55,7 +56,19 @@ export function spawnTalking(command: Command, onMessage: (message: unknown) => 
   };
 }
 
-/** Of a child that could not be run. */
+/** Why, Deno tells in a moment. */
+function unstarted(child: ChildProcess): TalkingChild {
+  return {
+    pid: 0,
+    exited: new Promise((_resolve, reject) => void child.on("error", reject)),
+    disconnected: Promise.resolve(),
+    send: () => {},
+    disconnect: () => {},
+    unref: () => {},
+  };
+}
+
+/** Of a child whose end Deno tells neither way. */
 const UNKNOWN_STATUS = 126;
 
 function statusOf(signal: NodeJS.Signals | null): number {

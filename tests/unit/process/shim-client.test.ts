@@ -44,6 +44,12 @@ class FakeShim implements TalkingChild {
     await this.#exited.promise;
   }
 
+  /** Deno tells so of a child that it could not start. */
+  async failLate(error: Error): Promise<void> {
+    this.#exited.reject(error);
+    await this.#exited.promise.catch(() => {});
+  }
+
   async hangUp(): Promise<void> {
     this.#disconnected.resolve();
     await this.#disconnected.promise;
@@ -180,6 +186,17 @@ test.each([
     expect(refusal).toMatchObject({ code: "ENOSHIM" });
   },
 );
+
+test("so is one whose runtime tells of that only later", async () => {
+  using rig = new Rig();
+  const refusal = refusalBy(rig.client.spawn(COMMAND, null));
+  await rig.shim.hangUp();
+  await rig.shim.failLate(Object.assign(new Error("Too many open files"), { code: "EMFILE" }));
+  expect((await refusal).message).toStartWith(
+    "the process that supervises the agents cannot be started: Too many open files; a limit of open files",
+  );
+  expect(await refusal).toMatchObject({ code: "ENOSHIM" });
+});
 
 test("a shim that does not answer is looked at every five seconds for as long, and told of once", async () => {
   jest.useFakeTimers();
