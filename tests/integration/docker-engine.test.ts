@@ -245,6 +245,18 @@ describe("what is so already is no error", () => {
     expect([created.id, asked]).toEqual(["2", 2]);
   });
 
+  // Of two workers that took over a dead one's tasks, one reported a task as failed that the other had reported.
+  test("a container that goes while podman looks at it, which says 500 then, is gone", async () => {
+    const answers = [500, 404, 500, 500, 500];
+    fake.on("GET", "/containers/c/json", (response, request) =>
+      refuse(answers.shift() ?? 0, "no such container")(response, request),
+    );
+    const find = () => engine.containers.find("c", signal);
+    expect(await find()).toBeNull();
+    expect(await failureOf(find())).toMatchObject({ status: 500, message: "no such container" });
+    expect(answers).toEqual([]);
+  });
+
   test("a running container is not removed without force", async () => {
     fake.on("DELETE", "/containers/c", refuse(409, "You cannot remove a running container"));
     fake.on("GET", "/containers/c/json", (response) => json(response, { State: { Status: "running" } }));

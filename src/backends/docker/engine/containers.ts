@@ -45,6 +45,8 @@ const STOP_MARGIN_MS = 60_000;
 const MISSING = 404;
 const CONFLICT = 409;
 const FAILED = 500;
+/** Of several that take and leave a name, one may be met as it goes, and the next one too. */
+const MOST_LOOKS = 3;
 
 export class Containers {
   readonly #calls: Calls;
@@ -120,11 +122,14 @@ export class Containers {
 
   /** Null when there is none. */
   async find(id: string, signal: AbortSignal): Promise<ContainerState | null> {
-    try {
-      return await this.inspect(id, signal);
-    } catch (error) {
-      if (isMissing(error)) return null;
-      throw error;
+    for (let looks = 1; ; looks++) {
+      try {
+        return await this.inspect(id, signal);
+      } catch (error) {
+        if (isMissing(error)) return null;
+        // Podman 4.3 says so of one that is removed while it looks; the next answer tells.
+        if (!(error instanceof EngineError && error.status === FAILED) || looks === MOST_LOOKS) throw error;
+      }
     }
   }
 
