@@ -13,9 +13,10 @@ const SOCKET = "podman.sock";
 
 /**
  * It has files of its own in places that it cannot be told: which networks there are, what is mounted for
- * them, which layers it has seen. So it has these places for itself, and they end with it.
+ * them, which layers it has seen, its locks. So it has these places for itself, and they end with it. (Locks
+ * can be told to be files; with these it stopped answering when eight tasks began at once.)
  */
-const PLACES = "for place in /run /var/lib; do mount -t tmpfs podman $place; done";
+const PLACES = "for place in /run /var/lib /dev/shm; do mount -t tmpfs podman $place; done";
 const ASIDE = [
   ...["unshare", "--mount", "--propagation", "slave", "--"],
   ...["sh", "-ec", `${PLACES}; exec "$@"`, "sh"],
@@ -114,8 +115,6 @@ function settingsOf(folder: ServiceFolder, { root, env }: UnpackedPackages): Set
     engine: {
       cgroup_manager: "cgroupfs",
       events_logger: "file",
-      // Those in shared memory are one and the same for all podmans of a machine.
-      lock_type: "file",
       // crun refuses a host with control groups of both versions.
       runtime: "runc",
       conmon_path: [join(root, "usr/bin/conmon")],
