@@ -19,7 +19,7 @@ import type { Finding, Rule } from "./rule.ts";
 const FILE_LINES = { src: 300, scripts: 300, tests: 500 } as const;
 const FUNCTION_LINES = 60;
 /** The last one declares the tests of a real engine once for each of them. */
-const DECLARES_TESTS: readonly string[] = ["describe", "test", "it", "onEachEngine"];
+const DECLARES_TESTS: readonly string[] = ["describe", "test", "it", "onEachEngine", "onEachEngineAndPodman"];
 
 export const fileSize: Rule = {
   name: "file-size",

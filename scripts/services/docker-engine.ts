@@ -2,11 +2,11 @@
  * A dockerd of the tests' own: private folders and socket, no network for its containers, nothing of it
  * left when it is disposed of.
  */
-import { closeSync, openSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
+import { Daemon, STOP_TIMEOUT_MS } from "./daemon.ts";
 import { dockerPrograms, type Flavour } from "./docker-programs.ts";
 import { becomes, outputOf } from "./service.ts";
-import { FOLDER_MARK, isRunning, ServiceFolder } from "./service-folder.ts";
+import { isRunning, ServiceFolder } from "./service-folder.ts";
 
 export interface DockerEngineOptions {
   readonly flavour: Flavour;
@@ -16,20 +16,13 @@ export interface DockerEngineOptions {
   readonly flags?: readonly string[];
 }
 
-const START_TIMEOUT_MS = 30_000;
-/** Its containers may take their ten seconds first. */
-const STOP_TIMEOUT_MS = 20_000;
-
 export class DockerEngine implements AsyncDisposable {
   readonly folder: ServiceFolder;
-  readonly #argv: readonly string[];
-  readonly #env: Readonly<Record<string, string>>;
-  #daemon: Bun.Subprocess | null = null;
+  readonly #daemon: Daemon;
 
-  private constructor(folder: ServiceFolder, argv: readonly string[], env: Readonly<Record<string, string>>) {
+  private constructor(folder: ServiceFolder, daemon: Daemon) {
     this.folder = folder;
-    this.#argv = argv;
-    this.#env = env;
+    this.#daemon = daemon;
   }
 
   /** @throws Unavailable where it cannot run here */
@@ -38,14 +31,14 @@ export class DockerEngine implements AsyncDisposable {
     const folder = await ServiceFolder.claim(options.flavour);
     // Else it would read the machine's own.
     await writeFile(folder.join("daemon.json"), "{}");
-    const argv = [...(await commandLine(folder, options)), ...(options.flags ?? [])];
-    const engine = new DockerEngine(folder, argv, {
-      ...programs.env,
-      [FOLDER_MARK]: folder.path,
-      // Neither the tests' own proxies nor their Docker configuration.
-      HOME: folder.path,
-      TMPDIR: folder.path,
-    });
+    const flags = [...(await flagsOf(folder, options)), ...(options.flags ?? [])];
+    // Neither the tests' own proxies nor their Docker configuration.
+    const env = { ...programs.env, HOME: folder.path, TMPDIR: folder.path };
+    const socket = folder.join("docker.sock");
+    const engine = new DockerEngine(
+      folder,
+      new Daemon({ name: "dockerd", folder, argv: ["dockerd", ...flags], env, socket }),
+    );
     try {
       await engine.startAgain();
       return engine;
@@ -65,37 +58,17 @@ export class DockerEngine implements AsyncDisposable {
   }
 
   get running(): boolean {
-    return this.#daemon !== null && this.#daemon.exitCode === null && this.#daemon.signalCode === null;
+    return this.#daemon.running;
   }
 
   /** On the same folders, so that it finds what it had. */
   async startAgain(): Promise<void> {
-    const log = openSync(this.folder.join("log"), "a");
-    try {
-      this.#daemon = Bun.spawn([...this.#argv], {
-        cwd: this.folder.path,
-        env: this.#env,
-        stdio: ["ignore", log, log],
-        // Signals to the group of the tests are not for it.
-        detached: true,
-      });
-    } finally {
-      closeSync(log);
-    }
-    const up = await becomes(async () => !this.running || (await this.#answers()), START_TIMEOUT_MS);
-    if (up && this.running) return;
-    throw new Error(`dockerd did not start; its log ends with:\n${await this.logTail()}`);
+    await this.#daemon.start();
   }
 
   /** With SIGTERM it stops its containers first, unless they outlive it. */
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
-    const daemon = this.#daemon;
-    if (daemon === null) return;
-    daemon.kill(signal);
-    const killer = setTimeout(() => daemon.kill("SIGKILL"), STOP_TIMEOUT_MS);
-    await daemon.exited;
-    clearTimeout(killer);
-    this.#daemon = null;
+    await this.#daemon.stop(signal);
     await this.#endContainerd();
   }
 
@@ -116,37 +89,21 @@ export class DockerEngine implements AsyncDisposable {
     await rm(file, { force: true });
   }
 
-  async logTail(): Promise<string> {
-    const text = await Bun.file(this.folder.join("log")).text();
-    return text.trimEnd().split("\n").slice(-15).join("\n");
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     // Containers that are dead already do not have to be given their time.
     this.folder.killContainers();
     await this.stop();
     await this.folder.remove();
   }
-
-  async #answers(): Promise<boolean> {
-    try {
-      const timeout = AbortSignal.timeout(2_000);
-      const response = await fetch("http://docker/_ping", { unix: this.socket, signal: timeout });
-      return response.ok;
-    } catch {
-      return false;
-    }
-  }
 }
 
-async function commandLine(
+async function flagsOf(
   folder: ServiceFolder,
   { flavour, liveRestore }: DockerEngineOptions,
 ): Promise<string[]> {
   const overlay = await canOverlay(folder);
   const flatDriver = flavour === "modern" ? "native" : "vfs";
   return [
-    "dockerd",
     ...["--host", `unix://${folder.join("docker.sock")}`, "--config-file", folder.join("daemon.json")],
     ...["--data-root", folder.join("data"), "--exec-root", folder.join("exec")],
     ...["--pidfile", folder.join("pid"), "--cgroup-parent", folder.cgroup],

@@ -17,6 +17,17 @@ export async function dockerPrograms(flavour: Flavour): Promise<{ env: Readonly<
   return { env: { ...env, PATH: `${docker}:${containerd}:${env["PATH"]}` } };
 }
 
+/** Of 4.3.1 in bookworm. Its libraries that every Debian has are not among them. */
+const PODMAN_PACKAGES = [
+  ...["podman", "conmon", "runc", "golang-github-containers-common", "containernetworking-plugins"],
+  ...["libassuan0", "libdevmapper1.02.1", "libglib2.0-0", "libgpgme11", "libseccomp2", "libsubid4"],
+] as const;
+
+export async function podmanPrograms(): Promise<UnpackedPackages> {
+  requireConsent("podman");
+  return await unpackPackages("podman", PODMAN_PACKAGES);
+}
+
 export async function registryProgram(): Promise<UnpackedPackages> {
   requireConsent("docker-registry");
   return await unpackPackages("registry", ["docker-registry"]);

@@ -1,6 +1,7 @@
 /** The engines and registries that all live tests of the Docker backend share. */
 import { DockerEngine } from "./docker-engine.ts";
 import type { Flavour } from "./docker-programs.ts";
+import { PodmanEngine } from "./podman-engine.ts";
 import { Registry, type RegistryAccount } from "./registry.ts";
 import { upload } from "./registry-upload.ts";
 import type { RunningService, Service } from "./service.ts";
@@ -9,15 +10,29 @@ import { testImages } from "./test-images.ts";
 /** Of the registry that asks for one. */
 export const REGISTRY_ACCOUNT: RegistryAccount = { name: "tester", password: "open sesame: ü~>?" };
 
-export function engineService(flavour: Flavour): Service {
+/** What answers as Docker does. */
+export type EngineName = Flavour | "podman";
+
+export function engineService(engine: EngineName): Service {
   return {
-    name: `docker-${flavour}`,
+    name: engineServiceName(engine),
     start: async () => {
-      const engine = await DockerEngine.start({ flavour });
-      const env = { [`OZ_TEST_DOCKER_${flavour.toUpperCase()}`]: engine.socket };
-      return { env, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() };
+      const running = await (engine === "podman"
+        ? PodmanEngine.start()
+        : DockerEngine.start({ flavour: engine }));
+      const env = { [socketVariable(engine)]: running.socket };
+      return { env, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
     },
   };
+}
+
+export function engineServiceName(engine: EngineName): string {
+  return engine === "podman" ? engine : `docker-${engine}`;
+}
+
+/** `debian` -> OZ_TEST_DOCKER_DEBIAN */
+export function socketVariable(engine: EngineName): string {
+  return `OZ_TEST_${engineServiceName(engine).toUpperCase().replaceAll("-", "_")}`;
 }
 
 /** One that is open to all and one that asks who it is, with the same images. */

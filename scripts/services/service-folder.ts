@@ -11,6 +11,8 @@ import { becomes, outputOf } from "./service.ts";
 /** Every process of a service has its folder in this variable, and so has what it starts. */
 export const FOLDER_MARK = "OZ_TEST_SERVICE";
 const CGROUPS = "/sys/fs/cgroup";
+/** Below the root of every hierarchy, with those of all podmans in it. */
+const PODMAN_CGROUP = "/libpod_parent";
 /** Sockets lie in it, whose paths hold 108 bytes. */
 const LONGEST_PARENT = 24;
 
@@ -55,6 +57,9 @@ export class ServiceFolder {
     }, 10_000);
     if (!gone) throw new Error(`Processes of ${this.path} do not end`);
     for (const folder of this.#cgroupFolders()) await removeCgroup(folder);
+    // Stays where it is another podman's too.
+    if (existsSync(this.join("data/libpod")))
+      for (const root of hierarchies()) await rmdir(join(root, PODMAN_CGROUP)).catch(() => undefined);
     await this.#removeShimSockets();
     for (const point of mountsBelow(this.path))
       await outputOf(["umount", "-l", point]).catch(() => undefined);
@@ -82,10 +87,17 @@ export class ServiceFolder {
   }
 
   #cgroupFolders(): string[] {
-    const roots = existsSync(join(CGROUPS, "cgroup.procs"))
-      ? [CGROUPS]
-      : readdirSync(CGROUPS).map((name) => join(CGROUPS, name));
-    return roots.map((root) => join(root, this.cgroup)).filter((folder) => existsSync(folder));
+    const cgroups = [this.cgroup, ...this.#podmanContainers().map((id) => `${PODMAN_CGROUP}/libpod-${id}`)];
+    return hierarchies()
+      .flatMap((root) => cgroups.map((cgroup) => join(root, cgroup)))
+      .filter((folder) => existsSync(folder));
+  }
+
+  /** Ids. Podman cannot be told where the groups of its containers are to lie. */
+  #podmanContainers(): string[] {
+    const kept = new Bun.Glob("data/*-containers/*/");
+    const found = kept.scanSync({ cwd: this.path, onlyFiles: false });
+    return [...found].map((path) => basename(path)).filter((name) => /^[0-9a-f]{64}$/.test(name));
   }
 }
 
@@ -100,9 +112,9 @@ async function clearLeftovers(parent: string): Promise<void> {
     const folder = new ServiceFolder(join(parent, name));
     const owner = await Bun.file(folder.join("owner"))
       .text()
-      .catch(() => null);
-    // Without an owner it may have been made this moment by another run.
-    if (owner === null || owner === identityOf(Number.parseInt(owner, 10))) continue;
+      .catch(() => "");
+    // Without an owner, or its name, it may have been made this moment by another service.
+    if (owner === "" || owner === identityOf(Number.parseInt(owner, 10))) continue;
     await folder.remove();
   }
 }
@@ -131,6 +143,12 @@ export function isRunning(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Of control groups: one, or one for each controller. */
+function hierarchies(): string[] {
+  if (existsSync(join(CGROUPS, "cgroup.procs"))) return [CGROUPS];
+  return readdirSync(CGROUPS).map((name) => join(CGROUPS, name));
 }
 
 function pidsBelow(folder: string): number[] {

@@ -15,7 +15,8 @@ const WITHOUT = "OZ_TEST_WITHOUT_";
 export const LEFT_OUT = "left out by --only";
 
 export function liveServices(): Service[] {
-  return [engineService("debian"), engineService("modern"), registryService(), clusterService()];
+  const engines = (["debian", "modern", "podman"] as const).map(engineService);
+  return [...engines, registryService(), clusterService()];
 }
 
 /** `docker-modern` -> OZ_TEST_WITHOUT_DOCKER_MODERN */

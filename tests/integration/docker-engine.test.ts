@@ -245,6 +245,32 @@ describe("what is so already is no error", () => {
     expect([created.id, asked]).toEqual(["2", 2]);
   });
 
+  // Two workers took the lock of a sidecar at once, and one failed its tasks: there was no such container yet.
+  test("a name whose container is being made by another, which podman does not show yet, is taken", async () => {
+    fake.on("POST", "/containers/create", refuse(500, "container create: that name is already in use"));
+    let looks = 0;
+    fake.on("GET", "/containers/c/json", (response, request) => {
+      looks += 1;
+      if (looks < 4) refuse(404, "no such container")(response, request);
+      else json(response, { Id: "1" });
+    });
+    const creating = engine.containers.create("c", { Image: "i" }, signal);
+    expect(await failureOf(creating)).toMatchObject({ status: 409 });
+    expect(looks).toBe(4);
+  });
+
+  // Of two workers that took over a dead one's tasks, one reported a task as failed that the other had reported.
+  test("a container that goes while podman looks at it, which says 500 then, is gone", async () => {
+    const answers = [500, 404, 500, 500, 500];
+    fake.on("GET", "/containers/c/json", (response, request) =>
+      refuse(answers.shift() ?? 0, "no such container")(response, request),
+    );
+    const find = () => engine.containers.find("c", signal);
+    expect(await find()).toBeNull();
+    expect(await failureOf(find())).toMatchObject({ status: 500, message: "no such container" });
+    expect(answers).toEqual([]);
+  });
+
   test("a running container is not removed without force", async () => {
     fake.on("DELETE", "/containers/c", refuse(409, "You cannot remove a running container"));
     fake.on("GET", "/containers/c/json", (response) => json(response, { State: { Status: "running" } }));

@@ -5,7 +5,7 @@ import { upload } from "../../scripts/services/registry-upload.ts";
 import { tarOf } from "../../scripts/services/tar.ts";
 import { baseEntries, type TestImage } from "../../scripts/services/test-images.ts";
 import { DockerSite, type DockerTask } from "../support/live-docker-site.ts";
-import { onEachEngine } from "../support/live-services.ts";
+import { onEachEngine, onEachEngineAndPodman } from "../support/live-services.ts";
 
 const { name: NAME, password: PASSWORD } = REGISTRY_ACCOUNT;
 
@@ -34,7 +34,7 @@ async function freshImage(site: DockerSite): Promise<string> {
   return name;
 }
 
-onEachEngine("credentials", ({ socket, registry, closedRegistry }) => {
+onEachEngineAndPodman("credentials", ({ socket, registry, closedRegistry }) => {
   test("a private registry's name and password come from the configuration's auths, for sidecars too", async () => {
     await using site = await DockerSite.create({ socket, registry });
     const auth = Buffer.from(`${NAME}:${PASSWORD}`).toString("base64");
@@ -101,7 +101,7 @@ onEachEngine("credentials", ({ socket, registry, closedRegistry }) => {
   });
 });
 
-onEachEngine("images that are refused", ({ socket, registry }) => {
+onEachEngineAndPodman("images that are refused", ({ socket, registry }) => {
   test.each([
     ["of a task", "image_pull", (site: DockerSite) => ({ docker_image: site.image("test/foreign:1") })],
     [
@@ -123,7 +123,7 @@ onEachEngine("images that are refused", ({ socket, registry }) => {
   });
 });
 
-onEachEngine("pull policies", ({ socket, registry }) => {
+onEachEngineAndPodman("pull policies", ({ socket, registry }) => {
   test("an image is pulled for each task unless told otherwise, so a tag that moved is seen", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using _worker = await site.start();

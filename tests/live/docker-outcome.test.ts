@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { DockerSite } from "../support/live-docker-site.ts";
-import { onEachEngine } from "../support/live-services.ts";
+import { onEachEngine, onEachEngineAndPodman } from "../support/live-services.ts";
 import { eventually } from "../support/wait.ts";
 
 const MIB = 1024 * 1024;
@@ -13,14 +13,17 @@ function residentBytes(pid: number, field: "VmRSS" | "VmHWM"): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024;
 }
 
-onEachEngine("the end of a task", ({ socket, registry, flavour }) => {
+onEachEngineAndPodman("the end of a task", ({ socket, registry, flavour }) => {
   test("an agent that needs more memory than its shape has is container_oom", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using _worker = await site.start();
     // A shell variable that doubles until the kernel ends it.
     const sh = "x=0123456789abcdef; while :; do x=$x$x; done";
     const task = await site.run({ sh, more: { instance_shape: { memory_gb: 0.02 } } });
-    expect([task.state, task.failureReason, task.exitCode]).toEqual(["failed", "container_oom", 137]);
+    expect([task.state, task.exitCode]).toEqual(["failed", 137]);
+    // Podman 4.3 does not say that it was memory.
+    const reasons = flavour === "podman" ? ["container_exit", "container_oom"] : ["container_oom"];
+    expect(reasons).toContain(task.failureReason ?? "");
     await site.cleared();
   });
 
@@ -78,7 +81,7 @@ onEachEngine("the end of a task", ({ socket, registry, flavour }) => {
   });
 
   // Twice would be no more proof, and takes long.
-  if (flavour === "modern") return;
+  if (flavour !== "debian") return;
 
   test.each([
     ["with 3", "exit 3", "container_exit", 3],

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { ContainedWorker } from "../support/live-contained-worker.ts";
 import { DockerSite } from "../support/live-docker-site.ts";
-import { onEachEngine } from "../support/live-services.ts";
+import { onEachEngineAndPodman } from "../support/live-services.ts";
 import { eventually } from "../support/wait.ts";
 import type { WorkerProcess } from "../support/worker-process.ts";
 
@@ -35,7 +35,7 @@ async function expectTrueEnds(site: DockerSite, taskIds: readonly string[]): Pro
   await site.cleared();
 }
 
-onEachEngine("restarts", ({ socket, registry }) => {
+onEachEngineAndPodman("restarts", ({ socket, registry }) => {
   test("three tasks of a killed worker that end while nobody watches are reported with their true ends", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using first = await site.start();

@@ -7,7 +7,7 @@ import { tarOf } from "../../scripts/services/tar.ts";
 import type { TestImage } from "../../scripts/services/test-images.ts";
 import { DockerSite } from "../support/live-docker-site.ts";
 import { EngineGate } from "../support/live-engine-gate.ts";
-import { onEachEngine } from "../support/live-services.ts";
+import { onEachEngineAndPodman } from "../support/live-services.ts";
 import { eventually } from "../support/wait.ts";
 
 /** An image that no engine has seen, so that its first use can be watched. */
@@ -32,7 +32,7 @@ function volumesOf(image: string) {
   return (name: string) => name.startsWith(repository);
 }
 
-onEachEngine("sidecars", ({ socket, registry, flavour }) => {
+onEachEngineAndPodman("sidecars", ({ socket, registry, flavour }) => {
   test("8 of 8 tasks at the first parallel use of a sidecar see all of it", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using _worker = await site.start();

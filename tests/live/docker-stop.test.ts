@@ -1,7 +1,7 @@
 /** A task that is stopped gets its time, then ends for certain, and nothing of it runs on. */
 import { expect, test } from "bun:test";
 import { DockerSite } from "../support/live-docker-site.ts";
-import { onEachEngine } from "../support/live-services.ts";
+import { onEachEngineAndPodman } from "../support/live-services.ts";
 import { eventually } from "../support/wait.ts";
 
 /** Says when it is up, and takes its time over SIGTERM. */
@@ -16,7 +16,7 @@ async function startTask(site: DockerSite, sh: string): Promise<string> {
   return taskId;
 }
 
-onEachEngine("stopping", ({ socket, registry, flavour }) => {
+onEachEngineAndPodman("stopping", ({ socket, registry, flavour }) => {
   test("a cancelled agent has its grace period to save its work, and no container is left", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using _worker = await site.start();
@@ -84,7 +84,7 @@ onEachEngine("stopping", ({ socket, registry, flavour }) => {
   });
 
   // These are the worker's own affair.
-  if (flavour === "modern") return;
+  if (flavour !== "debian") return;
 
   test("a worker whose time is over while its tasks take theirs still leaves nothing", async () => {
     await using site = await DockerSite.create({ socket, registry });

@@ -1,11 +1,12 @@
 /** The engines that a live test may use, and what becomes of the test where there are none. */
 import { describe, test } from "bun:test";
 import type { Flavour } from "../../scripts/services/docker-programs.ts";
+import { type EngineName, engineServiceName, socketVariable } from "../../scripts/services/docker-service.ts";
 import { mayProvide } from "../../scripts/services/service.ts";
 import { absenceVariable, LEFT_OUT } from "../../scripts/services/start-services.ts";
 
-export interface LiveEngine {
-  readonly flavour: Flavour;
+export interface LiveEngine<Name extends EngineName = EngineName> {
+  readonly flavour: Name;
   readonly socket: string;
   /** HOST:PORT of the registry with the test images. */
   readonly registry: string;
@@ -13,22 +14,34 @@ export interface LiveEngine {
   readonly closedRegistry: string;
 }
 
-/** Declares the tests of `body` once for each engine, or for those named. */
+/** Declares the tests of `body` once for each of Docker's engines, or for those named. */
 export function onEachEngine(
   title: string,
-  body: (engine: LiveEngine) => void,
+  body: (engine: LiveEngine<Flavour>) => void,
   flavours: readonly Flavour[] = ["debian", "modern"],
 ): void {
-  for (const flavour of flavours) {
-    const socket = process.env[`OZ_TEST_DOCKER_${flavour.toUpperCase()}`];
-    const registry = process.env["OZ_TEST_REGISTRY"];
-    const closedRegistry = process.env["OZ_TEST_CLOSED_REGISTRY"];
-    const name = `${title} (${flavour} engine)`;
-    if (socket !== undefined && registry !== undefined && closedRegistry !== undefined) {
-      describe(name, () => body({ flavour, socket, registry, closedRegistry }));
-    } else {
-      declareMissing(name, socket === undefined ? `docker-${flavour}` : "registry");
-    }
+  for (const flavour of flavours) declareOn(flavour, title, body);
+}
+
+/** The same for what podman promises as well. */
+export function onEachEngineAndPodman(title: string, body: (engine: LiveEngine) => void): void {
+  onEachEngine(title, body);
+  declareOn("podman", title, body);
+}
+
+function declareOn<Name extends EngineName>(
+  flavour: Name,
+  title: string,
+  body: (engine: LiveEngine<Name>) => void,
+): void {
+  const socket = process.env[socketVariable(flavour)];
+  const registry = process.env["OZ_TEST_REGISTRY"];
+  const closedRegistry = process.env["OZ_TEST_CLOSED_REGISTRY"];
+  const name = `${title} (${flavour} engine)`;
+  if (socket !== undefined && registry !== undefined && closedRegistry !== undefined) {
+    describe(name, () => body({ flavour, socket, registry, closedRegistry }));
+  } else {
+    declareMissing(name, socket === undefined ? engineServiceName(flavour) : "registry");
   }
 }
 

@@ -3,6 +3,8 @@
  * ended one, removal of one that is gone) is no error; every other refusal is an EngineError, and no
  * answer an EngineGone.
  */
+import { Backoff } from "../../../async/backoff.ts";
+import { pause } from "../../../async/wait.ts";
 import { type ByteStream, type Calls, pathOf } from "./calls.ts";
 import type { ContainerBody } from "./container-body.ts";
 import {
@@ -45,6 +47,13 @@ const STOP_MARGIN_MS = 60_000;
 const MISSING = 404;
 const CONFLICT = 409;
 const FAILED = 500;
+/** Podman's words, which has no code for it. */
+const TAKEN = /name is already in use/;
+/** It reserves a name, and shows the container some tenths of a second later. */
+const MOST_CREATIONS = 8;
+const UNSEEN = { firstMs: 50, lastMs: 1_000 };
+/** Of several that take and leave a name, one may be met as it goes, and the next one too. */
+const MOST_LOOKS = 3;
 
 export class Containers {
   readonly #calls: Calls;
@@ -55,14 +64,20 @@ export class Containers {
 
   /** @throws EngineError 404 (no such image), 409 (the name is taken), 400 (a bad body) */
   async create(name: string, body: ContainerBody, signal: AbortSignal): Promise<CreatedContainer> {
-    try {
-      return await this.#create(name, body, signal);
-    } catch (error) {
-      // Podman up to 4.3 says so of a name that is taken, as of anything else.
-      if (!(error instanceof EngineError) || error.status !== FAILED) throw error;
-      if ((await this.find(name, signal)) !== null) throw new EngineError(CONFLICT, error.message);
-      // Whoever had it may have gone in between: the second answer tells.
-      return await this.#create(name, body, signal);
+    const backoff = new Backoff(UNSEEN);
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#create(name, body, signal);
+      } catch (error) {
+        // Podman up to 4.3 says so of a name that is taken, as of anything else.
+        if (!(error instanceof EngineError) || error.status !== FAILED) throw error;
+        const taken = new EngineError(CONFLICT, error.message);
+        if ((await this.find(name, signal)) !== null) throw taken;
+        // Whoever had it may have gone in between, or is being made and not to be seen yet: another answer tells.
+        const saysTaken = TAKEN.test(error.message);
+        if (tries >= (saysTaken ? MOST_CREATIONS : 2)) throw saysTaken ? taken : error;
+        await pause(backoff.next(), signal);
+      }
     }
   }
 
@@ -120,11 +135,14 @@ export class Containers {
 
   /** Null when there is none. */
   async find(id: string, signal: AbortSignal): Promise<ContainerState | null> {
-    try {
-      return await this.inspect(id, signal);
-    } catch (error) {
-      if (isMissing(error)) return null;
-      throw error;
+    for (let looks = 1; ; looks++) {
+      try {
+        return await this.inspect(id, signal);
+      } catch (error) {
+        if (isMissing(error)) return null;
+        // Podman 4.3 says so of one that is removed while it looks; the next answer tells.
+        if (!(error instanceof EngineError && error.status === FAILED) || looks === MOST_LOOKS) throw error;
+      }
     }
   }
 
