@@ -216,7 +216,8 @@ describe("when the shim is killed", () => {
   test("while the worker ends what the stop has no more time for, the task is not called so either", async () => {
     await using site = await CommandSite.create();
     const top = { shutdown_timeout: "300ms", cancel_grace_period: "100ms" };
-    await using worker = await site.start({ dispatch: HELD, top });
+    // It begins when its shim has long told of it, which it does of what has lived for two milliseconds.
+    await using worker = await site.start({ dispatch: `sleep 0.3; ${HELD}`, top });
     const [id = ""] = await begin(site, 1);
     const [shim = 0] = shimsOf(worker.pid);
     const dispatch = Number(site.note("begun"));

@@ -95,22 +95,24 @@ onEachEngine("what an engine does not let go of", ({ flavour, socket, registry }
     await eventually(async () => (await endedMarks(site)).length === 0, "the mark to go");
   });
 
-  test("a stop that hangs in the engine is told of, and the task ends when it comes through", async () => {
-    await using site = await DockerSite.create({ socket, registry });
-    await using worker = await site.start({ top: { cancel_grace_period: "1s" } });
-    const [taskId = ""] = await site.hold(1);
-    const shim = shimOf((await site.containerOf(taskId)).Id);
-    process.kill(shim, "SIGSTOP");
-    try {
-      site.plane.cancel(taskId);
-      await worker.waitForLog(/engine has not stopped the container .*hint=/, 40_000);
-      expect(site.plane.terminalsOf(taskId)).toEqual([]);
-    } finally {
-      process.kill(shim, "SIGCONT");
-    }
-    expect((await site.plane.waitForTask(taskId)).state).toBe("cancelled");
-    await site.cleared();
-  });
+  // A quarter of a minute, in which the version of the engine makes no difference.
+  if (flavour === "debian")
+    test("a stop that hangs in the engine is told of, and the task ends when it comes through", async () => {
+      await using site = await DockerSite.create({ socket, registry });
+      await using worker = await site.start({ top: { cancel_grace_period: "1s" } });
+      const [taskId = ""] = await site.hold(1);
+      const shim = shimOf((await site.containerOf(taskId)).Id);
+      process.kill(shim, "SIGSTOP");
+      try {
+        site.plane.cancel(taskId);
+        await worker.waitForLog(/engine has not stopped the container .*hint=/, 40_000);
+        expect(site.plane.terminalsOf(taskId)).toEqual([]);
+      } finally {
+        process.kill(shim, "SIGCONT");
+      }
+      expect((await site.plane.waitForTask(taskId)).state).toBe("cancelled");
+      await site.cleared();
+    });
 
   test("what somebody runs of a task's container, committed, is left alone when its worker is gone", async () => {
     await using site = await DockerSite.create({ socket, registry });
