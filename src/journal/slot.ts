@@ -10,12 +10,13 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { newDatabase } from "./new-database.ts";
+import { pathComponentOf } from "./path-component.ts";
 import { SQLITE, sqliteCodeOf } from "./sqlite-error.ts";
 
 /** More daemons of one id on one host than this is a fork bomb, not a fleet. */
 const MAX_SLOTS = 1000;
-/** File systems take 255 bytes. */
-const MAX_NAME = 200;
+/** Never another number: the folders that are there would not be found again. */
+const DIGEST_CHARACTERS = 16;
 
 export interface Slot extends Disposable {
   readonly number: number;
@@ -25,12 +26,7 @@ export interface Slot extends Disposable {
 
 /** One folder per worker id, named so that any id is one path component. */
 export function workerStateDir(stateDir: string, workerId: string): string {
-  const name = encodeURIComponent(workerId.toWellFormed()).replace(/^\./, "%2E");
-  if (name.length <= MAX_NAME) return join(stateDir, name);
-  // Loaded for such a name only: the module costs an idle daemon 3 MB.
-  const { createHash } = process.getBuiltinModule("node:crypto");
-  const digest = createHash("sha256").update(workerId).digest("hex").slice(0, 16);
-  return join(stateDir, `${name.slice(0, MAX_NAME - digest.length - 1)}-${digest}`);
+  return join(stateDir, pathComponentOf(workerId, DIGEST_CHARACTERS));
 }
 
 /** Told of each lock file that is none any more: nobody can say who holds its slot, so nobody gets it. */

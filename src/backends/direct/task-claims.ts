@@ -16,6 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { pathComponentOf } from "../../journal/path-component.ts";
 import { identify, isAlive, type ProcessIdentity } from "../../process/process-table.ts";
 
 /** Disposed of, it lets go of the task. `taken`: another worker, which lives, has it, and works on it in `dir`. */
@@ -26,7 +27,8 @@ const nothing = () => {};
 const HAD: Claim = { kind: "had", [Symbol.dispose]: nothing };
 /** Between two looks a third worker may have been quicker. */
 const TRIES = 3;
-const MAX_NAME = 200;
+/** Ids come from outside: as many as make two that are equal a matter of chance alone. */
+const DIGEST_CHARACTERS = 32;
 
 export class TaskClaims implements Disposable {
   private readonly exitsDir: () => string | null;
@@ -40,20 +42,19 @@ export class TaskClaims implements Disposable {
 
   /** Another worker, which lives, has it. */
   isOthers(taskId: string): boolean {
-    const exitsDir = this.exitsDir();
-    if (exitsDir === null) return false;
-    const path = join(dirname(exitsDir), "claims", fileNameOf(taskId));
+    const folder = this.folder();
+    if (folder === null) return false;
+    const path = pathIn(folder, taskId);
     // Of the usual task there is none, and to be told so by an exception costs ten times as much.
     return inodeOf(path) !== null && livingOther(path) !== null;
   }
 
   /** To work on in `dir`. Where nothing can be written down the task is had without. */
   take(taskId: string, dir: string): Claim {
-    const exitsDir = this.exitsDir();
-    if (exitsDir === null) return HAD;
-    const folder = join(dirname(exitsDir), "claims");
+    const folder = this.folder();
+    if (folder === null) return HAD;
     const place = placeOf(taskId, dir);
-    const path = join(folder, fileNameOf(taskId));
+    const path = pathIn(folder, taskId);
     for (let tries = 0; tries < TRIES; tries++) {
       const card = this.cardFor(folder, place);
       const refusal = card === null ? "EROFS" : refusalToName(card, path);
@@ -73,6 +74,12 @@ export class TaskClaims implements Disposable {
   [Symbol.dispose](): void {
     for (const card of this.cards.values()) rmSync(card.path, { force: true });
     this.cards.clear();
+  }
+
+  /** Beside the folder of exit statuses. */
+  private folder(): string | null {
+    const exitsDir = this.exitsDir();
+    return exitsDir === null ? null : join(dirname(exitsDir), "claims");
   }
 
   private cardFor(folder: string, place: string): Card | null {
@@ -188,16 +195,15 @@ function dirIn(place: string, taskId: string): string {
   return place.endsWith("/") ? join(place, taskId) : place;
 }
 
-function inodeOf(path: string): number | null {
-  return lstatSync(path, { throwIfNoEntry: false })?.ino ?? null;
+function pathIn(folder: string, taskId: string): string {
+  return join(folder, pathComponentOf(taskId, DIGEST_CHARACTERS));
 }
 
-/** One path component, whatever the id. */
-function fileNameOf(taskId: string): string {
-  const name = encodeURIComponent(taskId.toWellFormed()).replace(/^\./, "%2E");
-  if (name.length <= MAX_NAME) return name;
-  // Loaded for such a name only: the module costs an idle worker 3 MB.
-  const { createHash } = process.getBuiltinModule("node:crypto");
-  const digest = createHash("sha256").update(taskId).digest("hex").slice(0, 32);
-  return `${name.slice(0, MAX_NAME - digest.length - 1)}-${digest}`;
+/** Null: it is not there, or not to be seen. */
+function inodeOf(path: string): number | null {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.ino ?? null;
+  } catch {
+    return null;
+  }
 }

@@ -97,6 +97,13 @@ describe("a task", () => {
     expect([without.kind, impossible.kind]).toEqual(["had", "had"]);
   });
 
+  // It is asked before the task is claimed, where nothing may throw.
+  test("is nobody's as far as is known where the state folder is none any more", async () => {
+    await using at = await rig();
+    await at.dir.write("file", "");
+    expect(new TaskClaims(() => at.dir.join("file", "exits")).isOthers("t")).toBe(false);
+  });
+
   test.each(["claims", "claims/CARD"])("is claimed as before when a cleaner took %s", async (taken) => {
     await using at = await rig();
     using _first = at.claims.take("first", "/ws/first");
