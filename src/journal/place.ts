@@ -10,15 +10,19 @@ import type { Logger } from "../logging/logger.ts";
 import { openDatabase } from "./database.ts";
 import { type OnDamaged, type Slot, takeFreeSlot } from "./slot.ts";
 
+interface Held {
+  readonly slot: Slot;
+  readonly database: DatabaseSync;
+  /** Of the database's file, as it was opened. */
+  readonly inode: number | null;
+}
+
 export class Place implements Disposable {
   readonly exitsDir: string;
   private readonly dir: string;
   private readonly log: Logger;
   private readonly onDamaged: OnDamaged;
-  private held: Slot;
-  private opened: DatabaseSync;
-  /** Of the database's file, as it was opened. */
-  private inode: number | null;
+  private held: Held;
 
   /** `dir`: the worker id's. Throws what the file system says. */
   constructor(dir: string, log: Logger, onDamaged: OnDamaged) {
@@ -26,29 +30,22 @@ export class Place implements Disposable {
     this.log = log;
     this.onDamaged = onDamaged;
     this.exitsDir = join(dir, "exits");
-    this.held = takeFreeSlot(dir, onDamaged);
-    try {
-      makeFolder(this.exitsDir);
-      this.opened = openDatabase(this.held.databaseFile, log);
-    } catch (error) {
-      this.held[Symbol.dispose]();
-      throw error;
-    }
-    this.inode = inodeOf(this.held.databaseFile);
+    this.held = this.take(takeFreeSlot(dir, onDamaged));
   }
 
   get slot(): Slot {
-    return this.held;
+    return this.held.slot;
   }
 
   get database(): DatabaseSync {
-    return this.opened;
+    return this.held.database;
   }
 
   /** False: what is written to the database is lost with this process. A folder of exit statuses is made again. */
   isThere(): boolean {
     try {
-      if (inodeOf(this.held.databaseFile) !== this.inode) return false;
+      const { slot, inode } = this.held;
+      if (inodeOf(slot.databaseFile) !== inode) return false;
       if (!existsSync(this.exitsDir)) makeFolder(this.exitsDir);
     } catch {
       // What cannot be looked at for now may well be there, and is still written to.
@@ -58,27 +55,25 @@ export class Place implements Disposable {
 
   /** From now on another slot, whose database is new: in one with rows in it somebody else's tasks may be. Throws as the constructor does. */
   moveToNew(): void {
-    const slot = takeFreeSlot(this.dir, this.onDamaged, (file) => !existsSync(file));
+    const next = this.take(takeFreeSlot(this.dir, this.onDamaged, (file) => !existsSync(file)));
+    this[Symbol.dispose]();
+    this.held = next;
+  }
+
+  [Symbol.dispose](): void {
+    this.held.database.close();
+    this.held.slot[Symbol.dispose]();
+  }
+
+  private take(slot: Slot): Held {
     try {
       makeFolder(this.exitsDir);
       const database = openDatabase(slot.databaseFile, this.log);
-      this.leave();
-      this.held = slot;
-      this.opened = database;
-      this.inode = inodeOf(slot.databaseFile);
+      return { slot, database, inode: inodeOf(slot.databaseFile) };
     } catch (error) {
       slot[Symbol.dispose]();
       throw error;
     }
-  }
-
-  [Symbol.dispose](): void {
-    this.leave();
-  }
-
-  private leave(): void {
-    this.opened.close();
-    this.held[Symbol.dispose]();
   }
 }
 

@@ -17,6 +17,7 @@ import { quoteOutput, readOutput, secretsOf } from "./container-output.ts";
 import { createContainer } from "./creation.ts";
 import type { Disposal } from "./disposal.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
+import { shortIdOf } from "./engine/container-state.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineError, EngineGone, isMissingOrGoing } from "./engine/errors.ts";
@@ -41,8 +42,6 @@ export interface TaskRunTools {
 
 const REST_MS = 30_000;
 const GOING: readonly string[] = ["removing", "dead"];
-/** As people know it. */
-const SHORT_ID = 12;
 const STUCK_HINT =
   "the task is reported once the container has ended; if it does not, look at the engine's log, and end the container's shim (containerd-shim or conmon with that id) or restart the engine";
 
@@ -189,7 +188,7 @@ export class TaskRun {
     const onStuck = () =>
       log.warn("engine has not stopped the container although its grace period is over: killing it", {
         container: this.container,
-        id: id.slice(0, SHORT_ID),
+        id: shortIdOf(id),
         hint: STUCK_HINT,
       });
     try {

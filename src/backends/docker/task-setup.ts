@@ -10,6 +10,7 @@ import { wordsOf } from "../../logging/words-of.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { listSidecars } from "../../task/sidecars.ts";
+import { shortIdOf } from "./engine/container-state.ts";
 import type { Engine } from "./engine/engine.ts";
 import { isMissing } from "./engine/errors.ts";
 import type { ImagePuller } from "./images/puller.ts";
@@ -40,8 +41,6 @@ interface Way {
 const DEFAULT_IMAGE = "ubuntu:22.04";
 const MOST_TRIES = 3;
 const RETRY = { firstMs: 200, lastMs: 2_000 } as const;
-/** As people know it. */
-const SHORT_ID = 12;
 const REMOVAL = { volumes: true, force: true } as const;
 
 export class TaskSetup {
@@ -123,7 +122,7 @@ export class TaskSetup {
       const { container } = host;
       const what = `cannot remove the container ${container}, of which somebody has removed a part, to make it anew`;
       // By its id: it gets another name when it cannot be removed at the task's end either.
-      const byHand = `docker rm --force ${id.slice(0, SHORT_ID)}`;
+      const byHand = `docker rm --force ${shortIdOf(id)}`;
       const advice = `it has not been started, so it is safe to retry; if it stays: ${byHand}`;
       throw new TaskFailure("container_create", `${what}: ${wordsOf(error)}; ${advice}`, { cause: error });
     }

@@ -37,6 +37,13 @@ export interface ContainerState {
   readonly mounts: readonly ContainerMount[];
 }
 
+const SHORT_ID = 12;
+
+/** A container's id as people know it. */
+export function shortIdOf(id: string): string {
+  return id.slice(0, SHORT_ID);
+}
+
 export interface ContainerSummary {
   readonly id: string;
   /** Without leading slashes. */

@@ -5,6 +5,7 @@
  */
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
+import { shortIdOf } from "../engine/container-state.ts";
 import type { ContainerState, ContainerSummary } from "../engine/containers.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
@@ -112,7 +113,7 @@ export class Claims {
   }
 
   private async lock({ id, imageId }: ContainerState, signal: AbortSignal): Promise<EngineLock | null> {
-    const request = { name: `oz-worker-claims-${id.slice(0, 12)}`, image: imageId };
+    const request = { name: `oz-worker-claims-${shortIdOf(id)}`, image: imageId };
     return patiently((trying) => this.options.locks.tryTake(request, trying), signal);
   }
 

@@ -3,6 +3,7 @@
  * reported, or about to be by the journal that holds its end. Labels of a container cannot be changed, so
  * an empty volume says it; no other worker may take such a container for a task to take over.
  */
+import { shortIdOf } from "../engine/container-state.ts";
 import type { Engine } from "../engine/engine.ts";
 import { EngineError } from "../engine/errors.ts";
 import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
@@ -64,5 +65,5 @@ async function unlessRefused<T>(asked: Promise<T>, none: T): Promise<T> {
 }
 
 function nameOf(id: string): string {
-  return `oz-worker-ended-${id.slice(0, 12)}`;
+  return `oz-worker-ended-${shortIdOf(id)}`;
 }

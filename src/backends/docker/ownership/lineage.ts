@@ -44,8 +44,9 @@ export class Lineage {
       const value = labels[name];
       return value === undefined ? [] : [[name, value] as const];
     });
-    this.known.set(imageId, Object.fromEntries(ours));
-    return labels;
+    const inherited = Object.fromEntries(ours);
+    this.known.set(imageId, inherited);
+    return inherited;
   }
 
   /** Null when there is none any more, or a proxy before the engine shows it to nobody. */
