@@ -5,8 +5,15 @@
 import { type Figure, median, type Scale } from "./figures.ts";
 import { type Agents, type Memory, Subject, type SubjectKind } from "./subject.ts";
 
-type Exporter = "none" | "prometheus" | "otlp";
-const EXPORTERS: readonly Exporter[] = ["none", "prometheus", "otlp"];
+/** `unset`: as a worker is started by most, without a word of metrics, on a host without a collector. */
+type Exporter = "none" | "prometheus" | "otlp" | "unset";
+const EXPORTERS: readonly Exporter[] = ["none", "prometheus", "otlp", "unset"];
+const MOST_MB: Readonly<Record<Exporter, readonly [resident: number, own: number]>> = {
+  none: [0, 0],
+  prometheus: [6, 3],
+  otlp: [8, 4],
+  unset: [3, 1],
+};
 
 const ROUNDS = 5;
 const EXPORTS = 5;
@@ -18,14 +25,14 @@ const QUICK = 0.25;
 
 export async function telemetryFigures(worker: SubjectKind, agents: Agents, scale: Scale): Promise<Figure[]> {
   using collector = new Collector();
-  const memory: Record<Exporter, Memory[]> = { none: [], prometheus: [], otlp: [] };
+  const memory: Record<Exporter, Memory[]> = { none: [], prometheus: [], otlp: [], unset: [] };
   for (let round = 0; round < Math.min(ROUNDS, scale.starts); round++) {
     for (const exporter of EXPORTERS)
       memory[exporter].push(await idleMemory(exporter, worker, agents, collector));
   }
   const tasks = await taskTimes(worker, agents, scale.tasks, collector);
   return EXPORTERS.slice(1).flatMap((exporter) => {
-    const [resident, own] = exporter === "prometheus" ? [6, 3] : [8, 4];
+    const [resident, own] = MOST_MB[exporter];
     const idle = (name: string, pick: (memory: Memory) => number, target: string): Figure => ({
       name: `${exporter}: ${name} (beside: none)`,
       unit: "MB",
@@ -60,6 +67,7 @@ async function idleMemory(
   await Bun.sleep(1_000); // idle is a state of time, and metrics are loaded after the start
   if (exporter === "prometheus") for (let i = 0; i < EXPORTS; i++) await scrape(port);
   if (exporter === "otlp") await collector.exports(EXPORTS);
+  if (exporter === "unset") await Bun.sleep(EXPORTS * EXPORT_EVERY_MS);
   await Bun.sleep(500); // what the exports left is collected by then
   return subject.memory();
 }
@@ -71,7 +79,7 @@ async function taskTimes(
   tasks: number,
   collector: Collector,
 ): Promise<Record<Exporter, number[]>> {
-  const times: Record<Exporter, number[]> = { none: [], prometheus: [], otlp: [] };
+  const times: Record<Exporter, number[]> = { none: [], prometheus: [], otlp: [], unset: [] };
   await using stack = new AsyncDisposableStack();
   const subjects = EXPORTERS.map((exporter) => {
     const environment = environmentOf(exporter, freePort(), collector, 60_000);
@@ -106,6 +114,8 @@ function environmentOf(
         OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
         OTEL_METRIC_EXPORT_INTERVAL: String(everyMs),
       };
+    case "unset":
+      return { OTEL_METRICS_EXPORTER: "", OTEL_METRIC_EXPORT_INTERVAL: String(everyMs) };
     default:
       return exporter satisfies never;
   }

@@ -21,18 +21,22 @@ export interface CatalogueProducerOptions {
   readonly resource: Resource;
   readonly scope: { readonly name: string; readonly version: string };
   readonly temporality: Temporality;
+  /** From when on there was something to count, as `performance.now()` has it. */
+  readonly sinceMs: number;
 }
 
 /** One for each reader: what is told as a difference is told since that reader's last time. */
 export class CatalogueProducer implements MetricProducer {
   private readonly options: CatalogueProducerOptions;
-  private readonly startedAt = hrTime();
-  private lastAt = this.startedAt;
+  private readonly startedAt: HrTime;
+  private lastAt: HrTime;
   /** What was told last, by name and labels. */
   private readonly last = new Map<string, number | HistogramValue>();
 
   constructor(options: CatalogueProducerOptions) {
     this.options = options;
+    this.startedAt = hrTime(options.sinceMs);
+    this.lastAt = this.startedAt;
   }
 
   async collect(): Promise<CollectionResult> {

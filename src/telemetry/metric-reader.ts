@@ -4,21 +4,23 @@ import { PeriodicExportingMetricReader, type PushMetricExporter } from "@opentel
 import type { MetricsSettings } from "../config/telemetry.ts";
 import type { Metric } from "./catalogue.ts";
 import { CatalogueProducer } from "./metric-data.ts";
-import type { Pipeline } from "./pipeline.ts";
+import type { PushPipeline } from "./pipeline.ts";
 import { describeWorker, type ResourceInput } from "./resource.ts";
 
 export interface ReaderOptions {
   readonly settings: MetricsSettings;
   readonly resource: ResourceInput;
   readonly metrics: readonly Metric[];
+  /** From when on they are counted, as `performance.now()` has it. */
+  readonly sinceMs: number;
 }
 
 /** `hurry`: the worker stops, so what is sent is tried once from now on. */
 export function openReader(
-  { settings, resource, metrics }: ReaderOptions,
+  { settings, resource, metrics, sinceMs }: ReaderOptions,
   exporter: PushMetricExporter,
   hurry: () => void,
-): Pipeline {
+): PushPipeline {
   const reader = new PeriodicExportingMetricReader({
     exporter,
     exportIntervalMillis: settings.intervalMs,
@@ -30,9 +32,11 @@ export function openReader(
       resource: defaultResource().merge(resourceFromAttributes(describeWorker(resource))),
       scope: { name: "oz-agent-worker", version: resource.version },
       temporality: settings.temporality,
+      sinceMs,
     }),
   );
   return {
+    exportNow: () => reader.forceFlush().catch(() => {}),
     async close() {
       hurry();
       await reader.shutdown().catch(() => {});

@@ -1,9 +1,12 @@
 /** Opens the ways out for metrics. Loaded only when there is one to open. */
 import { addressText } from "../config/address.ts";
+import type { ListenAddress } from "../config/settings.ts";
 import type { MetricsExporter, MetricsSettings } from "../config/telemetry.ts";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
+import { AwaitedCollector } from "./awaited-collector.ts";
 import { catalogueOf, type Metric } from "./catalogue.ts";
+import { ExportTrouble } from "./export-trouble.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { describeWorker, type ResourceInput } from "./resource.ts";
 import type { Tally } from "./tally.ts";
@@ -11,6 +14,8 @@ import type { WorkerFigures } from "./worker-figures.ts";
 
 const PROMETHEUS_HINT =
   "set OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT to an address of this host that is free";
+
+const NO_COLLECTOR = "set OTEL_EXPORTER_OTLP_ENDPOINT to a collector, or OTEL_METRICS_EXPORTER=none";
 
 export interface MetricsOptions {
   readonly settings: MetricsSettings;
@@ -23,11 +28,12 @@ export interface MetricsOptions {
 /** Never rejects: an exporter that cannot be had costs a warning. */
 export async function openMetrics(options: MetricsOptions): Promise<Pipeline> {
   const { settings, tally, worker, log } = options;
-  const metrics = catalogueOf(tally, worker);
+  const catalogue = () => catalogueOf(tally, worker);
+  const sinceMs = performance.now();
   const opened: Pipeline[] = [];
   for (const exporter of settings.exporters) {
     try {
-      opened.push(await openExporter(exporter, metrics, options));
+      opened.push(await openExporter(exporter, { ...options, catalogue, sinceMs }));
     } catch (error) {
       log.warn("metrics are not exported this way; the worker goes on without", {
         exporter,
@@ -39,30 +45,52 @@ export async function openMetrics(options: MetricsOptions): Promise<Pipeline> {
   return { close: async () => void (await Promise.all(opened.map((pipeline) => pipeline.close()))) };
 }
 
+interface ExporterOptions extends MetricsOptions {
+  /** Hundreds of objects, for whoever really tells them to somebody. */
+  readonly catalogue: () => readonly Metric[];
+  /** When they were begun, as `performance.now()` has it. */
+  readonly sinceMs: number;
+}
+
 async function openExporter(
   exporter: MetricsExporter,
-  metrics: readonly Metric[],
-  { settings, resource, log }: MetricsOptions,
+  { settings, resource, log, catalogue, sinceMs }: ExporterOptions,
 ): Promise<Pipeline> {
   switch (exporter) {
     case "prometheus": {
       const { servePrometheus } = await import("./prometheus.ts");
       const { host, port } = settings.prometheus;
-      const server = servePrometheus({ host, port, metrics, resource: describeWorker(resource) });
+      const server = servePrometheus({
+        host,
+        port,
+        metrics: catalogue(),
+        resource: describeWorker(resource),
+      });
       log.info("metrics can be fetched", {
         address: `http://${addressText({ host, port: server.port })}/metrics`,
       });
       return { close: () => server.stop() };
     }
     case "otlp": {
-      const { openOtlpMetrics } = await import("./otlp-metrics.ts");
-      return openOtlpMetrics({ settings, resource, metrics, log });
+      const { otlp, intervalMs: everyMs } = settings;
+      const trouble = new ExportTrouble(log, "metrics", NO_COLLECTOR);
+      const open = async () => {
+        const { openOtlpMetrics } = await import("./otlp-metrics.ts");
+        return openOtlpMetrics({ settings, resource, metrics: catalogue(), sinceMs, trouble });
+      };
+      if (otlp.endpointGiven) return open();
+      return new AwaitedCollector({ address: addressIn(otlp.endpoint), everyMs, trouble, open });
     }
     case "console": {
       const { openConsoleMetrics } = await import("./console-metrics.ts");
-      return openConsoleMetrics({ settings, resource, metrics });
+      return openConsoleMetrics({ settings, resource, metrics: catalogue(), sinceMs });
     }
     default:
       return exporter satisfies never;
   }
+}
+
+function addressIn(endpoint: string): ListenAddress {
+  const { hostname, port } = new URL(endpoint);
+  return { host: hostname, port: Number(port) };
 }

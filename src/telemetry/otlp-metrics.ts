@@ -1,25 +1,21 @@
 /** Metrics to a collector, by the protocol that was chosen. */
 import { JsonMetricsSerializer, ProtobufMetricsSerializer } from "@opentelemetry/otlp-transformer";
-import type { Logger } from "../logging/logger.ts";
-import { ExportTrouble } from "./export-trouble.ts";
+import type { ExportTrouble } from "./export-trouble.ts";
 import { openReader, type ReaderOptions } from "./metric-reader.ts";
 import { openSender } from "./open-sender.ts";
 import { OtlpExporter } from "./otlp-exporter.ts";
-import type { Pipeline } from "./pipeline.ts";
-
-const NO_COLLECTOR = "set OTEL_EXPORTER_OTLP_ENDPOINT to a collector, or OTEL_METRICS_EXPORTER=none";
+import type { PushPipeline } from "./pipeline.ts";
 
 export interface OtlpMetricsOptions extends ReaderOptions {
-  readonly log: Logger;
+  readonly trouble: ExportTrouble;
 }
 
 /** Rejects when the settings name a file that cannot be read. */
-export async function openOtlpMetrics(options: OtlpMetricsOptions): Promise<Pipeline> {
-  const { settings, resource, log } = options;
+export async function openOtlpMetrics(options: OtlpMetricsOptions): Promise<PushPipeline> {
+  const { settings, resource, trouble } = options;
   const { otlp } = settings;
   const sender = await openSender(otlp, "metrics", resource.version, settings.timeoutMs);
   const serializer = otlp.protocol === "http/json" ? JsonMetricsSerializer : ProtobufMetricsSerializer;
-  const trouble = new ExportTrouble(log, "metrics", NO_COLLECTOR);
   return openReader(options, new OtlpExporter(serializer, sender, trouble), () => {
     sender.hurry();
     if (!otlp.endpointGiven) trouble.hush();

@@ -5,4 +5,10 @@ export interface Pipeline {
   close(): Promise<void>;
 }
 
+/** One that exports by itself, and when it is asked to. */
+export interface PushPipeline extends Pipeline {
+  /** Never rejects. */
+  exportNow(): Promise<void>;
+}
+
 export const CLOSED: Pipeline = { close: async () => {} };

@@ -295,3 +295,22 @@ describe("traces", () => {
     expect(site.agent.runs(taskId)[0]?.env).not.toHaveProperty("TRACEPARENT");
   });
 });
+
+const isTaken = await Bun.connect({ hostname: "localhost", port: 4318, socket: { data: () => {} } }).then(
+  (socket) => {
+    socket.end();
+    return true;
+  },
+  () => false,
+);
+
+test.skipIf(isTaken)("where nobody named a collector and none is there, that is told once", async () => {
+  await using site = await DirectSite.create();
+  const env = { OTEL_METRICS_EXPORTER: "otlp", OTEL_METRIC_EXPORT_INTERVAL: "100" };
+  await using worker = await site.start({ env, flags: ["--log-level", "debug"] });
+  await worker.waitForLog(/WARN {2}metrics could not be exported; .*no collector at localhost:4318/);
+  await worker.waitForLog(/DEBUG metrics could not be exported .*failures=5/);
+  expect((await site.run(assignment())).state).toBe("completed");
+  expect(await worker.stop()).toBe(0);
+  expect(worker.stderr.match(/ (?:WARN|ERROR) /g)).toHaveLength(1);
+});

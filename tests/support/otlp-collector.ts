@@ -18,10 +18,11 @@ export interface Collector extends AsyncDisposable {
   waitFor(wanted: (received: ReceivedExport) => boolean, after?: number): Promise<ReceivedExport>;
 }
 
-export function startHttpCollector(answer: CollectorAnswer = () => new Response()): Collector {
+/** `port` 0: one that is free. */
+export function startHttpCollector(answer: CollectorAnswer = () => new Response(), port = 0): Collector {
   const kept = new Kept();
   const server = Bun.serve({
-    port: 0,
+    port,
     hostname: "127.0.0.1",
     idleTimeout: 0,
     async fetch(request) {
