@@ -79,25 +79,37 @@ export async function runSlow(here: Surroundings, folder: string): Promise<Tally
   return await runShared(here, files, { env: {}, atOnce: 1, output: "late" });
 }
 
-export interface SharedRun extends Omit<FilesRun, "output"> {
-  readonly atOnce: number;
+interface HandsRun extends Omit<FilesRun, "output"> {
   /** Of the first process; "inherit" unless told. */
   readonly output?: FilesRun["output"];
+}
+
+export interface SharedRun extends HandsRun {
+  readonly atOnce: number;
 }
 
 /** More of them have a reason in common. */
 const REPEATED_AT_MOST = 3;
 
-/**
- * Files dealt out to so many processes: mostly tests wait, so that two cores hold more than two.
- * Where a few fail they may run once more, with the machine for themselves; what passes then is unsteady.
- */
-export async function runShared(
+/** Files dealt out to so many processes. */
+export function runShared(
   here: Surroundings,
   files: readonly string[],
-  { atOnce, output = "inherit", ...run }: SharedRun,
+  { atOnce, ...run }: SharedRun,
 ): Promise<Tally> {
   const hands = Array.from({ length: atOnce }, (_, hand) => files.filter((_, at) => at % atOnce === hand));
+  return runHands(here, hands, run);
+}
+
+/**
+ * A process for each hand: mostly tests wait, so that two cores hold more than two. Where a few fail they may
+ * run once more, with the machine for themselves; what passes then is unsteady.
+ */
+async function runHands(
+  here: Surroundings,
+  hands: readonly (readonly string[])[],
+  { output = "inherit", ...run }: HandsRun,
+): Promise<Tally> {
   const results = await Promise.all(
     hands
       .filter((hand) => hand.length > 0)
@@ -164,10 +176,19 @@ function patternWithout(names: readonly string[]): string {
   return `^(?!${names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})`;
 }
 
-/** The tests against real engines, which run as long as the tests do. */
+/** What has the container engines for itself. */
+const ON_ENGINES = /(?:^|\/)(?:docker-[^/]*|image)\.test\.ts$/;
+
+/**
+ * The tests against real engines, which run as long as the tests do. Those on container engines beside those
+ * on the cluster and all others: they share nothing, and mostly wait.
+ */
 export async function runLive(here: Surroundings): Promise<Tally> {
   await using services = await startServices(liveServices(), here.write);
-  return await runFolder(here, "live", { env: services.env });
+  const files = await testFiles(here, "live");
+  const onEngines = files.filter((file) => ON_ENGINES.test(file));
+  const elsewhere = files.filter((file) => !ON_ENGINES.test(file));
+  return await runHands(here, [onEngines, elsewhere], { env: services.env });
 }
 
 /** @param log where its output goes; null: to ours. A file, for a process left over would hold a pipe open for ever. */
