@@ -72,10 +72,10 @@ async function runStep(here: Surroundings, step: Step): Promise<Tally> {
     case "build":
       return await runProgram(here, [process.execPath, "scripts/build.ts", "--outfile", here.binary]);
     case "unit":
-    case "integration":
       return await runFolder(here, step);
+    case "integration":
     case "binary":
-      return await runFolder(here, step, { atOnce: 2 });
+      return await runFolder(here, step, { atOnce: 3 });
     case "deno":
       return await runUnderDeno(here);
     case "live":
