@@ -62,7 +62,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
     get instanceId() {
       return instanceId();
     },
-    exitsDir: () => opened?.exitsDir ?? null,
+    folders: () => opened?.folders ?? null,
   });
   const outbox = new Outbox((seq) => {
     opened?.journal.delivered(seq);

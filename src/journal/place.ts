@@ -17,8 +17,17 @@ interface Held {
   readonly inode: number | null;
 }
 
-export class Place implements Disposable {
+/** Beside the journals, and shared by all workers of the id. */
+export interface StateFolders {
+  /** Where exit statuses wait for a daemon that was not there to hear them. */
   readonly exitsDir: string;
+  /** Where is written who has which task; whoever writes there makes it. */
+  readonly claimsDir: string;
+}
+
+export class Place implements StateFolders, Disposable {
+  readonly exitsDir: string;
+  readonly claimsDir: string;
   private readonly dir: string;
   private readonly log: Logger;
   private readonly onDamaged: OnDamaged;
@@ -30,6 +39,7 @@ export class Place implements Disposable {
     this.log = log;
     this.onDamaged = onDamaged;
     this.exitsDir = join(dir, "exits");
+    this.claimsDir = join(dir, "claims");
     this.held = this.take(takeFreeSlot(dir, onDamaged));
   }
 

@@ -10,7 +10,7 @@ import { MARK_NAMES } from "./environment.ts";
 import { requireProgram } from "./plain-command.ts";
 
 export interface CommandDependencies
-  extends Pick<CommandOptions, "workerId" | "serverRootUrl" | "graceMs" | "exitsDir"> {
+  extends Pick<CommandOptions, "workerId" | "serverRootUrl" | "graceMs" | "folders"> {
   readonly workerEnvironment: Environment;
   /** The argv that starts a shim. */
   readonly shimCommand: readonly string[];

@@ -12,9 +12,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-/** Of a process that is about to be started. `dir` null: no state folder, so nothing can be found again. */
-export function newExitFile(dir: string | null): string | null {
-  return dir === null ? null : join(dir, crypto.randomUUID());
+/** Of a process that is about to be started. Null: no state folder, so nothing can be found again. */
+export function newExitFile(folders: { readonly exitsDir: string } | null): string | null {
+  return folders === null ? null : join(folders.exitsDir, crypto.randomUUID());
 }
 
 /**
