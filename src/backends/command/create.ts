@@ -36,6 +36,6 @@ export function createCommandBackend(
     environments: { worker: workerEnvironment, operator },
     secrets: [workerEnvironment[KEY_NAME] ?? "", ...Object.values(operator)],
     shim: new ShimClient({ command: shimCommand, openFiles: inheritedOpenFilesLimit(), log }),
-    surveyor: new Surveyor(...MARK_NAMES),
+    surveyor: new Surveyor(MARK_NAMES),
   });
 }

@@ -66,7 +66,7 @@ export class DirectBackend implements Backend {
   readonly outlivesWorker = false;
   readonly isHadElsewhere = (taskId: string): boolean => this.claims.isOthers(taskId);
   private readonly options: DirectOptions;
-  private readonly surveyor = new Surveyor(MARK_NAME);
+  private readonly surveyor = new Surveyor([MARK_NAME], { birthmarks: true });
   private readonly afterlook: Afterlook;
   private readonly claims: TaskClaims;
   private readonly agents: Agents;

@@ -72,7 +72,7 @@ async function startHook({ command, cwd, env }: Hook, shim: ShimClient): Promise
       // What setup left running for the task has the same mark.
       among: (found) => found.filter(({ startedAt }) => Number(startedAt) >= since),
     };
-    await killTree(tree, new Surveyor(HOOK_MARK_NAME));
+    await killTree(tree, new Surveyor([HOOK_MARK_NAME]));
     throw error;
   }
 }
