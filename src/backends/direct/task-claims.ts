@@ -72,7 +72,7 @@ export class TaskClaims implements Disposable {
 
   /** What is still had stays so until this process is gone. */
   [Symbol.dispose](): void {
-    for (const card of this.cards.values()) rmSync(card.path, { force: true });
+    for (const card of this.cards.values()) drop(card.path, card);
     this.cards.clear();
   }
 

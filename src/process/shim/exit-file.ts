@@ -50,8 +50,13 @@ export function readExitFile(path: string): WrittenExit | null {
   return at === undefined ? null : { status: Number(match[1]), at };
 }
 
+/** Never throws: what stays goes at some later start, for it is of no use to anybody. */
 export function removeExitFile(path: string): void {
-  rmSync(path, { force: true });
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // A disk that is read-only by now.
+  }
 }
 
 /** Null: not a link. One is not followed, wherever it leads. */
