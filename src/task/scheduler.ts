@@ -81,6 +81,8 @@ export class Scheduler {
     }
     this.claim({ taskId, executionId }, trail);
     const task = this.start({ taskId, executionId }, trail, (context) => {
+      // Its cancellation may have been the very next frame.
+      context.signal.throwIfAborted();
       const spec = prepare(assignment, trail.environment);
       trail.started();
       return backend.run(spec, context);
