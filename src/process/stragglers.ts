@@ -16,6 +16,9 @@ import {
 /** NAME=VALUE of variables that together only this task's processes have; a NUL character between two. */
 export type Mark = string;
 
+/** No process has this one: its group alone is what is looked for. */
+export const NO_MARK: Mark = "";
+
 export interface Survey {
   /** Zombies left out: they run no more. */
   membersOf(groupId: number, mark: Mark): readonly ProcessEntry[];

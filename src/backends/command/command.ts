@@ -61,7 +61,6 @@ export class CommandBackend implements Backend {
     context.saveHandle(writeHandle({ exitFile, deadline, process: null }));
     const call = {
       name: "dispatch_command",
-      reason: "dispatch_command",
       text: settings.dispatchCommand,
       env: this.environmentOf(task),
       input,

@@ -33,10 +33,10 @@ import { TaskHooks } from "./task-hooks.ts";
 import {
   isOwnFolder,
   openWorkspace,
-  placeOf,
   removeIfEmpty,
   removeWorkspace,
   type Workspace,
+  workFolderOf,
 } from "./workspace.ts";
 
 export interface DirectOptions extends Pick<AgentsOptions, "oz" | "shim"> {
@@ -64,7 +64,6 @@ export class DirectBackend implements Backend {
   readonly kind = "direct";
   readonly usesImages = false;
   readonly outlivesWorker = false;
-  readonly isHadElsewhere = (taskId: string): boolean => this.claims.isOthers(taskId);
   private readonly options: DirectOptions;
   private readonly surveyor = new Surveyor([MARK_NAME], { birthmarks: true });
   private readonly afterlook: Afterlook;
@@ -78,6 +77,10 @@ export class DirectBackend implements Backend {
     this.afterlook = new Afterlook(this.surveyor, Math.min(options.graceMs, LEFTOVER_GRACE_MS));
   }
 
+  isHadElsewhere(taskId: string): boolean {
+    return this.claims.isOthers(taskId);
+  }
+
   /**
    * Not async, and its parts apart, for a function that waits holds its parameters: what an agent is started
    * with is let go of once it runs, which it may do for hours.
@@ -88,7 +91,7 @@ export class DirectBackend implements Backend {
 
   private async enter(task: TaskSpec, context: RunContext): Promise<Stay> {
     const { taskId } = task.assignment;
-    const claim = this.claims.take(taskId, placeOf(taskId, this.options.settings));
+    const claim = this.claims.take(taskId, workFolderOf(taskId, this.options.settings));
     if (claim.kind === "taken") throw runsElsewhere(claim.dir);
     try {
       return await this.enterClaimed(task, claim, context);
@@ -161,7 +164,7 @@ export class DirectBackend implements Backend {
 
   /** Claimed, and perhaps begun, by a worker that was killed in that moment. */
   private async abandon({ taskId }: TaskRef): Promise<never> {
-    const dir = placeOf(taskId, this.options.settings);
+    const dir = workFolderOf(taskId, this.options.settings);
     using claim = this.claims.take(taskId, dir);
     // It had not even saved what it made, so nothing ran in it, and it is empty if it was made here.
     const isDeads = claim.kind === "had" && this.options.settings.targetDir === null;
