@@ -75,7 +75,7 @@ async function createDirect(backend: DirectSettings, dependencies: BackendDepend
 
 async function createDocker(backend: DockerSettings, dependencies: BackendDependencies): Promise<Backend> {
   const { createDockerBackend } = await import("./docker/create.ts");
-  const { settings, workerEnvironment, instanceId, log } = dependencies;
+  const { settings, workerEnvironment, instanceId, log, stop } = dependencies;
   return createDockerBackend(backend, {
     workerId: settings.workerId,
     instanceId,
@@ -84,6 +84,7 @@ async function createDocker(backend: DockerSettings, dependencies: BackendDepend
     graceMs: settings.cancelGracePeriodMs,
     workerEnvironment,
     log,
+    signal: stop,
   });
 }
 
