@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
+import { wordsOf } from "../logging/words-of.ts";
 import { openDatabase } from "./database.ts";
 import { type OnDamaged, type Slot, takeFreeSlot } from "./slot.ts";
 
@@ -78,11 +79,19 @@ export class Place implements StateFolders, Disposable {
   private take(slot: Slot): Held {
     try {
       makeFolder(this.exitsDir);
-      const database = openDatabase(slot.databaseFile, this.log);
+      const database = this.open(slot.databaseFile);
       return { slot, database, inode: inodeOf(slot.databaseFile) };
     } catch (error) {
       slot[Symbol.dispose]();
       throw error;
+    }
+  }
+
+  private open(file: string): DatabaseSync {
+    try {
+      return openDatabase(file, this.log);
+    } catch (error) {
+      throw new Error(`cannot open ${file}: ${wordsOf(error)}`, { cause: error });
     }
   }
 }

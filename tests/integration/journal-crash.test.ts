@@ -232,6 +232,18 @@ describe("a state folder that cannot be used", () => {
     expect(log.lines.map(({ level }) => level)).toEqual(["warn"]);
     expect(log.lines[0]?.fields["hint"]).toContain("--state-dir");
   });
+
+  // Of a file that is another user's SQLite says "disk I/O error", and never which file it is.
+  test.each(["slot-0.lock", "slot-0.db"])(
+    "because %s cannot be opened: the warning names it",
+    async (name) => {
+      await using dir = await TempDir.create("journal");
+      await mkdir(dir.join("w", name), { recursive: true });
+      const log = recordLog();
+      using _state = openJournal(dir.path, "w", log);
+      expect(log.lines[0]?.fields["error"]).toContain(dir.join("w", name));
+    },
+  );
 });
 
 test("nobody else can read the state folder", async () => {
