@@ -84,7 +84,10 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   using _reaper = reaperForFirstProcess();
   using pages = new PageKeeper(() => scheduler.activeTasks);
   const scheduler: Scheduler = createScheduler(options, {
-    ...{ backend, journal, outbox, telemetry },
+    backend,
+    journal,
+    outbox,
+    telemetry,
     onBegun: pages.changed,
     onEnded: () => {
       heap.taskEnded();
