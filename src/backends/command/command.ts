@@ -91,7 +91,7 @@ export class CommandBackend implements Backend {
     this.wards.set(ref.taskId, ward);
     const { deadline } = handle;
     const dispatch = { ref, ward, deadline, redact: NOTHING_TO_HIDE };
-    return concludeDispatch(dispatch, this.options, context);
+    return context.step("run", () => concludeDispatch(dispatch, this.options, context));
   }
 
   async cancelHandedOff(ref: TaskRef, context: RunContext): Promise<void> {
