@@ -14,57 +14,77 @@
  */
 import { stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { BadUsage, readArguments, runScript } from "./command-line.ts";
 import { compile } from "./release/compile.ts";
 import { writeImageContext } from "./release/image.ts";
 import { packageRelease } from "./release/packages.ts";
 import { buildRelease } from "./release/release.ts";
 import { ROOT, readCommit, readVersion } from "./release/source.ts";
-import { hostTarget } from "./release/targets.ts";
+import { hostTarget, TARGETS } from "./release/targets.ts";
 
-async function main(argv: string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: argv,
-    options: {
-      outfile: { type: "string", default: join(ROOT, "dist/oz-agent-worker") },
-      target: { type: "string", default: hostTarget() },
-      all: { type: "boolean", default: false },
-      packages: { type: "boolean", default: false },
-      image: { type: "boolean", default: false },
-      outdir: { type: "string" },
-      executable: { type: "string", default: join(ROOT, "dist/oz-agent-worker") },
-      only: { type: "string", multiple: true },
-      // For the tests of this script.
-      level: { type: "string", default: "9" },
-      entry: { type: "string", default: join(ROOT, "src/main.ts") },
+const USAGE = `scripts/build [--outfile PATH] [--target TARGET]
+       scripts/build --all [--outdir DIR] [--only NAME]...
+       scripts/build --packages [--outdir DIR]
+       scripts/build --image [--outdir DIR] [--executable FILE]`;
+
+function readFlags() {
+  const { values } = readArguments(
+    {
+      options: {
+        outfile: { type: "string", default: join(ROOT, "dist/oz-agent-worker") },
+        target: { type: "string", default: hostTarget() },
+        all: { type: "boolean", default: false },
+        packages: { type: "boolean", default: false },
+        image: { type: "boolean", default: false },
+        outdir: { type: "string" },
+        executable: { type: "string", default: join(ROOT, "dist/oz-agent-worker") },
+        only: { type: "string", multiple: true, default: [] },
+        // For the tests of this script.
+        level: { type: "string", default: "9" },
+        entry: { type: "string", default: join(ROOT, "src/main.ts") },
+      },
     },
-  });
+    USAGE,
+  );
+  const [one, other] = (["all", "packages", "image"] as const).filter((kind) => values[kind]);
+  if (other !== undefined) throw new BadUsage(`--${one} and --${other} are two runs\nusage: ${USAGE}`);
+  if (values.only.length > 0 && !values.all)
+    throw new BadUsage(`--only goes with --all; one platform alone is --target\nusage: ${USAGE}`);
+  if (!values.target.startsWith("bun-"))
+    throw new BadUsage(
+      `There is no target ${values.target}: choose from ${TARGETS.map(({ bun }) => bun).join(" ")}`,
+    );
+  return values;
+}
+
+async function main(): Promise<number> {
+  const values = readFlags();
   const version = await readVersion();
   const commit = await readCommit();
   const entry = resolve(values.entry);
   const say = (line: string) => void process.stdout.write(`${line}\n`);
   if (values.packages) {
     await packageRelease(resolve(values.outdir ?? join(ROOT, "dist/release")), say);
-    return;
+    return 0;
   }
   if (values.image) {
     const outdir = resolve(values.outdir ?? join(ROOT, "dist/image"));
     await writeImageContext({ outdir, executable: resolve(values.executable) });
     const args = `--build-arg VERSION=${version} --build-arg COMMIT=${commit}`;
     say(`docker build -f Dockerfile ${args} ${outdir}`);
-    return;
+    return 0;
   }
   if (values.all) {
     await buildRelease({
       outdir: resolve(values.outdir ?? join(ROOT, "dist/release")),
-      only: values.only ?? [],
+      only: values.only,
       entry,
       version,
       commit,
       level: values.level === "1" ? 1 : 9,
       say,
     });
-    return;
+    return 0;
   }
   const outfile = resolve(values.outfile);
   await compile({ entry, outfile, target: values.target, version, commit });
@@ -73,11 +93,7 @@ async function main(argv: string[]): Promise<void> {
   const name = shown.startsWith("..") ? outfile : shown;
   const megabytes = (size / 1_000_000).toFixed(1);
   say(`${name}: ${megabytes} MB, ${values.target}, version ${version}, commit ${commit}`);
+  return 0;
 }
 
-if (import.meta.main) {
-  await main(process.argv.slice(2)).catch((error: Error) => {
-    process.stderr.write(`build: ${error.message}\n`);
-    process.exitCode = 1;
-  });
-}
+if (import.meta.main) await runScript("build", main);

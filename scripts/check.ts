@@ -9,11 +9,11 @@
  * Exit status: 0 all kept, 1 a rule is broken, 2 a bad command line.
  */
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { applyRules, RULES, type Verdict } from "./check/gate.ts";
 import { renderFinding } from "./check/rule.ts";
 import { applyFixes } from "./check/tools.ts";
 import { readTree } from "./check/tree.ts";
+import { readArguments, requireKnown, runScript } from "./command-line.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
 const SIGNS = { passed: "ok  ", failed: "FAIL", skipped: "skip" } as const;
@@ -30,30 +30,32 @@ function renderVerdict({ name, about, result, findings, note }: Verdict): string
   return head + findings.map((finding) => `      ${renderFinding(finding)}\n`).join("");
 }
 
-async function main(argv: string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: argv,
-    options: {
-      only: { type: "string", multiple: true, default: [] },
-      fix: { type: "boolean", default: false },
-      list: { type: "boolean", default: false },
+const USAGE = "bun scripts/check.ts [--fix] [--only NAME]... | --list";
+
+async function main(): Promise<number> {
+  const { values } = readArguments(
+    {
+      options: {
+        only: { type: "string", multiple: true, default: [] },
+        fix: { type: "boolean", default: false },
+        list: { type: "boolean", default: false },
+      },
     },
-  });
+    USAGE,
+  );
   const write = (text: string) => void process.stdout.write(text);
   if (values.list) {
     for (const { name, about } of RULES) write(`${name.padEnd(16)} ${about}\n`);
     return 0;
   }
-  const unknown = values.only.find((name) => !RULES.some((rule) => rule.name === name));
-  if (unknown !== undefined) throw new Error(`There is no rule ${unknown}: see --list`);
+  requireKnown(
+    "rule",
+    values.only,
+    RULES.map(({ name }) => name),
+  );
   if (values.fix) await applyFixes(ROOT);
   const verdicts = await runGate(values.only, write);
   return verdicts.some(({ result }) => result === "failed") ? 1 : 0;
 }
 
-if (import.meta.main) {
-  process.exitCode = await main(process.argv.slice(2)).catch((error: Error) => {
-    process.stderr.write(`check: ${error.message}\n`);
-    return 2;
-  });
-}
+if (import.meta.main) await runScript("check", main);

@@ -11,10 +11,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { BadUsage, readArguments, requireKnown, runScript } from "./command-line.ts";
 import { directStage } from "./showcase/direct-stage.ts";
 import { dockerStage } from "./showcase/docker-stage.ts";
 import type { Stage } from "./showcase/stage.ts";
 
+const USAGE = "scripts/demo [direct|docker]";
 const ROOT = resolve(import.meta.dir, "..");
 const DEADLINE_MS = 50_000;
 const POLL_MS = 100;
@@ -37,25 +39,25 @@ const PROMISES = [
 ] as const;
 const FINAL_STATES: readonly string[] = ["completed", "cancelled", "failed"];
 
-async function main(kind: string): Promise<boolean> {
+const STAGES = { direct: (dir: string) => directStage(ROOT, dir), docker: () => dockerStage(ROOT) } as const;
+
+async function main(): Promise<number> {
+  const { positionals } = readArguments({ allowPositionals: true }, USAGE);
+  requireKnown("demo", positionals, Object.keys(STAGES));
+  if (positionals.length > 1) throw new BadUsage(`Only one demo at a time\nusage: ${USAGE}`);
+  const kind = positionals[0] === "docker" ? "docker" : "direct";
   const dir = await mkdtemp(join(tmpdir(), "oz-demo-"));
   try {
-    await using stage = await stageOf(kind, dir);
+    await using stage: Stage = await STAGES[kind](dir);
     say(`Three tasks, ${stage.what}`);
     const demo = await Demo.start(dir, stage);
     const tasks = await demo.untilEnded().finally(() => demo.stop());
     say("What they left");
     for (const task of tasks) await showTask(stage, task);
-    return judge(tasks, demo.exitCode, stage.ownAgent);
+    return judge(tasks, demo.exitCode, stage.ownAgent) ? 0 : 1;
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
-}
-
-async function stageOf(kind: string, dir: string): Promise<Stage> {
-  if (kind === "direct") return directStage(ROOT, dir);
-  if (kind === "docker") return await dockerStage(ROOT);
-  throw new Error(`There is no demo of ${kind}: choose direct or docker`);
 }
 
 /** The executable's `dev` command with its worker, as a child. */
@@ -191,10 +193,4 @@ function say(text: string): void {
   process.stdout.write(`\n== ${text}\n`);
 }
 
-process.exitCode = await main(process.argv[2] ?? "direct").then(
-  (kept) => (kept ? 0 : 1),
-  (error: Error) => {
-    process.stderr.write(`demo: ${error.message}\n`);
-    return 1;
-  },
-);
+await runScript("demo", main);

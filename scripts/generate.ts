@@ -10,6 +10,7 @@ import type * as v from "valibot";
 import { configSchema } from "../src/config/schema.ts";
 import { entriesOf, unwrap } from "../src/config/schema-walk.ts";
 import { dispatchPayloadSchema } from "../src/protocol/dispatch-payload.ts";
+import { readArguments, runScript } from "./command-line.ts";
 import { configurationPage } from "./generate/configuration-page.ts";
 
 const DOCS = join(import.meta.dir, "..", "docs");
@@ -46,7 +47,11 @@ function backendBlocks(config: v.GenericSchema): Record<string, v.GenericSchema>
   return Object.fromEntries(blocks.map(([kind, block]) => [kind, unwrap(block)]));
 }
 
-async function main(check: boolean): Promise<number> {
+async function main(): Promise<number> {
+  const { check } = readArguments(
+    { options: { check: { type: "boolean", default: false } } },
+    "bun scripts/generate.ts [--check]",
+  ).values;
   const files = {
     "config.schema.json": configJsonSchema(),
     "configuration.md": configurationPage(),
@@ -65,4 +70,4 @@ async function main(check: boolean): Promise<number> {
   return status;
 }
 
-if (import.meta.main) process.exit(await main(process.argv.includes("--check")));
+if (import.meta.main) await runScript("generate", main);

@@ -10,6 +10,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Subject } from "./benchmark/subject.ts";
+import { runScript, takeNone } from "./command-line.ts";
 import { BYTECODE_ORDER } from "./release/compile.ts";
 
 const ROOT = join(import.meta.dir, "..");
@@ -20,20 +21,24 @@ const TASKS = 3;
 /** The format's version, and its kinds of lines that name code; strings and keys make it twenty times as long, and no start faster. */
 const CODE = /^(?:v\d|[MFN] )/;
 
-const dir = mkdtempSync(join(tmpdir(), "oz-profile-"));
-try {
-  const order = join(dir, "order");
-  const agent = join(dir, "agent");
-  writeFileSync(agent, "#!/bin/sh\nexit 0\n");
-  chmodSync(agent, 0o755);
-  await work(agent, order);
-  const lines = readFileSync(order, "latin1")
-    .split("\n")
-    .filter((line) => CODE.test(line));
-  writeFileSync(BYTECODE_ORDER, `${lines.join("\n")}\n`);
-  process.stdout.write(`${lines.length - 1} functions and modules that a start and its first tasks run\n`);
-} finally {
-  rmSync(dir, { recursive: true, force: true });
+async function main(): Promise<number> {
+  takeNone("profile-order.ts");
+  const dir = mkdtempSync(join(tmpdir(), "oz-profile-"));
+  try {
+    const order = join(dir, "order");
+    const agent = join(dir, "agent");
+    writeFileSync(agent, "#!/bin/sh\nexit 0\n");
+    chmodSync(agent, 0o755);
+    await work(agent, order);
+    const lines = readFileSync(order, "latin1")
+      .split("\n")
+      .filter((line) => CODE.test(line));
+    writeFileSync(BYTECODE_ORDER, `${lines.join("\n")}\n`);
+    process.stdout.write(`${lines.length - 1} functions and modules that a start and its first tasks run\n`);
+    return 0;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
 }
 
 /** The runtime writes the profile when the worker ends. */
@@ -45,3 +50,5 @@ async function work(agent: string, order: string): Promise<void> {
   for (let task = 0; task < TASKS; task++) await subject.plane.run([`task-${task}`], {}, "ended");
   await subject.stop();
 }
+
+await runScript("profile-order", main);

@@ -22,6 +22,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { unwritableMappings } from "../src/runtime/mappings.ts";
 import { Subject } from "./benchmark/subject.ts";
+import { runScript, takeNone } from "./command-line.ts";
 import { BLOCK_BYTES, renderStartList } from "./profile/start-list.ts";
 import { startSubjectId } from "./profile/start-subject.ts";
 
@@ -42,12 +43,13 @@ case "$OZ_KIND" in
 esac
 `;
 
-/** @returns in MB, what of the executable only its start uses */
-async function profile(): Promise<number> {
+async function main(): Promise<number> {
+  takeNone("profile-start.ts");
   const id = startSubjectId(WORKER);
   const blocks = await findBlocks();
   writeFileSync(join(ROOT, "src/runtime/start-blocks.ts"), renderStartList(id, blocks));
-  return (blocks.length * BLOCK_BYTES) / 2 ** 20;
+  process.stdout.write(`${(blocks.length * BLOCK_BYTES) / 2 ** 20} MB that only a start uses\n`);
+  return 0;
 }
 
 async function findBlocks(): Promise<number[]> {
@@ -111,13 +113,4 @@ function residentBlocks(pid: number): Set<number> {
   }
 }
 
-process.exitCode = await profile().then(
-  (found) => {
-    process.stdout.write(`${found} MB that only a start uses\n`);
-    return 0;
-  },
-  (error: Error) => {
-    process.stderr.write(`${error.message}\n`);
-    return 1;
-  },
-);
+await runScript("profile-start", main);

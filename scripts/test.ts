@@ -12,6 +12,7 @@
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { requireKnown, runScript } from "./command-line.ts";
 import { mayProvide } from "./services/service.ts";
 import { pathWithTools } from "./services/test-tools.ts";
 import { runUnderDeno } from "./suite/deno.ts";
@@ -25,7 +26,7 @@ type Step = (typeof STEPS)[number];
 const ONLY_IN_CI: readonly Step[] = ["demo", "bench"];
 const NEEDS_EXECUTABLE: readonly Step[] = ["integration", "binary", "live", "demo", "bench"];
 
-async function main(argv: string[]): Promise<number> {
+async function main(): Promise<number> {
   const root = resolve(import.meta.dir, "..");
   const here: Surroundings = {
     root,
@@ -36,7 +37,7 @@ async function main(argv: string[]): Promise<number> {
   };
   process.env["PATH"] = await pathWithTools(here.write);
   const done = new Map<Step, Tally>();
-  const steps = chooseSteps(argv);
+  const steps = chooseSteps(process.argv.slice(2));
   let slow: Late | null = null;
   for (const step of steps) {
     here.write(`\n== ${step}\n`);
@@ -57,8 +58,7 @@ async function main(argv: string[]): Promise<number> {
 }
 
 function chooseSteps(argv: readonly string[]): Step[] {
-  const unknown = argv.find((name) => !STEPS.some((step) => step === name));
-  if (unknown !== undefined) throw new Error(`There is no step ${unknown}: choose from ${STEPS.join(" ")}`);
+  requireKnown("step", argv, STEPS);
   if (argv.length === 0)
     return STEPS.filter((step) => !ONLY_IN_CI.includes(step) || process.env["CI"] === "true");
   const needsBuild = NEEDS_EXECUTABLE.some((step) => argv.includes(step));
@@ -120,9 +120,4 @@ async function runWhereThere(here: Surroundings, [script = "", ...args]: readonl
   return NOTHING;
 }
 
-if (import.meta.main) {
-  process.exitCode = await main(process.argv.slice(2)).catch((error: Error) => {
-    process.stderr.write(`test: ${error.message}\n`);
-    return 2;
-  });
-}
+if (import.meta.main) await runScript("test", main);

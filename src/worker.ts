@@ -54,13 +54,15 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   let opened: OpenJournal | null = null;
   // First, so that it goes last and tells of the others' end too.
   await using telemetry = createTelemetry(options, instanceId);
+  // Closed after the backend, which learns of ends as long as it is there: a Job may end on the way out.
+  using closedLate = new DisposableStack();
   await using backend = await createBackend({
     ...options,
     workerEnvironment: options.environment,
     get instanceId() {
       return instanceId();
     },
-    exitsDir: () => opened?.exitsDir ?? null,
+    folders: () => opened?.folders ?? null,
   });
   const outbox = new Outbox((seq) => {
     opened?.journal.delivered(seq);
@@ -71,7 +73,9 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   // The handshake is on its way while the journal is opened.
   const linkEnded = link.run();
   await turns(TURNS_TO_HANDSHAKE);
-  using state = openJournal(settings.stateDir, settings.workerId, log, backend.rememberHandedOffMs);
+  const state = closedLate.use(
+    openJournal(settings.stateDir, settings.workerId, log, backend.rememberHandedOffMs),
+  );
   const { journal } = state;
   opened = state;
   for (const frame of journal.undelivered()) outbox.add(frame);
@@ -80,7 +84,10 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   using _reaper = reaperForFirstProcess();
   using pages = new PageKeeper(() => scheduler.activeTasks);
   const scheduler: Scheduler = createScheduler(options, {
-    ...{ backend, journal, outbox, telemetry },
+    backend,
+    journal,
+    outbox,
+    telemetry,
     onBegun: pages.changed,
     onEnded: () => {
       heap.taskEnded();
@@ -91,18 +98,22 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   inbox.open(createIntake(scheduler, log));
   using orphanage = stoppable();
   backend.findOrphans?.(scheduler.adopt, orphanage.signal);
-  log.info("worker ready", {
-    workerId: settings.workerId,
-    backend: backend.kind,
-    controlPlane: publicPart(settings.webSocketUrl),
-    maxConcurrentTasks: settings.maxConcurrentTasks,
-    unreported: outbox.size,
-  });
+  sayReady(options, outbox.size);
   await using _watch = await openWatch(options, { backend, scheduler, link, outbox, state, telemetry });
   const end = await Promise.race([linkEnded, whenFired(options.stop)]);
   if (end?.kind === "unauthorized") return refused(options, end.status);
   await shutDown({ options, backend, scheduler, link, linkEnded, outbox });
   return "stopped";
+}
+
+function sayReady({ settings, log }: WorkerOptions, unreported: number): void {
+  log.info("worker ready", {
+    workerId: settings.workerId,
+    backend: settings.backend.kind,
+    controlPlane: publicPart(settings.webSocketUrl),
+    maxConcurrentTasks: settings.maxConcurrentTasks,
+    unreported,
+  });
 }
 
 function createTelemetry({ settings, secrets, log }: WorkerOptions, instanceId: () => string): Telemetry {

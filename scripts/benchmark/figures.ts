@@ -23,7 +23,7 @@ interface Pair {
   readonly floor: number;
 }
 
-type Kinds = Record<SubjectKind["name"], SubjectKind>;
+export type Kinds = Record<SubjectKind["name"], SubjectKind>;
 
 export class Bench {
   private readonly kinds: Kinds;

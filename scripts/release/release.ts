@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { requireKnown } from "../command-line.ts";
 import { type CompressionLevel, packExecutable } from "./archive.ts";
 import { compile } from "./compile.ts";
 import { readComponents } from "./components.ts";
@@ -66,9 +67,12 @@ export async function buildRelease(release: Release): Promise<Manifest> {
 }
 
 function chooseTargets(only: readonly string[]): readonly Target[] {
-  const unknown = only.find((name) => !TARGETS.some((target) => target.name === name));
-  if (unknown === undefined) return TARGETS.filter(({ name }) => only.length === 0 || only.includes(name));
-  throw new Error(`There is no target ${unknown}: choose from ${TARGETS.map(({ name }) => name).join(" ")}`);
+  requireKnown(
+    "target",
+    only,
+    TARGETS.map(({ name }) => name),
+  );
+  return TARGETS.filter(({ name }) => only.length === 0 || only.includes(name));
 }
 
 async function buildTarget(

@@ -5,6 +5,7 @@
  *
  * for one test file by hand; `scripts/test live` does the same for all of them.
  */
+import { BadUsage, readArguments, requireKnown, runScript } from "../command-line.ts";
 import { clusterService } from "./cluster-service.ts";
 import { engineService, registryService } from "./docker-service.ts";
 import { type RunningService, type Service, Unavailable } from "./service.ts";
@@ -55,16 +56,26 @@ function exemptLoopback(): void {
   process.env["no_proxy"] = list;
 }
 
-async function main(argv: readonly string[]): Promise<number> {
-  const end = argv.indexOf("--");
-  const names = argv.slice(0, Math.max(end, 0)).filter((word) => word !== "--only");
-  const wanted = ({ name }: Service) => names.length === 0 || names.includes(name);
+const USAGE = "bun scripts/services/start-services.ts [--only NAME]... -- COMMAND...";
+
+async function main(): Promise<number> {
+  const { values, positionals: command } = readArguments(
+    { options: { only: { type: "string", multiple: true, default: [] } }, allowPositionals: true },
+    USAGE,
+  );
   const all = liveServices();
+  requireKnown(
+    "service",
+    values.only,
+    all.map(({ name }) => name),
+  );
+  if (command.length === 0) throw new BadUsage(`There is no command to run\nusage: ${USAGE}`);
+  const wanted = ({ name }: Service) => values.only.length === 0 || values.only.includes(name);
   const services = all.filter(wanted);
   const others = all.filter((service) => !wanted(service));
   const leftOut = Object.fromEntries(others.map(({ name }) => [absenceVariable(name), LEFT_OUT]));
   await using running = await startServices(services, (text) => void process.stderr.write(text));
-  const child = Bun.spawn(argv.slice(end + 1), {
+  const child = Bun.spawn(command, {
     env: { ...process.env, ...leftOut, ...running.env },
     stdio: ["inherit", "inherit", "inherit"],
   });
@@ -73,4 +84,4 @@ async function main(argv: readonly string[]): Promise<number> {
   return await child.exited;
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+if (import.meta.main) await runScript("start-services", main);

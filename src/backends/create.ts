@@ -7,6 +7,7 @@ import type {
   KubernetesSettings,
   Settings,
 } from "../config/settings.ts";
+import type { StateFolders } from "../journal/place.ts";
 import type { Logger } from "../logging/logger.ts";
 import { type Backend, BackendUnusable } from "../task/backend.ts";
 import { builtInEnvironment, operatorEnvironment } from "../task/prepare.ts";
@@ -17,7 +18,7 @@ export interface BackendDependencies {
   /** Names this process among all daemons of all hosts, for the marks on what it makes. */
   readonly instanceId: string;
   /** Null: no state folder. Asked when a task comes, because the folder is opened after the backend was made. */
-  readonly exitsDir: () => string | null;
+  readonly folders: () => StateFolders | null;
   /** The argv that starts a shim. */
   readonly shimCommand: readonly string[];
   readonly log: Logger;
@@ -57,12 +58,12 @@ function mustRunOn(platform: string, kind: BackendKind): void {
 
 async function createDirect(backend: DirectSettings, dependencies: BackendDependencies): Promise<Backend> {
   const { createDirectBackend } = await import("./direct/create.ts");
-  const { settings, workerEnvironment, exitsDir, shimCommand, log } = dependencies;
+  const { settings, workerEnvironment, folders, shimCommand, log } = dependencies;
   return createDirectBackend(backend, {
     cleanup: settings.cleanup,
     graceMs: settings.cancelGracePeriodMs,
     workerEnvironment,
-    exitsDir,
+    folders,
     shimCommand,
     log,
     environmentOf: (taskId) => ({
@@ -74,7 +75,7 @@ async function createDirect(backend: DirectSettings, dependencies: BackendDepend
 
 async function createDocker(backend: DockerSettings, dependencies: BackendDependencies): Promise<Backend> {
   const { createDockerBackend } = await import("./docker/create.ts");
-  const { settings, workerEnvironment, instanceId, log } = dependencies;
+  const { settings, workerEnvironment, instanceId, log, stop } = dependencies;
   return createDockerBackend(backend, {
     workerId: settings.workerId,
     instanceId,
@@ -83,18 +84,19 @@ async function createDocker(backend: DockerSettings, dependencies: BackendDepend
     graceMs: settings.cancelGracePeriodMs,
     workerEnvironment,
     log,
+    signal: stop,
   });
 }
 
 async function createCommand(backend: CommandSettings, dependencies: BackendDependencies): Promise<Backend> {
   const { createCommandBackend } = await import("./command/create.ts");
-  const { settings, workerEnvironment, exitsDir, shimCommand, log } = dependencies;
+  const { settings, workerEnvironment, folders, shimCommand, log } = dependencies;
   return createCommandBackend(backend, {
     workerId: settings.workerId,
     serverRootUrl: settings.serverRootUrl,
     graceMs: settings.cancelGracePeriodMs,
     workerEnvironment,
-    exitsDir,
+    folders,
     shimCommand,
     log,
   });

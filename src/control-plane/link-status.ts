@@ -14,8 +14,6 @@ export interface LinkObserver {
   reconnecting(reason: ReconnectReason): void;
 }
 
-export const UNOBSERVED_LINK: LinkObserver = { up: () => {}, down: () => {}, reconnecting: () => {} };
-
 export interface LinkStatus {
   /** `waiting`: between two attempts. */
   readonly state: "connecting" | "connected" | "waiting" | "closed";

@@ -13,8 +13,7 @@ export class OutageLog {
     this.log = log;
   }
 
-  /** True when this failure is one that the operator is shown. */
-  failed(message: string, fields: Fields): boolean {
+  failed(message: string, fields: Fields): void {
     // Not the time of day: set back by a day, it would hold back every reminder of that day.
     const now = performance.now();
     this.failures += 1;
@@ -26,7 +25,6 @@ export class OutageLog {
     } else {
       this.log.debug(message, { ...fields, attempts: this.failures });
     }
-    return due;
   }
 
   recovered(): Fields {

@@ -7,14 +7,14 @@ import { wordsOf } from "../logging/words-of.ts";
 import { openDatabase, removeDatabase } from "./database.ts";
 import type { Execution } from "./execution.ts";
 import { Journal } from "./journal.ts";
-import { Place } from "./place.ts";
+import { Place, type StateFolders } from "./place.ts";
 import { countFrames, mergeRows } from "./schema.ts";
 import { type OnDamaged, type Slot, takeAbandonedSlots, workerStateDir } from "./slot.ts";
 
 export interface OpenJournal extends Disposable {
   readonly journal: Journal;
-  /** Where exit statuses wait for a daemon that was not there to hear them; null without a state folder. */
-  readonly exitsDir: string | null;
+  /** Null without a state folder. */
+  readonly folders: StateFolders | null;
   /** Of its files on disk; 0 without. */
   sizeBytes(): number;
 }
@@ -71,7 +71,7 @@ function pruneExitFiles(dir: string, running: readonly Execution[]): void {
 function own(journal: Journal, place: Place | null): OpenJournal {
   return {
     journal,
-    exitsDir: place?.exitsDir ?? null,
+    folders: place,
     sizeBytes: () => (place === null ? 0 : sizeOfJournal(place.slot)),
     [Symbol.dispose]: () => {
       journal[Symbol.dispose]();

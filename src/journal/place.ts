@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
+import { wordsOf } from "../logging/words-of.ts";
 import { openDatabase } from "./database.ts";
 import { type OnDamaged, type Slot, takeFreeSlot } from "./slot.ts";
 
@@ -17,8 +18,17 @@ interface Held {
   readonly inode: number | null;
 }
 
-export class Place implements Disposable {
+/** Beside the journals, and shared by all workers of the id. */
+export interface StateFolders {
+  /** Where exit statuses wait for a daemon that was not there to hear them. */
   readonly exitsDir: string;
+  /** Where is written who has which task; whoever writes there makes it. */
+  readonly claimsDir: string;
+}
+
+export class Place implements StateFolders, Disposable {
+  readonly exitsDir: string;
+  readonly claimsDir: string;
   private readonly dir: string;
   private readonly log: Logger;
   private readonly onDamaged: OnDamaged;
@@ -30,6 +40,7 @@ export class Place implements Disposable {
     this.log = log;
     this.onDamaged = onDamaged;
     this.exitsDir = join(dir, "exits");
+    this.claimsDir = join(dir, "claims");
     this.held = this.take(takeFreeSlot(dir, onDamaged));
   }
 
@@ -68,11 +79,19 @@ export class Place implements Disposable {
   private take(slot: Slot): Held {
     try {
       makeFolder(this.exitsDir);
-      const database = openDatabase(slot.databaseFile, this.log);
+      const database = this.open(slot.databaseFile);
       return { slot, database, inode: inodeOf(slot.databaseFile) };
     } catch (error) {
       slot[Symbol.dispose]();
       throw error;
+    }
+  }
+
+  private open(file: string): DatabaseSync {
+    try {
+      return openDatabase(file, this.log);
+    } catch (error) {
+      throw new Error(`cannot open ${file}: ${wordsOf(error)}`, { cause: error });
     }
   }
 }

@@ -9,6 +9,8 @@
 
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { wordsOf } from "../logging/words-of.ts";
 import { newDatabase } from "./new-database.ts";
 import { pathComponentOf } from "./path-component.ts";
 import { SQLITE, sqliteCodeOf } from "./sqlite-error.ts";
@@ -62,22 +64,32 @@ export function takeAbandonedSlots(dir: string, own: Slot, onDamaged: OnDamaged)
 
 function trySlot(dir: string, number: number, onDamaged: OnDamaged): Slot | null {
   const file = join(dir, `slot-${number}.lock`);
+  try {
+    const lock = openLocked(file);
+    return {
+      number,
+      databaseFile: join(dir, `slot-${number}.db`),
+      [Symbol.dispose]: () => lock.close(),
+    };
+  } catch (error) {
+    const code = sqliteCodeOf(error);
+    if (code === SQLITE.notADatabase) onDamaged(file);
+    if (code === SQLITE.busy || code === SQLITE.notADatabase) return null;
+    // SQLite says what is wrong, and not with which file.
+    throw new Error(`cannot lock ${file}: ${wordsOf(error)}`, { cause: error });
+  }
+}
+
+function openLocked(file: string): DatabaseSync {
   const lock = newDatabase(file);
   try {
     // No journal file beside an empty database, and no page cache to speak of. Each is prepared, because
     // Deno's `exec` does not say in its errors which one it is, and each may find the database locked.
     for (const pragma of ["journal_mode = MEMORY", "cache_size = -8"]) lock.prepare(`PRAGMA ${pragma}`).get();
     lock.prepare("BEGIN EXCLUSIVE").run();
+    return lock;
   } catch (error) {
     lock.close();
-    const code = sqliteCodeOf(error);
-    if (code === SQLITE.notADatabase) onDamaged(file);
-    if (code === SQLITE.busy || code === SQLITE.notADatabase) return null;
     throw error;
   }
-  return {
-    number,
-    databaseFile: join(dir, `slot-${number}.db`),
-    [Symbol.dispose]: () => lock.close(),
-  };
 }

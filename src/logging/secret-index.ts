@@ -76,22 +76,6 @@ export class SecretIndex {
     return true;
   }
 
-  /** Where the first secret may begin that the text after this one has to complete; the text's end for none. */
-  firstUnfinished(text: string): number {
-    let first = text.length;
-    for (const secret of this.counts.keys()) {
-      // The longest possible tail first: only an earlier place than the best so far is of interest.
-      const begin = secret.charCodeAt(0);
-      for (let at = Math.max(0, text.length - secret.length + 1); at < first; at++) {
-        if (text.charCodeAt(at) === begin && secret.startsWith(text.slice(at))) {
-          first = at;
-          break;
-        }
-      }
-    }
-    return first;
-  }
-
   private longestEndAt(text: string, at: number, hash: number): number {
     let end = at;
     for (const secret of this.byStart.get(hash) ?? []) {

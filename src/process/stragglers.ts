@@ -16,21 +16,31 @@ import {
 /** NAME=VALUE of variables that together only this task's processes have; a NUL character between two. */
 export type Mark = string;
 
+/** No process has this one: its group alone is what is looked for. */
+export const NO_MARK: Mark = "";
+
 export interface Survey {
   /** Zombies left out: they run no more. */
   membersOf(groupId: number, mark: Mark): readonly ProcessEntry[];
+}
+
+/** What a task's processes are known by beside their group. */
+interface Signs {
+  readonly markNames: readonly string[];
+  /** They were started with the birthmark, too. To ask each process for it makes a look half as long again. */
+  readonly birthmarks: boolean;
 }
 
 /** Lets many tasks that end together (a shutdown, a mass cancellation) share one look at the table. */
 const GATHER_MS = 3;
 
 export class Surveyor {
-  private readonly markNames: readonly string[];
+  private readonly signs: Signs;
   private next: Promise<Survey> | null = null;
 
-  /** The variables' names, in the order of a mark; their values tell the tasks apart. */
-  constructor(...markNames: readonly string[]) {
-    this.markNames = markNames;
+  /** `markNames`: the variables' names, in the order of a mark; their values tell the tasks apart. */
+  constructor(markNames: readonly string[], { birthmarks = false } = {}) {
+    this.signs = { markNames, birthmarks };
   }
 
   /** A look that starts after this call, so whatever was there at the call and still lives is in it. */
@@ -50,11 +60,11 @@ export class Surveyor {
   private async surveySoon(): Promise<Survey> {
     await pause(GATHER_MS, never());
     this.next = null;
-    return surveyNow(this.markNames);
+    return surveyNow(this.signs);
   }
 }
 
-function surveyNow(markNames: readonly string[]): Survey {
+function surveyNow({ markNames, birthmarks }: Signs): Survey {
   const byGroup = new Map<number, ProcessEntry[]>();
   const byMark = new Map<Mark, ProcessEntry[]>();
   const byBirthmark = new Map<number, ProcessEntry[]>();
@@ -63,7 +73,7 @@ function surveyNow(markNames: readonly string[]): Survey {
     append(byGroup, entry.groupId, entry);
     const mark = readMark(entry.pid, markNames);
     if (mark !== null) append(byMark, mark, entry);
-    const birthmark = readBirthmark(entry.pid);
+    const birthmark = birthmarks ? readBirthmark(entry.pid) : null;
     if (birthmark !== null) append(byBirthmark, birthmark, entry);
   }
   return {

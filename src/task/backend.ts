@@ -119,7 +119,7 @@ export interface Backend extends AsyncDisposable {
   readonly rememberHandedOffMs?: number;
   /**
    * A cancellation for a task that was handed off. Resolves when its runtime has been told; throws
-   * TaskFailure when it could not be. Absent: nothing is ever handed off.
+   * TaskFailure when it could not be. Absent: nobody can be told, for what is handed off here another worker has.
    */
   cancelHandedOff?(ref: TaskRef, context: RunContext): Promise<void>;
 }

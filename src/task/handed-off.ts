@@ -31,9 +31,10 @@ export class HandedOff {
   }
 
   cancel(taskId: string): void {
-    const { journal, log } = this.options;
+    const { backend, journal, log } = this.options;
     if (this.underway.has(taskId)) return;
-    const waiting = journal.handedOff(taskId).filter(isWanted);
+    // Where nobody can be told, what ended without a report is another worker's, and so is its cancellation.
+    const waiting = backend.cancelHandedOff === undefined ? [] : journal.handedOff(taskId).filter(isWanted);
     if (waiting.length === 0) {
       log.info("cancellation for a task that does not run here", { taskId });
       return;

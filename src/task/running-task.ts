@@ -1,4 +1,5 @@
 /** One execution that runs here, and what can be said of it while it does. */
+import { LONGEST_TIMER_MS } from "../config/duration.ts";
 import type { ExecutionRef } from "../journal/execution.ts";
 import { secondsOf } from "../logging/seconds-of.ts";
 import { type Handle, type StepName, type StopReason, TaskStopped } from "./backend.ts";
@@ -43,6 +44,14 @@ export class RunningTask {
     if (this.stopper.signal.aborted) return;
     this.trail.stopRequested(why);
     this.stopper.abort(new TaskStopped(why));
+  }
+
+  /** Stops it when it has run for so long, under an earlier worker too, unless disposed of before. Null: no limit. */
+  limitTo(durationMs: number | null): Disposable | null {
+    if (durationMs === null) return null;
+    const leftMs = Math.max(0, this.claimedAt + durationMs - Date.now());
+    const timer = setTimeout(() => this.stop("timeout"), Math.min(leftMs, LONGEST_TIMER_MS));
+    return { [Symbol.dispose]: () => clearTimeout(timer) };
   }
 
   /** Not async, as those of the trails: for as long as it waits it would hold `work`, and all that came with it. */

@@ -2,7 +2,6 @@
  * Which tasks run here: takes assignments or turns them down, stops tasks, and sees that each claimed
  * one ends in exactly one report. Knows nothing of the link; it owes frames, somebody delivers them.
  */
-import { LONGEST_TIMER_MS } from "../config/duration.ts";
 import type { Execution, ExecutionRef } from "../journal/execution.ts";
 import { secondsOf } from "../logging/seconds-of.ts";
 import type { Secrets } from "../logging/secrets.ts";
@@ -82,6 +81,8 @@ export class Scheduler {
     }
     this.claim({ taskId, executionId }, trail);
     const task = this.start({ taskId, executionId }, trail, (context) => {
+      // Its cancellation may have been the very next frame.
+      context.signal.throwIfAborted();
       const spec = prepare(assignment, trail.environment);
       trail.started();
       return backend.run(spec, context);
@@ -207,18 +208,10 @@ export class Scheduler {
   }
 
   private async seeThrough(task: RunningTask, completion: Promise<Completion>): Promise<void> {
-    const timer = this.limitDuration(task);
+    using _limit = task.limitTo(this.options.maxTaskDurationMs);
     const startedAt = performance.now();
     const outcome = await runToOutcome(completion, task.signal, this.options.secrets.redact);
-    if (timer !== null) clearTimeout(timer);
     this.finish(task, outcome, performance.now() - startedAt);
-  }
-
-  private limitDuration(task: RunningTask): ReturnType<typeof setTimeout> | null {
-    const { maxTaskDurationMs } = this.options;
-    if (maxTaskDurationMs === null) return null;
-    const leftMs = Math.max(0, task.claimedAt + maxTaskDurationMs - Date.now());
-    return setTimeout(() => task.stop("timeout"), Math.min(leftMs, LONGEST_TIMER_MS));
   }
 
   /** Until the task has ended. Its ids and the worker's stay readable although an agent is told them. */

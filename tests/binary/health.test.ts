@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite, taskIdOf } from "../support/direct-site.ts";
-import { within } from "../support/wait.ts";
+import { eventually, within } from "../support/wait.ts";
 import { TEST_API_KEY, type WorkerProcess, workerCommand } from "../support/worker-process.ts";
 
 const HEALTH = ["--health-address", "127.0.0.1:0"];
@@ -46,7 +46,11 @@ describe("a worker that is connected", () => {
     await using worker = await site.start({ flags: [...HEALTH, "-e", "OPERATOR=value-of-operator"] });
     const url = await healthUrl(worker);
     const [run] = await site.hold(1, { SECRET: secret });
-    const text = await (await fetch(`${url}/statusz`)).text();
+    // The agent runs before the worker is told of its pid.
+    const text = await eventually(async () => {
+      const shown = await (await fetch(`${url}/statusz`)).text();
+      return JSON.parse(shown).tasks[0]?.handle?.pid ? shown : null;
+    }, "the agent's pid to be known");
     const taskId = run ? taskIdOf(run) : "";
     expect(JSON.parse(text)).toMatchObject({
       workerId: "bar",

@@ -27,7 +27,7 @@ function launch(spawned: Spawned, value: string, script = "exec sleep 1000"): Pr
   return identity;
 }
 
-const afterlook = () => new Afterlook(new Surveyor(NAME), GRACE_MS);
+const afterlook = () => new Afterlook(new Surveyor([NAME]), GRACE_MS);
 const markOf = (value: string) => `${NAME}=${value}`;
 
 describe("what carries the mark of a task that ended", () => {

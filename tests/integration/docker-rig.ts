@@ -100,6 +100,7 @@ export class DockerRig implements AsyncDisposable {
       graceMs: 2_000,
       workerEnvironment: { DOCKER_HOST: this.fake.http.host, DOCKER_CONFIG: "/nowhere" },
       log,
+      signal: new AbortController().signal,
     });
     this.#opened.push(backend);
     return { backend, log };

@@ -12,7 +12,7 @@ import {
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { openJournal } from "../../src/journal/open.ts";
+import { type OpenJournal, openJournal } from "../../src/journal/open.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import type { Step } from "../unit/journal/journal-child.ts";
 import { JournalProcess } from "../unit/journal/journal-process.ts";
@@ -179,17 +179,17 @@ test("exit statuses of tasks that still run in the journal are kept, however old
   await using dir = await TempDir.create("journal");
   const names = ["wanted", "forgotten", "new"] as const;
   const task = ref("t");
-  const file = (exitsDir: string | null, name: string) => join(exitsDir ?? "", name);
+  const file = (state: OpenJournal, name: string) => join(state.folders?.exitsDir ?? "", name);
   {
     using state = openJournal(dir.path, "w", recordLog());
-    for (const name of names) writeFileSync(file(state.exitsDir, name), "0\n");
+    for (const name of names) writeFileSync(file(state, name), "0\n");
     const longAgo = Date.now() / 1_000 - 8 * 24 * 60 * 60;
-    for (const name of names.slice(0, 2)) utimesSync(file(state.exitsDir, name), longAgo, longAgo);
+    for (const name of names.slice(0, 2)) utimesSync(file(state, name), longAgo, longAgo);
     state.journal.claim(task, "claimed");
-    state.journal.saveHandle(task, { exitFile: file(state.exitsDir, "wanted") });
+    state.journal.saveHandle(task, { exitFile: file(state, "wanted") });
   }
   using state = openJournal(dir.path, "w", recordLog());
-  expect(names.map((name) => existsSync(file(state.exitsDir, name)))).toEqual([true, false, true]);
+  expect(names.map((name) => existsSync(file(state, name)))).toEqual([true, false, true]);
 });
 
 // Once it put the worker into memory for good, and what it had been killed in was never reported.
@@ -228,10 +228,22 @@ describe("a state folder that cannot be used", () => {
     using state = openJournal(paths[what] ?? dir.path, "w", log);
     state.journal.claim(ref("t"), "claimed");
     expect(state.journal.running()).toHaveLength(1);
-    expect([state.journal.durable, state.exitsDir]).toEqual([false, null]);
+    expect([state.journal.durable, state.folders]).toEqual([false, null]);
     expect(log.lines.map(({ level }) => level)).toEqual(["warn"]);
     expect(log.lines[0]?.fields["hint"]).toContain("--state-dir");
   });
+
+  // Of a file that is another user's SQLite says "disk I/O error", and never which file it is.
+  test.each(["slot-0.lock", "slot-0.db"])(
+    "because %s cannot be opened: the warning names it",
+    async (name) => {
+      await using dir = await TempDir.create("journal");
+      await mkdir(dir.join("w", name), { recursive: true });
+      const log = recordLog();
+      using _state = openJournal(dir.path, "w", log);
+      expect(log.lines[0]?.fields["error"]).toContain(dir.join("w", name));
+    },
+  );
 });
 
 test("nobody else can read the state folder", async () => {
@@ -239,5 +251,5 @@ test("nobody else can read the state folder", async () => {
   using state = openJournal(dir.join("state"), "w", recordLog());
   const mode = (await Bun.file(dir.join("state", "w")).stat()).mode & 0o777;
   expect(mode).toBe(0o700);
-  expect(existsSync(state.exitsDir ?? "")).toBe(true);
+  expect(existsSync(state.folders?.exitsDir ?? "")).toBe(true);
 });

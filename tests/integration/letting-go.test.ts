@@ -36,7 +36,7 @@ test.each([
       graceMs: 1_000,
       workerEnvironment: { PATH: process.env["PATH"] ?? "" },
       environmentOf: () => ({}),
-      exitsDir: () => dir.path,
+      folders: () => ({ exitsDir: dir.path, claimsDir: dir.join("claims") }),
       shimCommand: SHIM_COMMAND,
       log,
     },

@@ -43,7 +43,7 @@ async function start(dir: TempDir, spawned: Spawned, script: string): Promise<St
 }
 
 const stop = (tree: ProcessTree, graceMs: number, hurry = new AbortController().signal) =>
-  within(stopTree(tree, { surveyor: new Surveyor(NAME), graceMs, hurry }), "the stop");
+  within(stopTree(tree, { surveyor: new Surveyor([NAME]), graceMs, hurry }), "the stop");
 
 describe("a stop", () => {
   test("ends a plain process by SIGTERM", async () => {
@@ -154,7 +154,7 @@ describe("a stop", () => {
       spawned.add(identify(child.pid));
       return { groupId: child.pid, mark: `${NAME}=${path}`, leaderExited: child.exited };
     });
-    const surveyor = new Surveyor(NAME);
+    const surveyor = new Surveyor([NAME]);
     const hurry = new AbortController().signal;
     await within(
       Promise.all(trees.map((tree) => stopTree(tree, { surveyor, graceMs: 60_000, hurry }))),
@@ -169,7 +169,7 @@ describe("a stop", () => {
     const { tree, exited } = await start(dir, spawned, "ready");
     await exited;
     await stop(tree, 60_000);
-    await within(killTree(tree, new Surveyor(NAME)), "the kill");
+    await within(killTree(tree, new Surveyor([NAME])), "the kill");
   });
 });
 

@@ -1,16 +1,20 @@
 /** The process table, on real processes. */
 import { describe, expect, test } from "bun:test";
 import { copyFileSync } from "node:fs";
+import { birthmarkOf } from "../../src/process/birthmark.ts";
 import {
   identify,
   isAlive,
   listProcesses,
+  NO_GROUP,
   parseStat,
   readBootId,
   readEnvironment,
   readProcess,
 } from "../../src/process/process-table.ts";
 import { Surveyor } from "../../src/process/stragglers.ts";
+import { RLIMIT_LOCKS } from "../../src/runtime/limit-scope.ts";
+import { openSoftLimits } from "../../src/runtime/soft-limits.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { eventually } from "../support/wait.ts";
 import { Spawned } from "../unit/process/spawned.ts";
@@ -150,12 +154,24 @@ describe("a survey", () => {
             .then((name) => name === "sleep\n"),
         "the start",
       );
-    const found = (await new Surveyor(NAME).survey()).membersOf(inGroup, `${NAME}=${mark}`);
+    const found = (await new Surveyor([NAME]).survey()).membersOf(inGroup, `${NAME}=${mark}`);
     expect(found.map(({ pid }) => pid).toSorted()).toEqual([inGroup, marked, second].toSorted());
   });
 
+  // Of the Command backend's processes none has one, and each look asked every process of the host for it.
+  test("asks for birthmarks only where there are some", async () => {
+    using spawned = new Spawned();
+    const mark = `${NAME}=/ws/${crypto.randomUUID()}`;
+    const limited = openSoftLimits()?.(RLIMIT_LOCKS);
+    const born = limited?.(birthmarkOf(mark), () => start(["/bin/sleep", "100"], {}))?.pid ?? -1;
+    spawned.add(identify(born));
+    const found = async (birthmarks: boolean) =>
+      (await new Surveyor([NAME], { birthmarks }).survey()).membersOf(NO_GROUP, mark).map(({ pid }) => pid);
+    expect([await found(true), await found(false)]).toEqual([[born], []]);
+  });
+
   test("is one look at the table for all who ask in the same moment, and a new one for who asks later", async () => {
-    const surveyor = new Surveyor(NAME);
+    const surveyor = new Surveyor([NAME]);
     const [one, two] = [surveyor.survey(), surveyor.survey()];
     expect(one).toBe(two);
     await one;

@@ -167,7 +167,7 @@ test("a platform that there is none of is refused before anything is removed", a
       cwd: ROOT,
     },
   );
-  expect(run.exitCode).toBe(1);
+  expect(run.exitCode).toBe(2);
   expect(run.stderr.toString()).toContain("There is no target os2: choose from linux-x64");
   expect(await Bun.file(kept).exists()).toBe(true);
 });

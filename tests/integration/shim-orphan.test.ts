@@ -68,7 +68,7 @@ describe("after SIGKILL of the daemon", () => {
       { argv: ["/bin/sh", "-c", "sleep 1000 & wait"], exitFile: dir.join("a"), env: { MARK: dir.path } },
     ]);
     const [agent] = processes.map((identity) => spawned.add(identity));
-    const ward = await searchWard(`MARK=${dir.path}`, dir.join("a"), new Surveyor("MARK"));
+    const ward = await searchWard(`MARK=${dir.path}`, dir.join("a"), new Surveyor(["MARK"]));
     expect(ward?.identity).toEqual(agent);
     process.kill(-(agent?.pid ?? 0), "SIGTERM");
     expect(await ward?.exited).toMatchObject({ kind: "exited", status: 143 });
@@ -80,7 +80,7 @@ describe("after SIGKILL of the daemon", () => {
     const { processes } = await killedDaemon([{ argv: SLEEP, exitFile: dir.join("a") }]);
     process.kill(spawned.add(processes[0] ?? null)?.pid ?? 0, "SIGKILL");
     await eventually(() => readExitFile(dir.join("a"))?.status, "the status");
-    const surveyor = new Surveyor("MARK");
+    const surveyor = new Surveyor(["MARK"]);
     const ended = await searchWard(`MARK=${dir.path}`, dir.join("a"), surveyor);
     expect(await ended?.exited).toMatchObject({ kind: "exited", status: 137 });
     expect(await searchWard(`MARK=${dir.path}`, dir.join("b"), surveyor)).toBeNull();

@@ -1,5 +1,6 @@
 /** Tells the operator's engine that a task which it has is no longer wanted. */
 import { startedWard } from "../../process/shim/ward.ts";
+import { NO_MARK } from "../../process/stragglers.ts";
 import { type RunContext, TaskFailure, type TaskRef } from "../../task/backend.ts";
 import { cancelEnvironment } from "./environment.ts";
 import { redactorOf } from "./last-words.ts";
@@ -8,8 +9,6 @@ import { type CommandTools, startShell } from "./tools.ts";
 import { failureWords, overTimeWords } from "./verdict.ts";
 
 const REASON = "cancel_command";
-/** Its own group is all that is ended: what carries its marks may be the task, left to run on this host. */
-const NO_MARK = "";
 
 /** Throws TaskFailure (`cancel_command`) when the engine could not be told. `hurry` ends the command. */
 export async function tellEngine(
@@ -27,7 +26,6 @@ export async function tellEngine(
   const env = cancelEnvironment(ref, environments);
   const call = {
     name: REASON,
-    reason: REASON,
     text: settings.cancelCommand,
     env,
     input: "",
@@ -35,6 +33,7 @@ export async function tellEngine(
   } as const;
   const process = await startShell(call, tools);
   try {
+    // Its own group is all that is ended: what carries its marks may be the task, left to run on this host.
     const limits = { leftMs: settings.dispatchTimeoutMs, graceMs, surveyor, mark: NO_MARK };
     const { exit, interruption } = await seeThrough(startedWard(process), limits, { signal: hurry, hurry });
     if (exit.kind === "exited" && exit.status === 0) return;

@@ -4,6 +4,7 @@
  * The command's parent is the shim, so that its true end is known after a crash of the worker too.
  */
 import { once } from "../../config/once.ts";
+import type { StateFolders } from "../../journal/place.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { dispatchPayload, imageOf } from "../../protocol/dispatch-payload.ts";
@@ -29,7 +30,7 @@ export interface CommandOptions extends CommandTools {
   readonly workerId: string;
   readonly serverRootUrl: string;
   /** Null: no state folder, so nothing can be found again. Asked when a task comes. */
-  readonly exitsDir: () => string | null;
+  readonly folders: () => StateFolders | null;
 }
 
 export class CommandBackend implements Backend {
@@ -54,13 +55,12 @@ export class CommandBackend implements Backend {
     const ref = { taskId, executionId };
     const { settings, secrets } = this.options;
     const input = this.payloadOf(task);
-    const exitFile = newExitFile(this.options.exitsDir());
+    const exitFile = newExitFile(this.options.folders());
     const deadline = Date.now() + settings.dispatchTimeoutMs;
     // Before it runs, so that a worker that is killed from here on can look for it.
     context.saveHandle(writeHandle({ exitFile, deadline, process: null }));
     const call = {
       name: "dispatch_command",
-      reason: "dispatch_command",
       text: settings.dispatchCommand,
       env: this.environmentOf(task),
       input,
@@ -91,7 +91,7 @@ export class CommandBackend implements Backend {
     this.wards.set(ref.taskId, ward);
     const { deadline } = handle;
     const dispatch = { ref, ward, deadline, redact: NOTHING_TO_HIDE };
-    return concludeDispatch(dispatch, this.options, context);
+    return context.step("run", () => concludeDispatch(dispatch, this.options, context));
   }
 
   async cancelHandedOff(ref: TaskRef, context: RunContext): Promise<void> {

@@ -10,7 +10,7 @@ import { MARK_NAMES } from "./environment.ts";
 import { requireProgram } from "./plain-command.ts";
 
 export interface CommandDependencies
-  extends Pick<CommandOptions, "workerId" | "serverRootUrl" | "graceMs" | "exitsDir"> {
+  extends Pick<CommandOptions, "workerId" | "serverRootUrl" | "graceMs" | "folders"> {
   readonly workerEnvironment: Environment;
   /** The argv that starts a shim. */
   readonly shimCommand: readonly string[];
@@ -36,6 +36,6 @@ export function createCommandBackend(
     environments: { worker: workerEnvironment, operator },
     secrets: [workerEnvironment[KEY_NAME] ?? "", ...Object.values(operator)],
     shim: new ShimClient({ command: shimCommand, openFiles: inheritedOpenFilesLimit(), log }),
-    surveyor: new Surveyor(...MARK_NAMES),
+    surveyor: new Surveyor(MARK_NAMES),
   });
 }

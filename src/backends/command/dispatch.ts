@@ -4,8 +4,9 @@ import { wordsOf } from "../../logging/words-of.ts";
 import { letStopCatchUp } from "../../process/asked-to-end.ts";
 import { NO_GROUP } from "../../process/process-table.ts";
 import { groupIsEmpty, type ProcessTree, stopTree } from "../../process/process-tree.ts";
-import type { Exit } from "../../process/shim/client.ts";
+import type { Exit, Exited } from "../../process/shim/client.ts";
 import type { Ward } from "../../process/shim/ward.ts";
+import { NO_MARK } from "../../process/stragglers.ts";
 import {
   type Completion,
   isShutdown,
@@ -32,7 +33,6 @@ export interface Dispatch {
 const NAME = "dispatch_command";
 /** What a dispatch that failed left in its group hands nothing over any more. */
 const LEFTOVER_GRACE_MS = 1_000;
-const NO_MARK = "";
 
 /** Resolves when the engine has the task; throws TaskFailure, or the signal's reason once nothing runs any more. */
 export async function concludeDispatch(
@@ -123,7 +123,7 @@ function endUnknown(): TaskFailure {
 }
 
 async function fail(
-  exit: Exit & { readonly kind: "exited" },
+  exit: Exited,
   { ward, redact }: Dispatch,
   { surveyor, graceMs }: CommandTools,
   { signal, hurry }: RunContext,

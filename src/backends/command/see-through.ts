@@ -3,7 +3,7 @@ import { within } from "../../async/wait.ts";
 import { type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Exit } from "../../process/shim/client.ts";
 import type { Ward } from "../../process/shim/ward.ts";
-import type { Surveyor } from "../../process/stragglers.ts";
+import type { Mark, Surveyor } from "../../process/stragglers.ts";
 import { isShutdown, type RunContext } from "../../task/backend.ts";
 
 export interface Limits {
@@ -12,8 +12,8 @@ export interface Limits {
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number;
   readonly surveyor: Surveyor;
-  /** What belongs to it beside its group; empty: nothing. */
-  readonly mark: string;
+  /** What belongs to it beside its group; NO_MARK: nothing. */
+  readonly mark: Mark;
 }
 
 /** Why it was not left to end by itself. */
@@ -43,7 +43,7 @@ export async function seeThrough(
   return { exit: await within(ward.exited, STATUS_FOLLOWS_MS, { kind: "lost" }), interruption: first };
 }
 
-export function treeOf(ward: Ward, mark: string): ProcessTree {
+export function treeOf(ward: Ward, mark: Mark): ProcessTree {
   return { groupId: ward.groupId(), mark, leaderExited: ward.exited };
 }
 

@@ -19,9 +19,8 @@ export interface CommandTools {
 }
 
 export interface ShellCall {
-  /** The setting that holds the text. */
-  readonly name: "dispatch_command" | "cancel_command";
-  readonly reason: FailureReason;
+  /** The setting that holds the text, and what fails with it. */
+  readonly name: Extract<FailureReason, "dispatch_command" | "cancel_command">;
   readonly text: string;
   readonly env: Environment;
   readonly input: string;
@@ -41,9 +40,9 @@ export async function startShell(call: ShellCall, { shim, settings }: CommandToo
     if (!(error instanceof SpawnRefused)) throw error;
     if (error.code === SHIM_KILLED) {
       const message = `nobody knows whether ${call.name} was run: ${error.message}`;
-      throw new ShellUnheard(call.reason, message, { cause: error });
+      throw new ShellUnheard(call.name, message, { cause: error });
     }
     const message = `${call.name} cannot be started in ${settings.workingDir}: ${error.message}`;
-    throw new TaskFailure(call.reason, message, { cause: error });
+    throw new TaskFailure(call.name, message, { cause: error });
   }
 }

@@ -1,7 +1,7 @@
 /** What the end of a command means, in words for whoever runs the worker. Pure. */
 import type { Redact } from "../../logging/redact.ts";
 import { howItEnded } from "../../process/how-it-ended.ts";
-import type { Exit } from "../../process/shim/client.ts";
+import type { Exit, Exited } from "../../process/shim/client.ts";
 import { lastWords } from "./last-words.ts";
 
 /** The two that a shell gives when it could not start what it was to run. */
@@ -9,7 +9,7 @@ const NOT_EXECUTABLE = 126;
 const NOT_FOUND = 127;
 
 /** `name` is the setting's: "dispatch_command". */
-export function failureWords(name: string, exit: Exit & { readonly kind: "exited" }, redact: Redact): string {
+export function failureWords(name: string, exit: Exited, redact: Redact): string {
   return withLastWords(`${name} ${whatItMeans(exit.status)}`, exit, redact);
 }
 

@@ -3,15 +3,11 @@
  * outlives a crash of the daemon, and the next daemon still learns its true exit status.
  */
 import type { DirectSettings } from "../../config/settings.ts";
+import type { StateFolders } from "../../journal/place.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { Afterlook } from "../../process/afterlook.ts";
-import { NO_GROUP } from "../../process/process-table.ts";
-import type { ShimClient } from "../../process/shim/client.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
-import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
-import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { Surveyor } from "../../process/stragglers.ts";
-import type { Command } from "../../runtime/spawn.ts";
 import {
   type Backend,
   type Completion,
@@ -21,14 +17,13 @@ import {
   type TaskRef,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
+import { Agents, type AgentsOptions, type Prepared, type Watched } from "./agents.ts";
 import { agentEnvironment, type Environment, MARK_NAME, markOf } from "./environment.ts";
-import { type DirectHandle, readHandle, writeHandle } from "./handle.ts";
+import { readHandle, writeHandle } from "./handle.ts";
 import { makeHarnessFolder } from "./harness-folder.ts";
-import { refusalOf } from "./refusal.ts";
 import {
   concludeUntouched,
   isAnotherWorkers,
-  killUnknownAgent,
   LEFTOVER_GRACE_MS,
   runsElsewhere,
   seeThrough,
@@ -38,24 +33,21 @@ import { TaskHooks } from "./task-hooks.ts";
 import {
   isOwnFolder,
   openWorkspace,
-  placeOf,
   removeIfEmpty,
   removeWorkspace,
   type Workspace,
+  workFolderOf,
 } from "./workspace.ts";
 
-export interface DirectOptions {
+export interface DirectOptions extends Pick<AgentsOptions, "oz" | "shim"> {
   readonly settings: DirectSettings;
-  /** The agent's executable, absolute. */
-  readonly oz: string;
   readonly cleanup: boolean;
   readonly graceMs: number;
   readonly workerEnvironment: Environment;
   /** What is known of a task's environment by its id alone, for hooks that run after a restart. */
   readonly environmentOf: (taskId: string) => Environment;
-  readonly shim: ShimClient;
   /** Null: no state folder, so nothing can be found again. Asked when a task comes. */
-  readonly exitsDir: () => string | null;
+  readonly folders: () => StateFolders | null;
 }
 
 /** A task in its workspace. */
@@ -68,35 +60,25 @@ interface Stay {
   readonly run: Promise<Completion>;
 }
 
-/** An agent that is about to be started. */
-interface Prepared {
-  readonly command: Command;
-  readonly handle: DirectHandle;
-}
-
-/** One that was. */
-interface Watched {
-  readonly agent: Ward;
-  readonly handle: DirectHandle;
-}
-
-const SAFE_TO_RETRY = "it is safe to retry";
-
 export class DirectBackend implements Backend {
   readonly kind = "direct";
   readonly usesImages = false;
   readonly outlivesWorker = false;
-  readonly isHadElsewhere = (taskId: string): boolean => this.claims.isOthers(taskId);
   private readonly options: DirectOptions;
-  private readonly surveyor = new Surveyor(MARK_NAME);
+  private readonly surveyor = new Surveyor([MARK_NAME], { birthmarks: true });
   private readonly afterlook: Afterlook;
   private readonly claims: TaskClaims;
-  private readonly agents = new Map<string, Ward>();
+  private readonly agents: Agents;
 
   constructor(options: DirectOptions) {
     this.options = options;
-    this.claims = new TaskClaims(options.exitsDir);
+    this.agents = new Agents({ ...options, surveyor: this.surveyor });
+    this.claims = new TaskClaims(() => options.folders()?.claimsDir ?? null);
     this.afterlook = new Afterlook(this.surveyor, Math.min(options.graceMs, LEFTOVER_GRACE_MS));
+  }
+
+  isHadElsewhere(taskId: string): boolean {
+    return this.claims.isOthers(taskId);
   }
 
   /**
@@ -109,7 +91,7 @@ export class DirectBackend implements Backend {
 
   private async enter(task: TaskSpec, context: RunContext): Promise<Stay> {
     const { taskId } = task.assignment;
-    const claim = this.claims.take(taskId, placeOf(taskId, this.options.settings));
+    const claim = this.claims.take(taskId, workFolderOf(taskId, this.options.settings));
     if (claim.kind === "taken") throw runsElsewhere(claim.dir);
     try {
       return await this.enterClaimed(task, claim, context);
@@ -133,8 +115,8 @@ export class DirectBackend implements Backend {
       return { claim, workspace, hooks: null, run: Promise.reject(runsElsewhere(workspace.dir)) };
     }
     const hooks = this.hooks(taskId, workspace, task.environment, context);
-    const run = this.prepare(task, workspace, hooks, context).then(({ command, handle }) =>
-      context.step("run", () => this.watch(this.start(taskId, command, handle, context), context)),
+    const run = this.prepare(task, workspace, hooks, context).then((prepared) =>
+      context.step("run", () => this.watch(this.agents.start(taskId, prepared, context), context)),
     );
     return { claim, workspace, hooks, run };
   }
@@ -147,7 +129,7 @@ export class DirectBackend implements Backend {
   ): Promise<Prepared> {
     const { settings, oz, workerEnvironment } = this.options;
     const harness = task.assignment.task.snapshot?.harness ?? "";
-    const exitFile = newExitFile(this.options.exitsDir());
+    const exitFile = newExitFile(this.options.folders());
     const unbegun = { workspace, harness, exitFile, stopping: false, stoppedAt: null, process: null };
     // Before anything runs in it, so that a worker that is killed from here on leaves nothing unknown.
     context.saveHandle(writeHandle({ ...unbegun, begun: settings.setupCommand === null }));
@@ -174,43 +156,27 @@ export class DirectBackend implements Backend {
       return this.stay({ claim, workspace: { ...workspace, made: false }, hooks: null, run }, context);
     }
     const hooks = this.hooks(ref.taskId, workspace, this.options.environmentOf(ref.taskId), context);
-    const run = this.find(ref, handle).then((found) => context.step("run", () => this.watch(found, context)));
+    const run = this.agents
+      .find(ref.taskId, handle)
+      .then((found) => context.step("run", () => this.watch(found, context)));
     return this.stay({ claim, workspace, hooks, run }, context);
-  }
-
-  private async find({ taskId }: TaskRef, handle: DirectHandle): Promise<Watched> {
-    const agent = await this.findAgent(handle);
-    if (agent === null) {
-      await killUnknownAgent(handle.workspace, this.surveyor);
-      throw new TaskFailure("unknown", `the worker was killed while it prepared the task; ${SAFE_TO_RETRY}`);
-    }
-    this.agents.set(taskId, agent);
-    return { agent, handle };
-  }
-
-  /** Null: as far as anybody knows it was never started. */
-  private async findAgent({ workspace, exitFile, begun, process }: DirectHandle): Promise<Ward | null> {
-    if (exitFile === null || !begun) return null;
-    if (process !== null) return foundWard(process, exitFile);
-    return searchWard(markOf(workspace), exitFile, this.surveyor);
   }
 
   /** Claimed, and perhaps begun, by a worker that was killed in that moment. */
   private async abandon({ taskId }: TaskRef): Promise<never> {
-    const dir = placeOf(taskId, this.options.settings);
+    const dir = workFolderOf(taskId, this.options.settings);
     using claim = this.claims.take(taskId, dir);
     // It had not even saved what it made, so nothing ran in it, and it is empty if it was made here.
     const isDeads = claim.kind === "had" && this.options.settings.targetDir === null;
     if (this.options.cleanup && isDeads) removeIfEmpty(dir);
     throw new TaskFailure(
       "unknown",
-      `the worker was killed before it had started the task; ${SAFE_TO_RETRY}`,
+      "the worker was killed before it had started the task; it is safe to retry",
     );
   }
 
   forget({ taskId }: TaskRef): void {
-    this.agents.get(taskId)?.forget();
-    this.agents.delete(taskId);
+    this.agents.forget(taskId);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -241,40 +207,6 @@ export class DirectBackend implements Backend {
     if (settings.setupCommand === null && settings.teardownCommand === null) return null;
     const tools = { shim, graceMs, surveyor: this.surveyor };
     return new TaskHooks({ settings, tools, workerEnvironment, environment, taskId, workspace, context });
-  }
-
-  private async start(
-    taskId: string,
-    command: Command,
-    handle: DirectHandle,
-    context: RunContext,
-  ): Promise<Watched> {
-    const agent = await this.spawn(command, handle, context.signal);
-    this.agents.set(taskId, agent);
-    // Its status is safe with the shim, and without a group there is nothing else to be found by its pid.
-    if (agent.isOver && agent.groupId() === NO_GROUP) return { agent, handle };
-    const found = { ...handle, process: agent.identity };
-    context.saveHandle(writeHandle(found));
-    return { agent, handle: found };
-  }
-
-  private async spawn(
-    command: Command,
-    { exitFile, workspace }: DirectHandle,
-    signal: AbortSignal,
-  ): Promise<Ward> {
-    const mark = markOf(workspace);
-    try {
-      return startedWard(await this.options.shim.spawn(command, exitFile, { mark }));
-    } catch (error) {
-      if (!(error instanceof SpawnRefused)) throw error;
-      // It may have started before its shim was killed, and nobody has its pid.
-      if (error.code === SHIM_KILLED) {
-        await killUnknownAgent(workspace, this.surveyor);
-        signal.throwIfAborted();
-      }
-      throw refusalOf(this.options.oz, command.cwd, error);
-    }
   }
 
   /** Whatever happens in it, what this worker made for the task is gone afterwards. */

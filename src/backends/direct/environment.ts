@@ -15,10 +15,10 @@ export const MARK_NAME = "GIT_CONFIG_GLOBAL";
 export const HOOK_MARK_NAME = "OZ_ENVIRONMENT_FILE";
 
 /** Folders in which an agent keeps its own settings, so that tasks do not share them. */
-const HARNESS_FOLDERS: Readonly<Record<string, { readonly variable: string; readonly folder: string }>> = {
-  claude: { variable: "CLAUDE_CONFIG_DIR", folder: ".claude" },
-  codex: { variable: "CODEX_HOME", folder: ".codex" },
-};
+const HARNESS_FOLDERS: ReadonlyMap<string, { readonly variable: string; readonly folder: string }> = new Map([
+  ["claude", { variable: "CLAUDE_CONFIG_DIR", folder: ".claude" }],
+  ["codex", { variable: "CODEX_HOME", folder: ".codex" }],
+]);
 
 export interface AgentEnvironmentParts {
   readonly worker: Environment;
@@ -50,14 +50,13 @@ export function markOf(workspace: Workspace): string {
 }
 
 export function harnessFolder(harness: string, dir: string): string | null {
-  const known = Object.hasOwn(HARNESS_FOLDERS, harness) ? HARNESS_FOLDERS[harness] : undefined;
+  const known = HARNESS_FOLDERS.get(harness);
   return known === undefined ? null : join(dir, known.folder);
 }
 
 function harnessEnvironment(harness: string, dir: string): Environment {
-  const folder = harnessFolder(harness, dir);
-  const known = folder === null ? undefined : HARNESS_FOLDERS[harness];
-  return folder === null || known === undefined ? {} : { [known.variable]: folder };
+  const known = HARNESS_FOLDERS.get(harness);
+  return known === undefined ? {} : { [known.variable]: join(dir, known.folder) };
 }
 
 export interface HookEnvironmentParts {

@@ -6,7 +6,7 @@ import { NO_GROUP, startedAtNow } from "../../process/process-table.ts";
 import { killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { ShimClient, Supervised } from "../../process/shim/client.ts";
 import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
-import { Surveyor } from "../../process/stragglers.ts";
+import { NO_MARK, Surveyor } from "../../process/stragglers.ts";
 import { type Environment, HOOK_MARK_NAME } from "./environment.ts";
 
 export interface HookTools {
@@ -23,8 +23,6 @@ export interface Hook {
 
 /** 128 + SIGKILL: what a hook is taken to have ended with when nobody was told. */
 const KILLED = 137;
-/** No process has this; a hook's own group is all that is looked for. */
-const NO_MARK = "";
 
 /**
  * The exit status, 128+signal for a signal. When `stop` fires the hook is ended gently and its status
@@ -72,7 +70,7 @@ async function startHook({ command, cwd, env }: Hook, shim: ShimClient): Promise
       // What setup left running for the task has the same mark.
       among: (found) => found.filter(({ startedAt }) => Number(startedAt) >= since),
     };
-    await killTree(tree, new Surveyor(HOOK_MARK_NAME));
+    await killTree(tree, new Surveyor([HOOK_MARK_NAME]));
     throw error;
   }
 }

@@ -10,7 +10,7 @@ export function findOz(configured: string | null, searchPath: string): string {
     const path = configured.includes("/") ? resolve(configured) : findOnPath(configured, searchPath);
     if (path !== null && isExecutable(path)) return path;
     throw new BackendUnusable(
-      `Cannot use the agent "${configured}" (oz_path): ${path !== null && isThere(path) ? "it is not an executable file" : "there is no such file"}; install the oz CLI or correct backend.direct.oz_path`,
+      `Cannot use the agent "${configured}" (oz_path): ${path !== null && existsSync(path) ? "it is not an executable file" : "there is no such file"}; install the oz CLI or correct backend.direct.oz_path`,
     );
   }
   const found = findOnPath("oz", searchPath);
@@ -18,8 +18,4 @@ export function findOz(configured: string | null, searchPath: string): string {
   throw new BackendUnusable(
     `Cannot find the agent "oz" on PATH (${searchPath || "PATH is empty"}); install the oz CLI or set backend.direct.oz_path`,
   );
-}
-
-function isThere(path: string): boolean {
-  return existsSync(path);
 }

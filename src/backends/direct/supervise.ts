@@ -5,7 +5,7 @@ import { letStopCatchUp, wasAskedToEnd } from "../../process/asked-to-end.ts";
 import { howItEnded } from "../../process/how-it-ended.ts";
 import { isAlive, NO_GROUP } from "../../process/process-table.ts";
 import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
-import type { Exit } from "../../process/shim/client.ts";
+import type { Exit, Exited } from "../../process/shim/client.ts";
 import { readExitFile } from "../../process/shim/exit-file.ts";
 import type { Ward } from "../../process/shim/ward.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
@@ -139,7 +139,7 @@ async function outliveLoss(
  */
 function wasForStop(
   { stopping, stoppedAt }: SuperviseOptions["stopped"],
-  { status, at }: Exit & { readonly kind: "exited" },
+  { status, at }: Exited,
   graceMs: number,
 ): boolean {
   if (!stopping) return false;

@@ -31,13 +31,13 @@ const TRIES = 3;
 const DIGEST_CHARACTERS = 32;
 
 export class TaskClaims implements Disposable {
-  private readonly exitsDir: () => string | null;
+  private readonly folder: () => string | null;
   /** By place: one, but for tasks that were taken over from a worker with another workspace root. */
   private readonly cards = new Map<string, Card>();
 
-  /** `exitsDir` null: no state folder, so nobody can be told. Asked when a task comes. */
-  constructor(exitsDir: () => string | null) {
-    this.exitsDir = exitsDir;
+  /** `folder` null: there is none, so nobody can be told. Asked when a task comes. */
+  constructor(folder: () => string | null) {
+    this.folder = folder;
   }
 
   /** Another worker, which lives, has it. */
@@ -72,14 +72,8 @@ export class TaskClaims implements Disposable {
 
   /** What is still had stays so until this process is gone. */
   [Symbol.dispose](): void {
-    for (const card of this.cards.values()) rmSync(card.path, { force: true });
+    for (const card of this.cards.values()) drop(card.path, card);
     this.cards.clear();
-  }
-
-  /** Beside the folder of exit statuses. */
-  private folder(): string | null {
-    const exitsDir = this.exitsDir();
-    return exitsDir === null ? null : join(dirname(exitsDir), "claims");
   }
 
   private cardFor(folder: string, place: string): Card | null {

@@ -51,7 +51,10 @@ export function openWorkspace(taskId: string, plan: WorkspacePlan): Workspace {
 }
 
 /** The folder in which a task works. Throws a TaskFailure for an id that names none. */
-export function placeOf(taskId: string, plan: Pick<WorkspacePlan, "workspaceRoot" | "targetDir">): string {
+export function workFolderOf(
+  taskId: string,
+  plan: Pick<WorkspacePlan, "workspaceRoot" | "targetDir">,
+): string {
   return plan.targetDir ?? workspaceDirOf(taskId, plan.workspaceRoot);
 }
 
@@ -74,7 +77,7 @@ function makeDir(dir: string): boolean {
     mkdirSync(dir, { mode: OWNER_ONLY });
     return true;
   } catch (error) {
-    if (isFolder(dir)) return false;
+    if (isRealFolder(dir)) return false;
     if (!existsSync(dirname(dir))) return makeWithRoot(dir);
     throw cannotMake(dir, error);
   }
@@ -95,7 +98,7 @@ function cannotMake(dir: string, error: unknown): TaskFailure {
 }
 
 /** A link, even to a folder, is not one: what is behind it is not the task's. */
-function isFolder(path: string): boolean {
+function isRealFolder(path: string): boolean {
   try {
     return lstatSync(path).isDirectory();
   } catch {

@@ -1,4 +1,5 @@
 /** Builds the Docker backend, or says at start why it cannot run anything here. */
+import { expiring } from "../../async/wait.ts";
 import type { DockerSettings } from "../../config/settings.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { BackendUnusable } from "../../task/backend.ts";
@@ -32,33 +33,33 @@ export interface DockerDependencies {
   readonly graceMs: number;
   readonly workerEnvironment: Readonly<Record<string, string>>;
   readonly log: Logger;
+  /** Fires when the daemon is asked to stop, perhaps while the engine does not answer. */
+  readonly signal: AbortSignal;
 }
 
 const CONNECT_MS = 30_000;
 
-/** Throws BackendUnusable with what is wrong and what to do. */
+/** Throws BackendUnusable with what is wrong and what to do, or the signal's reason. */
 export async function createDockerBackend(
   settings: DockerSettings,
   dependencies: DockerDependencies,
 ): Promise<DockerBackend> {
-  const { log, workerEnvironment } = dependencies;
-  const engine = await connect(workerEnvironment, log);
+  const { log } = dependencies;
+  using connecting = expiring(dependencies.signal, CONNECT_MS);
+  const engine = await connect(dependencies, connecting.signal);
   try {
     warnOfSocket(settings, engine, log);
-    return assemble(settings, dependencies, engine, await describe(engine, dependencies.instanceId));
+    const self = await describe(engine, dependencies.instanceId, connecting.signal);
+    return assemble(settings, dependencies, engine, self);
   } catch (error) {
     await engine[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-async function connect(environment: DockerDependencies["workerEnvironment"], log: Logger): Promise<Engine> {
+async function connect({ workerEnvironment, log }: DockerDependencies, signal: AbortSignal): Promise<Engine> {
   try {
-    const engine = await Engine.connect(
-      chooseEndpoint(environment),
-      environment,
-      AbortSignal.timeout(CONNECT_MS),
-    );
+    const engine = await Engine.connect(chooseEndpoint(workerEnvironment), workerEnvironment, signal);
     const { os, architecture } = engine.platform;
     const { chosen, api, version } = engine;
     log.info("container engine chosen", {
@@ -80,10 +81,9 @@ async function connect(environment: DockerDependencies["workerEnvironment"], log
 }
 
 /** Who this worker is, as others on the engine will see it. */
-async function describe(engine: Engine, instanceId: string): Promise<Owner> {
+async function describe(engine: Engine, instanceId: string, signal: AbortSignal): Promise<Owner> {
   const guess = guessOwnContainer();
-  const container =
-    guess === "" ? null : await engine.containers.find(guess, AbortSignal.timeout(CONNECT_MS));
+  const container = guess === "" ? null : await engine.containers.find(guess, signal);
   return describeSelf(instanceId, container?.id ?? "");
 }
 

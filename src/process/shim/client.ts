@@ -17,11 +17,16 @@ const ACKNOWLEDGE_MS = 20;
 /** Of a shim that is dead: what it had said lies in the channel, and is read within a turn or two. */
 const LAST_WORDS_MS = 1_000;
 
+export interface Exited {
+  readonly kind: "exited";
+  readonly status: number;
+  readonly said?: Said;
+  /** When, in ms since 1970, of one that an earlier daemon had started. */
+  readonly at?: number;
+}
+
 /** `lost`: the shim was killed, and the status that only it could learn is gone with it. */
-export type Exit =
-  /** `at`: when, in ms since 1970, of one that an earlier daemon had started. */
-  | { readonly kind: "exited"; readonly status: number; readonly said?: Said; readonly at?: number }
-  | { readonly kind: "lost" };
+export type Exit = Exited | { readonly kind: "lost" };
 
 export interface Supervised {
   readonly identity: ProcessIdentity;

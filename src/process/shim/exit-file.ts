@@ -12,9 +12,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-/** Of a process that is about to be started. `dir` null: no state folder, so nothing can be found again. */
-export function newExitFile(dir: string | null): string | null {
-  return dir === null ? null : join(dir, crypto.randomUUID());
+/** Of a process that is about to be started. Null: no state folder, so nothing can be found again. */
+export function newExitFile(folders: { readonly exitsDir: string } | null): string | null {
+  return folders === null ? null : join(folders.exitsDir, crypto.randomUUID());
 }
 
 /**
@@ -50,8 +50,13 @@ export function readExitFile(path: string): WrittenExit | null {
   return at === undefined ? null : { status: Number(match[1]), at };
 }
 
+/** Never throws: what stays goes at some later start, for it is of no use to anybody. */
 export function removeExitFile(path: string): void {
-  rmSync(path, { force: true });
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // A disk that is read-only by now.
+  }
 }
 
 /** Null: not a link. One is not followed, wherever it leads. */

@@ -1,12 +1,14 @@
 /** The real link with the real outbox, as worker.ts joins them; the far side is the test's. */
 import { ReconnectBackoff } from "../../../src/control-plane/backoff.ts";
 import { Link, type LinkEnd } from "../../../src/control-plane/link.ts";
-import { type LinkObserver, UNOBSERVED_LINK } from "../../../src/control-plane/link-status.ts";
+import type { LinkObserver } from "../../../src/control-plane/link-status.ts";
 import { Outbox } from "../../../src/control-plane/outbox.ts";
 import { Bell } from "../../../src/dev/bell.ts";
 import type { ControlPlane } from "../../../src/dev/control-plane.ts";
 import type { SocketOptions } from "../../../src/runtime/web-socket.ts";
 import { type RecordedLog, recordLog } from "../logging/recorded-log.ts";
+
+const UNOBSERVED_LINK: LinkObserver = { up: () => {}, down: () => {}, reconnecting: () => {} };
 
 export interface LinkRigOptions extends Partial<SocketOptions> {
   readonly url: string;

@@ -33,11 +33,6 @@ test("a clock that is set back during an outage holds no reminder back", () => {
   expect(outages.recovered()).toEqual({ afterAttempts: 2, outageSeconds: 300 });
 });
 
-test("it says whether the operator was shown it", () => {
-  const outages = new OutageLog(recordLog());
-  expect([outages.failed("m", {}), outages.failed("m", {})]).toEqual([true, false]);
-});
-
 test("a recovery tells how long and how often, and ends the outage", () => {
   const log = recordLog();
   const outages = new OutageLog(log);

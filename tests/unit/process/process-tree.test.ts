@@ -25,7 +25,7 @@ const entry = (pid: number, groupId: number): ProcessEntry => ({
 
 /** A process table that holds these at each look, and nothing after the last. */
 function surveyorOf(...looks: ProcessEntry[][]): Surveyor {
-  const surveyor = new Surveyor("MARK");
+  const surveyor = new Surveyor(["MARK"]);
   spyOn(surveyor, "survey").mockImplementation(async () => {
     const members = looks.shift() ?? [];
     return { membersOf: () => members };

@@ -44,7 +44,7 @@ async function profile(worker: string) {
 describe("the profile of a start refuses", () => {
   test("an executable by half of its path", async () => {
     expect(await profile("dist/oz-agent-worker")).toBe(
-      "Cannot profile dist/oz-agent-worker: give the whole path, from / on\n",
+      "profile-start: Cannot profile dist/oz-agent-worker: give the whole path, from / on\n",
     );
   });
 
@@ -56,7 +56,9 @@ describe("the profile of a start refuses", () => {
   ])("%s", async (_what, content, why) => {
     await using dir = await TempDir.create("profile");
     const path = await dir.write("worker", content);
-    expect(await profile(realpathSync(path))).toBe(`Cannot profile ${realpathSync(path)}: ${why}\n`);
+    expect(await profile(realpathSync(path))).toBe(
+      `profile-start: Cannot profile ${realpathSync(path)}: ${why}\n`,
+    );
   });
 
   test("one that is not there", async () => {

@@ -127,6 +127,17 @@ describe("a cancellation of a task that was handed off", () => {
     expect(rig.log.said("info")).toEqual(Array(3).fill("cancellation for a task that does not run here"));
   });
 
+  // A Job or a container that is another worker's by now ends here without a report, too. Once the log said of its
+  // cancellation that it was passed on, which nobody had done.
+  test("is that other worker's where a backend hands nothing off", async () => {
+    using rig = new Rig(new ScriptedBackend());
+    rig.handOff(ref("t"));
+    rig.handedOff.cancel("t");
+    await rig.handedOff.settled();
+    expect(rig.log.said("info")).toEqual(["cancellation for a task that does not run here"]);
+    expect(rig.journal.beingCancelled()).toEqual([]);
+  });
+
   test("whose worker was killed in the middle of it is passed on by the next, and not a third time", async () => {
     using rig = new Rig();
     rig.handOff(ref("t", "e1"), ref("t", "e2"), ref("other"));

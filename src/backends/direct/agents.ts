@@ -1,0 +1,101 @@
+/** The agents of the tasks that this worker has: started under its shim, or found again after a restart. */
+import { NO_GROUP } from "../../process/process-table.ts";
+import type { ShimClient } from "../../process/shim/client.ts";
+import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
+import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
+import type { Surveyor } from "../../process/stragglers.ts";
+import type { Command } from "../../runtime/spawn.ts";
+import { type RunContext, TaskFailure } from "../../task/backend.ts";
+import { markOf } from "./environment.ts";
+import { type DirectHandle, writeHandle } from "./handle.ts";
+import { refusalOf } from "./refusal.ts";
+import { killUnknownAgent } from "./supervise.ts";
+
+export interface AgentsOptions {
+  /** The agent's executable, absolute. */
+  readonly oz: string;
+  readonly shim: ShimClient;
+  readonly surveyor: Surveyor;
+}
+
+/** One that is about to be started. */
+export interface Prepared {
+  readonly command: Command;
+  readonly handle: DirectHandle;
+}
+
+/** One that was. */
+export interface Watched {
+  readonly agent: Ward;
+  readonly handle: DirectHandle;
+}
+
+export class Agents {
+  private readonly options: AgentsOptions;
+  /** Of tasks whose result is not safe on disk yet, by task id. */
+  private readonly wards = new Map<string, Ward>();
+
+  constructor(options: AgentsOptions) {
+    this.options = options;
+  }
+
+  /** Throws TaskFailure, or the signal's reason. */
+  async start(
+    taskId: string,
+    { command, handle }: Prepared,
+    { signal, saveHandle }: RunContext,
+  ): Promise<Watched> {
+    const agent = await this.spawn(command, handle, signal);
+    this.wards.set(taskId, agent);
+    // Its status is safe with the shim, and without a group there is nothing else to be found by its pid.
+    if (agent.isOver && agent.groupId() === NO_GROUP) return { agent, handle };
+    const found = { ...handle, process: agent.identity };
+    saveHandle(writeHandle(found));
+    return { agent, handle: found };
+  }
+
+  /** That of a dead worker. Throws TaskFailure when it was never started, and then nothing of it is left. */
+  async find(taskId: string, handle: DirectHandle): Promise<Watched> {
+    const agent = await this.search(handle);
+    if (agent === null) {
+      await killUnknownAgent(handle.workspace, this.options.surveyor);
+      throw new TaskFailure(
+        "unknown",
+        "the worker was killed while it prepared the task; it is safe to retry",
+      );
+    }
+    this.wards.set(taskId, agent);
+    return { agent, handle };
+  }
+
+  forget(taskId: string): void {
+    this.wards.get(taskId)?.forget();
+    this.wards.delete(taskId);
+  }
+
+  /** Null: as far as anybody knows it was never started. */
+  private async search({ workspace, exitFile, begun, process }: DirectHandle): Promise<Ward | null> {
+    if (exitFile === null || !begun) return null;
+    if (process !== null) return foundWard(process, exitFile);
+    return searchWard(markOf(workspace), exitFile, this.options.surveyor);
+  }
+
+  private async spawn(
+    command: Command,
+    { exitFile, workspace }: DirectHandle,
+    signal: AbortSignal,
+  ): Promise<Ward> {
+    const { oz, shim, surveyor } = this.options;
+    try {
+      return startedWard(await shim.spawn(command, exitFile, { mark: markOf(workspace) }));
+    } catch (error) {
+      if (!(error instanceof SpawnRefused)) throw error;
+      // It may have started before its shim was killed, and nobody has its pid.
+      if (error.code === SHIM_KILLED) {
+        await killUnknownAgent(workspace, surveyor);
+        signal.throwIfAborted();
+      }
+      throw refusalOf(oz, command.cwd, error);
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/** A Job outlives its worker, and may end while that is on its way out. */
+import { expect, test } from "bun:test";
+import { ControlPlane } from "../../src/dev/control-plane.ts";
+import { assignment } from "../support/assignments.ts";
+import { FakeCluster } from "../support/fake-cluster.ts";
+import { TempDir } from "../support/temp-dir.ts";
+import { TEST_API_KEY, WorkerProcess } from "../support/worker-process.ts";
+
+/**
+ * Seen once the journal was closed before the backend was: the Job that ended in between was deleted, its result was
+ * written nowhere, and the next worker called the task failed because its Job was gone.
+ */
+test("a task that ends while its worker lets go of the cluster is reported as it ended by the next one", async () => {
+  await using plane = await ControlPlane.start({ apiKey: TEST_API_KEY });
+  await using cluster = await FakeCluster.start();
+  await using state = await TempDir.create("state");
+  const start = async () =>
+    WorkerProcess.start({
+      plane,
+      stateDir: state.path,
+      flags: ["--worker-id", "w", "--backend", "kubernetes"],
+      env: { KUBECONFIG: await cluster.kubeconfig() },
+    });
+  await using worker = await start();
+  for (const taskId of ["first", "last"]) plane.submit(assignment({ taskId }));
+  const [first, last] = await Promise.all(["first", "last"].map((taskId) => cluster.jobOf(taskId)));
+  // The worker tries again, and is not gone before that or some seconds later.
+  cluster.api.fault = ({ verb, name }) =>
+    verb === "delete" && name === first?.metadata.name ? { status: 500 } : null;
+  cluster.complete(first?.metadata.name);
+  await plane.waitForTask("first", ["completed"]);
+  const stopped = worker.stop("SIGTERM");
+  await worker.waitForLog(/ INFO +stopped/);
+  cluster.complete(last?.metadata.name);
+  const isGone = () => !cluster.jobs().some(({ metadata }) => metadata.name === last?.metadata.name);
+  await cluster.api.until(isGone, "the Job to be deleted");
+  cluster.api.fault = () => null;
+  expect(await stopped).toBe(0);
+  await using _next = await start();
+  expect(await plane.waitForTask("last", ["completed", "failed"])).toMatchObject({
+    state: "completed",
+    message: "Task completed successfully",
+  });
+});
