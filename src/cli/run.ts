@@ -61,9 +61,7 @@ export async function runDaemon(
     });
     return exitStatusOf(end);
   } catch (error) {
-    // Asked to stop before it was ready: a backend that was trying its engine out rejects with that.
-    if (stop.aborted && error === stop.reason) return EXIT.ok;
-    if (error instanceof ConfigError) throw error;
+    if (error instanceof ConfigError || (stop.aborted && error === stop.reason)) throw error;
     if (!(error instanceof BackendUnusable))
       throw new Error(secrets.redact(wordsOf(error)), { cause: error });
     log.error(secrets.redact(error.message));

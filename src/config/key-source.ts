@@ -3,8 +3,8 @@
  * without a restart. Precedence: --api-key or --api-key-file (not both), then api_key_file in the
  * config file, then WARP_API_KEY, then WARP_API_KEY_FILE.
  */
-import { readFileSync, statSync } from "node:fs";
 import type { HostEnvironment } from "./host-environment.ts";
+import { readPlainFile } from "./operator-file.ts";
 import { whyUnreadable } from "./unreadable.ts";
 
 export interface KeySource {
@@ -62,15 +62,13 @@ function keyInFile(via: string, path: string): KeySource {
     label: `file ${path} (${via})`,
     async read() {
       const cannot = `Cannot read the API key file "${path}" (${via})`;
-      let text: string | null;
+      let text: string;
       try {
-        // A pipe would hold the whole worker until somebody writes. Otherwise a few bytes, once per
-        // connect; the promises' module would cost every start 0.7 MB.
-        text = statSync(path).isFIFO() ? null : readFileSync(path, "utf8");
+        // A few bytes, once per connect.
+        text = readPlainFile(path).toString("utf8");
       } catch (cause) {
         throw new KeyError(`${cannot}: ${whyUnreadable(cause)}`, { cause });
       }
-      if (text === null) throw new KeyError(`${cannot}: it is a pipe, and the key is read at every connect`);
       return checkedKey(text, `The API key in the file "${path}" (${via})`);
     },
   };

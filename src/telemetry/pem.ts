@@ -1,5 +1,5 @@
 /** Certificates and keys that the operator names for a collector. */
-import { readFileSync } from "node:fs";
+import { readPlainFile } from "../config/operator-file.ts";
 import type { OtlpSettings } from "../config/telemetry.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import type { PostTls } from "../runtime/post.ts";
@@ -16,7 +16,7 @@ export function readPems(settings: OtlpSettings): PostTls {
 function readPem(path: string | null): string | null {
   if (path === null) return null;
   try {
-    return readFileSync(path, "utf8");
+    return readPlainFile(path).toString("utf8");
   } catch (error) {
     throw new Error(`Cannot read the certificate or key "${path}": ${wordsOf(error)}`, { cause: error });
   }

@@ -146,6 +146,7 @@ describe("flags that are right", () => {
       volumes: [],
       environment: [],
       noCleanup: false,
+      stopAtEndOfInput: false,
       webSocketUrl: null,
       serverRootUrl: null,
       sessionSharingServerUrl: null,

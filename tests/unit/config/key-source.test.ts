@@ -77,7 +77,7 @@ describe("a key in a file", () => {
     const pipe = folder.join("pipe");
     expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
     expect(await refusal(sourceOf({ fileFlag: pipe }))).toBe(
-      `Cannot read the API key file "${pipe}" (--api-key-file): it is a pipe, and the key is read at every connect`,
+      `Cannot read the API key file "${pipe}" (--api-key-file): it is a pipe or a device, and is read more than once; give a regular file`,
     );
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { never } from "../../../src/async/wait.ts";
 import { type LoadedFile, loadConfigFile } from "../../../src/config/load.ts";
 import { TempDir } from "../../support/temp-dir.ts";
 
@@ -6,7 +7,7 @@ import { TempDir } from "../../support/temp-dir.ts";
 async function load(content: string | Uint8Array): Promise<LoadedFile> {
   await using folder = await TempDir.create();
   const path = await folder.write("worker.yaml", content);
-  const loaded = await loadConfigFile(path);
+  const loaded = await loadConfigFile(path, never());
   return { ...loaded, problems: loaded.problems.map((problem) => problem.replaceAll(path, "worker.yaml")) };
 }
 
@@ -18,16 +19,16 @@ describe("a file that cannot be read", () => {
   test("is named with the reason, whether missing or a folder", async () => {
     await using folder = await TempDir.create();
     const missing = folder.join("none.yaml");
-    expect((await loadConfigFile(missing)).problems).toEqual([
+    expect((await loadConfigFile(missing, never())).problems).toEqual([
       `Cannot read the config file "${missing}": there is no such file`,
     ]);
-    expect((await loadConfigFile(folder.path)).problems).toEqual([
+    expect((await loadConfigFile(folder.path, never())).problems).toEqual([
       `Cannot read the config file "${folder.path}": it is a folder, not a file`,
     ]);
   });
 
   test("may hold anything, so no key is called missing", async () => {
-    const loaded = await loadConfigFile("/nowhere/at/all");
+    const loaded = await loadConfigFile("/nowhere/at/all", never());
     expect(loaded.isBroken("worker_id")).toBe(true);
   });
 

@@ -15,7 +15,7 @@ function input(
 ): ResolveInput {
   const line = parseCommandLine(["run", ...args]);
   if (line.command !== "run") throw new Error("not the run command");
-  const file: LoadedFile = { config, problems: [], isBroken: () => false };
+  const file: LoadedFile = { config, problems: [], text: "", isBroken: () => false };
   return { flags: line.flags, file, env: {}, uid: 1000, home: "/home/u", cwd: "/cwd", ...more };
 }
 
@@ -331,7 +331,12 @@ describe("what does not go together", () => {
 
 describe("all problems at once", () => {
   test("what is missing is told beside what is wrong", () => {
-    const file: LoadedFile = { config: {}, problems: ["worker.yaml:1:1: Wrong"], isBroken: () => false };
+    const file: LoadedFile = {
+      config: {},
+      problems: ["worker.yaml:1:1: Wrong"],
+      text: "",
+      isBroken: () => false,
+    };
     expect(problems(["--log-level", "loud", "--backend", "direct", "-v", "/a:/b"], {}, { file })).toEqual([
       '--log-level must be one of debug, info, warn, error, not "loud"',
       "worker.yaml:1:1: Wrong",
@@ -342,7 +347,7 @@ describe("all problems at once", () => {
   });
 
   test("what is given wrongly is not called missing as well", () => {
-    const file: LoadedFile = { config: {}, problems: ["unreadable"], isBroken: () => true };
+    const file: LoadedFile = { config: {}, problems: ["unreadable"], text: "", isBroken: () => true };
     expect(problems(["-v", "/a:/b", "--target-dir", "/t"], {}, { file })).toEqual(["unreadable"]);
     expect(problems(["--worker-id", "warp-1", "--api-key"])).toEqual([
       "--api-key needs a value",
