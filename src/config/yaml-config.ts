@@ -103,10 +103,16 @@ function findingsOf(
   return issues.flatMap((issue): readonly Finding[] => {
     const path = pathOf(issue);
     if (told.has(pathText(path))) return [];
-    const name = path.length === 0 ? "The config file" : pathText(path);
-    const text = `${name} ${issueText(issue, isSecret(schema, path))}`;
-    return [{ offset: offsetOf(document, path), text, path }];
+    return [{ offset: offsetOf(document, path), text: sentenceOf(issue, path, schema), path }];
   });
+}
+
+function sentenceOf(issue: v.BaseIssue<unknown>, path: Path, schema: Schema): string {
+  if (path.length > 0) return `${pathText(path)} ${issueText(issue, isSecret(schema, path))}`;
+  // Not shown: a file of one word is often the key file, given in the place of this one.
+  if (typeof issue.input === "string")
+    return "The config file must be a mapping, not one piece of text; is it the right file?";
+  return `The config file ${issueText(issue, false)}`;
 }
 
 function pathOf(issue: v.BaseIssue<unknown>): Path {

@@ -52,7 +52,10 @@ describe("the command", () => {
     [["start"], 'Unknown command "start"; there are run, version, health, service, dev and help'],
     [["help", "me"], 'Unknown command "me"; there are run, version, health, service, dev and help'],
     [["version", "--jsno"], 'Unknown flag --jsno (did you mean "--json"?)'],
-    [["version", "now"], 'Unexpected argument "now"; this command takes flags only'],
+    [
+      ["version", "now"],
+      'Unexpected argument "now"; this command takes flags only, and the name of a command comes before them',
+    ],
   ];
   test.each(WRONG)("of %p is none", (args, expected) => {
     expect(thrown(...args)).toEqual([expected]);
@@ -232,17 +235,23 @@ describe("flags that are wrong", () => {
     [
       "a stray word",
       ["--no-cleanup", "stray"],
-      ['Unexpected argument "stray"; this command takes flags only'],
+      [
+        'Unexpected argument "stray"; this command takes flags only, and the name of a command comes before them',
+      ],
     ],
     [
       "words after the end of flags",
       ["--", "--worker-id"],
-      ['Unexpected argument "--worker-id"; this command takes flags only'],
+      [
+        'Unexpected argument "--worker-id"; this command takes flags only, and the name of a command comes before them',
+      ],
     ],
     [
       "a command that is not first",
       ["--worker-id", "x", "run"],
-      ['Unexpected argument "run"; this command takes flags only'],
+      [
+        'Unexpected argument "run"; this command takes flags only, and the name of a command comes before them',
+      ],
     ],
     [
       "the rest of a secret, not shown",

@@ -64,7 +64,17 @@ describe("YAML that is not well-formed", () => {
       ["worker.yaml:2:1: YAML does not allow tabs for indentation; use spaces"],
     ],
     ["a list", "- worker_id: x\n", ["worker.yaml:1:1: The config file must be a mapping, not a list"]],
-    ["a word", "worker\n", ['worker.yaml:1:1: The config file must be a mapping, not "worker"']],
+    [
+      "a word, which may be the key of a key file that was given by mistake",
+      "s3cret\n",
+      ["worker.yaml:1:1: The config file must be a mapping, not one piece of text; is it the right file?"],
+    ],
+    ["an open quote", 'worker_id: "w\nbackend: {}\n', ["worker.yaml:3:1: A quote above is not closed"]],
+    [
+      "an open bracket",
+      "worker_id: w\nbackend: {direct: {}\n",
+      ["worker.yaml:3:1: The indentation does not fit the lines above, or a bracket above is not closed"],
+    ],
     [
       "two documents",
       "worker_id: a\n---\nworker_id: b\n",
@@ -214,7 +224,7 @@ backend:
       "backend.docker.environment[0] must be a mapping, not a list",
     ],
     ["backend: {kubernetes: {pod_template: {a: *b}}}", "The alias *b has no anchor &b before it"],
-    ["backend: {podman: {}}", 'Unknown key "backend.podman"'],
+    ["backend: {podman: {}}", 'Unknown key "backend.podman" (there are docker, direct, kubernetes, command)'],
     [
       "backend: {docker: {}, direct: {}}",
       "backend holds docker and direct; only one backend may be configured",
