@@ -38,6 +38,7 @@ describe("the command", () => {
     [["--help"], { command: "help", topic: null }],
     [["-h"], { command: "help", topic: null }],
     [["help"], { command: "help", topic: null }],
+    [["help", "help"], { command: "help", topic: null }],
     [["help", "dev"], { command: "help", topic: "dev" }],
     [["dev", "-h"], { command: "help", topic: "dev" }],
     [["--wrong", "--help"], { command: "help", topic: null }],
