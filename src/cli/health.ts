@@ -29,17 +29,10 @@ export async function askHealth(
     writeError(`oz-agent-worker: ${url} says ${response.status}: ${text.trim()}\n`);
   } catch (error) {
     writeError(
-      `oz-agent-worker: Cannot ask ${url}: ${whyUnanswered(error)}; is a worker running with --health-address ${address}?\n`,
+      `oz-agent-worker: Cannot ask ${url}: ${wordsOf(error)}; is a worker running with --health-address ${address}?\n`,
     );
   }
   return EXIT.couldNotStart;
-}
-
-/** The runtime's own words ask whether this computer can reach the address, which is the question here, too. */
-function whyUnanswered(error: unknown): string {
-  return error instanceof Error && "code" in error && error.code === "ECONNREFUSED"
-    ? "nothing listens there"
-    : wordsOf(error);
 }
 
 /** What is listened on everywhere is asked for here. */
