@@ -1,13 +1,11 @@
 /** Metrics to a collector, by the protocol that was chosen. */
 import { JsonMetricsSerializer, ProtobufMetricsSerializer } from "@opentelemetry/otlp-transformer";
 import type { Logger } from "../logging/logger.ts";
-import { ExportTrouble } from "./export-trouble.ts";
+import { ExportTrouble, noCollector } from "./export-trouble.ts";
 import { openReader, type ReaderOptions } from "./metric-reader.ts";
 import { openSender } from "./open-sender.ts";
 import { OtlpExporter } from "./otlp-exporter.ts";
 import type { Pipeline } from "./pipeline.ts";
-
-const NO_COLLECTOR = "set OTEL_EXPORTER_OTLP_ENDPOINT to a collector, or OTEL_METRICS_EXPORTER=none";
 
 export interface OtlpMetricsOptions extends ReaderOptions {
   readonly log: Logger;
@@ -19,7 +17,7 @@ export async function openOtlpMetrics(options: OtlpMetricsOptions): Promise<Pipe
   const { otlp } = settings;
   const sender = await openSender(otlp, "metrics", resource.version, settings.timeoutMs);
   const serializer = otlp.protocol === "http/json" ? JsonMetricsSerializer : ProtobufMetricsSerializer;
-  const trouble = new ExportTrouble(log, "metrics", NO_COLLECTOR);
+  const trouble = new ExportTrouble(log, "metrics", noCollector("OTEL_METRICS_EXPORTER"));
   return openReader(options, new OtlpExporter(serializer, sender, trouble), () => {
     sender.hurry();
     if (!otlp.endpointGiven) trouble.hush();

@@ -1,7 +1,7 @@
 /** Certificates and keys that the operator names for a collector. */
 import { readPlainFile } from "../config/operator-file.ts";
 import type { OtlpSettings } from "../config/telemetry.ts";
-import { wordsOf } from "../logging/words-of.ts";
+import { whyUnreadable } from "../config/unreadable.ts";
 import type { PostTls } from "../runtime/post.ts";
 
 /** Throws with the path of one that cannot be read. */
@@ -18,6 +18,8 @@ function readPem(path: string | null): string | null {
   try {
     return readPlainFile(path).toString("utf8");
   } catch (error) {
-    throw new Error(`Cannot read the certificate or key "${path}": ${wordsOf(error)}`, { cause: error });
+    throw new Error(`Cannot read the certificate or key "${path}": ${whyUnreadable(error)}`, {
+      cause: error,
+    });
   }
 }
