@@ -48,6 +48,13 @@ export async function runDaemon(
       inFile: settings.unusedBackend,
     });
   }
+  if (settings.emptyBackend !== null) {
+    log.warn("the backend that the config file names has nothing below it, and so is not used", {
+      backend: settings.backend.kind,
+      inFile: settings.emptyBackend,
+      hint: `write ${settings.emptyBackend}: {} for its defaults`,
+    });
+  }
   reportStrayErrors((error) => log.error("unexpected error; the worker goes on", { error }));
   try {
     const end = await runWorker({

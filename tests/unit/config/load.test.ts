@@ -216,7 +216,7 @@ backend:
       'log_level must be one of debug, info, warn, error, not "debgu" (did you mean "debug"?)',
     ],
     ["shutdown_timeout: 30days", 'must be a duration of at most 24 days such as "10s"'],
-    ["backend: docker", 'backend must be a mapping, not "docker"'],
+    ["backend: docker", 'backend must be a mapping, not "docker"; write docker: {} below it'],
     ["backend: {direct: []}", "backend.direct must be a mapping, not a list"],
     ["backend: {command: [x]}", "backend.command must be a mapping, not a list"],
     [
@@ -306,6 +306,18 @@ backend:
     expect(problems[0]).toMatch(/^worker\.yaml:1:\d+: /);
     expect(problems[0]).not.toContain("s3cret");
   });
+});
+
+// Once without a word: the tasks of a bare `direct:` ran in Docker, which is what the file means to the original, too.
+test("a backend without a block is remembered, for it was to be chosen", async () => {
+  for (const [content, name] of [
+    ["worker_id: a\nbackend:\n  direct:\n", "direct"],
+    ["worker_id: a\nbackend:\n  kubernetes: # defaults\n", "kubernetes"],
+    ["worker_id: a\nbackend:\n  direct: {}\n", null],
+    ["worker_id: a\nbackend:\n", null],
+  ] as const) {
+    expect(await load(content)).toMatchObject({ problems: [], emptyBackend: name });
+  }
 });
 
 describe("a file that works with the original means the same here", () => {
