@@ -114,6 +114,13 @@ describe("YAML that is not well-formed", () => {
     }
   });
 
+  test("a long line of another file is no key, and is not shown whole", async () => {
+    const hash = "$6$rounds$c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0";
+    expect(await problemsOf(`root:${hash}:20228:0:99999:7::\n`)).toEqual([
+      'worker.yaml:1:1: Unknown key "root:$6$ro..."',
+    ]);
+  });
+
   test("a repeated key is told beside the other mistakes", async () => {
     expect(await problemsOf("worker_id: a\nlog_level: loud\nworker_id: b\n")).toEqual([
       'worker.yaml:2:12: log_level must be one of debug, info, warn, error, not "loud"',
