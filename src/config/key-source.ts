@@ -7,6 +7,9 @@ import type { HostEnvironment } from "./host-environment.ts";
 import { readPlainFile } from "./operator-file.ts";
 import { whyUnreadable } from "./unreadable.ts";
 
+/** In the folder that the worker is started in, without a folder before it; keys are longer. */
+const LONG_FOR_A_NAME = 24;
+
 export interface KeySource {
   /** Names the place, never the key: `--api-key`, `WARP_API_KEY`, `file /path (--api-key-file)`. */
   readonly label: string;
@@ -61,17 +64,23 @@ function keyInFile(via: string, path: string): KeySource {
   return {
     label: `file ${path} (${via})`,
     async read() {
-      const cannot = `Cannot read the API key file "${path}" (${via})`;
       let text: string;
       try {
         // A few bytes, once per connect.
         text = readPlainFile(path).toString("utf8");
       } catch (cause) {
-        throw new KeyError(`${cannot}: ${whyUnreadable(cause)}`, { cause });
+        throw new KeyError(unreadable(via, path, whyUnreadable(cause)), { cause });
       }
       return checkedKey(text, `The API key in the file "${path}" (${via})`);
     },
   };
+}
+
+/** The key itself in the place of a path is a slip that would put it into the log. */
+function unreadable(via: string, path: string, why: string): string {
+  return path.length < LONG_FOR_A_NAME || path.includes("/")
+    ? `Cannot read the API key file "${path}" (${via}): ${why}`
+    : `Cannot read the API key file of ${via}: ${why}; give the path of a file that holds the key, not the key`;
 }
 
 /** An editor's or `echo`'s newline at the end is no part of the key; anything else that a header cannot carry is a mistake. */

@@ -72,6 +72,13 @@ describe("a key in a file", () => {
     );
   });
 
+  // Once shown as the path of a file that is not there.
+  test("that is the key itself is not shown", async () => {
+    expect(await refusal(sourceOf({ fileSetting: "wk-1.c2VjcmV0c2VjcmV0c2VjcmV0" }))).toBe(
+      "Cannot read the API key file of api_key_file: there is no such file; give the path of a file that holds the key, not the key",
+    );
+  });
+
   test("that is a pipe is refused at once, and not waited for", async () => {
     await using folder = await TempDir.create();
     const pipe = folder.join("pipe");
