@@ -10,7 +10,8 @@ const INTRODUCTION = `<!-- Made by scripts/generate.ts from src/config; edit the
 
 Flags win over the config file (\`--config-file\`), the file over the defaults. The file is strict: an
 unknown key, a wrong value, two backends are errors, all shown at once with line and column, and the
-worker exits with status 2 before it starts anything. An editor that reads JSON Schema checks the
+worker exits with status 2 before it starts anything. To check a file and start nothing:
+\`oz-agent-worker service install --print --config-file FILE\`. An editor that reads JSON Schema checks the
 file as you type with [config.schema.json](config.schema.json):
 
 \`\`\`yaml
@@ -26,8 +27,13 @@ backend:
         value: "true"
 \`\`\`
 
-A key without a value, or with an empty text, counts as absent, a backend's block included. Relative paths start from the
-folder in which the worker was started.
+A key without a value, or with an empty text, counts as absent. That goes for a backend's block, too: a bare
+\`direct:\` chooses nothing, \`direct: {}\` the Direct backend. Relative paths start from the folder in which the
+worker was started.
+
+The config file may be a pipe, as in \`--config-file <(command)\` and \`/dev/stdin\`, that is written within a
+minute. Files with keys and certificates are read more than once, so they are regular files. None may be larger
+than 4 MiB.
 
 ## The API key
 
@@ -52,6 +58,9 @@ const VARIABLES = `## Environment variables
 | \`STATE_DIRECTORY\`, \`XDG_STATE_HOME\` | Where the state folder is without \`state_dir\`; systemd sets the first for \`StateDirectory=\` |
 | \`DOCKER_HOST\`, \`DOCKER_TLS_VERIFY\`, \`DOCKER_CERT_PATH\`, \`DOCKER_CONTEXT\` | Docker backend: the engine, as the \`docker\` command reads them |
 | \`DOCKER_CONFIG\` | Docker backend: the folder of \`config.json\` (contexts, credentials) instead of \`~/.docker\` |
+| \`KUBECONFIG\` | Kubernetes backend: the kubeconfig, where neither \`kubeconfig\` is set nor the worker runs in a cluster |
+| \`HTTPS_PROXY\`, \`HTTP_PROXY\`, \`NO_PROXY\` | The worker's way to the control plane; see [operations.md](operations.md#proxies-and-private-certificates) |
+| \`OTEL_...\` | Metrics and traces; see [monitoring](monitoring/README.md) |
 `;
 
 export function configurationPage(): string {

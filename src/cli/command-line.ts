@@ -1,5 +1,6 @@
 /** From arguments to an exit status: which command runs, and what is said when none can. */
 import { ConfigError } from "../config/config-error.ts";
+import type { FlagValues } from "../config/flag-values.ts";
 import type { Host } from "../config/state-dir.ts";
 import { EXIT } from "./exit-status.ts";
 import { loadSettings } from "./load-settings.ts";
@@ -61,18 +62,36 @@ async function dispatch(
       });
     }
     case "run": {
-      const stop = stopSignal();
-      const settings = await loadSettings(commandLine.flags, host);
-      return runDaemon(settings, { environment: definedOnly(host.env), shimArgument, stop });
+      const stop = await alsoAtEndOfInput(stopSignal(), commandLine.flags);
+      return unlessAsked(stop, async () => {
+        const settings = await loadSettings(commandLine.flags, host, stop);
+        return await runDaemon(settings, { environment: definedOnly(host.env), shimArgument, stop });
+      });
     }
     case "dev": {
       const stop = stopSignal();
       const { runDevCommand } = await import("./dev-command.ts");
-      return runDevCommand(commandLine, host, stop);
+      return unlessAsked(stop, () => runDevCommand(commandLine, host, stop));
     }
     default:
       return commandLine satisfies never;
   }
+}
+
+/** Asked to stop before it was ready: whatever was waited for, a pipe or an engine, rejects with that. */
+async function unlessAsked(stop: AbortSignal, work: () => Promise<number>): Promise<number> {
+  try {
+    return await work();
+  } catch (error) {
+    if (stop.aborted && error === stop.reason) return EXIT.ok;
+    throw error;
+  }
+}
+
+async function alsoAtEndOfInput(stop: AbortSignal, { stopAtEndOfInput }: FlagValues): Promise<AbortSignal> {
+  if (!stopAtEndOfInput) return stop;
+  const { endOfInput } = await import("./end-of-input.ts");
+  return AbortSignal.any([stop, endOfInput()]);
 }
 
 function definedOnly(environment: Host["env"]): Record<string, string> {

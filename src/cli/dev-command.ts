@@ -1,11 +1,11 @@
 /** Makes the `dev` command of its command line: what the worker in it is started with. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Host } from "../config/state-dir.ts";
 import { ownCommand } from "../runtime/self.ts";
 import { runDev } from "./dev.ts";
-import { loadSettings } from "./load-settings.ts";
+import { loadFile, settingsFrom } from "./load-settings.ts";
 import type { CommandLine } from "./parse.ts";
 
 /** Only to have the settings checked before anything is started; the worker gets the real ones. */
@@ -17,7 +17,8 @@ export async function runDevCommand(
   host: Host,
   stop: AbortSignal,
 ): Promise<number> {
-  const { workerId } = await loadSettings(flags, host, PLACEHOLDERS);
+  const file = await loadFile(flags, stop);
+  const { workerId } = await settingsFrom(flags, file, host, PLACEHOLDERS);
   // A folder of its own: what a real worker of this id left unreported is not for this control plane.
   const stateDir = mkdtempSync(join(tmpdir(), "oz-agent-worker-dev-"));
   try {
@@ -25,7 +26,10 @@ export async function runDevCommand(
     return await runDev(
       {
         ...dev,
-        workerCommand: [...ownCommand(), "run", ...own, ...workerArgs],
+        workerCommand: [
+          ...[...ownCommand(), "run", ...own, ...workerArgs],
+          ...readableAgain(flags.configFile, file.text, stateDir),
+        ],
         keyFile: join(stateDir, "key"),
         workerEnv: host.env,
         write: (text) => void process.stdout.write(text),
@@ -38,4 +42,12 @@ export async function runDevCommand(
   } finally {
     rmSync(stateDir, { recursive: true, force: true });
   }
+}
+
+/** What a pipe held has been read, and `/dev/stdin` is another file for the worker: it gets a copy of such a file. */
+function readableAgain(path: string | null, text: string, folder: string): readonly string[] {
+  if (path === null || (statSync(path).isFile() && !/^\/(?:dev|proc)\//.test(path))) return [];
+  const copy = join(folder, "config.yaml");
+  writeFileSync(copy, text, { mode: 0o600 });
+  return [`--config-file=${copy}`];
 }

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
-import { loadAssignments } from "../dev/assignment-files.ts";
+import { type LoadedAssignments, loadAssignments } from "../dev/assignment-files.ts";
 import { type Assignment, assignmentOf } from "../dev/assignment-of.ts";
 import { ControlPlane } from "../dev/control-plane.ts";
 import { LiveTable } from "../dev/live-table.ts";
@@ -45,7 +45,7 @@ type Ending = { readonly kind: "done" | "asked" } | { readonly kind: "worker-lef
  */
 export async function runDev(options: DevOptions, signal: AbortSignal): Promise<number> {
   const fail = (text: string) => (options.writeError ?? options.write)(text);
-  const { assignments, errors } = assignmentsFrom(options);
+  const { assignments, errors } = await assignmentsFrom(options, signal);
   if (errors.length > 0) {
     fail(`${errors.join("\n")}\n`);
     return EXIT_BAD_USAGE;
@@ -79,11 +79,8 @@ export async function runDev(options: DevOptions, signal: AbortSignal): Promise<
   }
 }
 
-function assignmentsFrom(options: DevOptions): {
-  readonly assignments: readonly Assignment[];
-  readonly errors: readonly string[];
-} {
-  const fromFiles = loadAssignments(options.assignmentFiles);
+async function assignmentsFrom(options: DevOptions, signal: AbortSignal): Promise<LoadedAssignments> {
+  const fromFiles = await loadAssignments(options.assignmentFiles, signal);
   const blank = options.prompts.some((prompt) => prompt.trim() === "");
   return {
     assignments: [...options.prompts.map(assignmentOf), ...fromFiles.assignments],
@@ -121,8 +118,12 @@ function startWorker(options: DevOptions, plane: ControlPlane): ForegroundChild 
   try {
     return startForegroundChild(
       // A flag, because it wins over the key that the operator's config file names.
-      [...options.workerCommand, "--api-key-file", options.keyFile, "--web-socket-url", plane.webSocketUrl],
+      [
+        ...[...options.workerCommand, "--api-key-file", options.keyFile],
+        ...["--web-socket-url", plane.webSocketUrl, "--stop-at-end-of-input"],
+      ],
       workerEnvironment(options.workerEnv),
+      "held open",
     );
   } catch (error) {
     throw new Error(`Cannot start the worker ${executable}: ${wordsOf(error)}`, { cause: error });

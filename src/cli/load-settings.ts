@@ -3,7 +3,7 @@ import { readCaFile } from "../config/ca-file.ts";
 import { ConfigError } from "../config/config-error.ts";
 import type { FlagValues } from "../config/flag-values.ts";
 import { KeyError } from "../config/key-source.ts";
-import { loadConfigFile, NO_FILE } from "../config/load.ts";
+import { type LoadedFile, loadConfigFile, NO_FILE } from "../config/load.ts";
 import {
   caFileOf,
   chooseKey,
@@ -14,13 +14,22 @@ import {
 import type { Settings } from "../config/settings.ts";
 import type { Host } from "../config/state-dir.ts";
 
+/** Rejects with a ConfigError that holds every problem, or with the reason of `stop`. */
+export async function loadSettings(flags: FlagValues, host: Host, stop: AbortSignal): Promise<Settings> {
+  return await settingsFrom(flags, await loadFile(flags, stop), host);
+}
+
+export async function loadFile({ configFile }: FlagValues, stop: AbortSignal): Promise<LoadedFile> {
+  return configFile === null ? NO_FILE : await loadConfigFile(configFile, stop);
+}
+
 /** Rejects with a ConfigError that holds every problem. The key and the CA file are tried, not only named. */
-export async function loadSettings(
+export async function settingsFrom(
   flags: FlagValues,
+  file: LoadedFile,
   host: Host,
   defaults: SettingDefaults = {},
 ): Promise<Settings> {
-  const file = flags.configFile === null ? NO_FILE : await loadConfigFile(flags.configFile);
   const input: ResolveInput = { ...host, flags, file, defaults };
   const attempts = await Promise.all([
     problemsOf(() => resolveSettings(input)),

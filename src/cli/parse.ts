@@ -72,7 +72,7 @@ function workerArgs({ given }: Scanned): readonly string[] {
 }
 
 function helpTopic([topic, ...more]: readonly string[]): CommandName | null {
-  if (topic === undefined || topic.startsWith("-")) return null;
+  if (topic === undefined || topic === "help" || topic.startsWith("-")) return null;
   const command = commandNamed(topic);
   if (command === null || more.length > 0) throw unknownCommand(more[0] ?? topic);
   return command;

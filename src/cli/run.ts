@@ -48,6 +48,13 @@ export async function runDaemon(
       inFile: settings.unusedBackend,
     });
   }
+  if (settings.emptyBackend !== null) {
+    log.warn("the backend that the config file names has nothing below it, and so is not used", {
+      backend: settings.backend.kind,
+      inFile: settings.emptyBackend,
+      hint: `write ${settings.emptyBackend}: {} for its defaults`,
+    });
+  }
   reportStrayErrors((error) => log.error("unexpected error; the worker goes on", { error }));
   try {
     const end = await runWorker({
@@ -61,9 +68,7 @@ export async function runDaemon(
     });
     return exitStatusOf(end);
   } catch (error) {
-    // Asked to stop before it was ready: a backend that was trying its engine out rejects with that.
-    if (stop.aborted && error === stop.reason) return EXIT.ok;
-    if (error instanceof ConfigError) throw error;
+    if (error instanceof ConfigError || (stop.aborted && error === stop.reason)) throw error;
     if (!(error instanceof BackendUnusable))
       throw new Error(secrets.redact(wordsOf(error)), { cause: error });
     log.error(secrets.redact(error.message));

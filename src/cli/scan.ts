@@ -132,7 +132,9 @@ function takePositional(value: string, index: number, previous: Token | null, st
     state.problems.push(`Unexpected argument after --${secret.name}; quote a value with spaces`);
     return;
   }
-  state.problems.push(`Unexpected argument ${JSON.stringify(value)}; this command takes flags only`);
+  state.problems.push(
+    `Unexpected argument ${JSON.stringify(value)}; this command takes flags only, and the name of a command comes before them`,
+  );
 }
 
 function takeUnknown(token: OptionToken, args: readonly string[], state: State): void {

@@ -1,10 +1,12 @@
 /** `oz-agent-worker service`: the worker as a service of this host. */
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
+import { never } from "../async/wait.ts";
 import { ConfigError } from "../config/config-error.ts";
 import { readFlagValues } from "../config/flag-values.ts";
 import { runFlags } from "../config/flags.ts";
 import { loadConfigFile } from "../config/load.ts";
+import { readPlainFile } from "../config/operator-file.ts";
 import { chooseKey, resolveSettings } from "../config/resolve.ts";
 import type { Host } from "../config/state-dir.ts";
 import { whyUnreadable } from "../config/unreadable.ts";
@@ -89,7 +91,7 @@ async function uninstall(system: InitSystem, edge: ServiceEdge): Promise<void> {
 /** From the file as it is, checked as the worker checks it at its start. */
 async function planFor(request: ServiceRequest, { host, program }: ServiceEdge): Promise<ServicePlan> {
   const configFile = resolve(host.cwd, request.configFile);
-  const file = await loadConfigFile(configFile);
+  const file = await loadConfigFile(configFile, never());
   const defs = runFlags();
   const flags = readFlagValues(scanFlags([`--config-file=${configFile}`], defs), defs);
   // The service has neither this shell's variables nor its folder.
@@ -112,7 +114,7 @@ function mustHoldKey(path: string): void {
   const todo = "write the key there, or name another by --api-key-file";
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readPlainFile(path).toString("utf8");
   } catch (error) {
     throw new ServiceError(`Cannot read the key file ${path}: ${whyUnreadable(error)}; ${todo}`, {
       cause: error,
@@ -136,7 +138,7 @@ function commandRunner({ host }: ServiceEdge) {
       (entry): entry is [string, string] => entry[1] !== undefined,
     );
     try {
-      return await startForegroundChild(argv, Object.fromEntries(entries)).exited;
+      return await startForegroundChild(argv, Object.fromEntries(entries), "none").exited;
     } catch (error) {
       throw new ServiceError(`Cannot start ${argv[0]}: ${wordsOf(error)}`, { cause: error });
     }

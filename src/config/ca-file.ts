@@ -1,6 +1,6 @@
 /** A private certificate authority, read and checked at start rather than at the first handshake. */
-import { readFileSync } from "node:fs";
 import { ConfigError } from "./config-error.ts";
+import { readPlainFile } from "./operator-file.ts";
 import { whyUnreadable } from "./unreadable.ts";
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
@@ -9,7 +9,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE----
 export async function readCaFile(path: string): Promise<string> {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readPlainFile(path).toString("utf8");
   } catch (error) {
     throw new ConfigError([`Cannot read the CA file "${path}" (ca_file): ${whyUnreadable(error)}`]);
   }

@@ -24,6 +24,7 @@ export interface FlagValues {
   readonly volumes: readonly string[];
   readonly environment: readonly string[];
   readonly noCleanup: boolean;
+  readonly stopAtEndOfInput: boolean;
   readonly webSocketUrl: string | null;
   readonly serverRootUrl: string | null;
   readonly sessionSharingServerUrl: string | null;
@@ -60,6 +61,7 @@ export function readFlagValues(raw: RawFlags, defs: FlagDefs): FlagValues {
     volumes: all("volumes"),
     environment: all("env"),
     noCleanup: good.has("no-cleanup"),
+    stopAtEndOfInput: good.has("stop-at-end-of-input"),
     webSocketUrl: last("web-socket-url"),
     serverRootUrl: last("server-root-url"),
     sessionSharingServerUrl: last("session-sharing-server-url"),

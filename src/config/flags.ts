@@ -77,6 +77,11 @@ export const OWN_FLAGS = {
     description: "What runs the tasks (default: the one in the config file, else docker)",
     schema: () => v.picklist(BACKEND_KINDS),
   },
+  "stop-at-end-of-input": {
+    type: "boolean",
+    hidden: true,
+    description: "Stop gently when standard input ends, as it does with a `dev` that is killed",
+  },
   "no-cleanup": { type: "boolean", description: "Keep containers, Jobs and workspaces of ended tasks" },
   volumes: {
     type: "string",

@@ -3,9 +3,12 @@
  * without a restart. Precedence: --api-key or --api-key-file (not both), then api_key_file in the
  * config file, then WARP_API_KEY, then WARP_API_KEY_FILE.
  */
-import { readFileSync, statSync } from "node:fs";
 import type { HostEnvironment } from "./host-environment.ts";
+import { readPlainFile } from "./operator-file.ts";
 import { whyUnreadable } from "./unreadable.ts";
+
+/** In the folder that the worker is started in, without a folder before it; keys are longer. */
+const LONG_FOR_A_NAME = 24;
 
 export interface KeySource {
   /** Names the place, never the key: `--api-key`, `WARP_API_KEY`, `file /path (--api-key-file)`. */
@@ -61,19 +64,23 @@ function keyInFile(via: string, path: string): KeySource {
   return {
     label: `file ${path} (${via})`,
     async read() {
-      const cannot = `Cannot read the API key file "${path}" (${via})`;
-      let text: string | null;
+      let text: string;
       try {
-        // A pipe would hold the whole worker until somebody writes. Otherwise a few bytes, once per
-        // connect; the promises' module would cost every start 0.7 MB.
-        text = statSync(path).isFIFO() ? null : readFileSync(path, "utf8");
+        // A few bytes, once per connect.
+        text = readPlainFile(path).toString("utf8");
       } catch (cause) {
-        throw new KeyError(`${cannot}: ${whyUnreadable(cause)}`, { cause });
+        throw new KeyError(unreadable(via, path, whyUnreadable(cause)), { cause });
       }
-      if (text === null) throw new KeyError(`${cannot}: it is a pipe, and the key is read at every connect`);
       return checkedKey(text, `The API key in the file "${path}" (${via})`);
     },
   };
+}
+
+/** The key itself in the place of a path is a slip that would put it into the log. */
+function unreadable(via: string, path: string, why: string): string {
+  return path.length < LONG_FOR_A_NAME || path.includes("/")
+    ? `Cannot read the API key file "${path}" (${via}): ${why}`
+    : `Cannot read the API key file of ${via}: ${why}; give the path of a file that holds the key, not the key`;
 }
 
 /** An editor's or `echo`'s newline at the end is no part of the key; anything else that a header cannot carry is a mistake. */

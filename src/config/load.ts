@@ -1,5 +1,5 @@
 /** Reads and checks the config file. */
-import { readFileSync } from "node:fs";
+import { readFileOrPipe } from "./operator-file.ts";
 import { readPlainYaml } from "./plain-yaml.ts";
 import type { FileConfig } from "./schema.ts";
 import { whyUnreadable } from "./unreadable.ts";
@@ -7,31 +7,43 @@ import { whyUnreadable } from "./unreadable.ts";
 export interface LoadedFile {
   readonly config: FileConfig;
   readonly problems: readonly string[];
+  /** As it was read; empty when it could not be. */
+  readonly text: string;
+  /** A backend that is named without a block, and so counts as absent. */
+  readonly emptyBackend: string | null;
   /** True when the key stands in the file, or may stand there, with a value that is no use: so it is not missing. */
   isBroken(key: string): boolean;
 }
 
 /** What there is when no file is given. */
-export const NO_FILE: LoadedFile = { config: {}, problems: [], isBroken: () => false };
+export const NO_FILE: LoadedFile = {
+  config: {},
+  problems: [],
+  text: "",
+  emptyBackend: null,
+  isBroken: () => false,
+};
 
-/** Never rejects: what is wrong is in `problems`. */
-export async function loadConfigFile(path: string): Promise<LoadedFile> {
+/** What is wrong is in `problems`; rejects with the reason of `stop` alone, which ends the wait for a pipe. */
+export async function loadConfigFile(path: string, stop: AbortSignal): Promise<LoadedFile> {
   let bytes: Uint8Array;
   try {
-    // At start nothing else waits for the thread, and waking the pool of threads takes 2 ms.
-    bytes = readFileSync(path);
+    bytes = await readFileOrPipe(path, stop);
   } catch (error) {
+    stop.throwIfAborted();
     return unusable(`Cannot read the config file "${path}": ${whyUnreadable(error)}`);
   }
   const text = decode(bytes);
   if (text === null) return unusable(`Cannot read the config file "${path}": it is not text in UTF-8`);
   const plain = readPlainYaml(text);
-  if (plain !== null) return { config: plain, problems: [], isBroken: () => false };
+  if (plain !== null) return { config: plain, problems: [], text, emptyBackend: null, isBroken: () => false };
   const { checkYaml } = await import("./yaml-config.ts");
-  const { config, problems, broken } = checkYaml(text, path);
+  const { config, problems, broken, emptyBackend } = checkYaml(text, path);
   return {
     config,
     problems,
+    text,
+    emptyBackend,
     isBroken: (key) =>
       broken === null || broken.has(key) || broken.has("") || broken.has(key.split(".")[0] ?? ""),
   };
@@ -47,5 +59,5 @@ function decode(bytes: Uint8Array): string | null {
 }
 
 function unusable(problem: string): LoadedFile {
-  return { config: {}, problems: [problem], isBroken: () => true };
+  return { config: {}, problems: [problem], text: "", emptyBackend: null, isBroken: () => true };
 }

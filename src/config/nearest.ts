@@ -9,7 +9,7 @@ export function nearest(given: string, known: readonly string[]): string | null 
     const away = distance(wanted, plain(name));
     if (best === null || away < best.away) best = { name, away };
   }
-  if (best !== null && best.away <= Math.min(3, Math.floor(wanted.length / 2))) return best.name;
+  if (best !== null && best.away <= Math.min(3, Math.ceil(wanted.length / 3))) return best.name;
   const longer = known.filter((name) => wanted.length >= 3 && plain(name).startsWith(wanted));
   return longer.length === 1 ? (longer[0] ?? null) : null;
 }

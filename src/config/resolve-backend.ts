@@ -35,6 +35,8 @@ interface BackendChoice {
   readonly kind: BackendKind;
   /** What the file configures and a flag overrides. */
   readonly unused: BackendKind | null;
+  /** What the file names and does not choose, while nothing else chooses it either. */
+  readonly empty: string | null;
   readonly problems: readonly string[];
 }
 
@@ -43,9 +45,11 @@ export function chooseBackend({ flags, file }: Pick<BackendInput, "flags" | "fil
   const inFile = BACKEND_KINDS.find((kind) => file.config.backend?.[kind] !== undefined);
   const kind: BackendKind = flags.backend ?? inFile ?? "docker";
   const unused = inFile === undefined || inFile === kind ? null : inFile;
+  const chosen = flags.backend ?? inFile;
+  const empty = chosen === undefined && file.emptyBackend !== kind ? file.emptyBackend : null;
   const problems: string[] = [];
   // A backend that could not be read is no ground for blaming the flags that go with it.
-  if (flags.broken.has("backend") || file.isBroken("backend")) return { kind, unused, problems };
+  if (flags.broken.has("backend") || file.isBroken("backend")) return { kind, unused, empty, problems };
   if (flags.volumes.length > 0 && kind !== "docker") problems.push(onlyFor("--volumes", "docker", kind));
   if (flags.settings.backend?.direct?.target_dir !== undefined && kind !== "direct") {
     problems.push(onlyFor("--target-dir", "direct", kind));
@@ -58,7 +62,7 @@ export function chooseBackend({ flags, file }: Pick<BackendInput, "flags" | "fil
   if (kind === "command" && inFile !== "command") {
     problems.push("The command backend needs backend.command.dispatch_command in the config file");
   }
-  return { kind, unused, problems };
+  return { kind, unused, empty, problems };
 }
 
 function onlyFor(flag: string, kind: BackendKind, chosen: BackendKind): string {

@@ -55,6 +55,7 @@ export function resolveSettings(input: ResolveInput): Settings {
     key: key.source,
     backend: resolveBackend(backend.kind, { flags, file, host: input, cleanup }),
     unusedBackend: backend.unused,
+    emptyBackend: backend.empty,
     cleanup,
     ...daemonSettings(config, input),
     telemetry: telemetry.settings,

@@ -17,6 +17,8 @@ export interface Settings {
   readonly backend: BackendSettings;
   /** The one that the file configures and --backend overrides; null: none. */
   readonly unusedBackend: BackendKind | null;
+  /** One that the file names without a block, which leaves the choice to the default; null: none. */
+  readonly emptyBackend: string | null;
   /** False: containers, Jobs and workspaces stay. */
   readonly cleanup: boolean;
   /** 0: no limit. */

@@ -1,4 +1,10 @@
 /** Why a file could not be read, in words for the operator. */
+
+/** A file that could be read, and is not: its message says why, as the predicate after a colon. */
+export class FileRefusal extends Error {
+  override readonly name = "FileRefusal";
+}
+
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
   ENOTDIR: "part of the path is not a folder",
@@ -10,6 +16,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 export function whyUnreadable(error: unknown): string {
+  if (error instanceof FileRefusal) return error.message;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return REASONS[code] ?? (code || "it cannot be read");
 }

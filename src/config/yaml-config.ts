@@ -1,6 +1,7 @@
 /** The text of a config file made into checked settings. Imported only when there is a file: `yaml` costs memory. */
 import * as v from "valibot";
-import { type Document, LineCounter, parseDocument } from "yaml";
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { BACKEND_KINDS } from "./flags.ts";
 import { issueText } from "./issue-text.ts";
 import { configSchema, type FileConfig } from "./schema.ts";
 import { isSecret, type Path, pathText } from "./schema-walk.ts";
@@ -20,6 +21,8 @@ export interface CheckedText {
   readonly problems: readonly string[];
   /** Keys that are given and wrong; null: nobody can tell. */
   readonly broken: ReadonlySet<string> | null;
+  /** A backend's key without a block behind it, which chooses nothing, and was meant to. */
+  readonly emptyBackend: string | null;
 }
 
 export function checkYaml(text: string, file: string): CheckedText {
@@ -29,7 +32,8 @@ export function checkYaml(text: string, file: string): CheckedText {
     return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}: ${sentence}`;
   };
   const document = parse(text, lines);
-  if (typeof document === "string") return { config: {}, problems: [`${file}: ${document}`], broken: null };
+  if (typeof document === "string")
+    return { config: {}, problems: [`${file}: ${document}`], broken: null, emptyBackend: null };
   const syntax = document.errors.map((error) => ({ offset: error.pos[0], text: syntaxProblem(error, text) }));
   // After anything but a repeated key the parser guesses, and its guesses would be reported too.
   if (document.errors.some((error) => error.code !== "DUPLICATE_KEY")) {
@@ -38,15 +42,16 @@ export function checkYaml(text: string, file: string): CheckedText {
     const shown = places.slice(0, MOST_SYNTAX_PROBLEMS);
     const more = places.length - shown.length;
     const problems = more > 0 ? [...shown, `${file}: ${more} more places are not well-formed`] : shown;
-    return { config: {}, problems, broken: null };
+    return { config: {}, problems, broken: null, emptyBackend: null };
   }
   const schema = configSchema();
+  const emptyBackend = keyWithoutBlock(document);
   const unfit = document.contents === null ? [] : fitToSchema(document, schema);
   const raw = plainValue(document);
   if (typeof raw === "string") {
     // What was no key of ours is left out by now, and an alias of something in it leads nowhere.
     const problems = unfit.length > 0 ? sorted([...syntax, ...unfit]).map(place) : [`${file}: ${raw}`];
-    return { config: {}, problems, broken: null };
+    return { config: {}, problems, broken: null, emptyBackend: null };
   }
   const { issues, good } = validate(schema, raw.value);
   const wrong = [...findingsOf(issues, document, schema, unfit), ...twoBackends(document, raw.value)];
@@ -55,7 +60,7 @@ export function checkYaml(text: string, file: string): CheckedText {
       ? { config: good, broken: new Set<string>() }
       : keepGood(schema, raw.value, wrong);
   for (const { meant } of unfit) if (meant) markBroken(broken, meant);
-  return { config, problems: sorted([...syntax, ...unfit, ...wrong]).map(place), broken };
+  return { config, problems: sorted([...syntax, ...unfit, ...wrong]).map(place), broken, emptyBackend };
 }
 
 function parse(text: string, lineCounter: LineCounter): Document | string {
@@ -87,6 +92,14 @@ function plainValue(document: Document): { readonly value: unknown } | string {
   }
 }
 
+function keyWithoutBlock(document: Document): string | null {
+  const backend = document.get("backend");
+  const empty = isMap(backend)
+    ? backend.items.find(({ value }) => isScalar(value) && value.value === null)
+    : null;
+  return empty && isScalar(empty.key) ? String(empty.key.value) : null;
+}
+
 function validate(schema: Schema, raw: unknown) {
   const result = v.safeParse(schema, raw, { abortPipeEarly: true });
   // Not the output, which has the defaults in it: what the file says must be told from what it leaves out.
@@ -103,10 +116,18 @@ function findingsOf(
   return issues.flatMap((issue): readonly Finding[] => {
     const path = pathOf(issue);
     if (told.has(pathText(path))) return [];
-    const name = path.length === 0 ? "The config file" : pathText(path);
-    const text = `${name} ${issueText(issue, isSecret(schema, path))}`;
-    return [{ offset: offsetOf(document, path), text, path }];
+    return [{ offset: offsetOf(document, path), text: sentenceOf(issue, path, schema), path }];
   });
+}
+
+function sentenceOf(issue: v.BaseIssue<unknown>, path: Path, schema: Schema): string {
+  const named = BACKEND_KINDS.find((kind) => kind === issue.input);
+  const hint = pathText(path) === "backend" && named !== undefined ? `; write ${named}: {} below it` : "";
+  if (path.length > 0) return `${pathText(path)} ${issueText(issue, isSecret(schema, path))}${hint}`;
+  // Not shown: a file of one word is often the key file, given in the place of this one.
+  if (typeof issue.input === "string")
+    return "The config file must be a mapping, not one piece of text; is it the right file?";
+  return `The config file ${issueText(issue, false)}`;
 }
 
 function pathOf(issue: v.BaseIssue<unknown>): Path {

@@ -31,6 +31,10 @@ export interface Finding {
   readonly meant?: Path;
 }
 
+/** More than these names would bury the one that is wrong. */
+const MOST_NAMED = 4;
+/** The longest key that there is has 26 characters. */
+const LONGEST_SHOWN = 40;
 const MAPPINGS: readonly string[] = ["strict_object", "loose_object", "record"];
 
 interface Context {
@@ -125,7 +129,7 @@ function unknownKey(pair: Pair, path: Path, known: readonly string[], root: Gene
   const text =
     near === null && isSecret(root, path)
       ? `Unknown key in "${pathText(path.slice(0, -1))}", which takes ${known.join(" and ")}`
-      : `Unknown key "${pathText(path)}"${near === null ? elsewhere(key, root) : didYouMean(near)}`;
+      : `Unknown key "${pathText([...path.slice(0, -1), shortened(key)])}"${near === null ? (elsewhere(key, root) ?? thereAre(known)) : didYouMean(near)}`;
   return {
     offset: keyOffset(pair),
     text,
@@ -135,11 +139,20 @@ function unknownKey(pair: Pair, path: Path, known: readonly string[], root: Gene
 }
 
 /** A right key at the wrong level is the commonest slip after a wrong letter. */
-function elsewhere(key: string, root: GenericSchema): string {
+function elsewhere(key: string, root: GenericSchema): string | null {
   const places = settingsOf(root).filter((found) => found.path.at(-1) === key);
   return places.length === 0
-    ? ""
+    ? null
     : ` (it belongs at ${places.map((found) => pathText(found.path)).join(" or ")})`;
+}
+
+/** Not a key of anybody's, but a line of some other file, and perhaps of one that nobody is to see. */
+function shortened(key: string): string {
+  return key.length > LONGEST_SHOWN ? `${key.slice(0, LONGEST_SHOWN / 4)}...` : key;
+}
+
+function thereAre(known: readonly string[]): string {
+  return known.length > MOST_NAMED ? "" : ` (there are ${known.join(", ")})`;
 }
 
 function fitScalar(scalar: Scalar, schema: GenericSchema | null): void {

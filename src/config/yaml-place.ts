@@ -1,13 +1,13 @@
 /** Where a key stands in a config file that was read before, for faults that show up later. */
-import { readFileSync } from "node:fs";
 import { LineCounter, parseDocument } from "yaml";
+import { readPlainFile } from "./operator-file.ts";
 import { offsetOf } from "./yaml-locate.ts";
 
 /** `FILE:LINE:COLUMN` of the value, or of the nearest mapping around it; null when the file cannot be read. */
 export function placeInYaml(file: string, path: readonly (string | number)[]): string | null {
   try {
     const lineCounter = new LineCounter();
-    const document = parseDocument(readFileSync(file, "utf8"), {
+    const document = parseDocument(readPlainFile(file).toString("utf8"), {
       lineCounter,
       merge: true,
       logLevel: "error",

@@ -1,5 +1,6 @@
 /** Assignments from files: one, a list of them, a list of cases, or frames as they went over the wire. */
-import { readFileSync } from "node:fs";
+import { readFileOrPipe } from "../config/operator-file.ts";
+import { whyUnreadable } from "../config/unreadable.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { type Assignment, completeAssignment } from "./assignment-of.ts";
 import { asObject } from "./json.ts";
@@ -11,11 +12,14 @@ export interface LoadedAssignments {
 }
 
 /** All files are read and all errors collected. */
-export function loadAssignments(paths: readonly string[]): LoadedAssignments {
+export async function loadAssignments(
+  paths: readonly string[],
+  stop: AbortSignal,
+): Promise<LoadedAssignments> {
   const assignments: Assignment[] = [];
   const errors: string[] = [];
   for (const path of paths) {
-    for (const [index, entry] of entriesOf(path, errors).entries()) {
+    for (const [index, entry] of (await entriesOf(path, errors, stop)).entries()) {
       try {
         assignments.push(completeAssignment(unwrap(entry)));
       } catch (error) {
@@ -26,12 +30,13 @@ export function loadAssignments(paths: readonly string[]): LoadedAssignments {
   return { assignments, errors };
 }
 
-function entriesOf(path: string, errors: string[]): readonly unknown[] {
+async function entriesOf(path: string, errors: string[], stop: AbortSignal): Promise<readonly unknown[]> {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = (await readFileOrPipe(path, stop)).toString("utf8");
   } catch (error) {
-    errors.push(`Cannot read ${path}: ${wordsOf(error)}`);
+    stop.throwIfAborted();
+    errors.push(`Cannot read ${path}: ${whyUnreadable(error)}`);
     return [];
   }
   let value: unknown;

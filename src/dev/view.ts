@@ -45,8 +45,7 @@ export function lineOf(task: DevTask): string {
   return `task ${printable(task.taskId)} ${task.state}${cancelling}${title}${message}\n`;
 }
 
-/** Titles and messages come from elsewhere: none of them moves the cursor. */
+/** Titles and messages come from elsewhere: none of them moves the cursor, or turns the text after it around. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ");
 }

@@ -65,6 +65,13 @@ const IDENTITIES: ReadonlySet<string> = new Set([
   ...["taskId", "executionId", "workerId", "backend", "result", "reason"],
 ]);
 
+/** Nobody's id is as long as this; each line about a task would be as long as an id of a megabyte. */
+const LONGEST_ID = 512;
+
+function shortened(id: string): string {
+  return id.length <= LONGEST_ID ? id : `${id.slice(0, LONGEST_ID)}... (${id.length} characters)`;
+}
+
 interface Entry extends LogObject {
   readonly args: [message: string, fields: Fields];
 }
@@ -75,7 +82,7 @@ function redacted(entry: LogObject, secrets: Secrets): Entry {
   const clean: Record<string, Fields[string]> = {};
   for (const [name, value] of Object.entries(fields)) {
     if (typeof value !== "string") clean[name] = value;
-    else clean[name] = IDENTITIES.has(name) ? secrets.redactKeys(value) : secrets.redact(value);
+    else clean[name] = IDENTITIES.has(name) ? secrets.redactKeys(shortened(value)) : secrets.redact(value);
   }
   return { ...entry, args: [secrets.redactKeys(message), clean] };
 }
@@ -84,12 +91,12 @@ function renderJson(entry: Entry): string {
   const [message, fields] = entry.args;
   const event = { time: entry.date.toISOString(), level: entry.type, message };
   // Twice: first for the order of the names, last so that no field can take the event's place.
-  return JSON.stringify({ ...event, ...fields, ...event });
+  return visible(JSON.stringify({ ...event, ...fields, ...event }));
 }
 
 function renderText(entry: Entry): string {
   const [message, fields] = entry.args;
-  let line = `${entry.date.toISOString()} ${entry.type.toUpperCase().padEnd(5)} ${message}`;
+  let line = `${entry.date.toISOString()} ${entry.type.toUpperCase().padEnd(5)} ${visible(message)}`;
   for (const [name, value] of Object.entries(fields)) {
     if (value !== undefined) line += ` ${name}=${quoteWhereNeeded(String(value))}`;
   }
@@ -98,6 +105,17 @@ function renderText(entry: Entry): string {
 
 /** A value with white space, quotes or control characters is shown as a JSON string: one event, one line. */
 function quoteWhereNeeded(value: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return /^[^\s"=\u0000-\u001f\u007f]+$/.test(value) ? value : JSON.stringify(value);
+  return /^[^\s"=\p{Cc}\p{Cf}]+$/u.test(value) ? value : visible(JSON.stringify(value));
+}
+
+/**
+ * What is left raw by JSON, and yet obeyed by a terminal or a reader: DEL and the C1 controls (U+009B begins
+ * a command of xterm's), marks that turn the direction of text or have no width, other ends of a line.
+ */
+function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    Array.from(character.split(""), (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join(
+      "",
+    ),
+  );
 }

@@ -1,5 +1,8 @@
 /** A child that shares this process's output, in a session of its own. */
 
+/** "held open": a pipe that is never written to, and ends when this process does, however that ends. */
+export type ChildInput = "none" | "held open";
+
 export interface ForegroundChild {
   readonly pid: number;
   /** The exit status as Bun and the shell gives it: 128 + n after signal n. */
@@ -16,10 +19,11 @@ export interface ForegroundChild {
 export function startForegroundChild(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
+  input: ChildInput,
 ): ForegroundChild {
   const child = Bun.spawn([...argv], {
     env: { ...env },
-    stdin: "ignore",
+    stdin: input === "held open" ? "pipe" : "ignore",
     stdout: "inherit",
     stderr: "inherit",
     detached: true,

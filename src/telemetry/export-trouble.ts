@@ -4,6 +4,11 @@ import type { Logger } from "../logging/logger.ts";
 /** A collector may answer with anything, at any length. */
 const LONGEST_WHY = 300;
 
+/** One protocol sent to the other's port is the commonest mistake, and neither side says so. */
+export function noCollector(exporter: "OTEL_METRICS_EXPORTER" | "OTEL_TRACES_EXPORTER"): string {
+  return `set OTEL_EXPORTER_OTLP_ENDPOINT to a collector, whose port is mostly 4318, or 4317 with OTEL_EXPORTER_OTLP_PROTOCOL=grpc; or set ${exporter}=none`;
+}
+
 export class ExportTrouble {
   private readonly log: Logger;
   private readonly what: "metrics" | "traces";

@@ -6,7 +6,7 @@ import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { AwaitedCollector } from "./awaited-collector.ts";
 import { catalogueOf, type Metric } from "./catalogue.ts";
-import { ExportTrouble } from "./export-trouble.ts";
+import { ExportTrouble, noCollector } from "./export-trouble.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { describeWorker, type ResourceInput } from "./resource.ts";
 import type { Tally } from "./tally.ts";
@@ -14,8 +14,6 @@ import type { WorkerFigures } from "./worker-figures.ts";
 
 const PROMETHEUS_HINT =
   "set OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT to an address of this host that is free";
-
-const NO_COLLECTOR = "set OTEL_EXPORTER_OTLP_ENDPOINT to a collector, or OTEL_METRICS_EXPORTER=none";
 
 export interface MetricsOptions {
   readonly settings: MetricsSettings;
@@ -73,7 +71,7 @@ async function openExporter(
     }
     case "otlp": {
       const { otlp, intervalMs: everyMs } = settings;
-      const trouble = new ExportTrouble(log, "metrics", NO_COLLECTOR);
+      const trouble = new ExportTrouble(log, "metrics", noCollector("OTEL_METRICS_EXPORTER"));
       const open = async () => {
         const { openOtlpMetrics } = await import("./otlp-metrics.ts");
         return openOtlpMetrics({ settings, resource, metrics: catalogue(), sinceMs, trouble });

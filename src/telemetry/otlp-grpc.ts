@@ -52,7 +52,9 @@ export function grpcWay(settings: OtlpSettings, signal: keyof typeof METHODS, us
         metadata,
         { deadline },
         (error, answer) => {
-          resolve(error === null ? { kind: "taken", answer: new Uint8Array(answer ?? []) } : failed(error));
+          resolve(
+            error === null ? { kind: "taken", answer: new Uint8Array(answer ?? []) } : failed(address, error),
+          );
         },
       );
       return promise;
@@ -61,8 +63,10 @@ export function grpcWay(settings: OtlpSettings, signal: keyof typeof METHODS, us
   };
 }
 
-function failed({ code, details }: ServiceError): Attempt {
-  const why = `the collector's gRPC status is ${status[code] ?? code}: ${details}`;
+function failed(address: string, { code, details }: ServiceError): Attempt {
+  // The library puts this behind its words, mostly with nothing to note.
+  const words = details.replace(/\. Resolution note: $/, "");
+  const why = `gRPC to ${address.replace(/^.*@/, "")} ended with ${status[code] ?? code}: ${words}`;
   return { kind: "failed", why, again: WORTH_ANOTHER_TRY.includes(code), waitMs: null };
 }
 

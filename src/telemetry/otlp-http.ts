@@ -18,22 +18,33 @@ export function httpWay(settings: OtlpSettings, userAgent: string): OtlpWay {
       const { endpoint: url, gzip } = settings;
       try {
         const signal = AbortSignal.timeout(timeoutMs);
-        return judge(await post({ url, headers, body: bytes, gzip, tls, signal }));
+        return judge(shown(url), await post({ url, headers, body: bytes, gzip, tls, signal }));
       } catch (error) {
-        return { kind: "failed", why: wordsOf(error), again: true, waitMs: null };
+        return {
+          kind: "failed",
+          why: `no answer of ${shown(url)}: ${wordsOf(error)}`,
+          again: true,
+          waitMs: null,
+        };
       }
     },
     close: () => {},
   };
 }
 
-function judge({ status, headers, body }: PostAnswer): Attempt {
+/** Without a password, and without a query, which may hold a token. */
+function shown(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
+}
+
+function judge(url: string, { status, headers, body }: PostAnswer): Attempt {
   if (status >= 200 && status <= 299) return { kind: "taken", answer: body };
   const seconds = Number(headers.get("Retry-After") ?? Number.NaN);
   return {
     kind: "failed",
     // Not what else it says: that may be what it was sent, token included.
-    why: `the collector answered with status ${status}`,
+    why: `${url} answered with status ${status}`,
     again: WORTH_ANOTHER_TRY.includes(status),
     waitMs: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : null,
   };

@@ -1,7 +1,7 @@
 /** Certificates and keys that the operator names for a collector. */
-import { readFileSync } from "node:fs";
+import { readPlainFile } from "../config/operator-file.ts";
 import type { OtlpSettings } from "../config/telemetry.ts";
-import { wordsOf } from "../logging/words-of.ts";
+import { whyUnreadable } from "../config/unreadable.ts";
 import type { PostTls } from "../runtime/post.ts";
 
 /** Throws with the path of one that cannot be read. */
@@ -16,8 +16,10 @@ export function readPems(settings: OtlpSettings): PostTls {
 function readPem(path: string | null): string | null {
   if (path === null) return null;
   try {
-    return readFileSync(path, "utf8");
+    return readPlainFile(path).toString("utf8");
   } catch (error) {
-    throw new Error(`Cannot read the certificate or key "${path}": ${wordsOf(error)}`, { cause: error });
+    throw new Error(`Cannot read the certificate or key "${path}": ${whyUnreadable(error)}`, {
+      cause: error,
+    });
   }
 }

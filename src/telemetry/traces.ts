@@ -15,7 +15,7 @@ import type { TracesExporter, TracesSettings } from "../config/telemetry.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Redact } from "../logging/redact.ts";
 import { wordsOf } from "../logging/words-of.ts";
-import { ExportTrouble } from "./export-trouble.ts";
+import { ExportTrouble, noCollector } from "./export-trouble.ts";
 import { openSender } from "./open-sender.ts";
 import { OtlpExporter } from "./otlp-exporter.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -88,11 +88,10 @@ async function openOtlp({ settings, resource, log }: TracesOptions): Promise<Way
   const { otlp, batch } = settings;
   const sender = await openSender(otlp, "traces", resource.version, batch.timeoutMs);
   const serializer = otlp.protocol === "http/json" ? JsonTraceSerializer : ProtobufTraceSerializer;
-  const hint = "set OTEL_EXPORTER_OTLP_ENDPOINT to a collector, or OTEL_TRACES_EXPORTER=none";
   const exporter = new OtlpExporter<ReadableSpan[]>(
     serializer,
     sender,
-    new ExportTrouble(log, "traces", hint),
+    new ExportTrouble(log, "traces", noCollector("OTEL_TRACES_EXPORTER")),
   );
   return { processor: batched(exporter, batch), hurry: () => sender.hurry() };
 }

@@ -71,9 +71,13 @@ const REFUSED: Readonly<Record<string, Case>> = {
     flags: [...DIRECT, "--api-key-file", "/no/key"],
     says: [/Cannot read the API key file "\/no\/key".*there is no such file/],
   },
-  "an empty key file": {
-    flags: [...DIRECT, "--api-key-file", "/dev/null"],
-    says: [/The API key in the file "\/dev\/null" .*is empty/],
+  "a device for a key file, which may never end": {
+    flags: [...DIRECT, "--api-key-file", "/dev/zero"],
+    says: [/Cannot read the API key file "\/dev\/zero".*: it is a pipe or a device, .*give a regular file$/],
+  },
+  "a config file that never ends": {
+    flags: ["--config-file", "/dev/zero"],
+    says: ['Cannot read the config file "/dev/zero": it is larger than 4 MiB; is it the right file?'],
   },
   "both a key and a key file": {
     flags: [...DIRECT, "--api-key", "top-secret", "--api-key-file", "/k"],

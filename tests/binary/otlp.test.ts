@@ -171,6 +171,10 @@ describe("a bad collector costs one warning and no task", () => {
       1,
     );
     expect(worker.stderr.match(/ (?:WARN|ERROR) /g)).toHaveLength(1);
+    // Once it said what went wrong, and not where.
+    expect(worker.stderr).toMatch(
+      new RegExp(`why="[^"]*${new URL(collector.url).host}/v1/metrics[^"]*" .* hint=.*4318`),
+    );
     expect(worker.stderr).toMatch(/INFO {2}metrics could not be exported to the end failures=\d+/);
     expect(worker.stdout + worker.stderr).not.toContain(TOKEN);
   });

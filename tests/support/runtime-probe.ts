@@ -171,7 +171,9 @@ const PROBES = {
     const argv = [program, ...args.map((arg) => (typeof arg === "string" ? arg : "x".repeat(arg.repeat)))];
     return { status: await spawnDetached({ argv, cwd, env: {} }).exited };
   },
-  foreground: async ({ argv, env }: Command) => ({ status: await startForegroundChild(argv, env).exited }),
+  foreground: async ({ argv, env }: Command) => ({
+    status: await startForegroundChild(argv, env, "none").exited,
+  }),
   heard: async ({ command, text, times = 1 }: Said & { readonly command: Command }) => {
     const child = heardSpawner()(command, text.repeat(times));
     const [stdout, stderr] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);

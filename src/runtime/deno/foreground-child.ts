@@ -1,12 +1,16 @@
 /** A child that shares this process's output, under Deno. */
-import type { ForegroundChild } from "../foreground-child.ts";
+import type { ChildInput, ForegroundChild } from "../foreground-child.ts";
 import { exitOf, startChild } from "./start-child.ts";
 
 export function startForegroundChild(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
+  input: ChildInput,
 ): ForegroundChild {
-  const child = startChild({ argv, env }, { stdin: "null", stdout: "inherit", stderr: "inherit" });
+  const child = startChild(
+    { argv, env },
+    { stdin: input === "held open" ? "piped" : "null", stdout: "inherit", stderr: "inherit" },
+  );
   let ended = false;
   const exited = exitOf(child).then((status) => {
     ended = true;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { never } from "../../../src/async/wait.ts";
 import { loadSettings } from "../../../src/cli/load-settings.ts";
 import { parseCommandLine } from "../../../src/cli/parse.ts";
 import { ConfigError } from "../../../src/config/config-error.ts";
@@ -11,7 +12,7 @@ const HOST: Host = { env: { WARP_API_KEY: "key" }, uid: 0, home: "/root", cwd: "
 function load(args: readonly string[], host: Partial<Host> = {}): Promise<Settings> {
   const line = parseCommandLine(args);
   if (line.command !== "run") throw new Error("not run");
-  return loadSettings(line.flags, { ...HOST, ...host });
+  return loadSettings(line.flags, { ...HOST, ...host }, never());
 }
 
 async function problemsOf(args: readonly string[], host: Partial<Host> = {}): Promise<readonly string[]> {

@@ -38,6 +38,7 @@ describe("the command", () => {
     [["--help"], { command: "help", topic: null }],
     [["-h"], { command: "help", topic: null }],
     [["help"], { command: "help", topic: null }],
+    [["help", "help"], { command: "help", topic: null }],
     [["help", "dev"], { command: "help", topic: "dev" }],
     [["dev", "-h"], { command: "help", topic: "dev" }],
     [["--wrong", "--help"], { command: "help", topic: null }],
@@ -52,7 +53,10 @@ describe("the command", () => {
     [["start"], 'Unknown command "start"; there are run, version, health, service, dev and help'],
     [["help", "me"], 'Unknown command "me"; there are run, version, health, service, dev and help'],
     [["version", "--jsno"], 'Unknown flag --jsno (did you mean "--json"?)'],
-    [["version", "now"], 'Unexpected argument "now"; this command takes flags only'],
+    [
+      ["version", "now"],
+      'Unexpected argument "now"; this command takes flags only, and the name of a command comes before them',
+    ],
   ];
   test.each(WRONG)("of %p is none", (args, expected) => {
     expect(thrown(...args)).toEqual([expected]);
@@ -146,6 +150,7 @@ describe("flags that are right", () => {
       volumes: [],
       environment: [],
       noCleanup: false,
+      stopAtEndOfInput: false,
       webSocketUrl: null,
       serverRootUrl: null,
       sessionSharingServerUrl: null,
@@ -231,17 +236,23 @@ describe("flags that are wrong", () => {
     [
       "a stray word",
       ["--no-cleanup", "stray"],
-      ['Unexpected argument "stray"; this command takes flags only'],
+      [
+        'Unexpected argument "stray"; this command takes flags only, and the name of a command comes before them',
+      ],
     ],
     [
       "words after the end of flags",
       ["--", "--worker-id"],
-      ['Unexpected argument "--worker-id"; this command takes flags only'],
+      [
+        'Unexpected argument "--worker-id"; this command takes flags only, and the name of a command comes before them',
+      ],
     ],
     [
       "a command that is not first",
       ["--worker-id", "x", "run"],
-      ['Unexpected argument "run"; this command takes flags only'],
+      [
+        'Unexpected argument "run"; this command takes flags only, and the name of a command comes before them',
+      ],
     ],
     [
       "the rest of a secret, not shown",

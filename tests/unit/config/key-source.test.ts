@@ -72,12 +72,19 @@ describe("a key in a file", () => {
     );
   });
 
+  // Once shown as the path of a file that is not there.
+  test("that is the key itself is not shown", async () => {
+    expect(await refusal(sourceOf({ fileSetting: "wk-1.c2VjcmV0c2VjcmV0c2VjcmV0" }))).toBe(
+      "Cannot read the API key file of api_key_file: there is no such file; give the path of a file that holds the key, not the key",
+    );
+  });
+
   test("that is a pipe is refused at once, and not waited for", async () => {
     await using folder = await TempDir.create();
     const pipe = folder.join("pipe");
     expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
     expect(await refusal(sourceOf({ fileFlag: pipe }))).toBe(
-      `Cannot read the API key file "${pipe}" (--api-key-file): it is a pipe, and the key is read at every connect`,
+      `Cannot read the API key file "${pipe}" (--api-key-file): it is a pipe or a device, and is read more than once; give a regular file`,
     );
   });
 });

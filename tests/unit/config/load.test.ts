@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { never } from "../../../src/async/wait.ts";
 import { type LoadedFile, loadConfigFile } from "../../../src/config/load.ts";
 import { TempDir } from "../../support/temp-dir.ts";
 
@@ -6,7 +7,7 @@ import { TempDir } from "../../support/temp-dir.ts";
 async function load(content: string | Uint8Array): Promise<LoadedFile> {
   await using folder = await TempDir.create();
   const path = await folder.write("worker.yaml", content);
-  const loaded = await loadConfigFile(path);
+  const loaded = await loadConfigFile(path, never());
   return { ...loaded, problems: loaded.problems.map((problem) => problem.replaceAll(path, "worker.yaml")) };
 }
 
@@ -18,16 +19,16 @@ describe("a file that cannot be read", () => {
   test("is named with the reason, whether missing or a folder", async () => {
     await using folder = await TempDir.create();
     const missing = folder.join("none.yaml");
-    expect((await loadConfigFile(missing)).problems).toEqual([
+    expect((await loadConfigFile(missing, never())).problems).toEqual([
       `Cannot read the config file "${missing}": there is no such file`,
     ]);
-    expect((await loadConfigFile(folder.path)).problems).toEqual([
+    expect((await loadConfigFile(folder.path, never())).problems).toEqual([
       `Cannot read the config file "${folder.path}": it is a folder, not a file`,
     ]);
   });
 
   test("may hold anything, so no key is called missing", async () => {
-    const loaded = await loadConfigFile("/nowhere/at/all");
+    const loaded = await loadConfigFile("/nowhere/at/all", never());
     expect(loaded.isBroken("worker_id")).toBe(true);
   });
 
@@ -63,7 +64,17 @@ describe("YAML that is not well-formed", () => {
       ["worker.yaml:2:1: YAML does not allow tabs for indentation; use spaces"],
     ],
     ["a list", "- worker_id: x\n", ["worker.yaml:1:1: The config file must be a mapping, not a list"]],
-    ["a word", "worker\n", ['worker.yaml:1:1: The config file must be a mapping, not "worker"']],
+    [
+      "a word, which may be the key of a key file that was given by mistake",
+      "s3cret\n",
+      ["worker.yaml:1:1: The config file must be a mapping, not one piece of text; is it the right file?"],
+    ],
+    ["an open quote", 'worker_id: "w\nbackend: {}\n', ["worker.yaml:3:1: A quote above is not closed"]],
+    [
+      "an open bracket",
+      "worker_id: w\nbackend: {direct: {}\n",
+      ["worker.yaml:3:1: The indentation does not fit the lines above, or a bracket above is not closed"],
+    ],
     [
       "two documents",
       "worker_id: a\n---\nworker_id: b\n",
@@ -101,6 +112,13 @@ describe("YAML that is not well-formed", () => {
         expect(problem).not.toContain("s3cret");
       }
     }
+  });
+
+  test("a long line of another file is no key, and is not shown whole", async () => {
+    const hash = "$6$rounds$c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0";
+    expect(await problemsOf(`root:${hash}:20228:0:99999:7::\n`)).toEqual([
+      'worker.yaml:1:1: Unknown key "root:$6$ro..."',
+    ]);
   });
 
   test("a repeated key is told beside the other mistakes", async () => {
@@ -205,7 +223,7 @@ backend:
       'log_level must be one of debug, info, warn, error, not "debgu" (did you mean "debug"?)',
     ],
     ["shutdown_timeout: 30days", 'must be a duration of at most 24 days such as "10s"'],
-    ["backend: docker", 'backend must be a mapping, not "docker"'],
+    ["backend: docker", 'backend must be a mapping, not "docker"; write docker: {} below it'],
     ["backend: {direct: []}", "backend.direct must be a mapping, not a list"],
     ["backend: {command: [x]}", "backend.command must be a mapping, not a list"],
     [
@@ -213,7 +231,7 @@ backend:
       "backend.docker.environment[0] must be a mapping, not a list",
     ],
     ["backend: {kubernetes: {pod_template: {a: *b}}}", "The alias *b has no anchor &b before it"],
-    ["backend: {podman: {}}", 'Unknown key "backend.podman"'],
+    ["backend: {podman: {}}", 'Unknown key "backend.podman" (there are docker, direct, kubernetes, command)'],
     [
       "backend: {docker: {}, direct: {}}",
       "backend holds docker and direct; only one backend may be configured",
@@ -295,6 +313,18 @@ backend:
     expect(problems[0]).toMatch(/^worker\.yaml:1:\d+: /);
     expect(problems[0]).not.toContain("s3cret");
   });
+});
+
+// Once without a word: the tasks of a bare `direct:` ran in Docker, which is what the file means to the original, too.
+test("a backend without a block is remembered, for it was to be chosen", async () => {
+  for (const [content, name] of [
+    ["worker_id: a\nbackend:\n  direct:\n", "direct"],
+    ["worker_id: a\nbackend:\n  kubernetes: # defaults\n", "kubernetes"],
+    ["worker_id: a\nbackend:\n  direct: {}\n", null],
+    ["worker_id: a\nbackend:\n", null],
+  ] as const) {
+    expect(await load(content)).toMatchObject({ problems: [], emptyBackend: name });
+  }
 });
 
 describe("a file that works with the original means the same here", () => {

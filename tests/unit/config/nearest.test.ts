@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { nearest, suggestion } from "../../../src/config/nearest.ts";
 
-const KNOWN = ["worker_id", "cleanup", "max_concurrent_tasks", "log_level", "backend", "ca_file"];
+const KNOWN = ["worker_id", "cleanup", "max_concurrent_tasks", "log_level", "backend", "command", "ca_file"];
 
 const TABLE: readonly [string, string | null][] = [
   ["workerid", "worker_id"],
@@ -12,6 +12,8 @@ const TABLE: readonly [string, string | null][] = [
   ["max", "max_concurrent_tasks"],
   ["backends", "backend"],
   ["colour", null],
+  // Once: "did you mean command?" was told who asked for podman, for want of anything nearer.
+  ["podman", null],
   ["xyz", null],
   ["", null],
 ];

@@ -15,7 +15,7 @@ function input(
 ): ResolveInput {
   const line = parseCommandLine(["run", ...args]);
   if (line.command !== "run") throw new Error("not the run command");
-  const file: LoadedFile = { config, problems: [], isBroken: () => false };
+  const file: LoadedFile = { config, problems: [], text: "", emptyBackend: null, isBroken: () => false };
   return { flags: line.flags, file, env: {}, uid: 1000, home: "/home/u", cwd: "/cwd", ...more };
 }
 
@@ -64,6 +64,7 @@ describe("defaults", () => {
       caFile: null,
       healthAddress: null,
       unusedBackend: null,
+      emptyBackend: null,
       webSocketUrl: "wss://oz.warp.dev/api/v1/selfhosted/worker/ws",
       serverRootUrl: "https://app.warp.dev",
       sessionSharingServerUrl: null,
@@ -281,6 +282,22 @@ test("--backend wins over the file's backend, of which nothing is used", () => {
   expect(settings(["--backend", "direct"], { backend: { direct } }).unusedBackend).toBeNull();
 });
 
+test("a backend that the file names with nothing below it is told, where it was to choose and did not", () => {
+  const file: LoadedFile = {
+    config: {},
+    problems: [],
+    text: "",
+    emptyBackend: "direct",
+    isBroken: () => false,
+  };
+  const { backend, emptyBackend } = settings([], {}, { file });
+  expect([backend.kind, emptyBackend]).toEqual(["docker", "direct"]);
+  expect(settings(["--backend", "direct"], {}, { file }).emptyBackend).toBeNull();
+  expect(settings([], {}, { file: { ...file, emptyBackend: "docker" } }).emptyBackend).toBeNull();
+  const chosen: LoadedFile = { ...file, config: { backend: { kubernetes: {} } } };
+  expect(settings([], {}, { file: chosen }).emptyBackend).toBeNull();
+});
+
 describe("what does not go together", () => {
   const TABLE: readonly [string, readonly string[], FileConfig, string][] = [
     [
@@ -331,7 +348,13 @@ describe("what does not go together", () => {
 
 describe("all problems at once", () => {
   test("what is missing is told beside what is wrong", () => {
-    const file: LoadedFile = { config: {}, problems: ["worker.yaml:1:1: Wrong"], isBroken: () => false };
+    const file: LoadedFile = {
+      config: {},
+      problems: ["worker.yaml:1:1: Wrong"],
+      text: "",
+      emptyBackend: null,
+      isBroken: () => false,
+    };
     expect(problems(["--log-level", "loud", "--backend", "direct", "-v", "/a:/b"], {}, { file })).toEqual([
       '--log-level must be one of debug, info, warn, error, not "loud"',
       "worker.yaml:1:1: Wrong",
@@ -342,7 +365,13 @@ describe("all problems at once", () => {
   });
 
   test("what is given wrongly is not called missing as well", () => {
-    const file: LoadedFile = { config: {}, problems: ["unreadable"], isBroken: () => true };
+    const file: LoadedFile = {
+      config: {},
+      problems: ["unreadable"],
+      text: "",
+      emptyBackend: null,
+      isBroken: () => true,
+    };
     expect(problems(["-v", "/a:/b", "--target-dir", "/t"], {}, { file })).toEqual(["unreadable"]);
     expect(problems(["--worker-id", "warp-1", "--api-key"])).toEqual([
       "--api-key needs a value",

@@ -30,7 +30,12 @@ describe("text", () => {
     ["two\nlines", '"two\\nlines"'],
     ["\u001b[31mred", '"\\u001b[31mred"'],
     ["tab\there", '"tab\\there"'],
-    ["\u2028", '"\u2028"'],
+    ["\u2028", '"\\u2028"'],
+    // Once shown as they are, which a terminal or a reader obeys: DEL, C1's CSI, turned text, a tag of no width.
+    ["del\u007f", '"del\\u007f"'],
+    ["\u009b2J", '"\\u009b2J"'],
+    ["\u202etxt", '"\\u202etxt"'],
+    ["\u{e0041}", '"\\udb40\\udc41"'],
     ["ünïcode", "ünïcode"],
   ])("a value %j is written as %s", (value, shown) => {
     expect(text((log) => log.warn("m", { value }))).toEqual([`WARN  m value=${shown}\n`]);
@@ -41,6 +46,19 @@ describe("text", () => {
     const [line = ""] = text((log) => log.error("m", { nasty }));
     expect(line.split(/[\n\r]/)).toHaveLength(2);
     expect(line.endsWith("\n")).toBe(true);
+  });
+
+  test("no message can either, which may have others' words in it", () => {
+    expect(text((log) => log.error("it said: a\nb\u009b2J"))).toEqual([
+      "ERROR it said: a\\u000ab\\u009b2J\n",
+    ]);
+  });
+
+  test("an id of a megabyte is cut, as each line about its task would be as long", () => {
+    const taskId = "x".repeat(1_000_000);
+    expect(text((log) => log.info("m", { taskId }))).toEqual([
+      `INFO  m taskId="${"x".repeat(512)}... (1000000 characters)"\n`,
+    ]);
   });
 
   test("an undefined field is left out, null is shown", () => {
@@ -61,6 +79,13 @@ describe("json", () => {
       exitCode: 7,
       none: null,
     });
+  });
+
+  test("what a terminal would obey is written as JSON may write it", () => {
+    const title = "\u007f\u009b2J\u2028\u202e";
+    const [line = ""] = written({ format: "json" }, (log) => log.info("m", { title }));
+    expect(line).toMatch(/^[\x20-\x7e]*\n$/);
+    expect(JSON.parse(line)).toMatchObject({ title });
   });
 
   test("line breaks stay inside the string", () => {

@@ -30,6 +30,7 @@ function settings(environment: DirectSettings["environment"] = []): Settings {
     telemetry: chooseTelemetry({}).settings,
     healthAddress: null,
     unusedBackend: null,
+    emptyBackend: null,
     webSocketUrl: "ws://x",
     serverRootUrl: "https://root",
     sessionSharingServerUrl: "ws://share",

@@ -61,6 +61,7 @@ function settings(): Settings {
     telemetry: chooseTelemetry({}).settings,
     healthAddress: null,
     unusedBackend: null,
+    emptyBackend: null,
   };
 }
 

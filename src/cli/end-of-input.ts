@@ -1,0 +1,14 @@
+/**
+ * The input of a worker that `dev` started is a pipe which dev holds open and never writes to. A dev that
+ * was killed, or whose terminal was closed, cannot stop its worker, which once ran on for ever; but the
+ * system closes its pipe.
+ */
+
+/** Fires when standard input has ended. */
+export function endOfInput(): AbortSignal {
+  const ended = new AbortController();
+  const input = process.stdin;
+  for (const event of ["end", "error"]) input.once(event, () => ended.abort());
+  input.resume();
+  return ended.signal;
+}
