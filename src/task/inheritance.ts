@@ -35,6 +35,8 @@ export class Inheritance {
     const { taskId, executionId, handle, claimedAt, cancelled } = execution;
     const { backend, log, observer, running, begin } = this.options;
     const other = running.get(taskId);
+    // Sent again before it was taken over: it runs already, and must not run once more after its report.
+    if (other?.ref.executionId === executionId) return;
     if (other !== undefined) {
       // Two dead daemons may each have left an execution of one task: one after the other.
       const turn: Promise<void> = other.ended.then(() => {

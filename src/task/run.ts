@@ -31,7 +31,7 @@ export async function runToOutcome(
 function stopReasonOf(error: unknown, signal: AbortSignal): TaskStopped | null {
   if (error instanceof TaskStopped) return error;
   if (error instanceof TaskFailure && error.reason !== "unknown") return null;
-  return signal.aborted && signal.reason instanceof TaskStopped ? signal.reason : null;
+  return signal.reason instanceof TaskStopped ? signal.reason : null;
 }
 
 function stoppedOutcome(stopped: TaskStopped): Outcome {

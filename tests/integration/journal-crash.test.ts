@@ -106,6 +106,19 @@ test("an orderly end leaves everything for the next start too", async () => {
   ]);
 });
 
+// A stop drains the outbox, so its end comes in the very moment of the last proof.
+test("an orderly end right after a delivery leaves nothing to be told twice", async () => {
+  await using dir = await TempDir.create("journal");
+  {
+    using state = openJournal(dir.path, "w", recordLog());
+    state.journal.claim(ref("t"), "claimed");
+    const done = state.journal.end(ref("t"), "done");
+    state.journal.delivered(done?.seq ?? 0);
+  }
+  using state = openJournal(dir.path, "w", recordLog());
+  expect(state.journal.undelivered()).toEqual([]);
+});
+
 describe("a damaged file", () => {
   async function filledFile(dir: TempDir): Promise<string> {
     using state = openJournal(dir.path, "w", recordLog());

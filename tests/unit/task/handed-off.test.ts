@@ -21,11 +21,15 @@ class Rig implements Disposable {
   readonly journal = new Journal(null, this.log);
   readonly tellings: Telling[] = [];
   readonly hurry = new AbortController();
+  /** What whoever watches was told of cancellations that failed. */
+  readonly failures: unknown[] = [];
   readonly handedOff: HandedOff;
 
   constructor(backend: Backend = this.#backend()) {
     const { log, journal } = this;
-    this.handedOff = new HandedOff({ backend, journal, log, observer: UNOBSERVED, hurry: this.hurry.signal });
+    const cancelFailed = (...told: unknown[]) => void this.failures.push(told);
+    const observer = { ...UNOBSERVED, cancelFailed };
+    this.handedOff = new HandedOff({ backend, journal, log, observer, hurry: this.hurry.signal });
   }
 
   handOff(...refs: readonly TaskRef[]): void {
@@ -114,6 +118,7 @@ describe("a cancellation of a task that was handed off", () => {
       expect(rig.log.lines.filter(({ level }) => level === "warn")).toEqual([
         { level: "warn", message: "cancellation could not be passed on", fields },
       ]);
+      expect(rig.failures).toEqual([[ref("t"), "cancel_command", why]]);
     },
   );
 

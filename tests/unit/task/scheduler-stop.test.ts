@@ -81,6 +81,24 @@ describe("a stop", () => {
     expect(hurried).toBe(true);
   });
 
+  test("waits until a cancellation has been passed on to whoever runs the task now", async () => {
+    const telling = Promise.withResolvers<void>();
+    using rig = new SchedulerRig();
+    Object.assign(rig.backend, { cancelHandedOff: () => telling.promise });
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(1)).end("handed-off");
+    await rig.ended(1);
+    rig.scheduler.cancel("t-1");
+    let told = false;
+    const stopping = rig.scheduler.stopAll(new AbortController().signal).then(() => told);
+    // After every turn that a stop without anything to wait for would need.
+    setImmediate(() => {
+      told = true;
+      telling.resolve();
+    });
+    expect(await stopping).toBe(true);
+  });
+
   test("of a task that ends well in that moment reports that it ended well", async () => {
     using rig = new SchedulerRig({ obedient: false });
     rig.scheduler.offer(sampleAssignment());
@@ -202,8 +220,12 @@ describe("what an earlier daemon left", () => {
     using rig = new SchedulerRig();
     rig.scheduler.offer(sampleAssignment());
     rig.scheduler.recover([left("t-1", null, "exec-t-1")]);
-    await rig.started(1);
+    (await rig.started(1)).end();
+    await rig.ended(1);
+    // Once: looked at before the first run ended, whose end is what began the second.
+    await rig.scheduler.stopAll(new AbortController().signal);
     expect(rig.backend.started.map(({ resumedWith }) => resumedWith)).toEqual([undefined]);
+    expect(rig.sent).toEqual([claimed("t-1"), completed("t-1")]);
   });
 
   // Once: two dead daemons may leave two executions of one task. The second is passed over: its processes

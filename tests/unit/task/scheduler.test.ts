@@ -100,6 +100,7 @@ describe("one task", () => {
     const task = await rig.started(1);
     task.context.saveHandle({ pid: 7 });
     expect(rig.journal.running()[0]?.handle).toEqual({ pid: 7 });
+    expect(rig.scheduler.tasks()[0]?.handle).toEqual({ pid: 7 });
   });
 
   test("never puts a variable's value or the prompt into log or journal", async () => {
@@ -242,6 +243,21 @@ describe("a cancellation", () => {
     await rig.started(1);
     rig.scheduler.cancel("t-1");
     expect(await rig.frames(2)).toEqual([claimed("t-1"), cancelled("t-1")]);
+  });
+
+  test("is in the journal before its task is told, so that a crash in between forgets no user's word", async () => {
+    const noted: boolean[] = [];
+    using rig = new SchedulerRig({
+      onStart: ({ context }) =>
+        context.signal.addEventListener("abort", () => {
+          noted.push(...rig.journal.running().map((execution) => execution.cancelled));
+        }),
+    });
+    rig.scheduler.offer(sampleAssignment());
+    await rig.started(1);
+    rig.scheduler.cancel("t-1");
+    await rig.frames(2);
+    expect(noted).toEqual([true]);
   });
 
   // Frames that come while a worker starts are read in one go. Once the agent was started all the same, to be ended.

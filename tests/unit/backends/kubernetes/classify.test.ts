@@ -188,6 +188,26 @@ describe("another container of the template that failed", () => {
       failure("container_exit", 2),
     );
   });
+
+  test.each<readonly [string, Partial<JobView>]>([
+    ["its pod failed", { pods: [pod({ phase: "Failed", main: [helper, waiting("ContainerCreating")] })] }],
+    ["its Job failed", { job: job({ conditions: [FAILED] }), pods: [pod({ main: [helper, running()] })] }],
+    ["its Job is gone", { job: null, pods: [pod({ main: [helper, running()] })] }],
+  ])("is the reason when nothing can come of the task's own any more: %s", (_why, fields) => {
+    expect(classify(view({ ...fields, events: [] }))).toMatchObject(failure("container_exit", 5));
+  });
+});
+
+describe("a container whose runtime tells of a signal and gives no status", () => {
+  test("failed with 128 and the signal", () => {
+    const pods = [pod({ main: [ended(0, { signal: 15, reason: "Error" })] })];
+    expect(classify(view({ pods }))).toMatchObject(failure("container_exit", 143));
+  });
+
+  test("ended well when the signal is none", () => {
+    const pods = [pod({ phase: "Succeeded", main: [ended(0, { signal: 0 })] })];
+    expect(classify(view({ job: null, pods }))).toEqual({ kind: "succeeded" });
+  });
 });
 
 describe("a container that was killed at the deadline", () => {
