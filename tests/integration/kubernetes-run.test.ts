@@ -232,6 +232,31 @@ describe("a task on Kubernetes", () => {
     expect(cluster.jobs()).toHaveLength(1);
   });
 
+  for (const fault of ["half", "page"] as const) {
+    // Was failed with `job_create: JSON Parse error`, while its Job ran.
+    test(`is one Job even when what answers its creation is not JSON: ${fault}`, async () => {
+      await using rig = await KubernetesRig.start(cluster);
+      const spoilt = once(creates("jobs"));
+      cluster.api.fault = (call) => (spoilt(call) ? fault : null);
+      const task = rig.run("t-1");
+      cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+      expect(await task.ended).toBe("completed");
+      expect(cluster.jobs()).toHaveLength(1);
+    });
+  }
+
+  for (const resource of ["jobs", "secrets"] as const) {
+    // Two creates in one moment, in a namespace with a ResourceQuota, and one of them was failed for good.
+    test(`is created when a quota was taken from meanwhile: ${resource}`, async () => {
+      await using rig = await KubernetesRig.start(cluster);
+      let left = 2;
+      const collision = { status: 409, reason: "Conflict", message: "the object has been modified" };
+      cluster.api.fault = (call) => (creates(resource)(call) && left-- > 0 ? collision : null);
+      const task = rig.run("t-1");
+      await eventually(() => task.handles.at(-1)?.["ready"] === true, "the task to be ready");
+    });
+  }
+
   test("gets its Secret even when the answer to that was lost", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const lost = once(creates("secrets"));
