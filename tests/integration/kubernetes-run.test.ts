@@ -111,6 +111,22 @@ describe("a task on Kubernetes", () => {
     },
   );
 
+  for (const status of [409, 410, 401]) {
+    // A Job that was not marked was taken up by the next worker of the id, and reported a second time.
+    test(`whose Job cannot be marked as reported at first is marked all the same: ${status}`, async () => {
+      await using rig = await KubernetesRig.start(cluster);
+      const task = rig.run("t-1");
+      const { name } = (await cluster.jobOf("t-1")).metadata;
+      cluster.fail(name, 7);
+      await expect(task.ended).rejects.toMatchObject({ reason: "container_exit" });
+      const refused = once((call) => call.verb === "patch" && call.resource === "jobs");
+      cluster.api.fault = (call) => (refused(call) ? { status, reason: "Conflict" } : null);
+      rig.backend.forget(task);
+      const marked = () => cluster.api.store.get("jobs", name).metadata.labels["oz-ended"] === "true";
+      await cluster.api.until(marked, "the mark");
+    });
+  }
+
   test("that is seen to fail before its Job has is no reason to end the Job, for its pod would go with it", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const task = rig.run("t-1");
