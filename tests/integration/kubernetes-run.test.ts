@@ -111,6 +111,21 @@ describe("a task on Kubernetes", () => {
     },
   );
 
+  test("that is seen to fail before its Job has is marked as reported even if the worker stops just then", async () => {
+    const rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    cluster.setPod(name, {
+      phase: "Running",
+      containerStatuses: [{ name: "task", state: { terminated: { exitCode: 7 } } }],
+    });
+    await expect(task.ended).rejects.toMatchObject({ reason: "container_exit" });
+    rig.backend.forget(task);
+    await rig[Symbol.asyncDispose]();
+    expect(cluster.api.store.get("jobs", name).metadata.labels["oz-ended"]).toBe("true");
+    expect(cluster.api.store.list("leases")).toEqual([]);
+  });
+
   for (const status of [409, 410, 401]) {
     // A Job that was not marked was taken up by the next worker of the id, and reported a second time.
     test(`whose Job cannot be marked as reported at first is marked all the same: ${status}`, async () => {

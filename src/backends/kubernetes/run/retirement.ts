@@ -48,6 +48,8 @@ export class Retirement implements AsyncDisposable {
   private readonly observatory: Observatory;
   private readonly log: Logger;
   private readonly stop = new AbortController();
+  /** The worker stops: what is done is done now, else another worker would report those Jobs again. */
+  private readonly hurry = new AbortController();
   private readonly underway = new Set<Promise<void>>();
 
   constructor({ cluster, observatory, log }: RetirementOptions) {
@@ -67,6 +69,7 @@ export class Retirement implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.hurry.abort();
     await within(Promise.all(this.underway), LAST_CHANCE_MS, null);
     this.stop.abort();
     await Promise.all(this.underway);
@@ -101,8 +104,7 @@ export class Retirement implements AsyncDisposable {
         await this.mark(name, endedPatch(uid), signal);
         return;
       case "settle":
-        await this.settle(name, signal);
-        if (signal.aborted) return;
+        await this.settle(name, this.hurry.signal);
         if (this.hasFinished(name)) await this.mark(name, endedPatch(uid), signal);
         else await this.end(name, uid, signal);
         return;
