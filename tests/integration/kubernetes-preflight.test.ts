@@ -172,6 +172,14 @@ describe("a role that allows too little", () => {
     },
   );
 
+  test("to delete Secrets costs nothing but a warning that names it", async () => {
+    await using server = await startServer({ forbidden: ["delete secrets"] });
+    onJob(server, (job) => createPod(server, job));
+    expect(await preflight(server)).toMatchObject({ envSecrets: true });
+    expect(log.said("warn")).toHaveLength(1);
+    expect(JSON.stringify(log.lines)).toContain("delete secrets");
+  });
+
   test("to create Secrets is refused with task_env_secret always", async () => {
     await using server = await startServer({ forbidden: ["create secrets"] });
     expect(await refusalOf(preflight(server, { taskEnvSecret: "always" }))).toContain("create secrets");
