@@ -54,6 +54,17 @@ function adopting(rig: KubernetesRig, answer: Adoption = "taken") {
   return { orphans, tasks };
 }
 
+/** Undefined until it has failed; what it failed with. */
+function settled(work: Promise<unknown>): unknown {
+  const known = failures.get(work);
+  if (known === undefined) {
+    failures.set(work, { error: undefined });
+    work.catch((error: unknown) => failures.set(work, { error }));
+  }
+  return known?.error;
+}
+const failures = new WeakMap<Promise<unknown>, { readonly error: unknown }>();
+
 const instanceOf = (job: string) => cluster.api.store.get("jobs", job).metadata.labels["oz-instance"];
 const aMinute = () => {
   const until = performance.now() + 60_000;
@@ -132,6 +143,38 @@ describe("the next worker, with the journal of a killed one", () => {
   });
 
   // Once: the task was reported cancelled while nobody had looked for its Job yet, which ran on.
+  test("does not call a task failed whose Job runs, for a token that is renewed in this moment", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    const next = await worker("next");
+    let refused = 0;
+    cluster.api.fault = ({ verb, resource, headers }) => {
+      if (cutOff.has(String(headers["authorization"]))) return "cut";
+      return verb === "get" && resource === "jobs" && ++refused < 4 ? { status: 401 } : null;
+    };
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+    await passTime(cluster, () => resumed.handles.at(-1)?.["formerInstance"]);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
+  });
+
+  test("says after a time which Job it may not read, and in whose words", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    const next = await worker("next");
+    cluster.api.fault = ({ verb, resource, headers }) => {
+      if (cutOff.has(String(headers["authorization"]))) return "cut";
+      return verb === "get" && resource === "jobs" ? { status: 403, message: "cannot get jobs" } : null;
+    };
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+    const error = await passTime(cluster, () => settled(resumed.ended), { mostMs: 200_000 });
+    expect(error).toMatchObject({ reason: "job_watch" });
+    expect(String(error)).toContain(`"${name}"`);
+    expect(String(error)).toContain("cannot get jobs");
+  });
+
   test("stops a Job whose task is cancelled before it was found", async () => {
     const old = await worker("old");
     const { task } = await runningTask(old, "t-1");
@@ -166,6 +209,37 @@ describe("of two workers of one id", () => {
     expect(orphans).toMatchObject([{ taskId: "Task/Über 1", executionId: "Exec_1" }]);
     cluster.complete(name);
     expect(await passTimeFor(cluster, tasks[0]?.ended ?? Promise.reject())).toBe("completed");
+  });
+
+  // Its label said that the Job was taken, so that nobody looked at it again, and its task was never reported.
+  test("the one that lives reports a Job too when it was not told that it has it now", async () => {
+    const [dead, alive] = [await worker("dead"), await worker("alive")];
+    const { name } = await runningTask(dead, "t-1");
+    let claims = 0;
+    cluster.api.fault = ({ verb, resource, headers }) => {
+      if (cutOff.has(String(headers["authorization"]))) return "cut";
+      return verb === "patch" && resource === "jobs" && ++claims === 1 ? "lost" : null;
+    };
+    cutOff.add("Bearer dead");
+    const { tasks } = adopting(alive);
+    await passTime(cluster, () => tasks.length > 0);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, tasks[0]?.ended ?? Promise.reject())).toBe("completed");
+  });
+
+  test("the one that lives takes over the rest when one Job is guarded against changes", async () => {
+    const [dead, alive] = [await worker("dead"), await worker("alive")];
+    const { name } = await runningTask(dead, "t-1");
+    await runningTask(dead, "t-2");
+    cluster.api.fault = (call) => {
+      if (cutOff.has(String(call.headers["authorization"]))) return "cut";
+      const guarded = call.verb === "patch" && call.name === name;
+      return guarded ? { status: 403, message: "a policy denies it" } : null;
+    };
+    cutOff.add("Bearer dead");
+    const { orphans } = adopting(alive);
+    await passTime(cluster, () => orphans.length > 0);
+    expect(orphans.map(({ taskId }) => taskId)).toEqual(["t-2"]);
   });
 
   test("neither touches the other's Jobs while both live", async () => {

@@ -101,6 +101,24 @@ describe("a cluster that has it all", () => {
     expect(log.said()).toEqual([]);
   });
 
+  test("has nothing left in it when the answer to the trial's creation is lost, or its deletion fails at first", async () => {
+    await using server = await startServer();
+    let lost = true;
+    let failing = 2;
+    server.fault = (call) => {
+      if (call.resource !== "jobs") return null;
+      if (call.verb === "delete" && failing-- > 0) return { status: 503 };
+      return call.verb === "create" && !isDryRun(call) && lost ? "lost" : null;
+    };
+    expect(await refusalOf(preflight(server))).toContain("run the preflight Job");
+    expect(server.store.list("jobs")).toEqual([]);
+    lost = false;
+    failing = 2;
+    onJob(server, (job) => createPod(server, job));
+    await preflight(server);
+    expect(server.store.list("jobs")).toEqual([]);
+  });
+
   test("is tried with the template's pod, a container of root and one that does nothing", async () => {
     await using server = await startServer();
     let tried: ApiObject = null;
@@ -153,6 +171,14 @@ describe("a role that allows too little", () => {
       expect(log.said("warn")).toHaveLength(warnings);
     },
   );
+
+  test("to delete Secrets costs nothing but a warning that names it", async () => {
+    await using server = await startServer({ forbidden: ["delete secrets"] });
+    onJob(server, (job) => createPod(server, job));
+    expect(await preflight(server)).toMatchObject({ envSecrets: true });
+    expect(log.said("warn")).toHaveLength(1);
+    expect(JSON.stringify(log.lines)).toContain("delete secrets");
+  });
 
   test("to create Secrets is refused with task_env_secret always", async () => {
     await using server = await startServer({ forbidden: ["create secrets"] });

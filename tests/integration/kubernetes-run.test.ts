@@ -111,6 +111,37 @@ describe("a task on Kubernetes", () => {
     },
   );
 
+  test("that is seen to fail before its Job has is marked as reported even if the worker stops just then", async () => {
+    const rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    cluster.setPod(name, {
+      phase: "Running",
+      containerStatuses: [{ name: "task", state: { terminated: { exitCode: 7 } } }],
+    });
+    await expect(task.ended).rejects.toMatchObject({ reason: "container_exit" });
+    rig.backend.forget(task);
+    await rig[Symbol.asyncDispose]();
+    expect(cluster.api.store.get("jobs", name).metadata.labels["oz-ended"]).toBe("true");
+    expect(cluster.api.store.list("leases")).toEqual([]);
+  });
+
+  for (const status of [409, 410, 401]) {
+    // A Job that was not marked was taken up by the next worker of the id, and reported a second time.
+    test(`whose Job cannot be marked as reported at first is marked all the same: ${status}`, async () => {
+      await using rig = await KubernetesRig.start(cluster);
+      const task = rig.run("t-1");
+      const { name } = (await cluster.jobOf("t-1")).metadata;
+      cluster.fail(name, 7);
+      await expect(task.ended).rejects.toMatchObject({ reason: "container_exit" });
+      const refused = once((call) => call.verb === "patch" && call.resource === "jobs");
+      cluster.api.fault = (call) => (refused(call) ? { status, reason: "Conflict" } : null);
+      rig.backend.forget(task);
+      const marked = () => cluster.api.store.get("jobs", name).metadata.labels["oz-ended"] === "true";
+      await cluster.api.until(marked, "the mark");
+    });
+  }
+
   test("that is seen to fail before its Job has is no reason to end the Job, for its pod would go with it", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const task = rig.run("t-1");
@@ -231,6 +262,31 @@ describe("a task on Kubernetes", () => {
     expect(await task.ended).toBe("completed");
     expect(cluster.jobs()).toHaveLength(1);
   });
+
+  for (const fault of ["half", "page"] as const) {
+    // Was failed with `job_create: JSON Parse error`, while its Job ran.
+    test(`is one Job even when what answers its creation is not JSON: ${fault}`, async () => {
+      await using rig = await KubernetesRig.start(cluster);
+      const spoilt = once(creates("jobs"));
+      cluster.api.fault = (call) => (spoilt(call) ? fault : null);
+      const task = rig.run("t-1");
+      cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+      expect(await task.ended).toBe("completed");
+      expect(cluster.jobs()).toHaveLength(1);
+    });
+  }
+
+  for (const resource of ["jobs", "secrets"] as const) {
+    // Two creates in one moment, in a namespace with a ResourceQuota, and one of them was failed for good.
+    test(`is created when a quota was taken from meanwhile: ${resource}`, async () => {
+      await using rig = await KubernetesRig.start(cluster);
+      let left = 2;
+      const collision = { status: 409, reason: "Conflict", message: "the object has been modified" };
+      cluster.api.fault = (call) => (creates(resource)(call) && left-- > 0 ? collision : null);
+      const task = rig.run("t-1");
+      await eventually(() => task.handles.at(-1)?.["ready"] === true, "the task to be ready");
+    });
+  }
 
   test("gets its Secret even when the answer to that was lost", async () => {
     await using rig = await KubernetesRig.start(cluster);

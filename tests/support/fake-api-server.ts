@@ -21,15 +21,21 @@ export interface ApiCall {
   readonly body: ApiObject;
 }
 
-/** What happens instead of an answer: a status, a cut connection after (`lost`) or before the work is done. */
+/**
+ * What happens instead of an answer: a status, a cut connection after (`lost`) or before the work is done,
+ * an answer that is cut short and ends all the same (`half`), a page of somebody else's (`page`).
+ */
 export type Fault =
   | {
       readonly status: number;
+      readonly reason?: string;
       readonly message?: string;
       readonly headers?: Readonly<Record<string, string>>;
     }
   | "cut"
-  | "lost";
+  | "lost"
+  | "half"
+  | "page";
 
 export interface FakeApiServerOptions {
   readonly pki: TestPki;
@@ -167,13 +173,20 @@ export class FakeApiServer implements AsyncDisposable {
     try {
       const fault = this.fault(call);
       if (fault === "cut") return void request.socket.destroy();
-      if (fault !== null && fault !== "lost") {
-        const { status: code, message = "asked for by the test", headers = {} } = fault;
-        return answer(response, code, status(code, "Test", message), headers);
+      if (fault === "page") {
+        response.writeHead(200, { "content-type": "text/html" });
+        return void response.end("<html>Please log in</html>");
       }
-      if (fault === "lost") {
-        this.#work(call);
-        return void request.socket.destroy();
+      if (fault === "lost" || fault === "half") {
+        const [code, body] = this.#work(call);
+        if (fault === "lost") return void request.socket.destroy();
+        const text = JSON.stringify(body);
+        response.writeHead(code, { "content-type": "application/json" });
+        return void response.end(text.slice(0, text.length / 2));
+      }
+      if (fault !== null) {
+        const { status: code, reason = "Test", message = "asked for by the test", headers = {} } = fault;
+        return answer(response, code, status(code, reason, message), headers);
       }
       if (call.verb === "watch") return this.#watch(call, response);
       if (call.subresource === "log") {

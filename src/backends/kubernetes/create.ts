@@ -69,10 +69,14 @@ export async function createKubernetesBackend(
   });
 }
 
+const RELEASE_MS = 3_000;
+
 async function acquire(lease: WorkerLease | null, signal: AbortSignal): Promise<void> {
   try {
     await lease?.acquire(signal);
   } catch (error) {
+    // Its answer may have been all that was lost.
+    await lease?.release(false, AbortSignal.timeout(RELEASE_MS)).catch(() => {});
     throw new BackendUnusable(
       `Cannot create the Lease "${lease?.name}" by which other workers see that this one lives: ${wordsOf(error)}`,
       { cause: error },

@@ -22,6 +22,8 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
+  /** Null of what is `text/plain`, as logs are. */
+  readonly json: unknown;
 }
 
 /** Longer than any single call of ours takes; a watch has none. */
@@ -56,7 +58,8 @@ export class Transport {
     try {
       const response = await this.open({ ...request, signal: deadline.signal });
       const text = await response.text();
-      return { status: response.status, headers: Object.fromEntries(response.headers), text };
+      const headers = Object.fromEntries(response.headers);
+      return { status: response.status, headers, text, json: jsonOf(text, headers["content-type"] ?? "") };
     } catch (error) {
       request.signal.throwIfAborted();
       if (deadline.expired) throw this.gone(`no answer within ${CALL_TIMEOUT_MS / 1000} s`, error);
@@ -112,6 +115,21 @@ function headersOf({ headers }: HttpRequest, grant: Grant): Headers {
   const all = new Headers(headers);
   for (const [name, value] of grant.headers) all.append(name, value);
   return all;
+}
+
+/**
+ * A login page, or a proxy that cut the answer short: the call may have done its work all the same. What
+ * came is not shown, for it may be the half of somebody's secrets.
+ */
+function jsonOf(text: string, type: string): unknown {
+  if (type.startsWith("text/plain")) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(
+      `what came is not the answer of an API server, but ${type || "of no type"}, and not JSON`,
+    );
+  }
 }
 
 async function accepted(response: Response): Promise<Response> {

@@ -9,7 +9,7 @@ import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Adoption, Orphan } from "../../../task/backend.ts";
 import { timeOf } from "../client/api-time.ts";
-import { isStatus } from "../client/cluster-error.ts";
+import { ClusterError, isPassing, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { writeHandle } from "../run/handle.ts";
@@ -38,6 +38,8 @@ const CLAIM_TRIES = 3;
 export class Orphanage {
   private readonly options: OrphanageOptions;
   private readonly signs = new VitalSigns();
+  /** Claimed, or not: the answer to that did not come. Nobody else would ever look for one that is ours. */
+  private readonly unsure = new Set<string>();
 
   constructor(options: OrphanageOptions) {
     this.options = options;
@@ -49,7 +51,8 @@ export class Orphanage {
     for (let look = 0; !signal.aborted; look++) {
       try {
         const others = this.others();
-        if (others.size > 0 || look % QUIET_LOOKS === 0) await this.look(others, signal);
+        const busy = others.size > 0 || this.unsure.size > 0;
+        if (busy || look % QUIET_LOOKS === 0) await this.look(others, signal);
         failing = false;
       } catch (error) {
         if (signal.aborted) return;
@@ -73,12 +76,13 @@ export class Orphanage {
 
   private async look(others: ReadonlyMap<string, readonly V1Job[]>, signal: AbortSignal): Promise<void> {
     const { cluster, workerHash, instance } = this.options;
+    for (const name of this.unsure) await this.makeSure(name, signal);
     const leases = await cluster.listLeases(`${WORKER_HASH_LABEL}=${workerHash}`, signal);
     this.signs.observe(leases, new Set(others.keys()), performance.now());
     for (const [dead, jobs] of others) {
       if (!this.signs.isDead(dead, performance.now())) continue;
       if (!(await this.succeed(dead, signal))) continue;
-      for (const job of jobs) await this.claim(job, dead, signal);
+      await this.claimAll(jobs, dead, signal);
     }
     for (const other of this.signs.known()) {
       if (other !== instance && !others.has(other)) await this.sweep(other, signal);
@@ -101,16 +105,40 @@ export class Orphanage {
     }
   }
 
+  /** One that cannot be had, as a policy may guard it, keeps none of the others. */
+  private async claimAll(jobs: readonly V1Job[], dead: string, signal: AbortSignal): Promise<void> {
+    const failures: unknown[] = [];
+    for (const job of jobs) {
+      try {
+        await this.claim(job, dead, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  private async makeSure(name: string, signal: AbortSignal): Promise<void> {
+    const { cluster, instance } = this.options;
+    const job = await cluster.getJob(name, signal);
+    this.unsure.delete(name);
+    if (job !== null && instanceOf(job) === instance && !isEnded(job)) this.hand(job);
+  }
+
   private async claim(seen: V1Job, dead: string, signal: AbortSignal): Promise<void> {
     const { cluster, instance } = this.options;
     const name = seen.metadata?.name ?? "";
     let job: V1Job | null = seen;
     for (let tries = 0; tries < CLAIM_TRIES && job !== null && instanceOf(job) === dead; tries++) {
       try {
+        this.unsure.add(name);
         const claimed = await cluster.patchJob(name, claimPatch(job, instance), signal);
+        this.unsure.delete(name);
         if (claimed !== null) this.hand(claimed);
         return;
       } catch (error) {
+        if (error instanceof ClusterError && !isPassing(error)) this.unsure.delete(name);
         if (!isStatus(error, 409)) throw error;
         // Its status changed in between, or its owner did.
         job = await cluster.getJob(name, signal);

@@ -7,7 +7,7 @@ import { Backoff } from "../../../async/backoff.ts";
 import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
-import type { Adoption, Orphan, RunContext } from "../../../task/backend.ts";
+import { type Adoption, type Orphan, type RunContext, TaskFailure } from "../../../task/backend.ts";
 import { isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { type JobHandle, writeHandle } from "../run/handle.ts";
@@ -32,6 +32,8 @@ type ReclaimContext = Pick<RunContext, "signal" | "log" | "saveHandle" | "hide">
 
 const BACKOFF = { firstMs: 250, lastMs: 15_000 } as const;
 const RELEASE_MS = 3_000;
+/** The Job runs on, and its task must not be called failed for a token that is renewed in this moment. */
+const REFUSED_PATIENCE_MS = 120_000;
 
 export class Ownership implements AsyncDisposable {
   private readonly options: OwnershipOptions;
@@ -56,6 +58,8 @@ export class Ownership implements AsyncDisposable {
     const { cluster, store } = this.options;
     const { signal, log } = context;
     const backoff = new Backoff(BACKOFF);
+    let refused = false;
+    const giveUpAt = performance.now() + REFUSED_PATIENCE_MS;
     for (;;) {
       try {
         signal.throwIfAborted();
@@ -67,10 +71,16 @@ export class Ownership implements AsyncDisposable {
         return claimed?.handle ?? "taken";
       } catch (error) {
         signal.throwIfAborted();
-        // Its status changed since it was read.
-        if (isStatus(error, 409)) continue;
-        if (!cluster.mayPass(error)) throw error;
-        log.debug("cannot read the Job of a task; trying again", { why: wordsOf(error) });
+        // A conflict: its status changed since it was read.
+        if (!cluster.mayPass(error) && !isStatus(error, 409)) {
+          if (performance.now() > giveUpAt) throw notReclaimed(handle, error);
+          if (!refused)
+            log.warn("cannot take up the Job of a task; trying again", {
+              job: handle.job,
+              why: wordsOf(error),
+            });
+          refused = true;
+        }
         await pause(backoff.next(), signal);
       }
     }
@@ -131,6 +141,14 @@ export class Ownership implements AsyncDisposable {
     const patched = await cluster.patchJob(handle.job, claimPatch(job, instance), signal);
     return patched === null ? null : { job: patched, handle: ours };
   }
+}
+
+function notReclaimed({ job, namespace }: JobHandle, error: unknown): TaskFailure {
+  return new TaskFailure(
+    "job_watch",
+    `cannot take up Job "${job}" in namespace "${namespace}", which may still run: ${wordsOf(error)}; see the worker's Role and its credentials`,
+    { cause: error },
+  );
 }
 
 /** Of a Job that an earlier worker made; those in its Secret are not for the worker to read. */

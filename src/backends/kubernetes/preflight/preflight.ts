@@ -82,7 +82,7 @@ async function reach(cluster: Cluster, signal: AbortSignal): Promise<void> {
 }
 
 function judgeRights(
-  { needed, forTakingOver, forSecrets }: MissingRights,
+  { needed, forTakingOver, forSecrets, forLostSecrets }: MissingRights,
   cluster: Cluster,
   { taskEnvSecret }: KubernetesSettings,
   log: Logger,
@@ -106,6 +106,15 @@ function judgeRights(
       namespace,
       grant: forSecrets.join("; "),
     });
+  }
+  if (envSecrets && forLostSecrets.length > 0) {
+    log.warn(
+      "the role does not allow to delete Secrets: a task whose Secret's creation gets no answer fails",
+      {
+        namespace,
+        grant: forLostSecrets.join("; "),
+      },
+    );
   }
   return { envSecrets, leases: forTakingOver.length === 0 };
 }

@@ -24,20 +24,25 @@ const FOR_TAKING_OVER: readonly Grant[] = [
 
 const FOR_SECRETS: readonly Grant[] = [{ group: "", resource: "secrets", verbs: ["create"] }];
 
+/** Where the answer to a Secret's creation is lost, it is made anew. */
+const FOR_LOST_SECRETS: readonly Grant[] = [{ group: "", resource: "secrets", verbs: ["delete"] }];
+
 /** For each purpose what is not granted, as `patch jobs.batch`; empty: all is. */
 export interface MissingRights {
   readonly needed: readonly string[];
   readonly forTakingOver: readonly string[];
   readonly forSecrets: readonly string[];
+  readonly forLostSecrets: readonly string[];
 }
 
 export async function findMissingRights(cluster: Cluster, signal: AbortSignal): Promise<MissingRights> {
-  const [needed, forTakingOver, forSecrets] = await Promise.all([
+  const [needed, forTakingOver, forSecrets, forLostSecrets] = await Promise.all([
     missing(cluster, NEEDED, signal),
     missing(cluster, FOR_TAKING_OVER, signal),
     missing(cluster, FOR_SECRETS, signal),
+    missing(cluster, FOR_LOST_SECRETS, signal),
   ]);
-  return { needed, forTakingOver, forSecrets };
+  return { needed, forTakingOver, forSecrets, forLostSecrets };
 }
 
 async function missing(

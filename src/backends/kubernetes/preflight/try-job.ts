@@ -1,7 +1,9 @@
 /** Runs the preflight Job as far as it has to come, and takes it away again. */
 import type { CoreV1Event, V1Job, V1Pod } from "@kubernetes/client-node";
+import { Backoff } from "../../../async/backoff.ts";
 import { pause } from "../../../async/wait.ts";
 import { BackendUnusable } from "../../../task/backend.ts";
+import { ClusterError, isPassing } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { classify } from "../verdict/classify.ts";
 import { PREFLIGHT_LABEL } from "./preflight-job.ts";
@@ -9,6 +11,8 @@ import { PREFLIGHT_LABEL } from "./preflight-job.ts";
 /** How long a pod may take to exist, and to end, with the pull of an image in it. */
 export const TRIAL_LIMITS = { podWithinMs: 15_000, endWithinMs: 180_000 } as const;
 const CLEANUP_MS = 5000;
+const CLEANUP_TRIES = 4;
+const CLEANUP_BACKOFF = { firstMs: 250, lastMs: 1000 } as const;
 /** Nobody can watch what exists for less than a second; each look takes longer to come than the one before. */
 const FIRST_LOOK_MS = 50;
 const LONGEST_PAUSE_MS = 1000;
@@ -23,14 +27,30 @@ export interface TrialOptions {
 
 /** Throws BackendUnusable when the Job does not come far enough, or what the cluster's client throws. */
 export async function tryJob(cluster: Cluster, job: V1Job, options: TrialOptions): Promise<void> {
-  const created = await cluster.createJob(job, options.signal);
+  const { name = "" } = job.metadata ?? {};
+  const created = await cluster.createJob(job, options.signal).catch(async (error: unknown) => {
+    // Without a clear no it may be there all the same.
+    if (!(error instanceof ClusterError) || isPassing(error)) await takeAway(cluster, name);
+    throw error;
+  });
   try {
     await follow(new Trial(cluster, created, options), options);
   } finally {
-    // Also when the start was called off, so not by its signal; what fails here, the TTL does later.
-    const { name = "", uid } = created.metadata ?? {};
-    const signal = AbortSignal.timeout(CLEANUP_MS);
-    await cluster.deleteJob(name, signal, uid === undefined ? {} : { uid }).catch(() => false);
+    await takeAway(cluster, name);
+  }
+}
+
+/** Also when the start was called off, so not by its signal; what fails here again and again, the TTL does later. */
+async function takeAway(cluster: Cluster, name: string): Promise<void> {
+  const signal = AbortSignal.timeout(CLEANUP_MS);
+  const backoff = new Backoff(CLEANUP_BACKOFF);
+  for (let tries = 1; tries <= CLEANUP_TRIES && !signal.aborted; tries++) {
+    try {
+      await cluster.deleteJob(name, signal);
+      return;
+    } catch {
+      await pause(backoff.next(), signal);
+    }
   }
 }
 

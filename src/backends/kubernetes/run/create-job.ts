@@ -33,11 +33,14 @@ export async function createJob(job: V1Job, ref: TaskRef, context: CreateContext
   const name = job.metadata?.name ?? "";
   for (let tries = 1; ; tries++) {
     try {
-      return await patiently((signal) => cluster.createJob(job, signal), context);
+      return await patiently((signal) => cluster.createJob(job, signal), context, isCollision);
     } catch (error) {
       context.signal.throwIfAborted();
-      if (!isStatus(error, 409) || error.reason !== "AlreadyExists") throw refused(name, context, error);
-      const existing = await takeExisting(name, ref, context, error);
+      if (!exists(error)) throw refused(name, context, error);
+      const existing = await takeExisting(name, ref, context, error).catch((why: unknown) => {
+        context.signal.throwIfAborted();
+        throw why instanceof TaskFailure ? why : refused(name, context, why);
+      });
       if (existing !== null) return existing;
       if (tries === REPLACE_TRIES) throw refused(name, context, error);
       await pause(REPLACE_PAUSE_MS, context.signal);
@@ -51,16 +54,20 @@ export async function createEnvSecret(task: TaskSpec, job: V1Job, context: Creat
   const secret = buildEnvSecret({ task, job });
   const name = secret.metadata?.name ?? "";
   try {
-    await patiently(async (signal) => {
-      try {
-        await cluster.createSecret(secret, signal);
-      } catch (error) {
-        if (!isStatus(error, 409)) throw error;
-        // Of an earlier Job of this name, or of a create whose answer was lost; it cannot be changed.
-        await cluster.deleteSecret(name, signal);
-        await cluster.createSecret(secret, signal);
-      }
-    }, context);
+    await patiently(
+      async (signal) => {
+        try {
+          await cluster.createSecret(secret, signal);
+        } catch (error) {
+          if (!exists(error)) throw error;
+          // Of an earlier Job of this name, or of a create whose answer was lost; it cannot be changed.
+          await cluster.deleteSecret(name, signal);
+          await cluster.createSecret(secret, signal);
+        }
+      },
+      context,
+      isCollision,
+    );
   } catch (error) {
     context.signal.throwIfAborted();
     throw new TaskFailure(
@@ -71,7 +78,7 @@ export async function createEnvSecret(task: TaskSpec, job: V1Job, context: Creat
   }
 }
 
-/** The Job of that name when it is of this very execution; null: it was an old one, and is going. */
+/** The Job of that name when it is of this very execution; null: an old one that is going, or it just changed. */
 async function takeExisting(
   name: string,
   ref: TaskRef,
@@ -95,10 +102,22 @@ async function takeExisting(
   // Ours, when the answer to an earlier try was lost; else the control plane gave it to this worker now.
   if (instance === null || instanceOf(existing) === instance) return existing;
   log.warn("another worker's Job for this execution is taken over", { job: name });
-  return patiently((signal) => cluster.patchJob(name, claimPatch(existing, instance), signal), context);
+  return patiently(async (signal) => {
+    try {
+      return await cluster.patchJob(name, claimPatch(existing, instance), signal);
+    } catch (why) {
+      if (isStatus(why, 409)) return null;
+      throw why;
+    }
+  }, context);
 }
 
-async function patiently<T>(call: (signal: AbortSignal) => Promise<T>, context: CreateContext): Promise<T> {
+/** `alsoPasses`: what else of this call may succeed a little later. */
+async function patiently<T>(
+  call: (signal: AbortSignal) => Promise<T>,
+  context: CreateContext,
+  alsoPasses: (error: unknown) => boolean = () => false,
+): Promise<T> {
   const { signal, log } = context;
   const backoff = new Backoff(BACKOFF);
   const giveUpAt = performance.now() + PATIENCE_MS;
@@ -108,12 +127,22 @@ async function patiently<T>(call: (signal: AbortSignal) => Promise<T>, context: 
       signal.throwIfAborted();
       return await call(unstoppable);
     } catch (error) {
-      if (signal.aborted || !context.cluster.mayPass(error) || performance.now() > giveUpAt) throw error;
+      const mayPass = context.cluster.mayPass(error) || alsoPasses(error);
+      if (signal.aborted || !mayPass || performance.now() > giveUpAt) throw error;
       if (tries === 1) log.warn("the cluster did not take it; trying again", { why: wordsOf(error) });
       const asked = error instanceof ClusterError ? (error.retryAfterMs ?? 0) : 0;
       await pause(Math.max(backoff.next(), Math.min(asked, BACKOFF.lastMs)), signal);
     }
   }
+}
+
+function exists(error: unknown): error is ClusterError {
+  return isStatus(error, 409) && error.reason === "AlreadyExists";
+}
+
+/** Of a create: others took from the same quota in the same moment, and it was checked against a state of before. */
+function isCollision(error: unknown): boolean {
+  return isStatus(error, 409) && error.reason === "Conflict";
 }
 
 function refused(name: string, { cluster }: CreateContext, error: unknown): TaskFailure {

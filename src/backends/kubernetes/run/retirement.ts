@@ -24,6 +24,8 @@ export interface Retiree {
   readonly what: "delete" | "mark" | "settle" | "end";
 }
 
+/** One may be of this moment: a Job that is not marked would be taken up, and reported, by another worker. */
+const MOST_REFUSALS = 5;
 const BACKOFF = { firstMs: 500, lastMs: 30_000 } as const;
 /** At the end of the worker; what is left then is found again by the next one. */
 const LAST_CHANCE_MS = 3_000;
@@ -46,6 +48,8 @@ export class Retirement implements AsyncDisposable {
   private readonly observatory: Observatory;
   private readonly log: Logger;
   private readonly stop = new AbortController();
+  /** The worker stops: what is done is done now, else another worker would report those Jobs again. */
+  private readonly hurry = new AbortController();
   private readonly underway = new Set<Promise<void>>();
 
   constructor({ cluster, observatory, log }: RetirementOptions) {
@@ -65,6 +69,7 @@ export class Retirement implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.hurry.abort();
     await within(Promise.all(this.underway), LAST_CHANCE_MS, null);
     this.stop.abort();
     await Promise.all(this.underway);
@@ -73,14 +78,18 @@ export class Retirement implements AsyncDisposable {
   private async retire(retiree: Retiree): Promise<void> {
     const { signal } = this.stop;
     const backoff = new Backoff(BACKOFF);
+    let refusals = 0;
     while (!signal.aborted) {
       try {
         await this.attempt(retiree, signal);
         return;
       } catch (error) {
-        // Another Job has its name now.
-        if (signal.aborted || isStatus(error, 409)) return;
-        if (!this.cluster.mayPass(error)) throw error;
+        if (signal.aborted) return;
+        if (!this.cluster.mayPass(error) && ++refusals === MOST_REFUSALS) {
+          // Not its status that changed meanwhile: another Job has its name now.
+          if (isStatus(error, 409)) return;
+          throw error;
+        }
         await pause(backoff.next(), signal);
       }
     }
@@ -95,8 +104,7 @@ export class Retirement implements AsyncDisposable {
         await this.mark(name, endedPatch(uid), signal);
         return;
       case "settle":
-        await this.settle(name, signal);
-        if (signal.aborted) return;
+        await this.settle(name, this.hurry.signal);
         if (this.hasFinished(name)) await this.mark(name, endedPatch(uid), signal);
         else await this.end(name, uid, signal);
         return;

@@ -3,12 +3,10 @@ import type { V1ContainerStateTerminated, V1Pod } from "@kubernetes/client-node"
 import { type ContainerView, containersOf, exitStatusOf, hasEnded } from "./containers.ts";
 import { deadlineOf, isFinished, saysDeadline } from "./job-condition.ts";
 import type { Failed, JobView } from "./view.ts";
-import { jobText, podText, reasonText, signalHint, withWords } from "./words.ts";
+import { jobText, KILLED, podText, reasonText, signalHint, withWords } from "./words.ts";
 
 /** Times of a pod's status are whole seconds, and its node has a clock of its own. */
 const CLOCKS_MS = 1000;
-
-const KILLED: ReadonlySet<number> = new Set([137, 143]);
 
 interface Ended {
   readonly view: JobView;

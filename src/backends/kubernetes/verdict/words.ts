@@ -30,10 +30,15 @@ export function withWords(head: string, words: string): string {
 const SIGTERM_STATUS = 143;
 const SIGTERM_HINT =
   "it was asked to end (SIGTERM): an eviction, a preemption, the drain of its node or a deadline does that";
+/** By SIGKILL, by SIGTERM. */
+export const KILLED: ReadonlySet<number> = new Set([137, 143]);
+const DELETED_HINT =
+  "its pod was being deleted: somebody's hand, the drain of its node or a Job that is suspended does that";
 
 /** What an exit status says beside its number; empty when nothing. */
 export function signalHint(pod: V1Pod, exitStatus: number): string {
   const disruption = pod.status?.conditions?.find(({ type }) => type === "DisruptionTarget");
   if (disruption?.status === "True") return `the pod was disrupted: ${reasonText(disruption)}`;
+  if (pod.metadata?.deletionTimestamp !== undefined && KILLED.has(exitStatus)) return DELETED_HINT;
   return exitStatus === SIGTERM_STATUS ? SIGTERM_HINT : "";
 }

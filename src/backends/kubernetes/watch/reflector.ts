@@ -77,7 +77,7 @@ export class Reflector<T> {
   private async list(signal: AbortSignal): Promise<boolean> {
     const { transport, slim, side } = this.options;
     const answer = await transport.call({ method: "GET", path: this.url({}), signal });
-    const { items, metadata } = JSON.parse(answer.text) as { items?: unknown; metadata?: unknown };
+    const { items, metadata } = answer.json as { items?: unknown; metadata?: unknown };
     const version = String(metadataOf({ metadata })["resourceVersion"] ?? "");
     // The watch is ahead of it already: what it calls missing may be new, and what it shows be gone.
     if (this.version !== null && isLater(this.version, version)) return false;

@@ -285,6 +285,11 @@ describe("a message", () => {
       ["disrupted: PreemptionByScheduler: for a better one"],
     ],
     [
+      "of a pod that somebody deleted says so",
+      { pods: [pod({ main: [ended(137)], beingDeleted: true })] },
+      ["exit status 137", "its pod was being deleted"],
+    ],
+    [
       "of a Job that failed otherwise tells of its pods too",
       {
         job: job({ conditions: [FAILED] }),
