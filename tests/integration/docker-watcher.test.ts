@@ -119,9 +119,27 @@ describe("a container that is waited for", () => {
     expect(await within(waiting, "the end")).toBe(9);
   });
 
+  // One wrong answer, whoever gave it, ended a task that was running well.
+  test.each([
+    ["a refusal", { status: 409, words: "conflict" }],
+    ["a page of a proxy", { instead: "<h1>Welcome</h1>" }],
+    ["half an answer", { instead: '{"Id": "c", "Sta' }],
+    ["an answer about something else", { instead: '{"Id": "c", "State": {"Running": false}}' }],
+    ["no answer at all", { instead: "" }],
+  ] as const)("survives %s in place of how it is", async (_what, mishap) => {
+    const container = rig.fake.add("c", {});
+    rig.fake.mishap("GET", /^\/containers\/\w+\/json$/, mishap);
+    const waiting = watcher.until(container.id, ended, signal);
+    await rig.fake.http.seen("GET", `/containers/${container.id}/json`);
+    await rig.fake.until(() => rig.fake.listening === 1);
+    rig.fake.end(container, 9);
+    expect(await within(waiting, "the end")).toBe(9);
+  });
+
   test("is given up with the engine's words when it will not be told of", async () => {
     const container = rig.fake.add("c", {});
-    rig.fake.mishap("GET", /^\/containers\/\w+\/json$/, { status: 403, words: "not for you" });
+    for (let look = 0; look < 3; look++)
+      rig.fake.mishap("GET", /^\/containers\/\w+\/json$/, { status: 403, words: "not for you" });
     const failure = await watcher.until(container.id, ended, signal).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(EngineError);
     expect(failure).toMatchObject({ status: 403, message: "not for you" });
