@@ -1,6 +1,9 @@
 /** Puts an image's files into a volume without running anything of the image: it may have no shell, no tar. */
+import { type Stall, stalling } from "../../../async/wait.ts";
 import { createContainer } from "../creation.ts";
+import type { ByteStream } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
+import { EngineGone } from "../engine/errors.ts";
 import { LABELS, type Labels, type Role } from "../labels.ts";
 import { neverStarted } from "../ownership/engine-lock.ts";
 import { imageFilesOf } from "./image-files.ts";
@@ -15,6 +18,8 @@ export interface Filling {
 
 const TARGET = "/oz-sidecar";
 const CLEAN_UP_MS = 30_000;
+/** Of a large image an engine writes for minutes, but it reads all the while. */
+const STALL_MS = 10 * 60_000;
 
 /** The volume has to exist and be empty. */
 export async function fillVolume(
@@ -37,11 +42,27 @@ export async function fillVolume(
       signal,
     );
     made.push(target.id);
-    const files = imageFilesOf(await containers.exportRoot(source.id, signal));
-    await containers.putArchive(target.id, TARGET, files, signal);
+    using stall = stalling(signal, STALL_MS, stalled);
+    const files = await containers.exportRoot(source.id, stall.signal);
+    await containers.putArchive(target.id, TARGET, imageFilesOf(moving(files, stall)), stall.signal);
   } finally {
     const giveUp = AbortSignal.timeout(CLEAN_UP_MS);
     // What cannot be removed now is found by its labels later.
     await Promise.allSettled(made.map((id) => containers.remove(id, { volumes: true, force: true }, giveUp)));
+  }
+}
+
+/** Whoever waits for the volume would wait with it, for ever. */
+function stalled(): EngineGone {
+  const minutes = STALL_MS / 60_000;
+  return new EngineGone(
+    `The container engine did not go on with copying an image's files for ${minutes} minutes`,
+  );
+}
+
+async function* moving(files: ByteStream, stall: Stall): ByteStream {
+  for await (const bytes of files) {
+    stall.renew();
+    yield bytes;
   }
 }
