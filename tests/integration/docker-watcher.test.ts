@@ -1,19 +1,23 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { turns } from "../../src/async/wait.ts";
 import type { ContainerState } from "../../src/backends/docker/engine/containers.ts";
 import type { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { EngineError } from "../../src/backends/docker/engine/errors.ts";
 import { Watcher } from "../../src/backends/docker/watcher.ts";
 import { eventually, within } from "../support/wait.ts";
+import { type RecordedLog, recordLog } from "../unit/logging/recorded-log.ts";
 import { DockerRig, signal } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let engine: Engine;
 let watcher: Watcher;
+let log: RecordedLog;
 
 beforeEach(async () => {
   rig = await DockerRig.start();
   engine = await rig.engine();
-  watcher = new Watcher(engine);
+  log = recordLog();
+  watcher = new Watcher(engine, log);
 });
 
 afterEach(async () => {
@@ -143,6 +147,29 @@ describe("a container that is waited for", () => {
     const failure = await watcher.until(container.id, ended, signal).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(EngineError);
     expect(failure).toMatchObject({ status: 403, message: "not for you" });
+  });
+
+  // The worker waited without end, and its log had not a word of it.
+  test("is told of once when the engine says nothing of it for long, and once more when it is back", async () => {
+    const container = rig.fake.add("c", {});
+    const words = () => log.lines.map(({ level, message }) => `${level} ${message}`);
+    const waiting = watcher.until(container.id, ended, signal);
+    await attended();
+    jest.useFakeTimers();
+    await rig.fake.goAway();
+    for (let seconds = 0; seconds < 60; seconds++) {
+      jest.advanceTimersByTime(1_000);
+      await turns(5);
+    }
+    expect(words()).toEqual([
+      "warn engine does not tell how the containers of running tasks are: waiting for it",
+    ]);
+    rig.fake.end(container, 3);
+    await rig.fake.comeBack();
+    jest.advanceTimersByTime(30_000);
+    jest.useRealTimers();
+    expect(await within(waiting, "the end")).toBe(3);
+    expect(words().slice(1)).toEqual(["info engine tells again how containers are"]);
   });
 
   test("is let go of with the reason of the signal, whether the engine answers or not", async () => {

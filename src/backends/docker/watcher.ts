@@ -6,9 +6,11 @@
 
 import { Backoff } from "../../async/backoff.ts";
 import { pause } from "../../async/wait.ts";
+import type { Logger } from "../../logging/logger.ts";
 import type { ContainerState, Containers } from "./engine/containers.ts";
 import { EngineError, EngineGone } from "./engine/errors.ts";
 import type { EngineEvent, EventOptions } from "./engine/events.ts";
+import { Silence } from "./silence.ts";
 
 /** As much of the engine as is watched. */
 export interface WatchedEngine {
@@ -43,13 +45,15 @@ const FILTERS = { type: ["container"], event: ["die", "died", "destroy", "remove
 
 export class Watcher implements Disposable {
   private readonly engine: WatchedEngine;
+  private readonly silence: Silence;
   private readonly waiters = new Set<Waiter>();
   private listening: AbortController | null = null;
   private lingering: ReturnType<typeof setTimeout> | null = null;
   private soon: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(engine: WatchedEngine) {
+  constructor(engine: WatchedEngine, log: Logger) {
     this.engine = engine;
+    this.silence = new Silence(log);
   }
 
   /**
@@ -65,10 +69,12 @@ export class Watcher implements Disposable {
     const look = new Look(async () => {
       try {
         const answer = test(await this.engine.containers.find(id, signal));
+        this.silence.isOver();
         inTroubleSince = null;
         refusals = 0;
         if (answer !== null) resolve(answer);
       } catch (error) {
+        if (!signal.aborted) this.silence.goesOn(error);
         inTroubleSince ??= performance.now();
         const tired = performance.now() - inTroubleSince >= TROUBLE_MS;
         if (isRefusal(error)) refusals += 1;
