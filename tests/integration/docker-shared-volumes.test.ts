@@ -165,6 +165,23 @@ describe("a shared volume", () => {
     expect(fake.volumes.get(MARK)).toBeDefined();
   });
 
+  // What filled it, and its lock, stayed until the worker's end; other workers would have waited for that.
+  test.each([
+    ["their creation", "POST", /^\/containers\/create$/, "lost after"],
+    ["their removal", "DELETE", /^\/containers\//, "lost before"],
+  ] as const)("leaves no container when an answer about %s is lost", async (_what, method, path, mishap) => {
+    const { shared } = await rig.worker("a");
+    // For each of the three.
+    for (let which = 0; which < 3; which++) {
+      const held = [0, 1, 2].map(() => fake.hold(method, path));
+      const asking = persist((trying) => shared.ensure(image, trying), signal);
+      for (const [index, one] of held.entries()) one.release(index === which ? mishap : undefined);
+      await within(asking, "the volume");
+      expectWhole();
+      fake.volumes.clear();
+    }
+  });
+
   // Nothing limited it: the task, and all others that wait for the volume, hung with it.
   test.each([
     ["reading", "GET", /\/export$/],

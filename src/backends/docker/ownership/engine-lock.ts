@@ -9,6 +9,7 @@ import type { ContainerBody } from "../engine/container-body.ts";
 import type { ContainerState, Containers } from "../engine/containers.ts";
 import { EngineError, EngineGone } from "../engine/errors.ts";
 import { LABELS, type Labels, type Role } from "../labels.ts";
+import { persist } from "../persist.ts";
 import type { Watcher } from "../watcher.ts";
 import type { Census, Life } from "./census.ts";
 import { readOwner } from "./owner.ts";
@@ -139,7 +140,8 @@ export class LockSmith {
   }
 
   private lock(id: string): EngineLock {
-    return { id, release: (signal) => this.remove(id, signal) };
+    // Others would wait for one that stays for as long as this process lives.
+    return { id, release: (signal) => persist((trying) => this.remove(id, trying), signal) };
   }
 
   private lifeOf({ labels }: ContainerState, signal: AbortSignal): Promise<Life> {
