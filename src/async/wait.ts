@@ -73,6 +73,32 @@ export function expiring(signal: AbortSignal, ms: number): Expiry {
   };
 }
 
+export interface Stall extends Expiry {
+  /** Something came. */
+  renew(): void;
+}
+
+/** A signal that fires with the other one, or with `reason` when nothing came for `ms`; to be disposed. */
+export function stalling(signal: AbortSignal, ms: number, reason: () => Error): Stall {
+  const controller = new AbortController();
+  const abort = () => controller.abort(signal.reason);
+  const arm = () => setTimeout(() => controller.abort(reason()), ms);
+  let timer = arm();
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  return {
+    signal: controller.signal,
+    renew: () => {
+      clearTimeout(timer);
+      timer = arm();
+    },
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+    },
+  };
+}
+
 /** A signal that fires `ms` after the other one, for what is better brought to its end; to be disposed. */
 export function outlasting(signal: AbortSignal, ms: number): Expiry {
   const controller = new AbortController();

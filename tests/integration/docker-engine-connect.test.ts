@@ -7,7 +7,7 @@ import { never } from "../../src/async/wait.ts";
 import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice.ts";
 import { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { EngineUnreachable } from "../../src/backends/docker/engine/errors.ts";
-import { FakeEngine, type FakeEngineOptions, json } from "../support/fake-engine.ts";
+import { FakeEngine, type FakeEngineOptions, inspected } from "../support/fake-engine.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { within } from "../support/wait.ts";
 
@@ -212,7 +212,9 @@ describe("by TCP", () => {
 
   test("the engine's certificate and ours are both shown and checked", async () => {
     await using fake = await startTls("server");
-    fake.on("GET", "/containers/c/json", (response) => json(response, { Id: "x".repeat(1_000_000) }));
+    fake.on("GET", "/containers/c/json", (response) =>
+      inspected(response, {}, { Id: "x".repeat(1_000_000) }),
+    );
     await using engine = await connect(tlsTo(fake, await certificates("ca", "client")));
     expect((await engine.containers.inspect("c", never())).id.length).toBe(1_000_000);
   });

@@ -4,7 +4,7 @@ import type { ContainerEnd } from "../../src/backends/docker/engine/containers.t
 import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice.ts";
 import { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { EngineError, EngineGone } from "../../src/backends/docker/engine/errors.ts";
-import { cut, FakeEngine, json, logFrame, refuse } from "../support/fake-engine.ts";
+import { cut, FakeEngine, inspected, json, logFrame, refuse } from "../support/fake-engine.ts";
 import { within } from "../support/wait.ts";
 
 let fake: FakeEngine;
@@ -115,9 +115,7 @@ describe("a call", () => {
   });
 
   test("never hangs on an engine that was restarted in between", async () => {
-    fake.on("GET", "/containers/c/json", (response) =>
-      json(response, { Id: "c", State: { Status: "running" } }),
-    );
+    fake.on("GET", "/containers/c/json", (response) => inspected(response, { Status: "running" }));
     for (let round = 0; round < 3; round++) {
       expect((await within(engine.containers.inspect("c", signal), "an answer")).status).toBe("running");
       await fake.stop();
@@ -158,7 +156,7 @@ describe("a wait", () => {
       response.flushHeaders();
       if (ends.push(() => response.end('{"StatusCode":3}')) % 100 === 0) arrived.resolve();
     });
-    fake.on("GET", "/containers/x/json", (response) => json(response, { Id: "x" }));
+    fake.on("GET", "/containers/x/json", (response) => inspected(response, {}, { Id: "x" }));
     const waits: Promise<ContainerEnd>[] = [];
     // By the hundred: the fake's queue of new connections is short.
     for (let hundred = 0; hundred < 6; hundred++) {
@@ -206,7 +204,7 @@ describe("what is so already is no error", () => {
       fake.on("POST", "/containers/c/kill", refuse(status, "container state improper"));
       await kill();
     }
-    fake.on("GET", "/containers/c/json", (response) => json(response, { State: { Running: running } }));
+    fake.on("GET", "/containers/c/json", (response) => inspected(response, { Running: running }));
     await kill();
     running = true;
     expect(await failureOf(kill())).toMatchObject({ status: 500, message: "container state improper" });
@@ -215,7 +213,7 @@ describe("what is so already is no error", () => {
   test("a container that somebody else is removing is waited for", async () => {
     const done = Promise.withResolvers<void>();
     fake.on("DELETE", "/containers/c", refuse(409, "removal of container c is already in progress"));
-    fake.on("GET", "/containers/c/json", (response) => json(response, { State: { Status: "removing" } }));
+    fake.on("GET", "/containers/c/json", (response) => inspected(response, { Status: "removing" }));
     fake.on("POST", "/containers/c/wait", async (response) => {
       await done.promise;
       json(response, { StatusCode: 0 });
@@ -229,7 +227,7 @@ describe("what is so already is no error", () => {
   test("a name that is taken is told as such, by podman too, which says 500 as of anything else", async () => {
     const create = () => engine.containers.create("c", { Image: "i" }, signal);
     fake.on("POST", "/containers/create", refuse(500, "that name is already in use"));
-    fake.on("GET", "/containers/c/json", (response) => json(response, { Id: "1" }));
+    fake.on("GET", "/containers/c/json", (response) => inspected(response));
     expect(await failureOf(create())).toMatchObject({ status: 409, message: "that name is already in use" });
   });
 
@@ -252,7 +250,7 @@ describe("what is so already is no error", () => {
     fake.on("GET", "/containers/c/json", (response, request) => {
       looks += 1;
       if (looks < 4) refuse(404, "no such container")(response, request);
-      else json(response, { Id: "1" });
+      else inspected(response);
     });
     const creating = engine.containers.create("c", { Image: "i" }, signal);
     expect(await failureOf(creating)).toMatchObject({ status: 409 });
@@ -273,7 +271,7 @@ describe("what is so already is no error", () => {
 
   test("a running container is not removed without force", async () => {
     fake.on("DELETE", "/containers/c", refuse(409, "You cannot remove a running container"));
-    fake.on("GET", "/containers/c/json", (response) => json(response, { State: { Status: "running" } }));
+    fake.on("GET", "/containers/c/json", (response) => inspected(response, { Status: "running" }));
     expect(await failureOf(remove())).toMatchObject({ status: 409 });
   });
 
@@ -296,7 +294,7 @@ describe("logs", () => {
 
   test("are taken apart by what the engine says they are, or by the container's own word", async () => {
     let tty = false;
-    fake.on("GET", "/containers/c/json", (response) => json(response, { Config: { Tty: tty } }));
+    fake.on("GET", "/containers/c/json", (response) => inspected(response, {}, { Config: { Tty: tty } }));
     const frames = Buffer.concat([logFrame(1, "a"), logFrame(2, "b")]);
     fake.on("GET", "/containers/c/logs", (response) => response.end(frames));
     expect(await read()).toBe("stdout:astderr:b");
@@ -309,7 +307,7 @@ describe("logs", () => {
   });
 
   test("that are cut in the middle of a frame fail as a connection does", async () => {
-    fake.on("GET", "/containers/c/json", (response) => json(response, {}));
+    fake.on("GET", "/containers/c/json", (response) => inspected(response));
     fake.on("GET", "/containers/c/logs", (response) => {
       response.write(logFrame(1, "half of this").subarray(0, 12));
       cut(response);

@@ -167,7 +167,8 @@ describe("a search for orphans", () => {
     left(dead, "t-1");
     const { name } = left(dead, "t-2");
     fake.add("lock", { ...labelsOf(dead), [LABELS.role]: "lock" }, "created");
-    fake.mishap("POST", /^\/containers\/create$/, { status: 404, words: "No such image" });
+    for (let tries = 0; tries < 3; tries++)
+      fake.mishap("POST", /^\/containers\/create$/, { status: 404, words: "No such image" });
     fake.mishap("DELETE", /^\/containers\//, { status: 500, words: "device busy" });
     expect(await looker.look()).toEqual(["t-2"]);
     looker.ownedHere.add(name);

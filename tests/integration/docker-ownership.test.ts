@@ -52,6 +52,22 @@ describe("a lock", () => {
     expect((await within(waiting ?? Promise.reject(), "the lock"))?.id).toBe(fake.find("lock")?.id ?? "");
   });
 
+  // Who waited for it asked without a pause for ever, and a task was left to the one that had the name: nobody.
+  test("whose name the engine has lost the container of is no living worker's, and is had once the name is free", async () => {
+    const { locks, claims } = await rig.worker("worker");
+    const lose = () => {
+      for (let tries = 0; tries < 8; tries++)
+        fake.mishap("POST", /^\/containers\/create$/, { status: 409, words: "the name is in use" });
+    };
+    lose();
+    await expect(within(locks.take(LOCK, signal), "the lock")).rejects.toThrow(
+      /the name lock is taken, and has no container/,
+    );
+    fake.add(NAME, taskLabelsOf(deadOwner("dead"), "t-1"));
+    lose();
+    expect(await within(claims.take(sought, signal), "the claim")).toMatchObject({ kind: "ours" });
+  });
+
   test("of a dead holder is taken from it by one of many", async () => {
     fake.add("lock", labelsOf(deadOwner("dead")), "created");
     const taken = await Promise.all((await workers(10)).map(({ locks }) => locks.tryTake(LOCK, signal)));

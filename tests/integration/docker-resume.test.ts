@@ -89,6 +89,47 @@ describe("a task of an earlier worker", () => {
     expect([...fake.volumes.keys()]).toEqual([MARK]);
   });
 
+  // It was reported as failed, in the engine's words alone, while its agent ran on.
+  test.each([
+    ["refuses to tell of it", "GET", /\/json$/, 409],
+    ["refuses a lock for it", "POST", /\/create$/, 404],
+  ] as const)(
+    "that runs has its true end although the engine %s once",
+    async (_what, method, path, status) => {
+      fake.mishap(method, path, { status, words: "not now" });
+      const container = left();
+      const task = resumeTask(backend, saved());
+      await fake.until(() => fake.listening === 1);
+      fake.end(container, 0);
+      expect(await endOf(task)).toBe("completed");
+    },
+  );
+
+  // It was called gone, by one wrong answer between two right ones.
+  test("that runs has its true end although the engine says once that there is none", async () => {
+    const container = left();
+    const lock = fake.hold("POST", /\/create$/);
+    const task = resumeTask(backend, saved());
+    await lock.arrived;
+    fake.mishap("GET", /\/json$/, { status: 404, words: "no such container" });
+    lock.release();
+    await fake.until(() => fake.listening === 1);
+    fake.end(container, 0);
+    expect(await endOf(task)).toBe("completed");
+  });
+
+  test("that the engine will not tell of says what was tried, and the engine's words", async () => {
+    left();
+    for (let tries = 0; tries < 3; tries++)
+      fake.mishap("GET", /\/json$/, { status: 403, words: "not for you" });
+    const { ended } = resumeTask(backend, saved());
+    const failure = {
+      reason: "container_wait",
+      message: expect.stringMatching(/^cannot take up .*: not for you$/),
+    };
+    expect(await within(ended, "the task to end")).toMatchObject({ kind: "failed", error: failure });
+  });
+
   // Its end looked like the agent's own failure: the worker had been told to end at once, a second time.
   test.each([137, 143])(
     "that the engine went on stopping for that one's shutdown, to %d, says so",

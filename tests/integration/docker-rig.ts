@@ -69,7 +69,7 @@ export class DockerRig implements AsyncDisposable {
     const engine = await this.engine();
     const log = recordLog();
     const labels = labelsOf(owner);
-    const watcher = new Watcher(engine);
+    const watcher = new Watcher(engine, log);
     this.#opened.push({ [Symbol.asyncDispose]: async () => watcher[Symbol.dispose]() });
     const census = new Census(owner, engine.containers);
     const locks = new LockSmith({ containers: engine.containers, watcher, census, labels });

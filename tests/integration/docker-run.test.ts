@@ -90,6 +90,27 @@ describe("a task", () => {
     expect(await endOf(task)).toEqual({ kind: "completed" });
   });
 
+  // An empty id was asked about: the engine sent the caller elsewhere, which passed for a container that runs.
+  test.each([
+    ["creation", CREATE, ""],
+    ["creation", CREATE, "{}"],
+    ["start", START, "started"],
+  ])("runs once when the answer to its %s is spoiled", async (_what, path, instead) => {
+    fake.mishap("POST", path, { instead });
+    const task = runTask(backend);
+    fake.end(await fake.running(), 0);
+    expect(await endOf(task)).toEqual({ kind: "completed" });
+    expect(fake.containers.size).toBe(0);
+  });
+
+  // It was told of as removed, and its agent killed.
+  test("that ends well completes although the engine says once that there is none", async () => {
+    fake.mishap("GET", /^\/containers\/\w{64}\/json$/, { status: 404, words: "no such container" });
+    const task = runTask(backend);
+    fake.end(await fake.running(), 0);
+    expect(await endOf(task)).toEqual({ kind: "completed" });
+  });
+
   test("that cannot be created fails with the engine's words", async () => {
     fake.mishap("POST", CREATE, { status: 400, words: "no such runtime" });
     const failure = failureOf(await endOf(runTask(backend)));

@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import type { LocalImage } from "../../src/backends/docker/images/puller.ts";
 import { parseReference } from "../../src/backends/docker/images/reference.ts";
 import { LABELS } from "../../src/backends/docker/labels.ts";
 import { describeSelf, type Owner } from "../../src/backends/docker/ownership/owner.ts";
+import { persist } from "../../src/backends/docker/persist.ts";
 import { collectGarbage } from "../../src/backends/docker/sidecars/garbage.ts";
 import { volumeNameOf } from "../../src/backends/docker/sidecars/volume-name.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
@@ -134,6 +135,74 @@ describe("a shared volume", () => {
     const first = await ensuring(await rig.worker("first"));
     expect(await ensuring(await rig.worker("second"))).toEqual(first);
     expect(fake.fillings).toHaveLength(1);
+  });
+
+  // It was taken for whole with nothing in it, by this task and all that followed.
+  test.each([
+    ["the creation of a container for it", "POST", /^\/containers\/create$/, "{}"],
+    ["the export of the image's files", "GET", /\/export$/, ""],
+    ["the export of the image's files", "GET", /\/export$/, "<h1>Welcome</h1>".repeat(100)],
+  ] as const)("is filled anew where the answer to %s was spoiled", async (_what, method, path, instead) => {
+    const worker = await rig.worker("a");
+    if (method === "POST") {
+      // The first is the lock.
+      const lock = fake.hold("POST", path);
+      const filler = fake.hold("POST", path);
+      const asking = persist((trying) => ensuring(worker, trying), signal);
+      await lock.arrived;
+      lock.release();
+      await filler.arrived;
+      filler.release({ instead });
+      await within(asking, "the volume");
+    } else {
+      fake.mishap(method, path, { instead });
+      await within(
+        persist((trying) => ensuring(worker, trying), signal),
+        "the volume",
+      );
+    }
+    expect(fake.volumes.get(NAME)?.files).toMatch(/^files of [^ ]*$/);
+    expect(fake.volumes.get(MARK)).toBeDefined();
+  });
+
+  // What filled it, and its lock, stayed until the worker's end; other workers would have waited for that.
+  test.each([
+    ["their creation", "POST", /^\/containers\/create$/, "lost after"],
+    ["their removal", "DELETE", /^\/containers\//, "lost before"],
+  ] as const)("leaves no container when an answer about %s is lost", async (_what, method, path, mishap) => {
+    const { shared } = await rig.worker("a");
+    // For each of the three.
+    for (let which = 0; which < 3; which++) {
+      const held = [0, 1, 2].map(() => fake.hold(method, path));
+      const asking = persist((trying) => shared.ensure(image, trying), signal);
+      for (const [index, one] of held.entries()) one.release(index === which ? mishap : undefined);
+      await within(asking, "the volume");
+      expectWhole();
+      fake.volumes.clear();
+    }
+  });
+
+  // Nothing limited it: the task, and all others that wait for the volume, hung with it.
+  test.each([
+    ["reading", "GET", /\/export$/],
+    ["writing", "PUT", ARCHIVE],
+  ] as const)("is given up when the engine does not go on %s it", async (_what, method, path) => {
+    const worker = await rig.worker("a");
+    const held = fake.hold(method, path);
+    jest.useFakeTimers();
+    try {
+      const asking = ensuring(worker).catch((error: unknown) => error);
+      await held.arrived;
+      jest.advanceTimersByTime(10 * 60_000);
+      expect(await asking).toMatchObject({
+        name: "EngineGone",
+        message: expect.stringMatching(/10 minutes/),
+      });
+      expect(fake.containers.size).toBe(0);
+    } finally {
+      jest.useRealTimers();
+      held.release("lost before");
+    }
   });
 
   test("is filled on when one of two who wait for it does not want it any more", async () => {

@@ -1,19 +1,23 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { turns } from "../../src/async/wait.ts";
 import type { ContainerState } from "../../src/backends/docker/engine/containers.ts";
 import type { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { EngineError } from "../../src/backends/docker/engine/errors.ts";
 import { Watcher } from "../../src/backends/docker/watcher.ts";
 import { eventually, within } from "../support/wait.ts";
+import { type RecordedLog, recordLog } from "../unit/logging/recorded-log.ts";
 import { DockerRig, signal } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let engine: Engine;
 let watcher: Watcher;
+let log: RecordedLog;
 
 beforeEach(async () => {
   rig = await DockerRig.start();
   engine = await rig.engine();
-  watcher = new Watcher(engine);
+  log = recordLog();
+  watcher = new Watcher(engine, log);
 });
 
 afterEach(async () => {
@@ -119,12 +123,53 @@ describe("a container that is waited for", () => {
     expect(await within(waiting, "the end")).toBe(9);
   });
 
+  // One wrong answer, whoever gave it, ended a task that was running well.
+  test.each([
+    ["a refusal", { status: 409, words: "conflict" }],
+    ["a page of a proxy", { instead: "<h1>Welcome</h1>" }],
+    ["half an answer", { instead: '{"Id": "c", "Sta' }],
+    ["an answer about something else", { instead: '{"Id": "c", "State": {"Running": false}}' }],
+    ["no answer at all", { instead: "" }],
+  ] as const)("survives %s in place of how it is", async (_what, mishap) => {
+    const container = rig.fake.add("c", {});
+    rig.fake.mishap("GET", /^\/containers\/\w+\/json$/, mishap);
+    const waiting = watcher.until(container.id, ended, signal);
+    await rig.fake.http.seen("GET", `/containers/${container.id}/json`);
+    await rig.fake.until(() => rig.fake.listening === 1);
+    rig.fake.end(container, 9);
+    expect(await within(waiting, "the end")).toBe(9);
+  });
+
   test("is given up with the engine's words when it will not be told of", async () => {
     const container = rig.fake.add("c", {});
-    rig.fake.mishap("GET", /^\/containers\/\w+\/json$/, { status: 403, words: "not for you" });
+    for (let look = 0; look < 3; look++)
+      rig.fake.mishap("GET", /^\/containers\/\w+\/json$/, { status: 403, words: "not for you" });
     const failure = await watcher.until(container.id, ended, signal).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(EngineError);
     expect(failure).toMatchObject({ status: 403, message: "not for you" });
+  });
+
+  // The worker waited without end, and its log had not a word of it.
+  test("is told of once when the engine says nothing of it for long, and once more when it is back", async () => {
+    const container = rig.fake.add("c", {});
+    const words = () => log.lines.map(({ level, message }) => `${level} ${message}`);
+    const waiting = watcher.until(container.id, ended, signal);
+    await attended();
+    jest.useFakeTimers();
+    await rig.fake.goAway();
+    for (let seconds = 0; seconds < 60; seconds++) {
+      jest.advanceTimersByTime(1_000);
+      await turns(5);
+    }
+    expect(words()).toEqual([
+      "warn engine does not tell how the containers of running tasks are: waiting for it",
+    ]);
+    rig.fake.end(container, 3);
+    await rig.fake.comeBack();
+    jest.advanceTimersByTime(30_000);
+    jest.useRealTimers();
+    expect(await within(waiting, "the end")).toBe(3);
+    expect(words().slice(1)).toEqual(["info engine tells again how containers are"]);
   });
 
   test("is let go of with the reason of the signal, whether the engine answers or not", async () => {

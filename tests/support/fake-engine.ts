@@ -220,6 +220,11 @@ export function json(response: ServerResponse, value: unknown, status = 200): vo
   response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(value));
 }
 
+/** A container as `inspect` shows it, with no more than every engine says. */
+export function inspected(response: ServerResponse, state: object = {}, more: object = {}): void {
+  json(response, { Id: "c", State: { Status: "exited", ExitCode: 0, ...state }, ...more });
+}
+
 /** As the engine refuses. */
 export function refuse(status: number, message: string): FakeAnswer {
   return (response) => json(response, { message }, status);

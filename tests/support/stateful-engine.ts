@@ -5,6 +5,7 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
+import { tarOf } from "../../scripts/services/tar.ts";
 import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice.ts";
 import { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { cut, FakeEngine, type FakeRequest, json } from "./fake-engine.ts";
@@ -47,7 +48,11 @@ export interface StoredVolume {
 /** What is done to the one request that it is for. */
 export type Mishap =
   /** Done or not, its answer never comes: the connection is cut. */
-  "lost before" | "lost after" | { readonly status: number; readonly words: string };
+  | "lost before"
+  | "lost after"
+  /** Done, and answered with something else: by a proxy that is broken, or for somebody else. */
+  | { readonly instead: string }
+  | { readonly status: number; readonly words: string };
 
 interface Ambush {
   readonly method: string;
@@ -259,13 +264,19 @@ export class StatefulEngine implements AsyncDisposable {
     ambush?.met.resolve(request);
     const fate = (await ambush?.fate) ?? "none";
     if (fate === "lost before") return cut(response);
-    if (typeof fate === "object") return json(response, { message: fate.words }, fate.status);
+    // As its router does with an empty id.
+    if (path.includes("//"))
+      return void response.writeHead(301, { Location: path.replace("//", "/") }).end("Moved Permanently");
+    if (typeof fate === "object" && "status" in fate)
+      return json(response, { message: fate.words }, fate.status);
+    if (typeof fate === "object" && method === "GET") return void response.end(fate.instead);
     if (method === "GET" && path === "/events") return this.stream(response, query);
     if (method === "GET" && path.endsWith("/export") && this.find(path.split("/")[2] ?? ""))
-      return void response.end(`files of ${path}`);
+      return void response.end(tarOf([{ path: "files", kind: "file", content: `files of ${path}` }]));
     if (method === "GET" && path.endsWith("/logs")) return this.print(response);
     const reply = await this.handle(request);
     if (fate === "lost after") return cut(response);
+    if (typeof fate === "object") return void response.end(fate.instead);
     json(response, reply.body ?? null, reply.status);
   }
 
@@ -393,7 +404,7 @@ export class StatefulEngine implements AsyncDisposable {
     const bind = container.body.HostConfig?.Binds?.find((one) => one.split(":")[1] === query.get("path"));
     const volume = this.volumes.get(bind?.split(":")[0] ?? "");
     if (volume === undefined) return { status: 404, body: { message: "no such path" } };
-    volume.files += body.toString();
+    volume.files += /files of [^\0]*/.exec(body.toString())?.[0] ?? "";
     this.fillings.push(volume.name);
     this.changed();
     return { status: 200 };

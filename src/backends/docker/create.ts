@@ -98,7 +98,7 @@ function assemble(
     [LABELS.instance]: self.instanceId,
     [LABELS.owner]: writeOwner(self),
   };
-  const watcher = new Watcher(engine);
+  const watcher = new Watcher(engine, log);
   const census = new Census(self, engine.containers);
   const locks = new LockSmith({ containers: engine.containers, watcher, census, labels });
   const marks = new EndedMarks({ engine, workerId, labels });

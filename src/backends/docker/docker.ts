@@ -18,6 +18,7 @@ import type { TaskSpec } from "../../task/prepare.ts";
 import { failureOf, goneFailure, shutdownOf } from "./container-end.ts";
 import type { Disposal } from "./disposal.ts";
 import type { Engine } from "./engine/engine.ts";
+import { EngineError } from "./engine/errors.ts";
 import { type DockerHandle, newHandle, readHandle, writeHandle } from "./handle.ts";
 import { LABELS, type Labels } from "./labels.ts";
 import type { Claim, Claims, Sought } from "./ownership/claims.ts";
@@ -143,6 +144,7 @@ export class DockerBackend implements Backend {
     try {
       return await this.options.claims.take(sought, hurry);
     } catch (error) {
+      if (!hurry.aborted && error instanceof EngineError) throw cannotTakeUp(sought.container, error);
       if (!hurry.aborted) throw error;
       // Not to be called stopped: as far as anybody knows it runs, and the next worker takes it up.
       return await new Promise<never>(() => {});
@@ -171,6 +173,11 @@ export class DockerBackend implements Backend {
     if (!state.running && state.startedAt === "") throw notBegun();
     await context.step("run", () => run.finish(state.id));
   }
+}
+
+function cannotTakeUp(container: string, error: EngineError): TaskFailure {
+  const what = `cannot take up the container ${container} after a restart of the worker`;
+  return new TaskFailure("container_wait", `${what}: ${error.message}`, { cause: error });
 }
 
 function notBegun(): TaskFailure {

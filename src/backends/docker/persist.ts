@@ -2,7 +2,7 @@
 
 import { Backoff } from "../../async/backoff.ts";
 import { pause } from "../../async/wait.ts";
-import { EngineError, EngineGone } from "./engine/errors.ts";
+import { EngineError, EngineGone, isSpoiled } from "./engine/errors.ts";
 
 const RETRY = { firstMs: 250, lastMs: 5_000 };
 
@@ -13,10 +13,14 @@ export const RESTART_MS = 60_000;
 const AWAY: readonly number[] = [502, 503, 504];
 
 export function isAway(error: unknown): boolean {
-  return error instanceof EngineGone || (error instanceof EngineError && AWAY.includes(error.status));
+  if (error instanceof EngineGone || isSpoiled(error)) return true;
+  return error instanceof EngineError && AWAY.includes(error.status);
 }
 
-/** Tries again as long as the engine does not answer; throws its last silence after `patienceMs`. */
+/**
+ * Tries again as long as the engine does not answer; throws its last silence after `patienceMs`. One call that hung
+ * for all of that says nothing of an engine that may have done what it was asked: it is asked a second time.
+ */
 export async function persist<T>(
   work: (signal: AbortSignal) => Promise<T>,
   signal: AbortSignal,
@@ -24,13 +28,13 @@ export async function persist<T>(
 ): Promise<T> {
   const deadline = performance.now() + patienceMs;
   const backoff = new Backoff(RETRY);
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     try {
       signal.throwIfAborted();
       return await work(signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      if (!isAway(error) || performance.now() >= deadline) throw error;
+      if (!isAway(error) || (tries > 1 && performance.now() >= deadline)) throw error;
       await pause(backoff.next(), signal);
     }
   }

@@ -133,8 +133,7 @@ export class TaskRun {
     const { signal } = this.context;
     let state: ContainerState | null;
     try {
-      const look: Test<Ended> = (seen) => this.lookAt(seen);
-      state = await this.tools.watcher.until(id, look, signal).then((end) => end.state);
+      state = await this.whenEnded(id);
     } catch (error) {
       if (!signal.aborted) throw this.failure("container_wait", "cannot wait for the container", error);
       await this.stop(id);
@@ -167,6 +166,23 @@ export class TaskRun {
   }
 
   /** As `endOf`. One that runs long after its grace was not stopped: an earlier worker's request was lost. */
+  /** Null: it is gone, and was so at a second look: a task that ends well is not lost to one wrong answer. */
+  private async whenEnded(id: string): Promise<ContainerState | null> {
+    const { engine, watcher } = this.tools;
+    const { signal } = this.context;
+    const look: Test<Ended> = (seen) => this.lookAt(seen);
+    for (;;) {
+      const { state } = await watcher.until(id, look, signal);
+      if (state !== null) return state;
+      const again = await persist(
+        (trying) => engine.containers.find(id, trying),
+        signal,
+        Number.POSITIVE_INFINITY,
+      );
+      if (again === null) return null;
+    }
+  }
+
   private lookAt(state: ContainerState | null): Ended | null {
     const { handle, tools } = this;
     if (state?.running && handle.stopping && !mayBeStopping(handle, Date.now(), tools.graceMs))

@@ -6,9 +6,11 @@
 
 import { Backoff } from "../../async/backoff.ts";
 import { pause } from "../../async/wait.ts";
+import type { Logger } from "../../logging/logger.ts";
 import type { ContainerState, Containers } from "./engine/containers.ts";
 import { EngineError, EngineGone } from "./engine/errors.ts";
 import type { EngineEvent, EventOptions } from "./engine/events.ts";
+import { Silence } from "./silence.ts";
 
 /** As much of the engine as is watched. */
 export interface WatchedEngine {
@@ -30,6 +32,8 @@ const LOOK_AGAIN_MS = 30_000;
 const LOOK_SOON_MS = 1_000;
 /** An engine that is in trouble of its own for longer (status 5xx) is believed that it cannot tell. */
 const TROUBLE_MS = 5 * 60_000;
+/** A running task is not given up for one refusal, which a proxy or a plugin of the engine may give by mistake. */
+const MOST_REFUSALS = 3;
 /** Kept open between tasks that follow each other. */
 const LINGER_MS = 10_000;
 /** What the engine remembers of so long ago is looked at, against what happened before it was heard. */
@@ -41,13 +45,15 @@ const FILTERS = { type: ["container"], event: ["die", "died", "destroy", "remove
 
 export class Watcher implements Disposable {
   private readonly engine: WatchedEngine;
+  private readonly silence: Silence;
   private readonly waiters = new Set<Waiter>();
   private listening: AbortController | null = null;
   private lingering: ReturnType<typeof setTimeout> | null = null;
   private soon: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(engine: WatchedEngine) {
+  constructor(engine: WatchedEngine, log: Logger) {
     this.engine = engine;
+    this.silence = new Silence(log);
   }
 
   /**
@@ -59,14 +65,20 @@ export class Watcher implements Disposable {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     let inTroubleSince: number | null = null;
+    let refusals = 0;
     const look = new Look(async () => {
       try {
         const answer = test(await this.engine.containers.find(id, signal));
+        this.silence.isOver();
         inTroubleSince = null;
+        refusals = 0;
         if (answer !== null) resolve(answer);
       } catch (error) {
+        if (!signal.aborted) this.silence.goesOn(error);
         inTroubleSince ??= performance.now();
-        if (mayPass(error, performance.now() - inTroubleSince)) this.lookSoon();
+        const tired = performance.now() - inTroubleSince >= TROUBLE_MS;
+        if (isRefusal(error)) refusals += 1;
+        if (!signal.aborted && mayPass(error, tired || refusals >= MOST_REFUSALS)) this.lookSoon();
         else reject(signal.aborted ? signal.reason : error);
       }
     });
@@ -146,10 +158,14 @@ export class Watcher implements Disposable {
   }
 }
 
-/** Silence passes; so does trouble of the engine's own, and of a proxy before it, unless it lasts. */
-function mayPass(error: unknown, sinceMs: number): boolean {
-  if (error instanceof EngineGone) return true;
-  return error instanceof EngineError && error.status >= 500 && sinceMs < TROUBLE_MS;
+/** Silence passes; what the engine, or a proxy before it, has said all the time is believed. */
+function mayPass(error: unknown, isEnough: boolean): boolean {
+  return error instanceof EngineGone || (error instanceof EngineError && !isEnough);
+}
+
+/** Not of its own trouble (5xx), nor of a proxy's. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof EngineError && error.status < 500 && !error.foreign;
 }
 
 /** One look at a time; asked for while one is underway, one more follows it. */

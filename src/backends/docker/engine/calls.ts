@@ -29,6 +29,8 @@ export type Dial = (signal: AbortSignal) => Promise<Channel>;
 const QUICK_CALL_MS = 60_000;
 /** An answer in JSON that is larger than this is none of ours; `inspect` and lists are a few kilobytes. */
 const LARGEST_JSON_BYTES = 64 * 1024 * 1024;
+/** What was asked for is so already. */
+const NOT_MODIFIED = 304;
 /** Enough of an error's page to know where it comes from. */
 const LARGEST_REFUSAL_BYTES = 64 * 1024;
 
@@ -129,7 +131,8 @@ export class Calls {
     const target = `${this.#prefix}${path}${queryOf(options.query ?? {})}`;
     const channel = await this.#dial(signal);
     const response = await exchange(channel, { method, target, headers, body }, signal);
-    if (response.status < 400) return response;
+    // A router that finds no id in a path sends the caller elsewhere: what follows is no answer to the question.
+    if (response.status < 300 || response.status === NOT_MODIFIED) return response;
     throw refusal(response.status, await readText(response.body, LARGEST_REFUSAL_BYTES));
   }
 
@@ -197,6 +200,7 @@ export function notTheApi(status: number, text: string): EngineError {
   return new EngineError(
     status,
     `It answered with status ${status} and something that is not the Docker API (is a proxy in between?): ${quoted}`,
+    true,
   );
 }
 

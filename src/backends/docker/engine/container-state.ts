@@ -1,4 +1,5 @@
 /** What the engine says of a container, in our terms. */
+import { incomplete } from "./errors.ts";
 import { type Fields, fieldsOf, listOf, numberOf, textMapOf, textOf, textsOf } from "./fields.ts";
 
 export interface ContainerMount {
@@ -62,10 +63,14 @@ export interface ContainerSummary {
 /** Go's zero time, which the engine gives for "never". */
 const NEVER = /^0001-01-01T/;
 
+/** @throws EngineError for what tells nothing of a container: half an answer must not look like an end */
 export function readContainerState(value: unknown): ContainerState {
   const fields = fieldsOf(value);
   const state = fieldsOf(fields["State"]);
   const config = fieldsOf(fields["Config"]);
+  if (textOf(fields, "Id") === "") throw incomplete("the container's id");
+  if (textOf(state, "Status") === "") throw incomplete("the container's status");
+  if (typeof state["ExitCode"] !== "number") throw incomplete("the container's exit code");
   return {
     id: textOf(fields, "Id"),
     name: textOf(fields, "Name").replace(/^\//, ""),

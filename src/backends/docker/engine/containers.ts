@@ -13,8 +13,8 @@ import {
   readContainerState,
   readContainerSummary,
 } from "./container-state.ts";
-import { EngineError, EngineGone, isMissing } from "./errors.ts";
-import { fieldsOf, listOf, textOf, textsOf } from "./fields.ts";
+import { EngineError, EngineGone, incomplete, isMissing } from "./errors.ts";
+import { fieldsOf, textOf, textsOf } from "./fields.ts";
 import { type LogChunk, readLog } from "./log-frames.ts";
 
 export type { ContainerState, ContainerSummary } from "./container-state.ts";
@@ -43,8 +43,7 @@ export interface LogOptions {
 const HEAVY_CALL_MS = 10 * 60_000;
 /** What a stop may take beyond its grace: the kill, and the engine's own work. */
 const STOP_MARGIN_MS = 60_000;
-/** HTTP's: no such container; something else is being done to it, or has its name; anything. */
-const MISSING = 404;
+/** HTTP's: something else is being done to it, or has its name; anything. */
 const CONFLICT = 409;
 const FAILED = 500;
 /** Podman's words, which has no code for it. */
@@ -84,7 +83,9 @@ export class Containers {
   async #create(name: string, body: ContainerBody, signal: AbortSignal): Promise<CreatedContainer> {
     const options = { query: { name }, json: body, limitMs: HEAVY_CALL_MS };
     const fields = fieldsOf(await this.#calls.json("POST", "/containers/create", options, signal));
-    return { id: textOf(fields, "Id"), warnings: textsOf(fields["Warnings"]) };
+    const id = textOf(fields, "Id");
+    if (id === "") throw incomplete("the new container's id");
+    return { id, warnings: textsOf(fields["Warnings"]) };
   }
 
   /** Resolves for one that runs already. @throws EngineError 404, 400/409/500 with why it cannot run */
@@ -162,7 +163,7 @@ export class Containers {
       await this.#calls.json("DELETE", at(id), { query, limitMs: HEAVY_CALL_MS }, signal);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      if (error.status === MISSING) return;
+      if (isMissing(error)) return;
       if (error.status !== CONFLICT || !(await this.#isBeingRemoved(id, signal))) throw error;
       const gone = { query: { condition: "removed" }, limitMs: HEAVY_CALL_MS };
       await ignoringMissing(this.#calls.json("POST", `${at(id)}/wait`, gone, signal));
@@ -175,9 +176,9 @@ export class Containers {
     signal: AbortSignal,
   ): Promise<readonly ContainerSummary[]> {
     const query = { all: options.all, filters: JSON.stringify({ label: options.labels }) };
-    return listOf(await this.#calls.json("GET", "/containers/json", { query }, signal)).map(
-      readContainerSummary,
-    );
+    const answer = await this.#calls.json("GET", "/containers/json", { query }, signal);
+    if (!Array.isArray(answer)) throw incomplete("a list of containers");
+    return answer.map(readContainerSummary);
   }
 
   /** Ends with the container when `follow`. @throws EngineError 404; EngineGone when cut */
@@ -233,6 +234,6 @@ async function ignoringMissing(work: Promise<unknown>): Promise<void> {
   try {
     await work;
   } catch (error) {
-    if (!(error instanceof EngineError && error.status === MISSING)) throw error;
+    if (!isMissing(error)) throw error;
   }
 }

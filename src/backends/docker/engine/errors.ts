@@ -5,21 +5,34 @@ export class EngineError extends Error {
   override readonly name = "EngineError";
   /** The HTTP status; 0 for an error that came inside a stream (a pull). */
   readonly status: number;
+  /** It is not in the engine's own form: the page of a proxy, or an answer without what has to be in it. */
+  readonly foreign: boolean;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, foreign = false) {
     super(message);
     this.status = status;
+    this.foreign = foreign;
   }
 }
 
-/** What was asked about is not there. */
+/** What was asked about is not there. A proxy that does not find the engine says nothing of it. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof EngineError && error.status === 404;
+  return error instanceof EngineError && error.status === 404 && !error.foreign;
 }
 
 /** As `isMissing`, or it is just being removed. */
 export function isMissingOrGoing(error: unknown): boolean {
-  return error instanceof EngineError && (error.status === 404 || error.status === 409);
+  return isMissing(error) || (error instanceof EngineError && error.status === 409);
+}
+
+/** Nobody knows what the engine did: its answer was spoiled on the way, or a proxy did not find it. */
+export function isSpoiled(error: unknown): boolean {
+  return error instanceof EngineError && error.foreign && (error.status < 400 || error.status === 404);
+}
+
+/** An answer that has `what` left out, which every engine gives. Quotes nothing: a container's arguments may be secret. */
+export function incomplete(what: string): EngineError {
+  return new EngineError(200, `It answered without ${what} (is a proxy in between?)`, true);
 }
 
 /**

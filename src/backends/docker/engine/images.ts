@@ -1,6 +1,6 @@
 /** The engine's images. */
 import { type Calls, pathOf } from "./calls.ts";
-import { EngineError, isMissing } from "./errors.ts";
+import { EngineError, incomplete, isMissing } from "./errors.ts";
 import { fieldsOf, numberOf, textMapOf, textOf, textsOf } from "./fields.ts";
 import { readJsonLines } from "./json-lines.ts";
 
@@ -74,8 +74,10 @@ export class Images {
   }
 }
 
+/** @throws EngineError for what is none */
 function readImage(value: unknown): ImageDetails {
   const fields = fieldsOf(value);
+  if (textOf(fields, "Id") === "") throw incomplete("the image's id");
   return {
     id: textOf(fields, "Id"),
     repoDigests: textsOf(fields["RepoDigests"]),

@@ -1,6 +1,6 @@
 /** The engine's named volumes. */
 import { type Calls, pathOf } from "./calls.ts";
-import { EngineError, isMissing } from "./errors.ts";
+import { EngineError, incomplete, isMissing } from "./errors.ts";
 import { fieldsOf, listOf, textMapOf, textOf } from "./fields.ts";
 
 export interface Volume {
@@ -56,6 +56,9 @@ export class Volumes {
   ): Promise<readonly Volume[]> {
     const query = { filters: JSON.stringify({ label: options.labels }) };
     const fields = fieldsOf(await this.#calls.json("GET", "/volumes", { query }, signal));
+    // Null for none.
+    if (fields["Volumes"] !== null && !Array.isArray(fields["Volumes"]))
+      throw incomplete("a list of volumes");
     return listOf(fields["Volumes"]).map(readVolume);
   }
 
@@ -69,8 +72,10 @@ export class Volumes {
   }
 }
 
+/** @throws EngineError for what is none */
 function readVolume(value: unknown): Volume {
   const fields = fieldsOf(value);
+  if (textOf(fields, "Name") === "") throw incomplete("the volume's name");
   return {
     name: textOf(fields, "Name"),
     driver: textOf(fields, "Driver"),

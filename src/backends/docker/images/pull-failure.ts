@@ -1,6 +1,6 @@
 /** What a failed pull means: whether it is worth another try, and what the operator is told. Pure. */
 import { wordsOf } from "../../../logging/words-of.ts";
-import { EngineError, EngineGone } from "../engine/errors.ts";
+import { EngineError, EngineGone, isSpoiled } from "../engine/errors.ts";
 
 /** No image for the task, in words for the operator. */
 export class ImageError extends Error {
@@ -27,6 +27,7 @@ const ABSENT = /(?:^|: )(?:manifest unknown|name unknown)(?::|\s|$)|no matching 
 export function triesFor(error: unknown): number {
   if (error instanceof EngineGone) return TRIES.gone;
   if (!(error instanceof EngineError)) return TRIES.final;
+  if (isSpoiled(error)) return TRIES.answered;
   const { status, message } = error;
   // 0: in the middle of the stream, where most engines give no status.
   if (status !== 0 && status !== 429 && status < 500) return TRIES.final;

@@ -6,6 +6,7 @@ import type { EnginePullPolicy } from "../../../config/settings.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { secondsOf } from "../../../logging/seconds-of.ts";
 import type { Engine } from "../engine/engine.ts";
+import { EngineError } from "../engine/errors.ts";
 import type { ImageDetails } from "../engine/images.ts";
 import type { Credentials, RegistryAuth } from "./credentials.ts";
 import { failureWords, ImageError, isAboutCredentials, triesFor } from "./pull-failure.ts";
@@ -110,8 +111,12 @@ class Ensuring {
     }
     await this.#pull();
     const pulled = await this.#inspect();
+    // No failure of the image's own: another try may find it.
     if (pulled === null)
-      throw new ImageError(`image ${this.#name} was pulled, and removed again by someone else`);
+      throw new EngineError(
+        0,
+        "the engine does not have it after the pull: somebody removed it, or the answer was cut",
+      );
     return this.#accept(pulled);
   }
 

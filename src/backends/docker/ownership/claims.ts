@@ -3,11 +3,14 @@
  * journal, and any other of the same worker id. A lock says which of them reports it, and what the
  * others may never report is remembered for a while after the container is gone.
  */
+import { Backoff } from "../../../async/backoff.ts";
+import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { shortIdOf } from "../engine/container-state.ts";
 import type { ContainerState, ContainerSummary } from "../engine/containers.ts";
 import type { Engine } from "../engine/engine.ts";
+import { EngineError } from "../engine/errors.ts";
 import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
 import { persist } from "../persist.ts";
 import { isKept } from "../task-container.ts";
@@ -53,6 +56,8 @@ export interface ClaimsOptions {
 }
 
 const RELEASE_MS = 30_000;
+const MOST_TRIES = 3;
+const REFUSED = { firstMs: 250, lastMs: 1_000 };
 
 export class Claims {
   private readonly options: ClaimsOptions;
@@ -72,7 +77,7 @@ export class Claims {
     const release = () => this.release(lock);
     try {
       // Whoever held the lock before may have reported and removed it, or not have been able to.
-      const state = await this.findNow(found.id, signal);
+      const state = await this.findStill(found.id, signal);
       if (state !== null) {
         const { marks } = this.options;
         const endedBy = await patiently((trying) => marks.markedBy(found.id, trying), signal);
@@ -149,6 +154,11 @@ export class Claims {
     return null;
   }
 
+  /** Of one that was there a moment ago: one wrong answer does not make it gone. */
+  private async findStill(id: string, signal: AbortSignal): Promise<ContainerState | null> {
+    return (await this.findNow(id, signal)) ?? (await this.findNow(id, signal));
+  }
+
   private findNow(idOrName: string, signal: AbortSignal): Promise<ContainerState | null> {
     const { containers } = this.options.engine;
     return patiently((trying) => containers.find(idOrName, trying), signal);
@@ -168,9 +178,17 @@ function restOf({ state }: ContainerSummary): number {
   return state === "running" ? 0 : 1;
 }
 
-/** An engine that is away is waited for without end. */
-function patiently<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
-  return persist(work, signal, Number.POSITIVE_INFINITY);
+/** An engine that is away is waited for without end. One refusal does not cost a task whose container may run. */
+async function patiently<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+  const backoff = new Backoff(REFUSED);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await persist(work, signal, Number.POSITIVE_INFINITY);
+    } catch (error) {
+      if (!(error instanceof EngineError) || tries === MOST_TRIES) throw error;
+    }
+    await pause(backoff.next(), signal);
+  }
 }
 
 function reportedNameOf(container: string): string {

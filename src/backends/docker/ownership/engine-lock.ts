@@ -2,12 +2,14 @@
  * A lock that all workers on one engine see: a container that is never started, because the engine
  * gives a name once. It tells who holds it, so that one whose holder died is taken from it.
  */
-import { expiring } from "../../../async/wait.ts";
+import { Backoff } from "../../../async/backoff.ts";
+import { expiring, pause } from "../../../async/wait.ts";
 import { createContainer } from "../creation.ts";
 import type { ContainerBody } from "../engine/container-body.ts";
 import type { ContainerState, Containers } from "../engine/containers.ts";
-import { EngineError } from "../engine/errors.ts";
+import { EngineError, EngineGone } from "../engine/errors.ts";
 import { LABELS, type Labels, type Role } from "../labels.ts";
+import { persist } from "../persist.ts";
 import type { Watcher } from "../watcher.ts";
 import type { Census, Life } from "./census.ts";
 import { readOwner } from "./owner.ts";
@@ -34,6 +36,8 @@ export interface EngineLock {
 
 /** Of several that found a dead holder's lock, one gets it and the others find that one's. */
 const MOST_TRIES = 8;
+/** A holder that has just left, or is just being made. */
+const UNSEEN = { firstMs: 20, lastMs: 200 };
 const HOLDER_CHECK_MS = 10_000;
 /** Nothing that a lock is waited for takes as long as this. */
 const FORSAKEN_MS = 15 * 60_000;
@@ -56,19 +60,33 @@ export class LockSmith {
     this.options = options;
   }
 
-  /** Null when a living worker, or one of whom nothing is known, holds it. */
+  /**
+   * Null when a living worker, or one of whom nothing is known, holds it. Throws EngineGone when the name stays taken
+   * although no container has it: an engine may keep a name that it lost the container of, until it is restarted.
+   */
   async tryTake(request: LockRequest, signal: AbortSignal): Promise<EngineLock | null> {
+    const backoff = new Backoff(UNSEEN);
+    let unseen = 0;
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const taken = await this.create(request, signal);
       if (taken !== null) return taken;
       const holder = await this.options.containers.find(request.name, signal);
-      if (holder === null) continue;
+      if (holder === null) {
+        unseen += 1;
+        await pause(backoff.next(), signal);
+        signal.throwIfAborted();
+        continue;
+      }
       const life = await this.lifeOf(holder, signal);
       if (life === "self") return this.lock(holder.id);
       if (life !== "dead") return null;
       // By its id: by its name this could be the lock of the next holder.
       await this.remove(holder.id, signal);
     }
+    if (unseen === MOST_TRIES)
+      throw new EngineGone(
+        `The container engine says that the name ${request.name} is taken, and has no container of that name`,
+      );
     return null;
   }
 
@@ -122,7 +140,8 @@ export class LockSmith {
   }
 
   private lock(id: string): EngineLock {
-    return { id, release: (signal) => this.remove(id, signal) };
+    // Others would wait for one that stays for as long as this process lives.
+    return { id, release: (signal) => persist((trying) => this.remove(id, trying), signal) };
   }
 
   private lifeOf({ labels }: ContainerState, signal: AbortSignal): Promise<Life> {

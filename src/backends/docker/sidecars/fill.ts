@@ -1,8 +1,12 @@
 /** Puts an image's files into a volume without running anything of the image: it may have no shell, no tar. */
+import { type Stall, stalling } from "../../../async/wait.ts";
 import { createContainer } from "../creation.ts";
+import type { ByteStream } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
+import { EngineGone } from "../engine/errors.ts";
 import { LABELS, type Labels, type Role } from "../labels.ts";
 import { neverStarted } from "../ownership/engine-lock.ts";
+import { persist } from "../persist.ts";
 import { imageFilesOf } from "./image-files.ts";
 
 export interface Filling {
@@ -15,6 +19,9 @@ export interface Filling {
 
 const TARGET = "/oz-sidecar";
 const CLEAN_UP_MS = 30_000;
+const REMOVAL = { volumes: true, force: true } as const;
+/** Of a large image an engine writes for minutes, but it reads all the while. */
+const STALL_MS = 10 * 60_000;
 
 /** The volume has to exist and be empty. */
 export async function fillVolume(
@@ -25,23 +32,42 @@ export async function fillVolume(
   const role: Role = "filler";
   const marked = { ...labels, [LABELS.role]: role, [LABELS.fills]: volume };
   const name = `oz-worker-filler-${crypto.randomUUID().slice(0, 8)}`;
-  const made: string[] = [];
+  const names = { source: `${name}-source`, target: `${name}-target` };
+  // Before they are made, and by their names: of one whose answer was lost nobody knows the id.
+  const asked: string[] = [names.source];
   try {
-    const source = await createContainer(containers, `${name}-source`, neverStarted(image, marked), signal);
-    made.push(source.id);
+    const source = await createContainer(containers, names.source, neverStarted(image, marked), signal);
+    asked.push(names.target);
     const binds = [`${volume}:${TARGET}`];
     const target = await createContainer(
       containers,
-      `${name}-target`,
+      names.target,
       neverStarted(image, marked, binds),
       signal,
     );
-    made.push(target.id);
-    const files = imageFilesOf(await containers.exportRoot(source.id, signal));
-    await containers.putArchive(target.id, TARGET, files, signal);
+    using stall = stalling(signal, STALL_MS, stalled);
+    const files = await containers.exportRoot(source.id, stall.signal);
+    await containers.putArchive(target.id, TARGET, imageFilesOf(moving(files, stall)), stall.signal);
   } finally {
     const giveUp = AbortSignal.timeout(CLEAN_UP_MS);
     // What cannot be removed now is found by its labels later.
-    await Promise.allSettled(made.map((id) => containers.remove(id, { volumes: true, force: true }, giveUp)));
+    await Promise.allSettled(
+      asked.map((one) => persist((trying) => containers.remove(one, REMOVAL, trying), giveUp)),
+    );
+  }
+}
+
+/** Whoever waits for the volume would wait with it, for ever. */
+function stalled(): EngineGone {
+  const minutes = STALL_MS / 60_000;
+  return new EngineGone(
+    `The container engine did not go on with copying an image's files for ${minutes} minutes`,
+  );
+}
+
+async function* moving(files: ByteStream, stall: Stall): ByteStream {
+  for await (const bytes of files) {
+    stall.renew();
+    yield bytes;
   }
 }

@@ -3,7 +3,8 @@
  * into each container, such as an empty `etc/hosts`. Everything else goes through byte by byte.
  */
 import type { ByteStream } from "../engine/calls.ts";
-import { paddedBytes, plainPath, readTarUnit, TAR_TYPES, type TarUnit } from "./tar-unit.ts";
+import { EngineGone } from "../engine/errors.ts";
+import { hasTarMagic, paddedBytes, plainPath, readTarUnit, TAR_TYPES, type TarUnit } from "./tar-unit.ts";
 
 /** Each only if it holds nothing. */
 const ENGINES_FOLDERS: readonly string[] = ["dev", "dev/pts", "dev/shm", "etc", "proc", "sys"];
@@ -16,6 +17,7 @@ const ENGINES_FILES: readonly string[] = [
 ];
 const MTAB = { path: "etc/mtab", link: "/proc/mounts" };
 
+/** @throws EngineGone for what is no whole archive: half an image must not be taken for all of it */
 export async function* imageFilesOf(archive: ByteStream): ByteStream {
   const sieve = new Sieve();
   for await (const bytes of archive) yield* sieve.push(bytes);
@@ -53,6 +55,8 @@ class Sieve {
       const unit = readTarUnit(bytes, at);
       if (unit === "more") break;
       if (typeof unit === "string") {
+        if (!this.#anything && this.#held.size === 0 && unit === "strange" && !hasTarMagic(bytes, at))
+          throw new EngineGone("The container engine gave something else for an image's files");
         passUntil(at, ...this.#giveUp(unit));
         at = bytes.length;
         break;
@@ -76,8 +80,8 @@ class Sieve {
   }
 
   end(): Uint8Array[] {
-    if (this.#open) return [];
-    return [...this.#giveUp("end"), ...(this.#rest.length > 0 ? [this.#rest] : [])];
+    if (!this.#open) throw new EngineGone("The container engine ended an image's files before their end");
+    return [];
   }
 
   /** At the archive's end, or at what nobody here understands: all that follows goes through. */

@@ -77,6 +77,11 @@ export function readTarUnit(bytes: Uint8Array, start: number): TarUnit | NoUnit 
   }
 }
 
+/** All formats that engines write have it. */
+export function hasTarMagic(bytes: Uint8Array, start: number): boolean {
+  return textAt(bytes, start + 257, 5) === "ustar";
+}
+
 function namesOf(block: Uint8Array, type: string, extras: Extras): Pick<TarUnit, "path" | "link" | "type"> {
   const prefix = textAt(block, 257, 6) === "ustar" ? textAt(block, 345, 155) : "";
   const name = textAt(block, 0, 100);

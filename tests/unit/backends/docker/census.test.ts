@@ -15,7 +15,9 @@ const gone = { ...self, instanceId: "other", pid: 2 ** 22 - 1 };
 
 function lifeOf(owner: Owner | null, containers: Record<string, boolean> = {}, me = self) {
   const find = async (id: string): Promise<ContainerState | null> =>
-    id in containers ? readContainerState({ Id: id, State: { Running: containers[id] } }) : null;
+    id in containers
+      ? readContainerState({ Id: id, State: { Status: "any", ExitCode: 0, Running: containers[id] } })
+      : null;
   return new Census(me, { find }).lifeOf(owner, AbortSignal.timeout(5_000));
 }
 

@@ -76,6 +76,11 @@ describe("a failed pull", () => {
     expect(triesFor(new ImageError("no"))).toBe(1);
   });
 
+  test("whose answer was spoiled on the way is tried again, unless a proxy refused it", () => {
+    const page = (status: number) => triesFor(new EngineError(status, "<h1>Hello</h1>", true));
+    expect([200, 301, 404, 403].map(page)).toEqual([4, 4, 4, 1]);
+  });
+
   test("of what the registry hides is worth a word about credentials", () => {
     const hidden =
       "pull access denied for team/tool, repository does not exist or may require 'docker login'";
