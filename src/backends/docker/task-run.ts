@@ -165,7 +165,6 @@ export class TaskRun {
     });
   }
 
-  /** As `endOf`. One that runs long after its grace was not stopped: an earlier worker's request was lost. */
   /** Null: it is gone, and was so at a second look: a task that ends well is not lost to one wrong answer. */
   private async whenEnded(id: string): Promise<ContainerState | null> {
     const { engine, watcher } = this.tools;
@@ -183,6 +182,7 @@ export class TaskRun {
     }
   }
 
+  /** As `endOf`. One that runs long after its grace was not stopped: an earlier worker's request was lost. */
   private lookAt(state: ContainerState | null): Ended | null {
     const { handle, tools } = this;
     if (state?.running && handle.stopping && !mayBeStopping(handle, Date.now(), tools.graceMs))
