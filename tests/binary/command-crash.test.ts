@@ -148,6 +148,32 @@ describe("a worker killed while tasks are dispatched", () => {
   });
 });
 
+// Once: a dispatch that the dead worker had told to end was reported by the next as one that failed by itself.
+describe("a worker killed while it ends a dispatch", () => {
+  /** Says when it is asked to end, and ends with 3 only once nobody is there to see it. */
+  const SLOW =
+    'trap \'echo x >>"$NOTES/term"; until [ -e "$NOTES/go" ]; do sleep 0.02; done; exit 3\' TERM; echo x >>"$NOTES/begun"; while :; do sleep 0.02; done';
+
+  test.each([
+    ["cancelled it", "10s", { state: "cancelled", terminals: 1 }],
+    ["had no more time for it", "300ms", { failureReason: "dispatch_timeout", exitCode: null, terminals: 1 }],
+  ])("because somebody %s is followed by one that says so", async (_why, timeout, expected) => {
+    await using site = await CommandSite.create();
+    const options = { dispatch: SLOW, block: { dispatch_timeout: timeout } };
+    await using first = await site.start(options);
+    const task = assignment();
+    site.plane.submit(task);
+    await site.waitForNote("begun");
+    if ("state" in expected) site.plane.cancel(task.task_id);
+    await site.waitForNote("term");
+    await killHard(first);
+    await Bun.write(`${site.notes}/go`, "");
+    await eventually(() => readdirSync(site.dir.join("state/bar/exits")).length === 1, "the exit status");
+    await using _second = await site.start(options);
+    expect(await site.plane.waitForTask(task.task_id)).toMatchObject(expected);
+  });
+});
+
 describe("a worker killed while an engine is told of a cancellation", () => {
   // Once: the control plane had been heard, the engine had not, and nobody ever told it.
   test.each(["SIGKILL", "SIGTERM"] as const)("by %s is followed by one that tells it", async (signal) => {

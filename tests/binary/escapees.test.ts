@@ -3,7 +3,7 @@
  * task and every cancellation, and nobody ever ended them.
  */
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { identify, isAlive, type ProcessIdentity } from "../../src/process/process-table.ts";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite } from "../support/direct-site.ts";
@@ -114,4 +114,17 @@ test("a daemon that has nothing of its task any more is known to the worker that
   rig.site.plane.faults.send("task_cancellation", { task_id: id });
   await rig.site.plane.waitForTask(id);
   await end(left);
+});
+
+// Once: what was left was looked for half a second later, as after a short task, and if that worker was killed, too, never.
+test("a daemon of an agent that ended while no worker was there ends before the task is reported", async () => {
+  await using rig = await Rig.create();
+  await using first = await rig.start();
+  const id = await rig.submit("0.5");
+  const left = await rig.daemonOf(id);
+  await first.stop("SIGKILL");
+  await eventually(() => readdirSync(rig.site.dir.join("state/bar/exits")).length === 1, "the exit status");
+  await using _second = await rig.start();
+  expect((await rig.site.plane.waitForTask(id)).state).toBe("completed");
+  expect(isAlive(left)).toBe(false);
 });

@@ -161,6 +161,17 @@ describe.skipIf(!root)("a full disk", () => {
     }
   });
 
+  // Once: an empty file stayed behind in `claims` for each task that ran meanwhile, and nobody ever removed them.
+  test("gets no files of tasks that could not be noted down there", async () => {
+    await using dir = await TempDir.create("full");
+    await using disk = await mountTmpfs(dir, "disk", 1024 * 1024);
+    await using site = await DirectSite.create();
+    await using _worker = await site.start({ stateDir: disk.path });
+    disk.fill();
+    for (let count = 0; count < 3; count++) expect((await site.run(assignment())).state).toBe("completed");
+    expect(readdirSync(join(disk.path, "bar/claims"))).toEqual([]);
+  });
+
   test("that fills up under running tasks loses none of them, and is used again when there is room", async () => {
     await using dir = await TempDir.create("full");
     await using disk = await mountTmpfs(dir, "disk", 1024 * 1024);

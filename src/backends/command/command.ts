@@ -5,6 +5,7 @@
  */
 import { once } from "../../config/once.ts";
 import type { StateFolders } from "../../journal/place.ts";
+import type { Redact } from "../../logging/redact.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import { dispatchPayload, imageOf } from "../../protocol/dispatch-payload.ts";
@@ -22,7 +23,7 @@ import { tellEngine } from "./cancel.ts";
 import { confidentialTexts } from "./confidential.ts";
 import { concludeDispatch, giveUpUnheard, NOTHING_TO_HIDE } from "./dispatch.ts";
 import { dispatchEnvironment, markOf } from "./environment.ts";
-import { readHandle, writeHandle } from "./handle.ts";
+import { type DispatchHandle, type Ending, readHandle, writeHandle } from "./handle.ts";
 import { redactorOf } from "./last-words.ts";
 import { type CommandTools, type ShellCall, ShellUnheard, startShell } from "./tools.ts";
 
@@ -58,7 +59,8 @@ export class CommandBackend implements Backend {
     const exitFile = newExitFile(this.options.folders());
     const deadline = Date.now() + settings.dispatchTimeoutMs;
     // Before it runs, so that a worker that is killed from here on can look for it.
-    context.saveHandle(writeHandle({ exitFile, deadline, process: null }));
+    const unbegun = { exitFile, deadline, ending: null, process: null };
+    context.saveHandle(writeHandle(unbegun));
     const call = {
       name: "dispatch_command",
       text: settings.dispatchCommand,
@@ -68,15 +70,14 @@ export class CommandBackend implements Backend {
     } as const;
     const ward = await this.start(call, ref, context);
     this.wards.set(taskId, ward);
-    context.saveHandle(writeHandle({ exitFile, deadline, process: ward.identity }));
+    const handle = { ...unbegun, process: ward.identity };
+    context.saveHandle(writeHandle(handle));
     // Made when there is something to show: of a long prompt it takes a tenth of a second.
     const redactor = once(() =>
       redactorOf([...secrets, ...Object.values(task.environment), ...confidentialTexts(task.assignment)]),
     );
     const redact = (text: string) => (text === "" ? "" : redactor()(text));
-    return context.step("run", () =>
-      concludeDispatch({ ref, ward, deadline, redact }, this.options, context),
-    );
+    return context.step("run", () => this.conclude(ref, ward, handle, redact, context));
   }
 
   async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
@@ -89,9 +90,19 @@ export class CommandBackend implements Backend {
         : foundWard(process, exitFile);
     if (ward === null) throw notBegun();
     this.wards.set(ref.taskId, ward);
-    const { deadline } = handle;
-    const dispatch = { ref, ward, deadline, redact: NOTHING_TO_HIDE };
-    return context.step("run", () => concludeDispatch(dispatch, this.options, context));
+    return context.step("run", () => this.conclude(ref, ward, handle, NOTHING_TO_HIDE, context));
+  }
+
+  private conclude(
+    ref: TaskRef,
+    ward: Ward,
+    handle: DispatchHandle,
+    redact: Redact,
+    context: RunContext,
+  ): Promise<Completion> {
+    const { deadline, ending } = handle;
+    const onEnding = (next: Ending) => context.saveHandle(writeHandle({ ...handle, ending: next }));
+    return concludeDispatch({ ref, ward, deadline, ending, onEnding, redact }, this.options, context);
   }
 
   async cancelHandedOff(ref: TaskRef, context: RunContext): Promise<void> {

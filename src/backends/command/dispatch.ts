@@ -13,11 +13,13 @@ import {
   type RunContext,
   TaskFailure,
   type TaskRef,
+  TaskStopped,
 } from "../../task/backend.ts";
 import { tellEngine } from "./cancel.ts";
 import { markOf } from "./environment.ts";
+import type { Ending } from "./handle.ts";
 import { lastWords } from "./last-words.ts";
-import { type End, seeThrough, treeOf } from "./see-through.ts";
+import { type Interruption, seeThrough, treeOf } from "./see-through.ts";
 import type { CommandTools } from "./tools.ts";
 import { failureWords, overTimeWords } from "./verdict.ts";
 
@@ -26,8 +28,17 @@ export interface Dispatch {
   readonly ward: Ward;
   /** In ms since 1970. */
   readonly deadline: number;
+  /** An earlier worker has told it to end. */
+  readonly ending: Ending | null;
+  /** This one does: whoever comes after a second signal has to know. */
+  readonly onEnding: (ending: Ending) => void;
   /** Takes what the payload held out of what the command says. */
   readonly redact: Redact;
+}
+
+interface Interrupted {
+  readonly exit: Exit;
+  readonly interruption: Interruption;
 }
 
 const NAME = "dispatch_command";
@@ -43,10 +54,15 @@ export async function concludeDispatch(
   const { ref, ward, deadline } = dispatch;
   const { settings, graceMs, surveyor } = tools;
   const leftMs = Math.min(Math.max(deadline - Date.now(), 0), settings.dispatchTimeoutMs);
-  const limits = { leftMs, graceMs, surveyor, mark: markOf(ref) };
+  const onInterruption = (interruption: Interruption) => {
+    const ending = endingOf(interruption, context.signal);
+    if (ending !== null) dispatch.onEnding(ending);
+  };
+  const limits = { leftMs, graceMs, surveyor, mark: markOf(ref), onInterruption };
   const end = await seeThrough(ward, limits, context);
   logOutput(end.exit, dispatch.redact, context);
-  if (end.interruption !== null) return giveUp(end, dispatch, tools, context);
+  const interruption = end.interruption ?? earlierInterruption(dispatch.ending, end.exit);
+  if (interruption !== null) return giveUp({ exit: end.exit, interruption }, dispatch, tools, context);
   if (end.exit.kind === "lost") return giveUpLost(dispatch, tools, context);
   if (end.exit.status !== 0) return fail(end.exit, dispatch, tools, context);
   // From here to the border nothing waits, so a cancellation comes before this line or after the end.
@@ -55,20 +71,36 @@ export async function concludeDispatch(
   return "handed-off";
 }
 
+function endingOf({ kind }: Interruption, signal: AbortSignal): Ending | null {
+  if (kind === "over-time") return kind;
+  return isShutdown(signal) ? "shutdown" : null;
+}
+
+function isOfShutdown(interruption: Interruption): boolean {
+  if (interruption.kind === "over-time") return false;
+  return interruption.reason instanceof TaskStopped && interruption.reason.why === "shutdown";
+}
+
+/** By a worker that was killed before it saw the end; of one that nobody saw, nothing is known. */
+function earlierInterruption(ending: Ending | null, exit: Exit): Interruption | null {
+  if (ending === null || exit.kind === "lost") return null;
+  return ending === "over-time" ? { kind: ending } : { kind: "told", reason: new TaskStopped(ending) };
+}
+
 /** It was ended. Should it have handed the task over with its last breath, the engine is told to let go. */
 async function giveUp(
-  { exit, interruption }: End,
+  { exit, interruption }: Interrupted,
   { ref, redact }: Dispatch,
   tools: CommandTools,
   context: RunContext,
 ): Promise<Completion> {
   const accepted = exit.kind === "exited" && exit.status === 0;
   // What a stopping worker has handed over goes on without it.
-  if (accepted && isShutdown(context.signal)) return "handed-off";
+  if (accepted && (isShutdown(context.signal) || isOfShutdown(interruption))) return "handed-off";
   // The words of a shutdown would have it retried.
   if (exit.kind === "lost" && isShutdown(context.signal)) throw endUnknown();
   const why =
-    interruption?.kind === "told"
+    interruption.kind === "told"
       ? interruption.reason
       : new TaskFailure(
           "dispatch_timeout",

@@ -3,19 +3,25 @@ import { readIdentity, textOrNull, writeIdentity } from "../../process/identity-
 import type { ProcessIdentity } from "../../process/process-table.ts";
 import type { Handle } from "../../task/backend.ts";
 
+/** Why a worker has told a dispatch to end, which it may not have lived to see. */
+export type Ending = "over-time" | "shutdown";
+
 export interface DispatchHandle {
   /** Where its exit status goes when nobody is there to hear it; null where there is no state folder. */
   readonly exitFile: string | null;
   /** When it is over time, in ms since 1970. */
   readonly deadline: number;
+  /** Null: nobody has told it to end. A cancellation stands in the journal anyway. */
+  readonly ending: Ending | null;
   /** Null before it was started. */
   readonly process: ProcessIdentity | null;
 }
 
-export function writeHandle({ exitFile, deadline, process }: DispatchHandle): Handle {
+export function writeHandle({ exitFile, deadline, ending, process }: DispatchHandle): Handle {
   return {
     exitFile,
     deadline,
+    ending,
     ...writeIdentity(process),
   };
 }
@@ -23,11 +29,12 @@ export function writeHandle({ exitFile, deadline, process }: DispatchHandle): Ha
 /** Null for a handle of another backend or of a version that wrote other fields. */
 export function readHandle(handle: Handle | null): DispatchHandle | null {
   if (handle === null) return null;
-  const { exitFile, deadline } = handle;
+  const { exitFile, deadline, ending } = handle;
   if (typeof deadline !== "number") return null;
   return {
     exitFile: textOrNull(exitFile),
     deadline,
+    ending: ending === "over-time" || ending === "shutdown" ? ending : null,
     process: readIdentity(handle),
   };
 }

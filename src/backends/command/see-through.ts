@@ -14,6 +14,8 @@ export interface Limits {
   readonly surveyor: Surveyor;
   /** What belongs to it beside its group; NO_MARK: nothing. */
   readonly mark: Mark;
+  /** It is told to end from now on. */
+  readonly onInterruption?: (interruption: Interruption) => void;
 }
 
 /** Why it was not left to end by itself. */
@@ -37,8 +39,12 @@ export async function seeThrough(
   context: Pick<RunContext, "signal" | "hurry">,
 ): Promise<End> {
   using interrupted = interruptionOf(limits.leftMs, context);
-  const first = await Promise.race([ward.exited, interrupted.promise]);
+  // The user's word comes first, for a task taken over that was cancelled before: however it ended, it was.
+  const first = await (isShutdown(context.signal)
+    ? Promise.race([ward.exited, interrupted.promise])
+    : Promise.race([interrupted.promise, ward.exited]));
   if (first.kind === "exited" || first.kind === "lost") return { exit: first, interruption: null };
+  limits.onInterruption?.(first);
   await stopTree(treeOf(ward, limits.mark), { ...limits, hurry: context.hurry });
   return { exit: await within(ward.exited, STATUS_FOLLOWS_MS, { kind: "lost" }), interruption: first };
 }

@@ -36,7 +36,7 @@ export const LEFTOVER_GRACE_MS = 1_000;
 const LOOK_EVERY_MS = 500;
 /** 128 + SIGKILL: how a stop of ours ends what does not do as it was asked. */
 const KILLED = 137;
-/** A look at all processes costs milliseconds, which are nothing beside a task of this length. */
+/** A look at all processes costs milliseconds, which are nothing beside a task of this length, or one that was taken over. */
 const WORTH_A_LOOK_MS = 1_000;
 
 /** Resolves for exit status 0; throws TaskFailure for any other, and the signal's reason once all of it is gone. */
@@ -60,7 +60,8 @@ export async function seeThrough(
   }
   if (exit.kind === "lost") return outliveLoss(agent, treeNow, { surveyor, graceMs }, { signal, hurry, log });
   const left = treeNow();
-  if (performance.now() - startedAt > WORTH_A_LOOK_MS || !groupIsEmpty(left.groupId)) {
+  const isShort = exit.at === undefined && performance.now() - startedAt <= WORTH_A_LOOK_MS;
+  if (!isShort || !groupIsEmpty(left.groupId)) {
     await stopTree(left, { surveyor, graceMs: Math.min(graceMs, LEFTOVER_GRACE_MS), hurry });
   } else afterlook.add(left.mark);
   await letStopCatchUp(exit.status, signal);

@@ -103,10 +103,20 @@ function makeCard(folder: string, place: string): Card | null {
     sweep(folder);
     writeFileSync(path, [nameOfSelf(), place].join("|"), { mode: 0o600 });
   } catch {
+    // On a full disk it is there, and empty.
+    removeIfThere(path);
     return null;
   }
   const inode = inodeOf(path);
   return inode === null ? null : { path, inode };
+}
+
+function removeIfThere(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Where nothing can be written nothing was left.
+  }
 }
 
 function sweep(folder: string): void {

@@ -4,9 +4,11 @@ import { type DispatchHandle, readHandle, writeHandle } from "../../../../src/ba
 const process = { pid: 7, startedAt: "123", bootId: "boot" };
 
 test.each<[string, DispatchHandle]>([
-  ["before the start", { exitFile: "/state/x", deadline: 5, process: null }],
-  ["of a dispatch that runs", { exitFile: "/state/x", deadline: 5, process }],
-  ["without a state folder", { exitFile: null, deadline: 5, process }],
+  ["before the start", { exitFile: "/state/x", deadline: 5, ending: null, process: null }],
+  ["of a dispatch that runs", { exitFile: "/state/x", deadline: 5, ending: null, process }],
+  ["of one that was told to end", { exitFile: "/state/x", deadline: 5, ending: "shutdown", process }],
+  ["of one that was over time", { exitFile: "/state/x", deadline: 5, ending: "over-time", process }],
+  ["without a state folder", { exitFile: null, deadline: 5, ending: null, process }],
 ])("a handle %s is read as it was written, through JSON", (_what, handle) => {
   expect(readHandle(JSON.parse(JSON.stringify(writeHandle(handle))))).toEqual(handle);
 });
