@@ -75,9 +75,10 @@ export function countFrames(db: DatabaseSync): FrameCounts {
 }
 
 /**
- * Adds what `into` does not have, numbered after what it has. A row that a take-over cut short left
- * in both is one row again, and of an execution that ended in one of them the end counts. `held` is what
- * `into` had before any take-over; each of its frames stands for one of `from`, and no more.
+ * Adds what `into` does not have, numbered after what it has. A row that a take-over cut short left in both is
+ * one row again, and of two that differ the later one counts: an end for what ran then, and what was begun anew
+ * after that end. `held` is what `into` had before any take-over; each of its frames stands for one of `from`,
+ * and no more.
  */
 export function mergeRows(from: DatabaseSync, into: DatabaseSync, held: FrameCounts): void {
   const frame = into.prepare("INSERT INTO outbox (frame) VALUES (?)");
@@ -88,9 +89,13 @@ export function mergeRows(from: DatabaseSync, into: DatabaseSync, held: FrameCou
   });
 }
 
+/** Two workers had one execution, one after the other: the second may have been given it when the first had ended it. */
 const ADD_EXECUTION = `${INSERT_EXECUTION}
-  ON CONFLICT DO UPDATE SET handle = NULL, terminal = excluded.terminal, ended_at = excluded.ended_at
-  WHERE excluded.ended_at IS NOT NULL AND executions.ended_at IS NULL`;
+  ON CONFLICT DO UPDATE SET ${["handle", "terminal", "claimed_at", "ended_at", "cancelled_at"]
+    .map((column) => `${column} = excluded.${column}`)
+    .join(", ")}
+  WHERE CASE WHEN excluded.ended_at IS NULL THEN excluded.claimed_at > executions.ended_at
+    ELSE executions.ended_at IS NULL AND excluded.ended_at >= executions.claimed_at END`;
 
 function transfer(
   from: DatabaseSync,

@@ -1,0 +1,61 @@
+/** What two dead workers knew of one execution becomes one row of their successor's journal. */
+import { expect, test } from "bun:test";
+import { openMemoryDatabase } from "../../../src/journal/database.ts";
+import { mergeRows } from "../../../src/journal/schema.ts";
+import { Statements } from "../../../src/journal/statements.ts";
+
+const REF = { taskId: "t", executionId: "e" };
+
+/** `endedAt` null: it ran when its worker died. Both in ms since 1970. */
+interface Known {
+  readonly claimedAt: number;
+  readonly endedAt: number | null;
+}
+
+function journalOf({ claimedAt, endedAt }: Known) {
+  const database = openMemoryDatabase();
+  const statements = new Statements(database);
+  statements.claim(REF, "claimed", claimedAt);
+  statements.saveHandle(REF, JSON.stringify({ of: claimedAt }));
+  if (endedAt !== null) statements.end(REF, `ended ${endedAt}`, endedAt);
+  return { database, statements };
+}
+
+function merged(into: Known, from: Known) {
+  const own = journalOf(into);
+  const others = journalOf(from);
+  mergeRows(others.database, own.database, new Map());
+  return own.statements.find(REF);
+}
+
+const ENDED = { claimedAt: 1_000, endedAt: 2_000 };
+const RUNNING = { claimedAt: 1_000, endedAt: null };
+const AGAIN = { claimedAt: 3_000, endedAt: null };
+
+test.each([
+  ["own", ENDED, RUNNING],
+  ["other's", RUNNING, ENDED],
+])("an execution that ended in one of them has ended: in the %s journal", (_which, into, from) => {
+  expect(merged(into, from)).toMatchObject({ ended: true, terminal: "ended 2000", handle: null });
+});
+
+// Worker A had ended and reported it; B was given it again; both were killed. What B ran was supervised by nobody.
+test.each([
+  ["own", AGAIN, ENDED],
+  ["other's", ENDED, AGAIN],
+])("one that was begun anew after that end runs: in the %s journal", (_which, into, from) => {
+  expect(merged(into, from)).toMatchObject({
+    ended: false,
+    terminal: null,
+    claimedAt: 3_000,
+    handle: { of: 3_000 },
+  });
+});
+
+test("a cancellation that only the other journal knows of an execution begun anew is kept", () => {
+  const own = journalOf(ENDED);
+  const others = journalOf(AGAIN);
+  others.statements.setCancelled(REF, 4_000);
+  mergeRows(others.database, own.database, new Map());
+  expect(own.statements.find(REF)).toMatchObject({ ended: false, cancelled: true });
+});
