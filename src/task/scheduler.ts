@@ -9,6 +9,7 @@ import type { Assignment } from "../protocol/assignment.ts";
 import { encodeOutbound } from "../protocol/outbound.ts";
 import { Answers, type AnswersOptions } from "./answers.ts";
 import type { Adoption, Backend, Completion, Orphan, RunContext } from "./backend.ts";
+import { EarlyCancellations } from "./early-cancellations.ts";
 import { HandedOff } from "./handed-off.ts";
 import { Inheritance, type Work } from "./inheritance.ts";
 import { type Rejection, type TaskObserver, type TaskTrail, UNOBSERVED_TRAIL } from "./observer.ts";
@@ -42,6 +43,7 @@ export class Scheduler {
   private readonly answers: Answers;
   private readonly handedOff: HandedOff;
   private readonly inheritance: Inheritance;
+  private readonly early = new EarlyCancellations();
   private stopping = false;
 
   constructor(options: SchedulerOptions) {
@@ -79,6 +81,7 @@ export class Scheduler {
       this.answers.reject(taskId, obstacle);
       return;
     }
+    this.early.drop(taskId);
     this.claim({ taskId, executionId }, trail);
     const task = this.start({ taskId, executionId }, trail, (context) => {
       // Its cancellation may have been the very next frame.
@@ -104,6 +107,7 @@ export class Scheduler {
   cancel(taskId: string): void {
     const task = this.running.get(taskId);
     if (task === undefined) {
+      this.early.note(taskId);
       this.handedOff.cancel(taskId);
       return;
     }
@@ -129,8 +133,9 @@ export class Scheduler {
     const ref = { taskId, executionId };
     this.claim(ref, UNOBSERVED_TRAIL);
     this.options.journal.saveHandle(ref, handle);
-    const left = { ended: false, terminal: null, cancelled: false };
-    this.inheritance.takeOver({ ...ref, ...left, handle, claimedAt });
+    const cancelled = this.early.take(taskId, claimedAt);
+    if (cancelled) this.options.journal.noteCancellation(ref);
+    this.inheritance.takeOver({ ...ref, ended: false, terminal: null, cancelled, handle, claimedAt });
     return "taken";
   };
 

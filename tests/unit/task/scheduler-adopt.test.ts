@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { Orphan } from "../../../src/task/backend.ts";
+import { EarlyCancellations } from "../../../src/task/early-cancellations.ts";
 import { sampleAssignment } from "./sample-assignment.ts";
-import { SchedulerRig } from "./scheduler-rig.ts";
+import { cancelled, claimed, completed, SchedulerRig } from "./scheduler-rig.ts";
 
 let rig: SchedulerRig;
 const ref = { taskId: "t-1", executionId: "exec-t-1" };
@@ -48,5 +49,49 @@ describe("a task of a dead worker that is offered", () => {
   test("is refused by a worker that stops", () => {
     rig.scheduler.stopAccepting();
     expect(rig.scheduler.adopt(orphan)).toBe("refused");
+  });
+});
+
+/** It comes once, and perhaps in the minute in which nobody has proven yet that the task's worker is dead. */
+describe("a cancellation that comes before the task of a dead worker is taken over", () => {
+  const since = Date.now() - 1_000;
+
+  test("is heeded when it is, and outlives this worker too", async () => {
+    rig.scheduler.cancel("t-1");
+    expect(rig.scheduler.adopt({ ...orphan, claimedAt: since })).toBe("taken");
+    expect(rig.journal.running()).toMatchObject([{ cancelled: true }]);
+    expect(await rig.frames(2)).toEqual([claimed("t-1"), cancelled("t-1")]);
+  });
+
+  test("is of no account for what was begun later", async () => {
+    rig.scheduler.cancel("t-1");
+    expect(rig.scheduler.adopt({ ...orphan, claimedAt: Date.now() + 60_000 })).toBe("taken");
+    (await rig.started(1)).end();
+    expect(await rig.frames(2)).toEqual([claimed("t-1"), completed("t-1")]);
+  });
+
+  test("is of no account once the task was given to this worker anew", async () => {
+    rig.scheduler.cancel("t-1");
+    rig.scheduler.offer(sampleAssignment({ executionId: "another" }));
+    (await rig.started(1)).end();
+    await rig.ended(1);
+    expect(rig.scheduler.adopt({ ...orphan, claimedAt: since })).toBe("taken");
+    (await rig.started(2)).end();
+    expect((await rig.frames(4)).at(-1)).toBe(completed("t-1"));
+  });
+});
+
+describe("cancellations of tasks that are not here", () => {
+  test("are kept for ten minutes, the last thousand of them, and each counts once", () => {
+    const early = new EarlyCancellations();
+    const minuteMs = 60_000;
+    early.note("old", 0);
+    expect(early.take("old", 0, 11 * minuteMs)).toBe(false);
+    early.note("young", 0);
+    expect(early.take("young", 0, 9 * minuteMs)).toBe(true);
+    expect(early.take("young", 0, 9 * minuteMs)).toBe(false);
+    for (let nth = 0; nth < 1_001; nth++) early.note(`task-${nth}`, minuteMs);
+    expect(early.take("task-0", 0, minuteMs)).toBe(false);
+    expect(early.take("task-1", 0, minuteMs)).toBe(true);
   });
 });
