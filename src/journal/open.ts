@@ -41,7 +41,7 @@ export function openJournal(
     log.warn("state folder cannot be used: going on in memory, a crash would lose running tasks' results", {
       stateDir: dir,
       error: wordsOf(error),
-      hint: "set state_dir (--state-dir) to a folder that this user can write",
+      hint: "set state_dir (--state-dir) to a folder that this user can write, with room for it",
     });
     return own(new Journal(null, log, rememberHandedOffMs), null);
   } finally {

@@ -1,6 +1,7 @@
 /** The process that supervises the agents, when it is stopped or cannot even be started. */
 import { describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { readProcess } from "../../src/process/process-table.ts";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite } from "../support/direct-site.ts";
@@ -31,7 +32,12 @@ describe("an agent that stops the process that supervises it", () => {
     process.kill(shim, "SIGSTOP");
     const task = assignment({ env: { AGENT_HOLD: "1" } });
     site.plane.submit(task);
-    await site.plane.waitForTask(task.task_id, ["claimed"]);
+    // A cancellation that comes before that needs no shim: nothing is begun for it.
+    const workspace = join(site.workspaceRoot, task.task_id);
+    await eventually(
+      () => existsSync(workspace),
+      "the task to have its workspace, and its agent to be asked for",
+    );
     site.plane.cancel(task.task_id);
     expect((await site.plane.waitForTask(task.task_id)).state).toBe("cancelled");
     expect(readProcess(shim)?.state).not.toBe("T");
