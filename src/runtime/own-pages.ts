@@ -4,6 +4,7 @@ import { buildIdOf } from "./build-id.ts";
 import { openCLibrary } from "./c-library.ts";
 import { type Mapping, partsOf, unchangedOf, unwritableMappings } from "./mappings.ts";
 import { ownExecutable } from "./own-executable.ts";
+import { rarely } from "./rarely.ts";
 import { BUILD_ID, startParts } from "./start-parts.ts";
 
 export interface OwnPages {
@@ -39,7 +40,8 @@ export function openOwnPages(): OwnPages | null {
     giveBackStart: () => {
       if (ownBuildId() === BUILD_ID) giveBack(partsOf(ownMappings(), startParts()));
     },
-    giveBackAll: () => giveBack(ownMappings()),
+    // A loop over all pages, once in a while: compiled it would be kept.
+    giveBackAll: () => rarely(() => giveBack(ownMappings())),
   };
 }
 
