@@ -82,7 +82,7 @@ function redacted(entry: LogObject, secrets: Secrets): Entry {
   const clean: Record<string, Fields[string]> = {};
   for (const [name, value] of Object.entries(fields)) {
     if (typeof value !== "string") clean[name] = value;
-    else clean[name] = IDENTITIES.has(name) ? secrets.redactKeys(shortened(value)) : secrets.redact(value);
+    else clean[name] = IDENTITIES.has(name) ? shortened(secrets.redactKeys(value)) : secrets.redact(value);
   }
   return { ...entry, args: [secrets.redactKeys(message), clean] };
 }

@@ -63,9 +63,14 @@ export class AwaitedCollector implements Pipeline {
     try {
       const socket = await dialTcp(address.host, address.port, null, AbortSignal.timeout(ANSWER_MS));
       socket.close();
-      return await open();
     } catch (error) {
       trouble.failed(`no collector at ${addressText(address)}, where one is looked for: ${wordsOf(error)}`);
+      return null;
+    }
+    try {
+      return await open();
+    } catch (error) {
+      trouble.failed(wordsOf(error));
       return null;
     }
   }

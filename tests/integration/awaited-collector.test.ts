@@ -103,4 +103,13 @@ describe("a collector that nobody named", () => {
     expect(opened).toBe(1);
     expect(collector.exports).toHaveLength(0);
   });
+
+  test("that is there and cannot be told, for a certificate that is not there, is not called absent", async () => {
+    await using collector = startHttpCollector();
+    const { log, opened } = openFor(collector.url, { OTEL_EXPORTER_OTLP_CERTIFICATE: "/nowhere/ca.pem" });
+    const pipeline = await opened;
+    await eventually(() => log.said("warn").length > 0, "a warning");
+    await pipeline.close();
+    expect(log.lines[0]?.fields["why"]).toMatch(/^Cannot read the certificate or key "\/nowhere\/ca\.pem"/);
+  });
 });

@@ -142,7 +142,6 @@ describe("the next worker, with the journal of a killed one", () => {
     await passTime(cluster, () => cluster.jobs().length === 0);
   });
 
-  // Once: the task was reported cancelled while nobody had looked for its Job yet, which ran on.
   test("does not call a task failed whose Job runs, for a token that is renewed in this moment", async () => {
     const old = await worker("old");
     const { task, name } = await runningTask(old, "t-1");
@@ -175,6 +174,7 @@ describe("the next worker, with the journal of a killed one", () => {
     expect(String(error)).toContain("cannot get jobs");
   });
 
+  // Once: the task was reported cancelled while nobody had looked for its Job yet, which ran on.
   test("stops a Job whose task is cancelled before it was found", async () => {
     const old = await worker("old");
     const { task } = await runningTask(old, "t-1");

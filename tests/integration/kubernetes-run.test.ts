@@ -363,3 +363,17 @@ describe("a task on Kubernetes", () => {
     expect(cluster.jobs()).toHaveLength(1);
   });
 });
+
+// It ended with an error and status 1, for a Lease that could not be created because nobody waited for it any more.
+test("a start that is called off while its Lease is created ends with the reason for that", async () => {
+  const stopping = new AbortController();
+  const reason = new Error("stopped by the test");
+  const createsLease = creates("leases");
+  cluster.api.fault = (call) => {
+    if (!createsLease(call)) return null;
+    stopping.abort(reason);
+    return "cut";
+  };
+  const start = KubernetesRig.start(cluster, { signal: stopping.signal });
+  expect(await start.catch((error: unknown) => error)).toBe(reason);
+});

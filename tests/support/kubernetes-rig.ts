@@ -20,6 +20,8 @@ export interface RigOptions {
   readonly instanceId?: string;
   readonly cleanup?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Calls the start off. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RiggedTask {
@@ -54,7 +56,7 @@ export class KubernetesRig implements AsyncDisposable {
       cleanup: options.cleanup ?? true,
       workerEnvironment: { PATH: process.env["PATH"] ?? "", ...options.environment },
       log,
-      signal: new AbortController().signal,
+      signal: options.signal ?? new AbortController().signal,
     });
     return new KubernetesRig(backend, log);
   }

@@ -38,6 +38,11 @@ export class Silence {
       this.log.info("engine tells again how containers are", {
         seconds: secondsOf(performance.now() - this.since),
       });
+    this.forget();
+  }
+
+  /** Nobody waits any more: what comes much later is another silence. */
+  forget(): void {
     this.since = null;
     this.told = false;
   }

@@ -111,6 +111,7 @@ export class Watcher implements Disposable {
   private remove(waiter: Waiter): void {
     this.waiters.delete(waiter);
     if (this.waiters.size > 0) return;
+    this.silence.forget();
     this.lingering = setTimeout(() => {
       this.listening?.abort();
       this.listening = null;

@@ -75,6 +75,7 @@ async function acquire(lease: WorkerLease | null, signal: AbortSignal): Promise<
   try {
     await lease?.acquire(signal);
   } catch (error) {
+    signal.throwIfAborted();
     // Its answer may have been all that was lost.
     await lease?.release(false, AbortSignal.timeout(RELEASE_MS)).catch(() => {});
     throw new BackendUnusable(

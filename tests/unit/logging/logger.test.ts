@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createLogger, LOG_LEVELS, type Logger, type LoggerOptions } from "../../../src/logging/logger.ts";
+import { Secrets } from "../../../src/logging/secrets.ts";
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /;
 
@@ -59,6 +60,15 @@ describe("text", () => {
     expect(text((log) => log.info("m", { taskId }))).toEqual([
       `INFO  m taskId="${"x".repeat(512)}... (1000000 characters)"\n`,
     ]);
+  });
+
+  test("of a key that lies where an id is cut nothing is left", () => {
+    const key = "sk-0123456789abcdef";
+    const secrets = new Secrets();
+    secrets.rememberKey(key);
+    const taskId = `${"x".repeat(500)}${key}${"x".repeat(100)}`;
+    const [line] = written({ secrets }, (log) => log.info("m", { taskId }));
+    expect(line).not.toContain("sk-0123");
   });
 
   test("an undefined field is left out, null is shown", () => {
