@@ -59,18 +59,7 @@ export interface Expiry extends Disposable {
 
 /** A signal that fires with the other one, or after `ms`; disposed, it keeps neither timer nor listener. */
 export function expiring(signal: AbortSignal, ms: number): Expiry {
-  const controller = new AbortController();
-  const abort = () => controller.abort(signal.reason);
-  const timer = setTimeout(() => controller.abort(new DOMException("Time is up", "TimeoutError")), ms);
-  if (signal.aborted) abort();
-  else signal.addEventListener("abort", abort, { once: true });
-  return {
-    signal: controller.signal,
-    [Symbol.dispose]: () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", abort);
-    },
-  };
+  return stalling(signal, ms, () => new DOMException("Time is up", "TimeoutError"));
 }
 
 export interface Stall extends Expiry {

@@ -52,8 +52,9 @@ export class AwaitedCollector implements Pipeline {
   }
 
   private async look(): Promise<PushPipeline | null> {
+    if (this.found !== null) return this.found;
     this.looking ??= this.find();
-    this.found ??= await this.looking;
+    this.found = await this.looking;
     this.looking = null;
     return this.found;
   }

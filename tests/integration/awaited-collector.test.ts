@@ -1,6 +1,7 @@
 /** Nobody named a collector: one is looked for at an address of this host, and told all once it answers. */
 import { describe, expect, test } from "bun:test";
 import { chooseTelemetry, type MetricsSettings } from "../../src/config/telemetry.ts";
+import { dialTcp } from "../../src/runtime/dial.ts";
 import { AwaitedCollector } from "../../src/telemetry/awaited-collector.ts";
 import { ExportTrouble } from "../../src/telemetry/export-trouble.ts";
 import { openMetrics } from "../../src/telemetry/metrics.ts";
@@ -111,5 +112,27 @@ describe("a collector that nobody named", () => {
     await eventually(() => log.said("warn").length > 0, "a warning");
     await pipeline.close();
     expect(log.lines[0]?.fields["why"]).toMatch(/^Cannot read the certificate or key "\/nowhere\/ca\.pem"/);
+  });
+
+  // Once looked for again at the stop, and what exports opened a second time.
+  test("that was found is not looked for again when the worker stops", async () => {
+    let connections = 0;
+    const count = { open: () => void connections++, data: () => {} };
+    using server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: count });
+    const address = { host: "127.0.0.1", port: server.port };
+    const exported = Promise.withResolvers<void>();
+    const awaited = new AwaitedCollector({
+      address,
+      everyMs: Number(EVERY_MS),
+      trouble: new ExportTrouble(recordLog(), "metrics", ""),
+      open: async () => ({ exportNow: async () => exported.resolve(), close: async () => {} }),
+    });
+    await exported.promise;
+    await awaited.close();
+    // They are accepted in their order: one of the stop's would come before this.
+    const last = await dialTcp(address.host, address.port, null, AbortSignal.timeout(5_000));
+    await eventually(() => connections > 1, "the test's own connection");
+    last.close();
+    expect(connections).toBe(2);
   });
 });
