@@ -185,7 +185,7 @@ describe("what is so already is no error", () => {
     ["removal of none", "DELETE", "/containers/c", 404, () => remove()],
     ["removal of no volume", "DELETE", "/volumes/v", 404, () => engine.volumes.remove("v", signal)],
   ];
-  const remove = () => engine.containers.remove("c", { volumes: true, force: true }, signal);
+  const remove = () => engine.containers.remove("c", signal);
   for (const [name, method, path, status, call] of quiet) {
     test(name, async () => {
       fake.on(method, path, (response) =>

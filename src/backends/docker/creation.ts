@@ -18,8 +18,7 @@ export async function createContainer(
   using patience = outlasting(signal, ANSWER_MS);
   const created = await containers.create(name, body, patience.signal);
   if (!signal.aborted) return created;
-  const options = { volumes: true, force: true };
   // One that stays all the same is found by its labels later.
-  await containers.remove(created.id, options, AbortSignal.timeout(REMOVE_MS)).catch(() => {});
+  await containers.remove(created.id, AbortSignal.timeout(REMOVE_MS)).catch(() => {});
   throw signal.reason;
 }

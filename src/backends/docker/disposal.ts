@@ -113,7 +113,7 @@ export class Disposal {
     if (!entry.away) {
       if (keep) await this.rename(entry, signal);
       // By its id: somebody may have given it another name.
-      else await engine.containers.remove(addressOf(entry), { volumes: true, force: true }, signal);
+      else await engine.containers.remove(addressOf(entry), signal);
       entry.away = true;
     }
     if (!keep) await removeCopies(container, signal);

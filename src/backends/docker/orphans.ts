@@ -214,7 +214,7 @@ export class Orphans {
   /** What a dead worker held or had begun to fill. */
   private async sweep(container: ContainerSummary, signal: AbortSignal): Promise<void> {
     if (!(await this.isLeft(container, signal))) return;
-    await this.options.engine.containers.remove(container.id, { volumes: true, force: true }, signal);
+    await this.options.engine.containers.remove(container.id, signal);
   }
 
   /** Private copies of sidecars whose task is gone; the engine refuses those in use. Resolves with the names of all. */

@@ -41,7 +41,6 @@ interface Way {
 const DEFAULT_IMAGE = "ubuntu:22.04";
 const MOST_TRIES = 3;
 const RETRY = { firstMs: 200, lastMs: 2_000 } as const;
-const REMOVAL = { volumes: true, force: true } as const;
 
 export class TaskSetup {
   private readonly options: TaskSetupOptions;
@@ -116,7 +115,7 @@ export class TaskSetup {
   private async remove(id: string, { host, context }: Way): Promise<void> {
     const { containers } = this.options.engine;
     try {
-      await persist((signal) => containers.remove(id, REMOVAL, signal), context.signal);
+      await persist((signal) => containers.remove(id, signal), context.signal);
     } catch (error) {
       context.signal.throwIfAborted();
       const { container } = host;

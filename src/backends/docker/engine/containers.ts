@@ -152,13 +152,9 @@ export class Containers {
     await this.#calls.json("POST", `${at(id)}/rename`, { query: { name } }, signal);
   }
 
-  /** Resolves once it is gone, by whomever. @throws EngineError 409 when it runs and `force` is false */
-  async remove(
-    id: string,
-    options: { readonly volumes: boolean; readonly force: boolean },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const query = { v: options.volumes, force: options.force };
+  /** Although it runs, and with the volumes that have no name. Resolves once it is gone, by whomever. */
+  async remove(id: string, signal: AbortSignal): Promise<void> {
+    const query = { v: true, force: true };
     try {
       await this.#calls.json("DELETE", at(id), { query, limitMs: HEAVY_CALL_MS }, signal);
     } catch (error) {

@@ -150,6 +150,6 @@ export class LockSmith {
   }
 
   private async remove(id: string, signal: AbortSignal): Promise<void> {
-    await this.options.containers.remove(id, { volumes: true, force: true }, signal);
+    await this.options.containers.remove(id, signal);
   }
 }

@@ -19,7 +19,6 @@ export interface Filling {
 
 const TARGET = "/oz-sidecar";
 const CLEAN_UP_MS = 30_000;
-const REMOVAL = { volumes: true, force: true } as const;
 /** Of a large image an engine writes for minutes, but it reads all the while. */
 const STALL_MS = 10 * 60_000;
 
@@ -51,9 +50,7 @@ export async function fillVolume(
   } finally {
     const giveUp = AbortSignal.timeout(CLEAN_UP_MS);
     // What cannot be removed now is found by its labels later.
-    await Promise.allSettled(
-      asked.map((one) => persist((trying) => containers.remove(one, REMOVAL, trying), giveUp)),
-    );
+    await Promise.allSettled(asked.map((one) => persist((trying) => containers.remove(one, trying), giveUp)));
   }
 }
 

@@ -90,7 +90,7 @@ export class SharedVolumes {
   private async clear(name: string, signal: AbortSignal): Promise<boolean> {
     const { volumes, containers } = this.options.engine;
     const left = await containers.list({ labels: [labelFilter("fills", name)], all: true }, signal);
-    for (const { id } of left) await containers.remove(id, { volumes: true, force: true }, signal);
+    for (const { id } of left) await containers.remove(id, signal);
     await volumes.remove(completionNameOf(name), signal);
     try {
       await volumes.remove(name, signal);

@@ -117,7 +117,7 @@ export class SidecarMounts {
       if (!(error instanceof EngineError) || error.status !== 409) throw error;
       const fillers = await containers.list({ labels: [labelFilter("fills", volume)], all: true }, signal);
       if (fillers.length === 0) throw error;
-      for (const { id } of fillers) await containers.remove(id, { volumes: true, force: true }, signal);
+      for (const { id } of fillers) await containers.remove(id, signal);
       await volumes.remove(volume, signal);
     }
   }
