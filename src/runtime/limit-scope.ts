@@ -13,19 +13,19 @@ export type SoftLimits = (resource: number) => LimitScope;
 /** The kernel's struct rlimit: soft, then hard. */
 type Limit = BigUint64Array<ArrayBuffer>;
 
-/** Both tell whether it worked. */
+/** Both tell whether it worked. Nobody else sets this process's limit meanwhile: what it is is asked for once. */
 export function limitScopeOver(get: (limit: Limit) => boolean, set: (limit: Limit) => boolean): LimitScope {
+  const own = new BigUint64Array(2);
+  const isKnown = get(own);
+  const inside = own.slice();
   return (soft, work) => {
-    const limit = new BigUint64Array(2);
-    if (!get(limit) || (limit[1] ?? 0n) < BigInt(soft)) return work();
-    const before = limit[0] ?? 0n;
-    limit[0] = BigInt(soft);
-    set(limit);
+    if (!isKnown || (own[1] ?? 0n) < BigInt(soft)) return work();
+    inside[0] = BigInt(soft);
+    set(inside);
     try {
       return work();
     } finally {
-      limit[0] = before;
-      set(limit);
+      set(own);
     }
   };
 }
