@@ -120,10 +120,9 @@ export class Connection {
     this.flush();
   }
 
-  /** The first at once; those that follow it in this turn go together, and hold nothing up that is begun in it. */
+  /** All of a turn together: they hold nothing up that is begun in it. */
   private flushAfterTurn(): void {
     if (this.flushing !== null) return;
-    this.flush();
     this.flushing = setImmediate(() => {
       this.flushing = null;
       if (!this.over) this.flush();
