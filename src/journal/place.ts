@@ -24,11 +24,14 @@ export interface StateFolders {
   readonly exitsDir: string;
   /** Where is written who has which task; whoever writes there makes it. */
   readonly claimsDir: string;
+  /** Where workspaces of ended tasks go, to be removed; likewise. */
+  readonly discardsDir: string;
 }
 
 export class Place implements StateFolders, Disposable {
   readonly exitsDir: string;
   readonly claimsDir: string;
+  readonly discardsDir: string;
   private readonly dir: string;
   private readonly log: Logger;
   private readonly onDamaged: OnDamaged;
@@ -41,6 +44,7 @@ export class Place implements StateFolders, Disposable {
     this.onDamaged = onDamaged;
     this.exitsDir = join(dir, "exits");
     this.claimsDir = join(dir, "claims");
+    this.discardsDir = join(dir, "discards");
     this.held = this.take(takeFreeSlot(dir, onDamaged));
   }
 

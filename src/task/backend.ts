@@ -96,8 +96,11 @@ export interface Backend extends AsyncDisposable {
   readonly outlivesWorker: boolean;
   /** Calls to its engine that are made or wait to be made, for the metrics. Absent: there is no engine. */
   readonly engineCalls?: () => number;
-  /** A living worker beside this one has it, so that it is turned down. Absent: nobody can, or it cannot be known. */
-  isHadElsewhere?(taskId: string): boolean;
+  /**
+   * False: a living worker beside this one has the task, so that it is turned down. Else no other takes it until
+   * `forget`. Does not throw. Absent: nobody can, or it cannot be known.
+   */
+  reserve?(taskId: string): boolean;
   /** Resolves when the task ended well; throws TaskFailure, or the signal's reason. */
   run(task: TaskSpec, context: RunContext): Promise<Completion>;
   /**
@@ -111,8 +114,8 @@ export interface Backend extends AsyncDisposable {
    */
   forget(ref: TaskRef): void;
   /**
-   * Offers tasks of dead workers, now and until the signal fires. Called once, after the journal's
-   * own were resumed. Never rejects. Absent: nothing here outlives its journal.
+   * Offers tasks of dead workers, now and until the signal fires, and clears away what they left otherwise. Called
+   * once, after the journal's own were resumed. Never rejects. Absent: nothing here outlives its journal.
    */
   findOrphans?(adopt: (orphan: Orphan) => Adoption, signal: AbortSignal): Promise<void>;
   /** How long a task handed off can still be cancelled; at least a day. */

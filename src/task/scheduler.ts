@@ -175,7 +175,8 @@ export class Scheduler {
       log.debug("at maximum concurrency", { taskId, maxConcurrentTasks });
       return "atCapacity";
     }
-    return backend.isHadElsewhere?.(taskId) === true ? "alreadyRunning" : null;
+    // Last: what is reserved is run.
+    return backend.reserve?.(taskId) === false ? "alreadyRunning" : null;
   }
 
   private claim(ref: ExecutionRef, trail: TaskTrail): void {

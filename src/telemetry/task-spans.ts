@@ -101,6 +101,9 @@ class SpanTrail implements TaskTrail {
   private readonly image: string | null;
   private readonly report: (seq: number) => void;
   private phase: FailurePhase = "assignment";
+  private stepsUnderWay = 0;
+  /** When the task did, whose span is still open: what it left may be removed after that, and belongs to it. */
+  private endedAt: Date | null = null;
 
   /** `image` null: an earlier worker's task, of which no more is known. */
   constructor(span: Span, options: TaskSpansOptions, image: string | null, report: (seq: number) => void) {
@@ -139,6 +142,7 @@ class SpanTrail implements TaskTrail {
   }
 
   private async told<T>(name: StepName, span: Span, done: Promise<T>): Promise<T> {
+    this.stepsUnderWay += 1;
     try {
       const value = await done;
       span.setStatus({ code: SpanStatusCode.OK });
@@ -153,13 +157,22 @@ class SpanTrail implements TaskTrail {
       throw error;
     } finally {
       span.end();
+      this.stepsUnderWay -= 1;
+      this.endIfOver();
     }
   }
 
   ended(outcome: Outcome, _seconds: number, report: number | null): void {
     this.tellEnd(outcome);
-    this.span.end();
+    this.endedAt = new Date();
+    this.endIfOver();
     if (report !== null) this.report(report);
+  }
+
+  private endIfOver(): void {
+    if (this.endedAt === null || this.stepsUnderWay > 0) return;
+    this.span.end(this.endedAt);
+    this.endedAt = null;
   }
 
   private tellEnd(outcome: Outcome): void {

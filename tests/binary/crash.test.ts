@@ -242,6 +242,20 @@ describe("a daemon killed while teardown_command runs", () => {
   });
 });
 
+test("a daemon killed while it removes what a task left is followed by one that removes the rest", async () => {
+  await using site = await DirectSite.create();
+  const agent = await site.dir.write("untidy", "#!/bin/sh\nseq 20000 | xargs touch\n", 0o755);
+  await using first = await site.start({ direct: { oz_path: agent } });
+  expect((await site.run(assignment())).state).toBe("completed");
+  await killHard(first);
+  expect(readdirSync(site.workspaceRoot)).toEqual([]);
+  const discards = site.dir.join("state/bar/discards");
+  expect(readdirSync(discards)).toHaveLength(1);
+  await using second = await site.start({ direct: { oz_path: agent } });
+  await eventually(() => readdirSync(discards).length === 0, "the rest to be removed");
+  expect(await second.stop()).toBe(0);
+});
+
 describe("when the shim is killed", () => {
   test("the daemon stays, its tasks run on and are reported failed when they end, and new ones run", async () => {
     await using site = await DirectSite.create();

@@ -36,7 +36,11 @@ test.each([
       graceMs: 1_000,
       workerEnvironment: { PATH: process.env["PATH"] ?? "" },
       environmentOf: () => ({}),
-      folders: () => ({ exitsDir: dir.path, claimsDir: dir.join("claims") }),
+      folders: () => ({
+        exitsDir: dir.path,
+        claimsDir: dir.join("claims"),
+        discardsDir: dir.join("discards"),
+      }),
       shimCommand: SHIM_COMMAND,
       log,
     },

@@ -1,7 +1,6 @@
 /** Builds the Direct backend, or says at start why it cannot run anything here. */
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import type { DirectSettings } from "../../config/settings.ts";
-import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { inheritedOpenFilesLimit } from "../../process/open-files.ts";
 import { ShimClient } from "../../process/shim/client.ts";
@@ -13,18 +12,17 @@ import { findOz } from "./oz-path.ts";
 export interface DirectDependencies extends Omit<DirectOptions, "oz" | "shim" | "settings"> {
   /** The argv that starts a shim. */
   readonly shimCommand: readonly string[];
-  readonly log: Logger;
 }
 
 export function createDirectBackend(
   settings: DirectSettings,
   dependencies: DirectDependencies,
 ): DirectBackend {
-  const { shimCommand, log, ...rest } = dependencies;
+  const { shimCommand, ...rest } = dependencies;
   const oz = findOz(settings.ozPath, dependencies.workerEnvironment["PATH"] ?? "");
   if (settings.targetDir !== null) requireFolder(settings.targetDir, "--target-dir");
   else makeWorkspaceRoot(settings.workspaceRoot);
-  const shim = new ShimClient({ command: shimCommand, openFiles: inheritedOpenFilesLimit(), log });
+  const shim = new ShimClient({ command: shimCommand, openFiles: inheritedOpenFilesLimit(), log: rest.log });
   return new DirectBackend({ ...rest, settings, oz, shim });
 }
 

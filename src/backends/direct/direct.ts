@@ -4,6 +4,7 @@
  */
 import type { DirectSettings } from "../../config/settings.ts";
 import type { StateFolders } from "../../journal/place.ts";
+import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { Afterlook } from "../../process/afterlook.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
@@ -18,9 +19,12 @@ import {
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { Agents, type AgentsOptions, type Prepared, type Watched } from "./agents.ts";
+import { Discards } from "./discards.ts";
 import { agentEnvironment, type Environment, MARK_NAME, markOf } from "./environment.ts";
 import { readHandle, writeHandle } from "./handle.ts";
 import { makeHarnessFolder } from "./harness-folder.ts";
+import { leaveWorkspace } from "./leave-workspace.ts";
+import { removeIfEmpty } from "./removal.ts";
 import {
   concludeUntouched,
   isAnotherWorkers,
@@ -28,16 +32,9 @@ import {
   runsElsewhere,
   seeThrough,
 } from "./supervise.ts";
-import { TaskClaims } from "./task-claims.ts";
+import { type Claim, TaskClaims } from "./task-claims.ts";
 import { TaskHooks } from "./task-hooks.ts";
-import {
-  isOwnFolder,
-  openWorkspace,
-  removeIfEmpty,
-  removeWorkspace,
-  type Workspace,
-  workFolderOf,
-} from "./workspace.ts";
+import { folderFor, isOwnFolder, openWorkspace, type Workspace, workFolderOf } from "./workspace.ts";
 
 export interface DirectOptions extends Pick<AgentsOptions, "oz" | "shim"> {
   readonly settings: DirectSettings;
@@ -48,12 +45,11 @@ export interface DirectOptions extends Pick<AgentsOptions, "oz" | "shim"> {
   readonly environmentOf: (taskId: string) => Environment;
   /** Null: no state folder, so nothing can be found again. Asked when a task comes. */
   readonly folders: () => StateFolders | null;
+  readonly log: Logger;
 }
 
 /** A task in its workspace. */
 interface Stay {
-  /** That the task is this worker's. */
-  readonly claim: Disposable;
   readonly workspace: Workspace;
   readonly hooks: TaskHooks | null;
   /** All that is done there, but for leaving it as it has to be left. */
@@ -68,17 +64,23 @@ export class DirectBackend implements Backend {
   private readonly surveyor = new Surveyor([MARK_NAME], { birthmarks: true });
   private readonly afterlook: Afterlook;
   private readonly claims: TaskClaims;
+  /** That a task is this worker's, by its id: until its end is in the journal, so that no other begins it before. */
+  private readonly had = new Map<string, Disposable>();
+  private readonly discards: Discards;
   private readonly agents: Agents;
 
   constructor(options: DirectOptions) {
     this.options = options;
     this.agents = new Agents({ ...options, surveyor: this.surveyor });
     this.claims = new TaskClaims(() => options.folders()?.claimsDir ?? null);
+    this.discards = new Discards(() => options.folders()?.discardsDir ?? null);
     this.afterlook = new Afterlook(this.surveyor, Math.min(options.graceMs, LEFTOVER_GRACE_MS));
   }
 
-  isHadElsewhere(taskId: string): boolean {
-    return this.claims.isOthers(taskId);
+  reserve(taskId: string): boolean {
+    const dir = folderFor(taskId, this.options.settings);
+    // One that names no folder cannot be run by anybody, and is told so when it is.
+    return dir === null || this.take(taskId, dir).kind === "had";
   }
 
   /**
@@ -91,19 +93,7 @@ export class DirectBackend implements Backend {
 
   private async enter(task: TaskSpec, context: RunContext): Promise<Stay> {
     const { taskId } = task.assignment;
-    const claim = this.claims.take(taskId, workFolderOf(taskId, this.options.settings));
-    if (claim.kind === "taken") throw runsElsewhere(claim.dir);
-    try {
-      return await this.enterClaimed(task, claim, context);
-    } catch (error) {
-      claim[Symbol.dispose]();
-      throw error;
-    }
-  }
-
-  private async enterClaimed(task: TaskSpec, claim: Disposable, context: RunContext): Promise<Stay> {
     const { settings } = this.options;
-    const { taskId } = task.assignment;
     const workspace = openWorkspace(taskId, {
       workspaceRoot: settings.workspaceRoot,
       targetDir: settings.targetDir,
@@ -112,13 +102,13 @@ export class DirectBackend implements Backend {
     // Two agents in one folder would take its files, and each other's processes, for their own.
     const isForeign = !workspace.made && settings.targetDir === null;
     if (isForeign && (await isAnotherWorkers(workspace, this.surveyor))) {
-      return { claim, workspace, hooks: null, run: Promise.reject(runsElsewhere(workspace.dir)) };
+      return { workspace, hooks: null, run: Promise.reject(runsElsewhere(workspace.dir)) };
     }
     const hooks = this.hooks(taskId, workspace, task.environment, context);
     const run = this.prepare(task, workspace, hooks, context).then((prepared) =>
       context.step("run", () => this.watch(this.agents.start(taskId, prepared, context), context)),
     );
-    return { claim, workspace, hooks, run };
+    return { workspace, hooks, run };
   }
 
   private async prepare(
@@ -149,17 +139,17 @@ export class DirectBackend implements Backend {
     const handle = readHandle(saved);
     if (handle === null) return this.abandon(ref);
     const { workspace } = handle;
-    const claim = this.claims.take(ref.taskId, workspace.dir);
+    const claim = this.take(ref.taskId, workspace.dir);
     // Only in a folder of the task's own would what is done for the dead worker meet what another does.
     if (claim.kind === "taken" && claim.dir === workspace.dir && isOwnFolder(workspace)) {
       const run = Promise.resolve(handle).then(concludeUntouched);
-      return this.stay({ claim, workspace: { ...workspace, made: false }, hooks: null, run }, context);
+      return this.stay({ workspace: { ...workspace, made: false }, hooks: null, run }, context);
     }
     const hooks = this.hooks(ref.taskId, workspace, this.options.environmentOf(ref.taskId), context);
     const run = this.agents
       .find(ref.taskId, handle)
       .then((found) => context.step("run", () => this.watch(found, context)));
-    return this.stay({ claim, workspace, hooks, run }, context);
+    return this.stay({ workspace, hooks, run }, context);
   }
 
   /** Claimed, and perhaps begun, by a worker that was killed in that moment. */
@@ -177,10 +167,23 @@ export class DirectBackend implements Backend {
 
   forget({ taskId }: TaskRef): void {
     this.agents.forget(taskId);
+    this.had.get(taskId)?.[Symbol.dispose]();
+    this.had.delete(taskId);
+  }
+
+  /** No other worker's tasks are found here, but what dead ones left of theirs. */
+  async findOrphans(): Promise<void> {
+    try {
+      await this.discards.sweep();
+    } catch (error) {
+      const why = wordsOf(error);
+      this.options.log.warn("cannot remove what an earlier worker left of a workspace", { error: why });
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.afterlook[Symbol.asyncDispose]();
+    await this.discards[Symbol.asyncDispose]();
     this.claims[Symbol.dispose]();
     this.options.shim[Symbol.dispose]();
   }
@@ -194,6 +197,12 @@ export class DirectBackend implements Backend {
     const options = { surveyor, afterlook, graceMs, stopped: handle, onShutdown };
     await seeThrough(agent, handle.workspace, options, context);
     return "completed";
+  }
+
+  private take(taskId: string, dir: string): Claim {
+    const claim = this.claims.take(taskId, dir);
+    this.had.set(taskId, claim);
+    return claim;
   }
 
   /** Null when there are none: nothing of the task's environment is held for their sake then. */
@@ -211,22 +220,12 @@ export class DirectBackend implements Backend {
 
   /** Whatever happens in it, what this worker made for the task is gone afterwards. */
   private async stay(entered: Stay | Promise<Stay>, context: RunContext): Promise<Completion> {
-    const { claim, workspace, hooks, run } = await entered;
+    const { workspace, hooks, run } = await entered;
     try {
       return await run;
     } finally {
       await hooks?.tearDown();
-      await this.leave(workspace, context);
-      claim[Symbol.dispose]();
-    }
-  }
-
-  private async leave(workspace: Workspace, context: RunContext): Promise<void> {
-    try {
-      await context.step("cleanup", () => removeWorkspace(workspace, !this.options.cleanup));
-    } catch (error) {
-      const why = wordsOf(error);
-      context.log.warn("cannot remove the workspace", { dir: workspace.dir, error: why });
+      await leaveWorkspace(workspace, { keep: !this.options.cleanup, discards: this.discards }, context);
     }
   }
 }

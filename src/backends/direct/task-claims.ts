@@ -40,16 +40,7 @@ export class TaskClaims implements Disposable {
     this.folder = folder;
   }
 
-  /** Another worker, which lives, has it. */
-  isOthers(taskId: string): boolean {
-    const folder = this.folder();
-    if (folder === null) return false;
-    const path = pathIn(folder, taskId);
-    // Of the usual task there is none, and to be told so by an exception costs ten times as much.
-    return inodeOf(path) !== null && livingOther(path) !== null;
-  }
-
-  /** To work on in `dir`. Where nothing can be written down the task is had without. */
+  /** To work on in `dir`. Where nothing can be written down the task is had without. Does not throw. */
   take(taskId: string, dir: string): Claim {
     const folder = this.folder();
     if (folder === null) return HAD;

@@ -1,13 +1,12 @@
 /** Where a task works: a folder of its own, or the operator's target folder, which is never cleaned. */
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmdirSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, mkdtempSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { wordsOf } from "../../logging/words-of.ts";
 import { TaskFailure } from "../../task/backend.ts";
-import { mountedIn } from "./mounts.ts";
+import { OWNER_ONLY, removeIfEmpty } from "./removal.ts";
 
 /** Longest name that a file system takes. */
 const MAX_NAME_BYTES = 255;
-const OWNER_ONLY = 0o700;
 
 export interface Workspace {
   readonly dir: string;
@@ -62,6 +61,11 @@ function workspaceDirOf(taskId: string, workspaceRoot: string): string {
   return join(workspaceRoot, requirePathComponent(taskId));
 }
 
+/** As `workFolderOf`; null for an id that names none. */
+export function folderFor(taskId: string, plan: Parameters<typeof workFolderOf>[1]): string | null {
+  return plan.targetDir ?? (reasonAgainst(taskId) === null ? join(plan.workspaceRoot, taskId) : null);
+}
+
 /** False for the target folder, which all tasks share. */
 export function isOwnFolder({ dir, gitConfig }: Workspace): boolean {
   return gitConfig === gitConfigIn(dir);
@@ -106,37 +110,6 @@ function isRealFolder(path: string): boolean {
   }
 }
 
-/** Rejects with what the file system says, or when something is mounted in it; what was not made here stays. `keep`: the workspace itself stays too. */
-export async function removeWorkspace(workspace: Workspace, keep: boolean): Promise<void> {
-  if (workspace.scratchDir !== null) await removeAll(workspace.scratchDir);
-  if (workspace.made && !keep && !removeIfEmpty(workspace.dir)) await removeAll(workspace.dir);
-}
-
-/** Off the main thread: an agent may leave a hundred thousand files. */
-async function removeAll(dir: string): Promise<void> {
-  const point = await mountedIn(dir);
-  if (point !== null) throw new Error(`something is mounted at ${point}; unmount it and remove the folder`);
-  const { rm } = await import("node:fs/promises");
-  const remove = () => rm(dir, { recursive: true, force: true, maxRetries: 2 });
-  try {
-    await remove();
-  } catch {
-    // Folders that may not be changed, as Go's module cache makes them: root does not mind, others have to.
-    await openFolders(dir);
-    await remove();
-  }
-}
-
-/** Every folder below, and not what a link leads to. Never rejects: what is another user's stays as it is. */
-async function openFolders(dir: string): Promise<void> {
-  const { chmod, readdir } = await import("node:fs/promises");
-  await chmod(dir, OWNER_ONLY).catch(() => {});
-  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
-  for (const entry of entries) {
-    if (entry.isDirectory()) await openFolders(join(dir, entry.name));
-  }
-}
-
 /** A task id that comes from outside names exactly one folder below the root, or the task fails. */
 export function requirePathComponent(taskId: string): string {
   const why = reasonAgainst(taskId);
@@ -161,15 +134,5 @@ function makeScratchDir(): string {
     return mkdtempSync(join(tmpdir(), "oz-agent-worker-"));
   } catch (error) {
     throw new TaskFailure("workspace_setup", `cannot make a temporary folder: ${wordsOf(error)}`);
-  }
-}
-
-/** True when it was, and is gone. One system call for a task that left nothing; the recursive way takes a thread. */
-export function removeIfEmpty(dir: string): boolean {
-  try {
-    rmdirSync(dir);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -123,6 +123,16 @@ describe("at the limit", () => {
     expect(rig.sent.slice(3)).toEqual([completed("a"), claimed("c")]);
   });
 
+  // What is reserved is let go of when it has ended, and a task that is turned down never ends.
+  test("a task that is rejected is not kept from other workers", () => {
+    using rig = new SchedulerRig({ maxConcurrentTasks: 1, hadElsewhere: ["theirs"] });
+    for (const taskId of ["theirs", "a", "b"]) rig.scheduler.offer(sampleAssignment({ taskId }));
+    expect([rig.sent[0], rig.backend.reserved]).toEqual([
+      rejected("theirs", "another execution of this task is still running"),
+      ["a"],
+    ]);
+  });
+
   test("a rejected task is not remembered", () => {
     using rig = new SchedulerRig({ maxConcurrentTasks: 1 });
     rig.scheduler.offer(sampleAssignment({ taskId: "a" }));

@@ -16,6 +16,8 @@ export interface ScriptedBackendOptions {
   readonly onStart?: (task: ScriptedTask) => void;
   readonly onForget?: () => void;
   readonly usesImages?: boolean;
+  /** Of these tasks another worker has each. */
+  readonly hadElsewhere?: readonly string[];
 }
 
 export class ScriptedBackend implements Backend {
@@ -25,11 +27,19 @@ export class ScriptedBackend implements Backend {
   /** All starts, oldest first. */
   readonly started: ScriptedTask[] = [];
   readonly forgotten: string[] = [];
+  /** What was asked for and not had elsewhere, oldest first. */
+  readonly reserved: string[] = [];
   readonly #options: ScriptedBackendOptions;
 
   constructor(options: ScriptedBackendOptions = {}) {
     this.#options = options;
     this.usesImages = options.usesImages ?? false;
+  }
+
+  reserve(taskId: string): boolean {
+    const free = this.#options.hadElsewhere?.includes(taskId) !== true;
+    if (free) this.reserved.push(taskId);
+    return free;
   }
 
   run(task: TaskSpec, context: RunContext): Promise<Completion> {

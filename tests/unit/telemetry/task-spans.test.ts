@@ -79,6 +79,25 @@ describe("the span of a task", () => {
     expect(last()?.attributes["task.id"]).toBe(assignment.taskId);
   });
 
+  test("tells of what could not be removed after its end, and ends when the task did", async () => {
+    const { rig, last, events } = rigWithSpans();
+    using _rig = rig;
+    rig.scheduler.offer(sampleAssignment());
+    const task = await rig.started(1);
+    const removal = Promise.withResolvers<void>();
+    const removed = task.context.step("cleanup", () => removal.promise);
+    task.end();
+    await rig.ended(1);
+    expect(last()).toBe(undefined);
+    const endedBefore = Date.now();
+    removal.reject(new Error("something is mounted in it"));
+    await removed.catch(() => {});
+    expect(events()).toEqual([...BEGINNING, "task.completed", "cleanup.failed"]);
+    const [seconds = 0] = last()?.endTime ?? [];
+    expect(seconds * 1_000).toBeLessThanOrEqual(endedBefore);
+    expect(last()?.status.code).toBe(SpanStatusCode.OK);
+  });
+
   test("holds no value of the task's environment", async () => {
     const { rig, last } = rigWithSpans();
     using _rig = rig;

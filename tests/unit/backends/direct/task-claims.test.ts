@@ -64,15 +64,6 @@ describe("a task", () => {
     expect([at.tasks().toSorted(), at.cards().length]).toEqual([["before", "t"], 1]);
   });
 
-  test("is another's while that lives and has it, and nobody's else", async () => {
-    await using at = await rig();
-    at.make("theirs", claimOf(process.ppid, "/ws/"));
-    at.make("dead", DEAD);
-    using _claim = at.claims.take("own", "/ws/own");
-    const whose = ["theirs", "dead", "own", "nobody's"].map((task) => at.claims.isOthers(task));
-    expect(whose).toEqual([true, false, false, false]);
-  });
-
   test("that somebody took over meanwhile is not taken from them by letting go of it", async () => {
     await using at = await rig();
     const claim = at.claims.take("t", "/ws/t");
@@ -95,13 +86,6 @@ describe("a task", () => {
     await at.dir.write("file", "");
     using impossible = new TaskClaims(() => at.dir.join("file", "claims")).take("t", "/ws/t");
     expect([without.kind, impossible.kind]).toEqual(["had", "had"]);
-  });
-
-  // It is asked before the task is claimed, where nothing may throw.
-  test("is nobody's as far as is known where the state folder is none any more", async () => {
-    await using at = await rig();
-    await at.dir.write("file", "");
-    expect(new TaskClaims(() => at.dir.join("file", "claims")).isOthers("t")).toBe(false);
   });
 
   test.each(["claims", "claims/CARD"])("is claimed as before when a cleaner took %s", async (taken) => {
