@@ -104,8 +104,12 @@ describe("a task", () => {
   });
 
   // It was told of as removed, and its agent killed.
-  test("that ends well completes although the engine says once that there is none", async () => {
-    fake.mishap("GET", /^\/containers\/\w{64}\/json$/, { status: 404, words: "no such container" });
+  test("that ends well completes although the engine says once that there is none, and then refuses", async () => {
+    const path = /^\/containers\/\w{64}\/json$/;
+    fake.mishap("GET", path, { status: 404, words: "no such container" });
+    // Twice: the watcher's own next look may meet one of them.
+    for (let refusals = 0; refusals < 2; refusals++)
+      fake.mishap("GET", path, { status: 403, words: "not now" });
     const task = runTask(backend);
     fake.end(await fake.running(), 0);
     expect(await endOf(task)).toEqual({ kind: "completed" });

@@ -9,6 +9,10 @@ const RETRY = { firstMs: 250, lastMs: 5_000 };
 /** An engine that is away for longer fails what has not begun; what runs is waited for without end. */
 export const RESTART_MS = 60_000;
 
+/** What an engine refuses in one moment it may do in the next; what it refused so often it means. */
+const MOST_REFUSALS = 3;
+const REFUSED = { firstMs: 250, lastMs: 1_000 };
+
 /** What a proxy in front of an engine says while that restarts. */
 const AWAY: readonly number[] = [502, 503, 504];
 
@@ -37,5 +41,21 @@ export async function persist<T>(
       if (!isAway(error) || (tries > 1 && performance.now() >= deadline)) throw error;
       await pause(backoff.next(), signal);
     }
+  }
+}
+
+/** Of a task whose container may run: an engine that is away is waited for without end, and one refusal is not believed. */
+export async function patiently<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const backoff = new Backoff(REFUSED);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await persist(work, signal, Number.POSITIVE_INFINITY);
+    } catch (error) {
+      if (!(error instanceof EngineError) || tries === MOST_REFUSALS) throw error;
+    }
+    await pause(backoff.next(), signal);
   }
 }

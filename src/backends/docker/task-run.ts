@@ -23,7 +23,7 @@ import type { Engine } from "./engine/engine.ts";
 import { EngineError, EngineGone, isMissingOrGoing } from "./engine/errors.ts";
 import { type DockerHandle, writeHandle } from "./handle.ts";
 import { shortened } from "./output-tail.ts";
-import { persist } from "./persist.ts";
+import { patiently, persist } from "./persist.ts";
 import { stopContainer } from "./stop.ts";
 import type { Test, Watcher } from "./watcher.ts";
 
@@ -173,11 +173,7 @@ export class TaskRun {
     for (;;) {
       const { state } = await watcher.until(id, look, signal);
       if (state !== null) return state;
-      const again = await persist(
-        (trying) => engine.containers.find(id, trying),
-        signal,
-        Number.POSITIVE_INFINITY,
-      );
+      const again = await patiently((trying) => engine.containers.find(id, trying), signal);
       if (again === null) return null;
     }
   }

@@ -3,16 +3,13 @@
  * journal, and any other of the same worker id. A lock says which of them reports it, and what the
  * others may never report is remembered for a while after the container is gone.
  */
-import { Backoff } from "../../../async/backoff.ts";
-import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { shortIdOf } from "../engine/container-state.ts";
 import type { ContainerState, ContainerSummary } from "../engine/containers.ts";
 import type { Engine } from "../engine/engine.ts";
-import { EngineError } from "../engine/errors.ts";
 import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
-import { persist } from "../persist.ts";
+import { patiently } from "../persist.ts";
 import { isKept } from "../task-container.ts";
 import type { EndedMarks } from "./ended-marks.ts";
 import type { EngineLock, LockSmith } from "./engine-lock.ts";
@@ -56,8 +53,6 @@ export interface ClaimsOptions {
 }
 
 const RELEASE_MS = 30_000;
-const MOST_TRIES = 3;
-const REFUSED = { firstMs: 250, lastMs: 1_000 };
 
 export class Claims {
   private readonly options: ClaimsOptions;
@@ -176,19 +171,6 @@ function isSought({ labels, names }: ContainerSummary, { container, executionId 
 /** One that runs comes first. */
 function restOf({ state }: ContainerSummary): number {
   return state === "running" ? 0 : 1;
-}
-
-/** An engine that is away is waited for without end. One refusal does not cost a task whose container may run. */
-async function patiently<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
-  const backoff = new Backoff(REFUSED);
-  for (let tries = 1; ; tries++) {
-    try {
-      return await persist(work, signal, Number.POSITIVE_INFINITY);
-    } catch (error) {
-      if (!(error instanceof EngineError) || tries === MOST_TRIES) throw error;
-    }
-    await pause(backoff.next(), signal);
-  }
 }
 
 function reportedNameOf(container: string): string {
