@@ -172,6 +172,28 @@ describe("a container that is waited for", () => {
     expect(words().slice(1)).toEqual(["info engine tells again how containers are"]);
   });
 
+  // A task of hours was given up because a proxy in front of the engine had been out of order for minutes.
+  test.each([
+    ["waited for while a proxy answers", 503, 4],
+    ["given up when the engine itself cannot tell", 500, null],
+  ] as const)("is %s in its place for ten minutes", async (_what, status, exitCode) => {
+    const container = rig.fake.add("c", {});
+    const waiting = watcher.until(container.id, ended, signal).catch(() => null);
+    await attended();
+    const allow = rig.fake.refuse("GET", /^\/containers\/\w+\/json$/, status);
+    jest.useFakeTimers();
+    rig.fake.tell("oom", container.id);
+    for (let minutes = 0; minutes < 20; minutes++) {
+      jest.advanceTimersByTime(30_000);
+      await turns(100);
+    }
+    rig.fake.end(container, 4);
+    allow();
+    jest.advanceTimersByTime(30_000);
+    jest.useRealTimers();
+    expect(await within(waiting, "the end")).toBe(exitCode);
+  });
+
   test("is let go of with the reason of the signal, whether the engine answers or not", async () => {
     const container = rig.fake.add("c", {});
     rig.fake.hold("GET", /^\/containers\/\w+\/json$/);

@@ -54,6 +54,12 @@ export type Mishap =
   | { readonly instead: string }
   | { readonly status: number; readonly words: string };
 
+interface Refusal {
+  readonly method: string;
+  readonly path: RegExp;
+  readonly status: number;
+}
+
 interface Ambush {
   readonly method: string;
   readonly path: RegExp;
@@ -99,7 +105,7 @@ export class StatefulEngine implements AsyncDisposable {
   private readonly listeners = new Set<Listener>();
   private past: { readonly at: number; readonly event: string }[] = [];
   private readonly ambushes: Ambush[] = [];
-  private readonly refusals = new Set<{ readonly method: string; readonly path: RegExp }>();
+  private readonly refusals = new Set<Refusal>();
   private readonly changes = new Set<() => void>();
 
   private constructor(http: FakeEngine) {
@@ -144,9 +150,9 @@ export class StatefulEngine implements AsyncDisposable {
     this.hold(method, path).release(mishap);
   }
 
-  /** Of every request that fits, with status 500, until the function is called that it returns. */
-  refuse(method: string, path: RegExp): () => void {
-    const refusal = { method, path };
+  /** Of every request that fits, until the function is called that it returns. */
+  refuse(method: string, path: RegExp, status = 500): () => void {
+    const refusal = { method, path, status };
     this.refusals.add(refusal);
     return () => void this.refusals.delete(refusal);
   }
@@ -257,7 +263,7 @@ export class StatefulEngine implements AsyncDisposable {
     this.changed();
     for (const refusal of this.refusals) {
       if (refusal.method === method && refusal.path.test(path))
-        return json(response, { message: `${path}: operation not permitted` }, 500);
+        return json(response, { message: `${path}: operation not permitted` }, refusal.status);
     }
     const index = this.ambushes.findIndex((one) => one.method === method && one.path.test(path));
     const [ambush] = index < 0 ? [] : this.ambushes.splice(index, 1);

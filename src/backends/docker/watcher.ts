@@ -8,8 +8,9 @@ import { Backoff } from "../../async/backoff.ts";
 import { pause } from "../../async/wait.ts";
 import type { Logger } from "../../logging/logger.ts";
 import type { ContainerState, Containers } from "./engine/containers.ts";
-import { EngineError, EngineGone } from "./engine/errors.ts";
+import { EngineError } from "./engine/errors.ts";
 import type { EngineEvent, EventOptions } from "./engine/events.ts";
+import { isAway } from "./persist.ts";
 import { Silence } from "./silence.ts";
 
 /** As much of the engine as is watched. */
@@ -159,9 +160,9 @@ export class Watcher implements Disposable {
   }
 }
 
-/** Silence passes; what the engine, or a proxy before it, has said all the time is believed. */
+/** Silence passes, and so do a proxy's words in place of the engine's; what that has said all the time is believed. */
 function mayPass(error: unknown, isEnough: boolean): boolean {
-  return error instanceof EngineGone || (error instanceof EngineError && !isEnough);
+  return isAway(error) || (error instanceof EngineError && !isEnough);
 }
 
 /** Not of its own trouble (5xx), nor of a proxy's. */
