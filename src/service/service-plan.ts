@@ -32,7 +32,7 @@ export interface ServiceOptions {
   readonly keepAgents: boolean;
 }
 
-/** What a stop takes after `shutdown_timeout`: killing, delivering, closing, telemetry; and as much again. */
+/** What a stop takes after `shutdown_timeout`, 19 s at most: killing, delivering, closing, removing, telemetry. */
 const BEYOND_SHUTDOWN_MS = 20_000;
 
 export function planService(settings: Settings, options: ServiceOptions): ServicePlan {

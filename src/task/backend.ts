@@ -62,6 +62,8 @@ export interface RunContext {
   step<T>(name: StepName, work: () => Promise<T>): Promise<T>;
   /** Values of its environment that became known only now: no log line shows them while it runs. */
   hide?(values: Iterable<string>): void;
+  /** What goes on after the task's end, and never rejects: until it has settled no log line shows those values either. */
+  linger?(work: Promise<void>): void;
 }
 
 /**

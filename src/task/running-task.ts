@@ -22,8 +22,10 @@ export class RunningTask {
   /** Settles when its report is in the journal. Never rejects. */
   ended: Promise<void> = Promise.resolve();
   handle: Handle | null = null;
-  /** Its values that no log line may show, until it has ended. */
+  /** Its values that no log line may show, until it has ended and nothing more is told of it. */
   readonly hidden: Disposable[] = [];
+  /** What goes on after its end; never rejects. */
+  lingering: Promise<void> | null = null;
   /** In ms since 1970, by an earlier worker perhaps. */
   readonly claimedAt: number;
   private readonly stopper = new AbortController();
@@ -44,6 +46,15 @@ export class RunningTask {
     if (this.stopper.signal.aborted) return;
     this.trail.stopRequested(why);
     this.stopper.abort(new TaskStopped(why));
+  }
+
+  /** It has ended. */
+  letGo(): void {
+    const show = () => {
+      for (const values of this.hidden) values[Symbol.dispose]();
+    };
+    if (this.lingering === null) show();
+    else void this.lingering.then(show);
   }
 
   /** Stops it when it has run for so long, under an earlier worker too, unless disposed of before. Null: no limit. */

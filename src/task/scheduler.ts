@@ -210,6 +210,9 @@ export class Scheduler {
       },
       step: (name, work) => task.step(name, work),
       hide: (values) => this.hide(task, values),
+      linger: (work) => {
+        task.lingering = work;
+      },
     };
   }
 
@@ -226,8 +229,9 @@ export class Scheduler {
     task.hidden.push(this.options.secrets.hide(values, [taskId, executionId, this.options.workerId]));
   }
 
-  private finish({ ref, trail, hidden }: RunningTask, outcome: Outcome, durationMs: number): void {
+  private finish(task: RunningTask, outcome: Outcome, durationMs: number): void {
     const { journal, backend, deliver } = this.options;
+    const { ref, trail } = task;
     const report = reportFor(ref.taskId, outcome);
     const stored = journal.end(ref, report === null ? null : encodeOutbound(report));
     this.running.delete(ref.taskId);
@@ -235,7 +239,7 @@ export class Scheduler {
     trail.ended(outcome, durationMs / 1_000, stored?.seq ?? null);
     backend.forget(ref);
     this.logEnd(ref, outcome, durationMs);
-    for (const values of hidden) values[Symbol.dispose]();
+    task.letGo();
     this.options.onEnded?.();
   }
 

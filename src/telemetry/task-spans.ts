@@ -33,6 +33,8 @@ export class TaskSpans implements TaskObserver {
   private readonly options: TaskSpansOptions;
   /** Oldest first, by the number of the frame in the journal. */
   private readonly reports = new Map<number, Span>();
+  /** Of tasks that have ended, while something that they left is still being removed. */
+  private readonly lingering = new Set<SpanTrail>();
 
   constructor(options: TaskSpansOptions) {
     this.options = options;
@@ -44,12 +46,12 @@ export class TaskSpans implements TaskObserver {
     const title = redactOwn(this.options.redact(task.title));
     const span = this.startTask({ "task.id": taskId, "task.title": title });
     span.addEvent("task.assigned");
-    return new SpanTrail(span, this.options, dockerImage, (seq) => this.startReport(span, seq));
+    return this.trailOf(span, dockerImage);
   }
 
   takenOver({ taskId }: ExecutionRef): TaskTrail {
     const span = this.startTask({ "task.id": taskId, "task.taken_over": true });
-    return new SpanTrail(span, this.options, null, (seq) => this.startReport(span, seq));
+    return this.trailOf(span, null);
   }
 
   unreadable(taskId: string): void {
@@ -82,6 +84,18 @@ export class TaskSpans implements TaskObserver {
   close(): void {
     for (const span of this.reports.values()) span.end();
     this.reports.clear();
+    for (const trail of this.lingering) trail.close();
+  }
+
+  /** `image` null: an earlier worker's task, of which no more is known. */
+  private trailOf(span: Span, image: string | null): SpanTrail {
+    const { options, lingering } = this;
+    return new SpanTrail(span, {
+      ...options,
+      image,
+      lingering,
+      report: (seq) => this.startReport(span, seq),
+    });
   }
 
   private startTask(attributes: Attributes): Span {
@@ -94,23 +108,25 @@ export class TaskSpans implements TaskObserver {
   }
 }
 
+interface SpanTrailOptions extends TaskSpansOptions {
+  readonly image: string | null;
+  readonly report: (seq: number) => void;
+  /** Those that are to be closed when the worker stops. */
+  readonly lingering: Set<SpanTrail>;
+}
+
 class SpanTrail implements TaskTrail {
   readonly environment: Readonly<Record<string, string>>;
   private readonly span: Span;
-  private readonly options: TaskSpansOptions;
-  private readonly image: string | null;
-  private readonly report: (seq: number) => void;
+  private readonly options: SpanTrailOptions;
   private phase: FailurePhase = "assignment";
   private stepsUnderWay = 0;
   /** When the task did, whose span is still open: what it left may be removed after that, and belongs to it. */
   private endedAt: Date | null = null;
 
-  /** `image` null: an earlier worker's task, of which no more is known. */
-  constructor(span: Span, options: TaskSpansOptions, image: string | null, report: (seq: number) => void) {
+  constructor(span: Span, options: SpanTrailOptions) {
     this.span = span;
     this.options = options;
-    this.image = image;
-    this.report = report;
     const { traceId, spanId, traceFlags } = span.spanContext();
     const flags = (traceFlags & TraceFlags.SAMPLED) === 0 ? "00" : "01";
     this.environment = { TRACEPARENT: `00-${traceId}-${spanId}-${flags}` };
@@ -129,8 +145,8 @@ class SpanTrail implements TaskTrail {
   started(): void {
     this.phase = "backend";
     this.span.addEvent("task.started");
-    const image = this.image === null || this.image === "" ? {} : { "docker.image": this.image };
-    this.span.addEvent("backend.started", { backend: this.options.backend, ...image });
+    const { backend, image } = this.options;
+    this.span.addEvent("backend.started", { backend, ...(image ? { "docker.image": image } : {}) });
   }
 
   stopRequested(why: StopReason): void {
@@ -158,21 +174,24 @@ class SpanTrail implements TaskTrail {
     } finally {
       span.end();
       this.stepsUnderWay -= 1;
-      this.endIfOver();
+      if (this.stepsUnderWay === 0) this.close();
     }
   }
 
   ended(outcome: Outcome, _seconds: number, report: number | null): void {
     this.tellEnd(outcome);
     this.endedAt = new Date();
-    this.endIfOver();
-    if (report !== null) this.report(report);
+    if (this.stepsUnderWay > 0) this.options.lingering.add(this);
+    else this.close();
+    if (report !== null) this.options.report(report);
   }
 
-  private endIfOver(): void {
-    if (this.endedAt === null || this.stepsUnderWay > 0) return;
+  /** Whatever is still under way, if the task has ended. */
+  close(): void {
+    if (this.endedAt === null) return;
     this.span.end(this.endedAt);
     this.endedAt = null;
+    this.options.lingering.delete(this);
   }
 
   private tellEnd(outcome: Outcome): void {

@@ -66,8 +66,7 @@ export class Discards implements AsyncDisposable {
   async sweep(): Promise<void> {
     const folder = this.folder();
     if (folder === null || !existsSync(folder)) return;
-    const left = readdirSync(folder).map((name) => join(folder, name));
-    await Promise.all(left.map(removeFolder));
+    await Promise.all(readdirSync(folder).map((name) => sweepBatch(join(folder, name))));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -101,6 +100,21 @@ export class Discards implements AsyncDisposable {
       this.underway.delete(removed);
     });
     this.underway.add(removed);
+  }
+}
+
+/** What is there now, each by itself: what a living worker moves there after the look at the mounts may have one in it. */
+async function sweepBatch(folder: string): Promise<void> {
+  await Promise.all(namesIn(folder).map((name) => removeFolder(join(folder, name))));
+  removeIfEmpty(folder);
+}
+
+/** None when its worker, which lives, has just removed it. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }
 

@@ -75,9 +75,13 @@ async function startHook({ command, cwd, env }: Hook, shim: ShimClient): Promise
   }
 }
 
+export function environmentFileIn(scratchDir: string): string {
+  return join(scratchDir, "environment");
+}
+
 /** Made empty beforehand, so that a hook may append to it and nobody else may read it. */
 export function makeEnvironmentFile(scratchDir: string): string {
-  const file = join(scratchDir, "environment");
+  const file = environmentFileIn(scratchDir);
   writeFileSync(file, "", { mode: 0o600 });
   return file;
 }

@@ -5,7 +5,13 @@ import { wordsOf } from "../../logging/words-of.ts";
 import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
 import { type Environment, hookEnvironment } from "./environment.ts";
-import { type HookTools, makeEnvironmentFile, readEnvironmentFile, runHook } from "./hook.ts";
+import {
+  environmentFileIn,
+  type HookTools,
+  makeEnvironmentFile,
+  readEnvironmentFile,
+  runHook,
+} from "./hook.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface TaskHooksOptions {
@@ -67,7 +73,7 @@ export class TaskHooks {
     if (settings.teardownCommand === null || workspace.scratchDir === null) return;
     const { teardownCommand: command } = settings;
     // Teardown is what a stopped task needs most, so the task's own signal does not end it.
-    const file = `${workspace.scratchDir}/environment`;
+    const file = environmentFileIn(workspace.scratchDir);
     try {
       await context.step("cleanup", async () => {
         const status = await this.runTeardown(command, file);

@@ -20,6 +20,23 @@ describe("the values of a task's environment", () => {
     expect(secrets.size).toBe(0);
   });
 
+  // A workspace is removed after the report, and why it cannot be may name a place in it.
+  test("are hidden until what goes on after its end is over", async () => {
+    const secrets = new Secrets();
+    using rig = new SchedulerRig({ secrets });
+    rig.scheduler.offer(sampleAssignment({ envVars: { TOKEN: SECRET } }));
+    const task = await rig.started(1);
+    const removal = Promise.withResolvers<void>();
+    task.context.linger?.(removal.promise);
+    task.end();
+    await rig.ended(1);
+    expect(secrets.redact(SECRET)).toBe("***");
+    removal.resolve();
+    await removal.promise;
+    await Promise.resolve();
+    expect(secrets.size).toBe(0);
+  });
+
   test("are not hidden for a task that was turned down", () => {
     const secrets = new Secrets();
     using rig = new SchedulerRig({ secrets });

@@ -98,6 +98,22 @@ describe("the span of a task", () => {
     expect(last()?.status.code).toBe(SpanStatusCode.OK);
   });
 
+  test("is not lost when the worker stops before all is removed", async () => {
+    const { rig, observer, events, named } = rigWithSpans();
+    using _rig = rig;
+    rig.scheduler.offer(sampleAssignment());
+    const task = await rig.started(1);
+    const removal = Promise.withResolvers<void>();
+    const removed = task.context.step("cleanup", () => removal.promise);
+    task.end();
+    await rig.ended(1);
+    observer.close();
+    expect(events()).toEqual([...BEGINNING, "task.completed"]);
+    removal.resolve();
+    await removed;
+    expect(named("oz_worker.task")).toHaveLength(1);
+  });
+
   test("holds no value of the task's environment", async () => {
     const { rig, last } = rigWithSpans();
     using _rig = rig;

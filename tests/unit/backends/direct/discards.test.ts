@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, jest, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { Discards } from "../../../../src/backends/direct/discards.ts";
 import { TempDir } from "../../../support/temp-dir.ts";
@@ -82,6 +82,8 @@ describe("a workspace", () => {
 });
 
 describe("what a dead worker left", () => {
+  afterEach(() => void jest.useRealTimers());
+
   test("is removed", async () => {
     await using at = await rig();
     await at.dir.write("state/discards/batch/t/deep/file", "");
@@ -107,5 +109,20 @@ describe("what a dead worker left", () => {
     await gone;
     await other[Symbol.asyncDispose]();
     expect(at.batches()).toEqual([]);
+  });
+
+  // What is mounted in it would have been emptied: it was not there when the mounts were looked at.
+  test("may be beside what a living one moves there after the look, and that stays", async () => {
+    await using at = await rig();
+    const [before, late] = [await at.workspace("ws/before"), await at.workspace("ws/late")];
+    jest.useFakeTimers();
+    await using other = new Discards(() => at.dir.join("state/discards"));
+    other.take(before);
+    const swept = at.discards.sweep();
+    other.take(late);
+    await swept;
+    const [batch = ""] = at.batches();
+    expect(readdirSync(at.dir.join("state/discards", batch))).toEqual(["late"]);
+    jest.useRealTimers();
   });
 });

@@ -1,11 +1,24 @@
 /** What goes with a task, and what stays; that its report does not wait for what can be removed later. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
 import { Discards } from "../../../../src/backends/direct/discards.ts";
 import { leaveWorkspace } from "../../../../src/backends/direct/leave-workspace.ts";
 import { openWorkspace, type Workspace } from "../../../../src/backends/direct/workspace.ts";
 import type { StepName } from "../../../../src/task/backend.ts";
 import { TempDir } from "../../../support/temp-dir.ts";
+import { within } from "../../../support/wait.ts";
 import { recordLog } from "../../logging/recorded-log.ts";
 
 /** `discardsIn`: a folder's name; left out: nothing can be moved. */
@@ -15,6 +28,7 @@ async function rig({ discardsIn }: { discardsIn?: string } = {}) {
   const discards = new Discards(() => (discardsIn === undefined ? null : dir.join(discardsIn)));
   const log = recordLog();
   const steps: Promise<unknown>[] = [];
+  const lingering: Promise<void>[] = [];
   const step = <T>(_name: StepName, work: () => Promise<T>): Promise<T> => {
     const done = work();
     steps.push(done);
@@ -25,11 +39,16 @@ async function rig({ discardsIn }: { discardsIn?: string } = {}) {
     log,
     discards,
     steps,
+    lingering,
     names: () => readdirSync(root),
     open: (taskId: string, more: { targetDir?: string; needsScratch?: boolean } = {}) =>
       openWorkspace(taskId, { workspaceRoot: root, targetDir: null, needsScratch: false, ...more }),
     leave: (workspace: Workspace, keep = false) =>
-      leaveWorkspace(workspace, { keep, discards }, { step, log }),
+      leaveWorkspace(
+        workspace,
+        { keep, discards },
+        { step, log, linger: (work) => void lingering.push(work) },
+      ),
     [Symbol.asyncDispose]: async () => {
       await discards[Symbol.asyncDispose]();
       await dir[Symbol.asyncDispose]();
@@ -98,4 +117,39 @@ test("what a task left is out of its place at once, and removed when its report 
   // The step that is seen ends with the removal.
   await Promise.all(at.steps);
   expect(readdirSync(at.dir.join("discards", batch))).toEqual([]);
+});
+
+test("what could not be removed is told of while the task lingers", async () => {
+  await using at = await rig({ discardsIn: "discards" });
+  await at.leave(at.open("t"));
+  rmSync(at.dir.join("discards"), { recursive: true });
+  await at.dir.write("discards", "in the way");
+  expect(at.log.said("warn")).toEqual([]);
+  await Promise.all(at.lingering);
+  expect(at.log.said("warn")).toEqual(["cannot remove the workspace"]);
+});
+
+/** Every thread that works on files waits until this is disposed of. */
+async function busyThreads(dir: TempDir): Promise<AsyncDisposable> {
+  const pipe = dir.join("pipe");
+  Bun.spawnSync(["mkfifo", pipe]);
+  const opening = Array.from({ length: navigator.hardwareConcurrency + 2 }, () => open(pipe, "r"));
+  return {
+    [Symbol.asyncDispose]: async () => {
+      const writer = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK);
+      for (const file of await Promise.all(opening)) await file.close();
+      closeSync(writer);
+    },
+  };
+}
+
+// The report of a task with hooks once came when the large workspaces of two others were removed.
+test("a scratch folder goes although what others left keeps all threads busy", async () => {
+  await using at = await rig();
+  const workspace = at.open("t", { needsScratch: true });
+  const scratchDir = workspace.scratchDir ?? "";
+  for (const name of ["environment", ".gitconfig"]) writeFileSync(join(scratchDir, name), "");
+  await using _busy = await busyThreads(at.dir);
+  await within(at.leave(workspace, true), "the scratch folder to go", 2_000);
+  expect(existsSync(scratchDir)).toBe(false);
 });
