@@ -17,6 +17,8 @@ const UNREAD_MS = 200;
 const HANDSHAKE_MS = 30_000;
 /** A peer that does not answer a close would hold it for 36 s. */
 const CLOSE_MS = 2_000;
+/** What may wait for the end of a turn waits no longer than this. */
+const HOLD_MS = 5;
 /** A short task's claim and end are proven by one ping. */
 const ASK_AFTER_MS = 3;
 /** What may wait inside the socket; the rest stays in the outbox. */
@@ -59,6 +61,7 @@ export class Connection {
   private pingMark = "";
   private askTimer: Timer | null = null;
   private flushing: ReturnType<typeof setImmediate> | null = null;
+  private heldSince = 0;
   private lastPing = 0;
   private askedFor = 0;
   private openedAt: number | null = null;
@@ -120,13 +123,19 @@ export class Connection {
     this.flush();
   }
 
-  /** All of a turn together: they hold nothing up that is begun in it. */
+  /** All of a turn together: they hold nothing up that is begun in it. But a thousand assignments may be one long turn. */
   private flushAfterTurn(): void {
-    if (this.flushing !== null) return;
-    this.flushing = setImmediate(() => {
-      this.flushing = null;
-      if (!this.over) this.flush();
-    });
+    const now = performance.now();
+    if (this.flushing === null) {
+      this.heldSince = now;
+      this.flushing = setImmediate(() => {
+        this.flushing = null;
+        if (!this.over) this.flush();
+      });
+    } else if (now - this.heldSince >= HOLD_MS) {
+      this.heldSince = now;
+      this.flush();
+    }
   }
 
   private flush(): void {

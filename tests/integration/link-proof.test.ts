@@ -39,6 +39,26 @@ describe("a message", () => {
     expect(peer.pings()).toHaveLength(2);
   });
 
+  // A thousand assignments in one turn: not one claim was sent before all of them were begun, a second later.
+  test("that may wait for the end of its turn waits for it, but not for the end of a long one", async () => {
+    await using peer = await RawPeer.start({ pongsFor: never });
+    await using rig = new LinkRig(peer);
+    await rig.untilConnected();
+    const lastSent = (frames: number) => {
+      for (let seq = 1; seq <= frames; seq++)
+        rig.outbox.add({ seq: rig.outbox.size + 1, frame: "x" }, "afterTurn");
+      return rig.outbox.lastSent;
+    };
+    expect(lastSent(2)).toBe(0);
+    await peer.untilTexts(2);
+    expect(lastSent(1)).toBe(2);
+    const startedAt = performance.now();
+    let busy = 0;
+    while (performance.now() - startedAt < 10) busy += 1;
+    expect(busy).toBeGreaterThan(0);
+    expect(lastSent(1)).toBe(4);
+  });
+
   test("is not proven by pongs that answer no ping", async () => {
     const numbers = ["", "0", "1", " 1 ", "0x1", "1e0", "2", "999", "NaN", "-1", "1".repeat(125)];
     const nearly = (ping: string) => [ping.slice(1), `${ping} `, ping.toUpperCase(), `${ping}0`, `x${ping}`];
