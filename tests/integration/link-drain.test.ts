@@ -181,6 +181,21 @@ describe("a link that is hastened", () => {
     await rig.untilConnected();
   });
 
+  test("makes the next ones soon, too, however long the outage was before", async () => {
+    await using plane = await ControlPlane.start({ apiKey: "key" });
+    plane.faults.refuse(503);
+    jest.useFakeTimers();
+    await using rig = LinkRig.to(plane, { jitter: 1 - Number.EPSILON });
+    const pauses: unknown[] = [];
+    for (const nth of [1, 2, 3]) {
+      const { fields } = await rig.untilSaid("control plane refused the connection", nth);
+      pauses.push(fields["retryInSeconds"]);
+      if (nth === 2) rig.link.hasten();
+      else jest.advanceTimersByTime(1_000);
+    }
+    expect(pauses).toEqual([1, 2, 1]);
+  });
+
   test("while it is connected goes on as before", async () => {
     await using plane = await ControlPlane.start({ apiKey: "key" });
     await using rig = LinkRig.to(plane);
