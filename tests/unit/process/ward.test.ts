@@ -1,7 +1,7 @@
 /** A process under a shim as those see it who wait for its end. */
 import { afterEach, expect, jest, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { NO_GROUP } from "../../../src/process/process-table.ts";
+import { identify, NO_GROUP } from "../../../src/process/process-table.ts";
 import { writeExitFile } from "../../../src/process/shim/exit-file.ts";
 import { foundWard, startedWard } from "../../../src/process/shim/ward.ts";
 import { TempDir } from "../../support/temp-dir.ts";
@@ -39,6 +39,18 @@ test("one whose status does not come within two seconds of its end is lost", asy
   const { exited } = foundWard(GONE, dir.join("x"));
   jest.advanceTimersByTime(2_500);
   expect([await exited, jest.getTimerCount()]).toEqual([{ kind: "lost" }, 0]);
+});
+
+test("one that lives is waited for, without a limit", async () => {
+  jest.useFakeTimers();
+  await using dir = await TempDir.create("ward");
+  const self = identify(process.pid);
+  if (self === null) throw new Error("this process is not found");
+  const ward = foundWard(self, dir.join("x"));
+  jest.advanceTimersByTime(60_000);
+  expect(ward.groupId()).toBe(process.pid);
+  writeExitFile(dir.join("x"), END);
+  expect(await ward.exited).toEqual({ kind: "exited", ...END });
 });
 
 test("one that was started here is acknowledged when it is forgotten, and has a group until that is empty", () => {
