@@ -172,11 +172,9 @@ export class Link {
     });
   }
 
-  private async rest(ms: number): Promise<void> {
+  private rest(ms: number): Promise<void> {
     this.wake = new AbortController();
-    // Woken before it slept: a stop that came while the connection was ending.
-    if (this.isOver()) return;
-    await pause(ms, this.wake.signal);
+    return pause(ms, this.wake.signal);
   }
 }
 

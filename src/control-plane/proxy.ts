@@ -33,7 +33,6 @@ function read(variables: ProxyVariables, name: string): string {
 }
 
 function isExempt(target: URL, exemptions: string): boolean {
-  if (exemptions === "") return false;
   const host = target.hostname.replace(/^\[|\]$/g, "").toLowerCase();
   const port = target.port || DEFAULT_PORTS[target.protocol] || "";
   return exemptions

@@ -25,13 +25,11 @@ export class SendStall {
     if (backlog === 0 || this.timer !== null) return;
     this.lastBytes = backlog;
     this.progressAt = performance.now();
-    this.overdue = false;
     this.lookLater(onProgress);
   }
 
   stop(): void {
     if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
   }
 
   private lookLater(onProgress: () => void): void {

@@ -94,6 +94,8 @@ function append<K>(map: Map<K, ProcessEntry[]>, key: K, entry: ProcessEntry): vo
 }
 
 function readMark(pid: number, markNames: readonly string[]): Mark | null {
+  // Of no names every process would have NO_MARK, and would be ended with whatever is looked for by its group alone.
+  if (markNames.length === 0) return null;
   const environment = readEnvironment(pid);
   if (environment === null) return null;
   const variables: string[] = [];

@@ -149,6 +149,27 @@ describe("a container that is waited for", () => {
     expect(failure).toMatchObject({ status: 403, message: "not for you" });
   });
 
+  test.each([
+    ["refusals", 403, 2],
+    ["troubles", 500, 1],
+  ] as const)("is not given up for %s that good answers came between", async (_what, status, times) => {
+    const container = rig.fake.add("c", {});
+    jest.useFakeTimers();
+    const waiting = watcher.until(container.id, ended, signal);
+    for (let round = 0; round < 2; round++) {
+      for (let time = 0; time < times; time++)
+        rig.fake.mishap("GET", /^\/containers\/\w+\/json$/, { status, words: "no" });
+      for (let look = 0; look < 11; look++) {
+        jest.advanceTimersByTime(30_000);
+        await turns(20);
+      }
+    }
+    rig.fake.end(container, 9);
+    jest.advanceTimersByTime(30_000);
+    jest.useRealTimers();
+    expect(await within(waiting, "the end")).toBe(9);
+  });
+
   // The worker waited without end, and its log had not a word of it.
   test("is told of once when the engine says nothing of it for long, and once more when it is back", async () => {
     const container = rig.fake.add("c", {});
@@ -207,7 +228,33 @@ describe("a container that is waited for", () => {
   });
 });
 
+test("a watcher that is let go of closes its stream", async () => {
+  const container = rig.fake.add("c", {});
+  // It ends with the engine's client.
+  watcher.until(container.id, ended, signal).catch(() => {});
+  await attended();
+  watcher[Symbol.dispose]();
+  await within(
+    rig.fake.until(() => rig.fake.listening === 0),
+    "the stream to close",
+  );
+});
+
 describe("many containers", () => {
+  test("have a stream although the last one's end was about to close it", async () => {
+    const [one, other] = [rig.fake.add("one", {}), rig.fake.add("other", {})];
+    jest.useFakeTimers();
+    const first = watcher.until(one.id, ended, signal);
+    await rig.fake.until(() => rig.fake.listening === 1);
+    rig.fake.end(one, 1);
+    expect(await first).toBe(1);
+    const second = watcher.until(other.id, ended, signal);
+    jest.advanceTimersByTime(10_000);
+    jest.useRealTimers();
+    rig.fake.end(other, 2);
+    expect(await within(second, "the end")).toBe(2);
+  });
+
   test("are waited for over one stream", async () => {
     const containers = Array.from({ length: 300 }, (_, index) => rig.fake.add(`c${index}`, {}));
     const waiting = containers.map(({ id }) => watcher.until(id, ended, signal));

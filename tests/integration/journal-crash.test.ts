@@ -9,7 +9,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type OpenJournal, openJournal } from "../../src/journal/open.ts";
@@ -244,6 +244,17 @@ describe("a state folder that cannot be used", () => {
     expect([state.journal.durable, state.folders]).toEqual([false, null]);
     expect(log.lines.map(({ level }) => level)).toEqual(["warn"]);
     expect(log.lines[0]?.fields["hint"]).toContain("--state-dir");
+  });
+
+  test("is left to whoever can: no slot of it is held", async () => {
+    await using dir = await TempDir.create("journal");
+    const file = dir.join("w", "slot-0.db");
+    await mkdir(file, { recursive: true });
+    using _inMemory = openJournal(dir.path, "w", recordLog());
+    await rm(file, { recursive: true });
+    const log = recordLog();
+    using _onDisk = openJournal(dir.path, "w", log);
+    expect(log.lines).toMatchObject([{ level: "debug", fields: { file } }]);
   });
 
   // Of a file that is another user's SQLite says "disk I/O error", and never which file it is.

@@ -1,6 +1,6 @@
 /** Somebody removes the journal under a running worker: it goes on in a new one, and a successor finds all of it. */
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import type { ExecutionRef } from "../../src/journal/execution.ts";
 import { type OpenJournal, openJournal } from "../../src/journal/open.ts";
 import { TempDir } from "../support/temp-dir.ts";
@@ -70,6 +70,20 @@ describe("a journal that was removed", () => {
     state[Symbol.dispose]();
     using next = openJournal(dir.path, "w", recordLog());
     expect(next.journal.running().map(({ taskId }) => taskId)).toEqual(["before", "theirs"]);
+  });
+
+  test("is told from one that cannot be looked at for now", () => {
+    renameSync(dir.join("w"), dir.join("away"));
+    symlinkSync("w", dir.join("w"));
+    jest.advanceTimersByTime(MINUTE_MS);
+    state.journal.claim(ref("after"), "after");
+    expect([warnings(), state.journal.durable]).toEqual([[], true]);
+    rmSync(dir.join("w"));
+    renameSync(dir.join("away"), dir.join("w"));
+    expect(found()).toEqual([
+      ["after", null],
+      ["before", { pid: 7 }],
+    ]);
   });
 
   test("and cannot be made again is in memory until it can", async () => {

@@ -1,6 +1,6 @@
 /** Several daemons of one worker id on one host, each in a process of its own, some of them killed. */
 import { expect, test } from "bun:test";
-import { copyFileSync, existsSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { basename } from "node:path";
 import { openJournal } from "../../src/journal/open.ts";
 import { TempDir } from "../support/temp-dir.ts";
@@ -46,6 +46,24 @@ test("a damaged lock file costs its own slot, with a warning, and no other", asy
   expect(next.journal.running()).toHaveLength(1);
   const told = log.lines.filter(({ level }) => level === "warn").map(({ fields }) => fields["file"]);
   expect(new Set(told)).toEqual(new Set([dir.join("w", "slot-1.lock")]));
+});
+
+test("a dead daemon's journal that cannot be opened costs a warning, and what the others left is taken over", async () => {
+  await using dir = await TempDir.create("slots");
+  {
+    using _first = openJournal(dir.path, "w", recordLog());
+    using _second = openJournal(dir.path, "w", recordLog());
+    using third = openJournal(dir.path, "w", recordLog());
+    third.journal.claim({ taskId: "c", executionId: "e" }, "claimed");
+  }
+  const file = dir.join("w", "slot-1.db");
+  rmSync(file);
+  mkdirSync(file);
+  const log = recordLog();
+  using next = openJournal(dir.path, "w", log);
+  expect(next.journal.running().map(({ taskId }) => taskId)).toEqual(["c"]);
+  const told = log.lines.map(({ level, fields }) => [level, fields["slot"] ?? fields["file"]]);
+  expect(Object.fromEntries(told)).toMatchObject({ warn: file, info: 2 });
 });
 
 test("workers of different ids have nothing to do with each other", async () => {

@@ -1,6 +1,7 @@
 /** The end of a link: what is owed goes out first, and the deadline ends everything. */
 import { afterEach, describe, expect, jest, test } from "bun:test";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
+import type { SocketOptions } from "../../src/runtime/web-socket.ts";
 import { LinkRig } from "../unit/control-plane/link-rig.ts";
 import { RawPeer } from "../unit/control-plane/raw-peer.ts";
 
@@ -10,6 +11,13 @@ const PROOF_MS = 20;
 const open = () => new AbortController().signal;
 
 afterEach(() => void jest.useRealTimers());
+
+/** Over another connection: time enough for anything that happens at once. */
+async function aRoundTrip(): Promise<void> {
+  await using peer = await RawPeer.start();
+  await using rig = new LinkRig(peer);
+  await rig.untilConnected();
+}
 
 describe("a link that is to finish", () => {
   test("with nothing to say says good-bye and ends", async () => {
@@ -111,6 +119,16 @@ describe("a link that is to finish", () => {
     expect(await rig.ended).toEqual({ kind: "finished" });
   });
 
+  test("while its key is being read opens no connection for nothing", async () => {
+    await using peer = await RawPeer.start();
+    const options = Promise.withResolvers<SocketOptions>();
+    await using rig = new LinkRig({ url: peer.url, socketOptions: () => options.promise });
+    rig.link.finish(open());
+    options.resolve({ url: peer.url, headers: {}, proxy: null, certificateAuthorities: null });
+    expect(await rig.ended).toEqual({ kind: "finished" });
+    expect(peer.requests).toEqual([]);
+  });
+
   test("at its deadline does not wait for the backoff after a refused key", async () => {
     await using plane = await ControlPlane.start({ apiKey: "key" });
     let key = "key";
@@ -160,11 +178,7 @@ describe("a link that is to finish", () => {
       over = true;
     });
     rig.link.finish(AbortSignal.abort());
-    // A round trip over another connection: time enough for anything that happens at once.
-    await using other = await RawPeer.start();
-    await using second = new LinkRig(other);
-    second.owe("b");
-    await second.untilDelivered(1);
+    await aRoundTrip();
     expect(over).toBe(true);
   });
 });
@@ -176,9 +190,27 @@ describe("a link that is hastened", () => {
     jest.useFakeTimers();
     await using rig = LinkRig.to(plane, { jitter: 1 - Number.EPSILON });
     await rig.untilSaid("control plane refused the connection");
-    expect(plane.handshakes).toHaveLength(1);
+    await aRoundTrip();
+    expect([plane.handshakes.length, rig.link.status.state]).toEqual([1, "waiting"]);
     rig.link.hasten();
     await rig.untilConnected();
+  });
+
+  test("makes the next ones soon, too, however long the outage was before", async () => {
+    await using plane = await ControlPlane.start({ apiKey: "key" });
+    plane.faults.refuse(503);
+    jest.useFakeTimers();
+    await using rig = LinkRig.to(plane, { jitter: 1 - Number.EPSILON });
+    const pauses: unknown[] = [];
+    for (const nth of [1, 2, 3]) {
+      const { fields } = await rig.untilSaid("control plane refused the connection", nth);
+      pauses.push(fields["retryInSeconds"]);
+      if (nth === 1) jest.advanceTimersByTime(1_000);
+      if (nth === 2) rig.link.hasten();
+    }
+    expect(pauses).toEqual([1, 2, 1]);
+    await aRoundTrip();
+    expect(plane.handshakes).toHaveLength(3);
   });
 
   test("while it is connected goes on as before", async () => {

@@ -102,6 +102,18 @@ describe("a peer that says nothing", () => {
     expect(arrived(plane)).toEqual(named(20));
   });
 
+  test("but it was this process that was paused: what lies unread in the socket is read first", async () => {
+    jest.useFakeTimers();
+    await using peer = await RawPeer.start({ pongsFor: () => [] });
+    await using rig = new LinkRig(peer);
+    await rig.untilConnected();
+    jest.advanceTimersByTime(60_000);
+    peer.send("text", "marker");
+    await rig.until(() => rig.texts[0]);
+    jest.advanceTimersByTime(1_000);
+    expect(rig.log.said("warn")).toEqual([]);
+  });
+
   test.each(["text", "pong", "ping", "binary"] as const)("but a %s now and then lives", async (kind) => {
     jest.useFakeTimers();
     await using peer = await RawPeer.start({ pongsFor: () => [] });

@@ -76,6 +76,38 @@ describe("a message", () => {
     await rig.untilDelivered(1);
   });
 
+  test("that was sent under a ping of the clock's is asked for when that is answered, not 30 s later", async () => {
+    jest.useFakeTimers();
+    await using peer = await RawPeer.start({ pongsFor: never });
+    await using rig = new LinkRig(peer);
+    await rig.untilConnected();
+    jest.advanceTimersByTime(30_000);
+    const [clocks = ""] = await peer.untilPings(1);
+    rig.owe("a");
+    await peer.untilTexts(1);
+    peer.send("pong", clocks);
+    peer.send("text", "marker");
+    await rig.until(() => rig.texts[0]);
+    jest.advanceTimersByTime(PROOF_MS);
+    await peer.untilPings(2);
+  });
+
+  test("is proven by the answer to its own ping when an earlier one was answered first", async () => {
+    jest.useFakeTimers();
+    await using peer = await RawPeer.start({ pongsFor: never });
+    await using rig = new LinkRig(peer);
+    await rig.untilConnected();
+    rig.owe("a");
+    jest.advanceTimersByTime(PROOF_MS);
+    await peer.untilPings(1);
+    rig.owe("b");
+    jest.advanceTimersByTime(30_000);
+    for (const ping of await peer.untilPings(2)) peer.send("pong", ping);
+    peer.send("text", "marker");
+    await rig.until(() => rig.texts[0]);
+    expect([rig.delivered, peer.pings().length]).toEqual([[1, 2], 2]);
+  });
+
   test("is proven by the answer to the last of several pings alone", async () => {
     jest.useFakeTimers();
     await using peer = await RawPeer.start({ pongsFor: never });

@@ -3,10 +3,12 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Discards } from "../../src/backends/direct/discards.ts";
+import { leaveWorkspace } from "../../src/backends/direct/leave-workspace.ts";
 import { removeFolder } from "../../src/backends/direct/removal.ts";
 import { openWorkspace } from "../../src/backends/direct/workspace.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { mountTmpfs } from "../support/tmpfs.ts";
+import { recordLog } from "../unit/logging/recorded-log.ts";
 
 const canMount = process.platform === "linux" && process.getuid?.() === 0;
 
@@ -29,6 +31,16 @@ describe.skipIf(!canMount)("a workspace with something mounted in it", () => {
     }
     await removeFolder(workspace.dir);
     expect(existsSync(workspace.dir)).toBe(false);
+  });
+
+  test("costs the task nothing, and the operator is told of it", async () => {
+    await using dir = await TempDir.create("ws");
+    const workspace = openWorkspace("t", { workspaceRoot: dir.path, targetDir: null, needsScratch: false });
+    await using _mounted = await mountTmpfs(dir, join("t", "m"), 64 * 1024);
+    const log = recordLog();
+    const context = { log, step: <T>(_name: string, work: () => Promise<T>) => work() };
+    await leaveWorkspace(workspace, { keep: false, discards: new Discards(() => null) }, context);
+    expect(log.lines).toMatchObject([{ level: "warn", fields: { dir: workspace.dir } }]);
   });
 
   test("is found through a link in the way to the workspace root", async () => {
@@ -78,5 +90,9 @@ describe.skipIf(!canMount)("a workspace with something mounted in it", () => {
     expect(discards.take(mounted.path)).toBe(null);
     expect(discards.take(join(mounted.path, "t"))).toBe(null);
     expect(existsSync(join(mounted.path, "t"))).toBe(true);
+    // That it is another file system is known from then on, and no folder made in vain for each task.
+    await discards[Symbol.asyncDispose]();
+    expect(discards.take(join(mounted.path, "t"))).toBe(null);
+    expect(readdirSync(dir.join("discards"))).toEqual([]);
   });
 });

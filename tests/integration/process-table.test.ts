@@ -12,7 +12,7 @@ import {
   readEnvironment,
   readProcess,
 } from "../../src/process/process-table.ts";
-import { Surveyor } from "../../src/process/stragglers.ts";
+import { NO_MARK, Surveyor } from "../../src/process/stragglers.ts";
 import { RLIMIT_LOCKS } from "../../src/runtime/limit-scope.ts";
 import { openSoftLimits } from "../../src/runtime/soft-limits.ts";
 import { TempDir } from "../support/temp-dir.ts";
@@ -177,4 +177,9 @@ describe("a survey", () => {
     await one;
     expect(surveyor.survey()).not.toBe(one);
   });
+});
+
+// Each process had the mark of no names at all, which was NO_MARK: a stop of one group asked all of the machine to end.
+test("a look for no names finds nothing by a mark", async () => {
+  expect((await new Surveyor([]).survey()).membersOf(NO_GROUP, NO_MARK)).toEqual([]);
 });

@@ -30,7 +30,6 @@ interface Batch {
 export class Discards implements AsyncDisposable {
   private readonly folder: () => string | null;
   private batch: Batch | null = null;
-  private timer: ReturnType<typeof setTimeout> | null = null;
   private readonly underway = new Set<Promise<unknown>>();
   /** Workspaces are on another file system than the state folder. */
   private isElsewhere = false;
@@ -84,14 +83,11 @@ export class Discards implements AsyncDisposable {
       return null;
     }
     this.batch = { folder, discarded: [] };
-    this.timer = setTimeout(() => this.removeBatch(), REMOVE_AFTER_MS);
-    this.timer.unref();
+    setTimeout(() => this.removeBatch(), REMOVE_AFTER_MS).unref();
     return this.batch;
   }
 
   private removeBatch(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
     if (this.batch === null) return;
     const { folder, discarded } = this.batch;
     this.batch = null;

@@ -69,7 +69,7 @@ export class ShimClient implements Disposable {
   /** The present shim has said something. */
   private hasSpoken = false;
   private idleTimer: ReturnType<typeof setTimeout> | null = null;
-  /** Exits that the shim need not keep any longer, and has not been told of. */
+  /** Exits that the shim need not keep any longer, and has not been told of. Those of an earlier one mean nothing to it. */
   private readonly settled: number[] = [];
   private settledTimer: ReturnType<typeof setTimeout> | null = null;
   private lastId = 0;
@@ -206,7 +206,6 @@ export class ShimClient implements Disposable {
   private settle(id: number): void {
     this.pending.delete(id);
     if (this.idleTimer !== null) clearTimeout(this.idleTimer);
-    this.idleTimer = null;
     if (this.pending.size > 0) return;
     this.idleTimer = setTimeout(() => this[Symbol.dispose](), IDLE_MS);
     this.idleTimer.unref();
@@ -220,7 +219,6 @@ export class ShimClient implements Disposable {
     if (this.shim !== shim) return;
     this.shim = null;
     this.endWatch();
-    this.settled.length = 0;
     const { hasSpoken } = this;
     await within(shim.disconnected, LAST_WORDS_MS, undefined);
     for (const [id, { shim: own, spawned, exit }] of this.pending) {

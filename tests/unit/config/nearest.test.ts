@@ -10,6 +10,8 @@ const TABLE: readonly [string, string | null][] = [
   ["wroker_id", "worker_id"],
   ["max_concurent_task", "max_concurrent_tasks"],
   ["max", "max_concurrent_tasks"],
+  ["ma", null],
+  ["clnup", "cleanup"],
   ["backends", "backend"],
   ["colour", null],
   // Once: "did you mean command?" was told who asked for podman, for want of anything nearer.

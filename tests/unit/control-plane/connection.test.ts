@@ -1,8 +1,19 @@
 import { afterEach, expect, jest, test } from "bun:test";
 import { Connection } from "../../../src/control-plane/connection.ts";
 import { Outbox } from "../../../src/control-plane/outbox.ts";
+import { RawPeer } from "./raw-peer.ts";
 
 afterEach(() => void jest.useRealTimers());
+
+const hooks = { onOpen: () => {}, onText: () => {}, onPong: () => {}, onProven: () => {} };
+const to = (url: string) => ({ url, headers: {}, proxy: null, certificateAuthorities: null });
+
+async function connect(peer: RawPeer, outbox: Outbox): Promise<Connection> {
+  const opened = Promise.withResolvers<void>();
+  const connection = new Connection(to(peer.url), outbox, { ...hooks, onOpen: opened.resolve });
+  await opened.promise;
+  return connection;
+}
 
 // Once: the handshake's timer is set before the socket is opened. When opening throws (a proxy of an unknown
 // kind, a key with a line break in it), 30 s later the timer finds half a connection and throws into the void.
@@ -12,16 +23,38 @@ test.each([
   ["a URL with a fragment", { url: "ws://127.0.0.1:1/#x" }],
 ])("an attempt that cannot even begin, for %s, leaves no timer behind", (_why, options) => {
   jest.useFakeTimers();
-  const socket = {
-    url: "ws://127.0.0.1:1/",
-    headers: {},
-    proxy: null,
-    certificateAuthorities: null,
-    ...options,
-  };
-  const hooks = { onOpen: () => {}, onText: () => {}, onPong: () => {}, onProven: () => {} };
+  const socket = { ...to("ws://127.0.0.1:1/"), ...options };
   expect(() => new Connection(socket, new Outbox(() => {}), hooks)).toThrow();
   const left = jest.getTimerCount();
   jest.clearAllTimers();
   expect(left).toBe(0);
+});
+
+test("a connection that is dropped closes its socket, stops its clocks and leaves the outbox to the next", async () => {
+  jest.useFakeTimers();
+  await using peer = await RawPeer.start();
+  const outbox = new Outbox(() => {});
+  const connection = await connect(peer, outbox);
+  connection.drop("why");
+  expect(jest.getTimerCount()).toBe(0);
+  const heard: string[] = [];
+  outbox.listen((urgency) => void heard.push(urgency));
+  await peer.untilAllClosed();
+  outbox.add({ seq: 1, frame: "f" });
+  expect([heard, await connection.ended]).toMatchObject([["now"], { kind: "ended", why: "why" }]);
+});
+
+test("what may wait for the end of its turn is sent then, each time, and a good-bye does not overtake it", async () => {
+  await using peer = await RawPeer.start();
+  const outbox = new Outbox(() => {});
+  const connection = await connect(peer, outbox);
+  for (const [seq, frame] of ["1", "2"].entries()) {
+    outbox.add({ seq, frame }, "afterTurn");
+    expect(peer.texts()).toHaveLength(seq);
+    await peer.untilTexts(seq + 1);
+  }
+  outbox.add({ seq: 2, frame: "3" }, "afterTurn");
+  connection.close("stopped");
+  await connection.ended;
+  expect(peer.texts()).toEqual(["1", "2", "3"]);
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Bell } from "../../../src/dev/bell.ts";
 import { ControlPlane } from "../../../src/dev/control-plane.ts";
 import { LinkRig } from "./link-rig.ts";
+import { RawPeer } from "./raw-peer.ts";
 
 function recorder() {
   const told: string[] = [];
@@ -42,6 +43,15 @@ describe("whoever watches the link", () => {
     await until(3);
     expect(new Set(told)).toEqual(new Set(["dial_failed"]));
     expect(["waiting", "connecting"]).toContain(rig.link.status.state);
+  });
+
+  test("sees it wait for the answer to a second attempt", async () => {
+    await using peer = await RawPeer.start({ answer: "" });
+    await using rig = new LinkRig(peer);
+    await peer.untilRequests(1);
+    peer.drop();
+    await peer.untilRequests(2);
+    expect(rig.link.status).toMatchObject({ state: "connecting", reconnects: 1 });
   });
 
   test("sees when the last pong came, and that it is over", async () => {

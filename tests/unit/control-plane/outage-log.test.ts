@@ -37,6 +37,7 @@ test("a recovery tells how long and how often, and ends the outage", () => {
   const log = recordLog();
   const outages = new OutageLog(log);
   expect(outages.recovered()).toEqual({});
+  jest.advanceTimersByTime(7_000);
   outages.failed("m", {});
   jest.advanceTimersByTime(90_000);
   outages.failed("m", {});

@@ -88,6 +88,11 @@ export class RawPeer implements AsyncDisposable {
     await this.until(() => (this.requests.length >= count ? true : undefined));
   }
 
+  /** Every connection so far is at its end. */
+  async untilAllClosed(): Promise<void> {
+    await this.until(() => (this.#sockets.every(({ closed }) => closed) ? true : undefined));
+  }
+
   /** To the latest connection. */
   send(kind: keyof typeof CODES, payload: string | Uint8Array): void {
     this.#sockets.at(-1)?.write(encode(CODES[kind], Buffer.from(payload)));

@@ -62,6 +62,36 @@ test("a deadline that passed while this process was paused is looked at once mor
   expect([stalls, jest.getTimerCount()]).toEqual([[], 0]);
 });
 
+test("a peer that goes on after that look has a whole deadline again", () => {
+  const { socket, watch, stalls } = watched();
+  socket.backlog = 500;
+  watch();
+  jest.advanceTimersByTime(10_000);
+  socket.backlog = 400;
+  jest.advanceTimersByTime(9_800);
+  expect(stalls).toEqual([]);
+  jest.advanceTimersByTime(600);
+  expect(stalls).toHaveLength(1);
+});
+
+test("the deadline counts from the send, however long nothing was sent before it", () => {
+  const { socket, watch, stalls } = watched();
+  jest.advanceTimersByTime(60_000);
+  socket.backlog = 500;
+  watch();
+  jest.advanceTimersByTime(9_800);
+  expect(stalls).toEqual([]);
+});
+
+test("what is taken before the first look makes room, too", () => {
+  const { socket, watch, progress } = watched();
+  socket.backlog = 500;
+  watch();
+  socket.backlog = 0;
+  jest.advanceTimersByTime(200);
+  expect(progress()).toBe(1);
+});
+
 test("it stops looking when all is taken, and looks again after the next send", () => {
   const { socket, watch, stalls } = watched();
   socket.backlog = 500;

@@ -59,3 +59,16 @@ test("a cancellation that only the other journal knows of an execution begun ane
   mergeRows(others.database, own.database, new Map());
   expect(own.statements.find(REF)).toMatchObject({ ended: false, cancelled: true });
 });
+
+// What is written after it would be in a transaction that nobody ends, and gone with the process.
+test("a take-over that fails half-way leaves none of its rows, and no transaction open", () => {
+  const own = openMemoryDatabase();
+  const others = journalOf(RUNNING);
+  others.database.exec("DROP TABLE outbox");
+  expect(() => mergeRows(others.database, own, new Map())).toThrow("outbox");
+  expect([own.isTransaction, new Statements(own).find(REF)]).toEqual([false, null]);
+});
+
+test("a database is synced as its log is, once it is more than a new one", () => {
+  expect(openMemoryDatabase().prepare("PRAGMA synchronous").get()).toEqual({ synchronous: 1 });
+});

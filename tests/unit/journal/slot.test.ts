@@ -45,6 +45,7 @@ test.each(["../up", "a/b", "..", "x".repeat(500), "😀 'quoted'; --"])(
     const log = recordLog();
     using state = openJournal(dir.path, workerId, log);
     expect(state.journal.durable).toBe(true);
+    expect(state.sizeBytes()).toBeGreaterThan(0);
     expect(state.folders?.exitsDir).toStartWith(`${dir.path}/`);
     expect(log.said()).toEqual([]);
   },

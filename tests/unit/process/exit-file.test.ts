@@ -1,6 +1,11 @@
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { readExitFile, removeExitFile, writeExitFile } from "../../../src/process/shim/exit-file.ts";
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  newExitFile,
+  readExitFile,
+  removeExitFile,
+  writeExitFile,
+} from "../../../src/process/shim/exit-file.ts";
 import { TempDir } from "../../support/temp-dir.ts";
 
 test.each([0, 1, 9, 137, 255])(
@@ -27,6 +32,26 @@ test.each([[""], ["0"], ["x\n"], ["-1\n"], ["1234\n"], ["1\n\n"], ["1\nx"], [" 1
     expect(readExitFile(dir.join("x"))).toBeNull();
   },
 );
+
+test("where no file can be written the status is a link's target, with the time of the end", async () => {
+  await using dir = await TempDir.create("exit");
+  mkdirSync(dir.join("x.new"));
+  const end = { status: 143, at: 1_700_000_000_000 };
+  writeExitFile(dir.join("x"), end);
+  expect(readExitFile(dir.join("x"))).toEqual(end);
+});
+
+test("where there is room for neither it says so, and leaves no half of it", async () => {
+  await using dir = await TempDir.create("exit");
+  mkdirSync(dir.join("x"));
+  expect(() => writeExitFile(dir.join("x"), { status: 0, at: 0 })).toThrow("EEXIST");
+  expect(readdirSync(dir.path)).toEqual(["x"]);
+});
+
+test("each process has a name of its own in the folder of statuses, and none without one", () => {
+  const [one, other] = [newExitFile({ exitsDir: "/exits" }), newExitFile({ exitsDir: "/exits" })];
+  expect([one?.startsWith("/exits/"), one === other, newExitFile(null)]).toEqual([true, false, null]);
+});
 
 test("a link whose target is a status is that status, and any other is followed by nobody", async () => {
   await using dir = await TempDir.create("exit");

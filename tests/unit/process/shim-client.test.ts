@@ -29,14 +29,22 @@ class FakeShim implements TalkingChild {
 
   /** Of what it was asked last. */
   say(event: { readonly event: "spawned" } | { readonly event: "exited"; readonly status: number }): void {
-    const last = this.asked.findLast(({ op }) => op === "spawn");
-    if (last?.op !== "spawn") throw new Error("It was asked for nothing");
-    const { id } = last;
+    const id = this.#lastId();
     this.#say(
       event.event === "spawned"
         ? { ...event, id, pid: 100 + id, startedAt: "1" }
         : { ...event, id, pid: 100 + id },
     );
+  }
+
+  refuse(code: string, message: string): void {
+    this.#say({ event: "refused", id: this.#lastId(), code, message });
+  }
+
+  #lastId(): number {
+    const last = this.asked.findLast(({ op }) => op === "spawn");
+    if (last?.op !== "spawn") throw new Error("It was asked for nothing");
+    return last.id;
   }
 
   async die(status = 137): Promise<void> {
@@ -59,7 +67,12 @@ class FakeShim implements TalkingChild {
     this.asked.push(message as ToShim);
   }
 
-  disconnect(): void {}
+  isLetGo = false;
+
+  disconnect(): void {
+    this.isLetGo = true;
+  }
+
   unref(): void {}
 }
 
@@ -211,4 +224,53 @@ test("a shim that does not answer is looked at every five seconds for as long, a
   await spawning;
   jest.advanceTimersByTime(5_000);
   expect(jest.getTimerCount()).toBe(0);
+});
+
+test("a shim that refused its only process is let go of after a minute, with the watch over it", async () => {
+  jest.useFakeTimers();
+  using rig = new Rig();
+  const listeners = process.listenerCount("SIGCHLD");
+  const refusal = refusalBy(rig.client.spawn(COMMAND, null));
+  rig.shim.refuse("ENOENT", "no such file");
+  expect((await refusal).message).toContain("no such file");
+  jest.advanceTimersByTime(59_999);
+  expect(rig.shim.isLetGo).toBe(false);
+  jest.advanceTimersByTime(1);
+  expect([rig.shim.isLetGo, process.listenerCount("SIGCHLD"), jest.getTimerCount()]).toEqual([
+    true,
+    listeners,
+    0,
+  ]);
+});
+
+test("ends are acknowledged with what is asked next, or in a moment, or when the shim is let go of", async () => {
+  jest.useFakeTimers();
+  using rig = new Rig();
+  const runToEnd = async (exitFile: string | null = "/exits/1") => {
+    const spawning = rig.client.spawn(COMMAND, exitFile);
+    rig.shim.say({ event: "exited", status: 0 });
+    (await spawning).acknowledge();
+  };
+  await runToEnd();
+  await runToEnd();
+  jest.advanceTimersByTime(20);
+  await runToEnd();
+  jest.advanceTimersByTime(20);
+  // Nothing is kept of one that ends with the daemon.
+  await runToEnd(null);
+  jest.advanceTimersByTime(20);
+  await runToEnd();
+  // Nobody waits for that any more.
+  rig.shim.say({ event: "exited", status: 0 });
+  rig.client[Symbol.dispose]();
+  expect(rig.shim.asked.map(({ op, settled }) => [op, ...settled])).toEqual([
+    ["spawn"],
+    ["spawn", 1],
+    ["acknowledge", 2],
+    ["spawn"],
+    ["acknowledge", 3],
+    ["spawn"],
+    ["spawn"],
+    ["acknowledge", 5],
+  ]);
 });

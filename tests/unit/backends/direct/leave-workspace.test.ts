@@ -90,6 +90,7 @@ describe.each([
     await at.dir.write("ws/theirs/file", "");
     const theirs = at.open("theirs", { needsScratch: true });
     const kept = at.open("kept", { needsScratch: true });
+    for (const { scratchDir } of [theirs, kept]) writeFileSync(`${scratchDir}/environment`, "");
     await at.leave(theirs);
     await at.leave(kept, true);
     expect([theirs, kept].map(({ scratchDir }) => existsSync(scratchDir ?? ""))).toEqual([false, false]);

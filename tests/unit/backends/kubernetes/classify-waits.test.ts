@@ -55,11 +55,14 @@ describe("a pod that waits for its volumes", () => {
     expect(classify(view({ pods: [mounting(500, true)] }))).toEqual({ kind: "running" });
   });
 
+  test("costs none when it has failed: its Job will say so, and is looked at then", () => {
+    expect(classify(view({ pods: [pod({ phase: "Failed" })] }))).toEqual({ kind: "running" });
+  });
+
   test("does not fail by a mount that failed once, as it may while a node is busy", () => {
     const events = [event({ reason: "FailedMount", firstAgo: 2 })];
     const verdict = classify(view({ pods: [mounting(8)], events }));
-    expect(verdict).toMatchObject({ kind: "running" });
-    expect(verdict).not.toHaveProperty("needsEvents");
+    expect(verdict).toEqual({ kind: "running", recheckInMs: 4000 });
   });
 
   test("does by one that nothing was heard of since", () => {
@@ -107,6 +110,15 @@ describe("a Job without a pod", () => {
     expect(JSON.stringify(verdict)).toContain("exceeded quota");
     const forEver = view({ job: job({ startedAgo: 9999 }), events, unschedulableTimeoutMs: null });
     expect(classify(forEver)).toMatchObject({ kind: "running" });
+  });
+
+  test("is not failed by another Job's refusal, nor by what else is told of its own", () => {
+    const events = [
+      event({ reason: "FailedCreate", of: "another" }),
+      event({ reason: "Suspended", of: "job-uid" }),
+    ];
+    const verdict = classify(view({ job: job({ startedAgo: 40 }), events }));
+    expect(verdict).toEqual({ kind: "running", recheckInMs: 20_000 });
   });
 
   test("is left alone while it is suspended", () => {

@@ -102,6 +102,11 @@ const TABLE: readonly (readonly [string, Partial<JobView>, object])[] = [
     { pods: [pod({ phase: "Failed", reason: "DeadlineExceeded", main: [ended(137)] })] },
     failure("active_deadline"),
   ],
+  [
+    "a deadline of the template's own, while the image is awaited",
+    { pods: [pod({ phase: "Failed", reason: "DeadlineExceeded", main: [waiting("ImagePullBackOff")] })] },
+    failure("active_deadline"),
+  ],
   ["a Job that failed otherwise", { job: job({ conditions: [FAILED] }), events: [] }, failure("job_failed")],
   ["a Job that somebody deleted", { job: null }, failure("job_failed")],
   [
@@ -199,9 +204,9 @@ describe("another container of the template that failed", () => {
 });
 
 describe("a container whose runtime tells of a signal and gives no status", () => {
-  test("failed with 128 and the signal", () => {
-    const pods = [pod({ main: [ended(0, { signal: 15, reason: "Error" })] })];
-    expect(classify(view({ pods }))).toMatchObject(failure("container_exit", 143));
+  test.each([15, 1])("failed with 128 and the signal %d", (signal) => {
+    const pods = [pod({ main: [ended(0, { signal, reason: "Error" })] })];
+    expect(classify(view({ pods }))).toMatchObject(failure("container_exit", 128 + signal));
   });
 
   test("ended well when the signal is none", () => {
@@ -220,6 +225,11 @@ describe("a container that was killed at the deadline", () => {
       expect(classify(view({ job: job(late), pods }))).toMatchObject(failure("active_deadline"));
     },
   );
+
+  test("although its node's clock is a second behind", () => {
+    const pods = [pod({ main: [ended(137, { finishedAgo: 2 })] })];
+    expect(classify(view({ job: job(late), pods }))).toMatchObject(failure("active_deadline"));
+  });
 
   test("in an init container too", () => {
     const pods = [pod({ init: [ended(137, { name: "setup" })] })];
@@ -242,6 +252,12 @@ describe("a container that was killed at the deadline", () => {
   ])("is not one that %s", (_what, fields, container) => {
     const found = classify(view({ job: job(fields), pods: [pod({ main: [container] })] }));
     expect(found).toMatchObject({ kind: "failed", reason: "container_exit" });
+  });
+
+  test("is not one whose Job was suspended, which has no start then", () => {
+    const suspended = { ...job(late), status: { conditions: [] } };
+    const pods = [pod({ main: [ended(143)] })];
+    expect(classify(view({ job: suspended, pods }))).toMatchObject(failure("container_exit", 143));
   });
 
   test("is not one that ran out of memory", () => {
@@ -307,6 +323,15 @@ describe("a message", () => {
     const verdict: Verdict = classify(view(fields));
     if (verdict.kind !== "failed") throw new Error(`no failure: ${JSON.stringify(verdict)}`);
     for (const word of words) expect(verdict.message).toContain(word);
+  });
+
+  test("calls an init container one, and no other", () => {
+    const messageOf = (fields: Parameters<typeof pod>[0]) => {
+      const verdict = classify(view({ pods: [pod(fields)] }));
+      return "message" in verdict ? verdict.message : "";
+    };
+    expect(messageOf({ init: [ended(1, { name: "setup" })] })).toStartWith('init container "setup"');
+    expect(messageOf({ main: [ended(1)] })).toStartWith('container "task"');
   });
 
   test("of an ordinary exit gives no hint of SIGTERM", () => {
