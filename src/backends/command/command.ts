@@ -11,6 +11,7 @@ import { foundWard, searchWard, startedWard, type Ward } from "../../process/shi
 import { dispatchPayload, imageOf } from "../../protocol/dispatch-payload.ts";
 import {
   type Backend,
+  begunElsewhere,
   type Completion,
   type Handle,
   type RunContext,
@@ -82,6 +83,7 @@ export class CommandBackend implements Backend {
 
   async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readHandle(saved);
+    if (handle === null && saved !== null) throw begunElsewhere();
     if (handle === null || handle.exitFile === null) throw notBegun();
     const { process, exitFile } = handle;
     const ward =

@@ -11,6 +11,7 @@ import { newExitFile } from "../../process/shim/exit-file.ts";
 import { Surveyor } from "../../process/stragglers.ts";
 import {
   type Backend,
+  begunElsewhere,
   type Completion,
   type Handle,
   type RunContext,
@@ -137,7 +138,7 @@ export class DirectBackend implements Backend {
 
   resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readHandle(saved);
-    if (handle === null) return this.abandon(ref);
+    if (handle === null) return saved === null ? this.abandon(ref) : Promise.reject(begunElsewhere());
     const { workspace } = handle;
     const claim = this.take(ref.taskId, workspace.dir);
     // Only in a folder of the task's own would what is done for the dead worker meet what another does.
