@@ -37,6 +37,17 @@ export class TaskFailure extends Error {
   }
 }
 
+/**
+ * For a handle that is not this backend's, because the worker was started again with another one: what the task began is
+ * out of sight here and may go on, so nobody may be told that it is safe to retry.
+ */
+export function begunElsewhere(): TaskFailure {
+  return new TaskFailure(
+    "unknown",
+    "a worker with another backend began it, so that how it ended is not known here, and it may still run",
+  );
+}
+
 /** A backend that cannot run anything here: the daemon does not start (exit 1). */
 export class BackendUnusable extends Error {
   override readonly name = "BackendUnusable";

@@ -3,10 +3,10 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { readEnvironment, readProcess } from "../../src/process/process-table.ts";
 import { assignment, assignments } from "../support/assignments.ts";
-import { CommandSite, KEEP_PAYLOAD, LEAVE_CHILDREN } from "../support/command-site.ts";
+import { CommandSite, KEEP_PAYLOAD, LEAVE_CHILDREN, WORKER_ID } from "../support/command-site.ts";
 import { shimsOf } from "../support/shims.ts";
 import { eventually } from "../support/wait.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import { WorkerProcess } from "../support/worker-process.ts";
 
 const SECRET = "sesame-of-the-task";
 /** Says that it has begun, waits to be let go, keeps its payload and exits with what it is told. */
@@ -274,4 +274,21 @@ describe("when the shim is killed", () => {
       expect(readdirSync("/proc").filter(marked)).toEqual([]);
     }
   }, 60_000);
+});
+
+// Once the next worker said that the task was safe to retry, while its dispatch went on.
+test("a worker with another backend says of a task taken over that it may still run", async () => {
+  await using site = await CommandSite.create();
+  await using first = await site.start({ dispatch: HELD });
+  const [id = ""] = await begin(site, 1);
+  await killHard(first);
+  const direct = { workspace_root: site.dir.join("ws"), oz_path: "/bin/true" };
+  const config = JSON.stringify({ worker_id: WORKER_ID, backend: { direct } });
+  await using _next = await WorkerProcess.start({ stateDir: site.stateDir, plane: site.plane, config });
+  expect(await site.plane.waitForTask(id)).toMatchObject({
+    failureReason: "unknown",
+    message: expect.stringMatching(/another backend.*may still run/),
+  });
+  await Bun.write(`${site.notes}/go`, "0");
+  await site.waitForNote(`${id}.payload`, "}");
 });

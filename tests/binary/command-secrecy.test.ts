@@ -60,3 +60,16 @@ describe.each(["text", "json"])("the log at debug, as %s, of commands that say a
     }
   });
 });
+
+// Once they were hidden as values of TASK_ID and WARP_SERVER_ROOT_URL, and an engine's error named no job.
+test("what a command says of the task's ids and the server can be read", async () => {
+  await using site = await CommandSite.create();
+  const dispatch =
+    'echo "no room for $OZ_RUN_ID, $OZ_EXECUTION_ID of $OZ_SERVER_ROOT_URL with value-1" >&2; exit 1';
+  await using _worker = await site.start({ dispatch });
+  const task = assignment({ env: { SECRET: "value-1" } });
+  const { message } = await site.run(task);
+  expect(message).toEndWith(
+    `: no room for ${task.task_id}, ${task["execution_id"]} of https://app.warp.dev with ***`,
+  );
+});

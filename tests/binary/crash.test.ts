@@ -2,11 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { assignment } from "../support/assignments.ts";
-import { DirectSite, taskIdOf } from "../support/direct-site.ts";
+import { DirectSite, taskIdOf, WORKER_ID } from "../support/direct-site.ts";
 import { isAlive } from "../support/fake-agent.ts";
 import { shimsOf } from "../support/shims.ts";
 import { eventually } from "../support/wait.ts";
-import { type WorkerProcess, workerCommand } from "../support/worker-process.ts";
+import { WorkerProcess, workerCommand } from "../support/worker-process.ts";
 
 async function killHard(worker: WorkerProcess): Promise<void> {
   worker.kill("SIGKILL");
@@ -146,6 +146,26 @@ describe("a daemon killed while a task is being cancelled", () => {
     expect(run.alive).toEqual([]);
     expect(site.terminals(taskIdOf(run))).toHaveLength(1);
   });
+});
+
+// Once the next worker said that the task was safe to retry, while its agent went on.
+test("a worker with another backend says of a task taken over that it may still run", async () => {
+  await using site = await DirectSite.create();
+  await using first = await site.start();
+  const [run] = await site.hold(1);
+  if (run === undefined) throw new Error("one task was asked for");
+  await killHard(first);
+  const config = JSON.stringify({
+    worker_id: WORKER_ID,
+    backend: { command: { dispatch_command: "exit 0" } },
+  });
+  await using _next = await WorkerProcess.start({ stateDir: site.stateDir, plane: site.plane, config });
+  expect(await site.plane.waitForTask(taskIdOf(run))).toMatchObject({
+    failureReason: "unknown",
+    message: expect.stringMatching(/another backend.*may still run/),
+  });
+  expect(site.terminals(taskIdOf(run))).toHaveLength(1);
+  expect(run.alive.length).toBeGreaterThan(0);
 });
 
 // Once the next worker said that such a task had failed, removed its workspace and left its agent to itself.

@@ -246,6 +246,24 @@ describe("a task that is given to a second daemon of the host", () => {
     expect((await two.other.waitForTask(task.task_id)).state).toBe("completed");
   });
 
+  // It was claimed and reported as failed, and the heir reported the agent's true end after that.
+  test("after the first was killed, and its agent goes on, is turned down there", async () => {
+    await using site = await DirectSite.create();
+    await using two = await siblings(site, {}, {});
+    const task = assignment({ env: { AGENT_HOLD: "1", AGENT_EXIT: "3" } });
+    const [run] = await site.holdAll([task]);
+    two.first.kill("SIGKILL");
+    await two.first.exited;
+    two.other.submit(task);
+    expect(await rejectionOf(two.other, task.task_id)).toBe(STILL_RUNNING);
+    expect(two.other.task(task.task_id)?.claims).toBe(0);
+    await using _heir = await site.start();
+    run?.release();
+    const { exitCode, terminals } = await site.plane.waitForTask(task.task_id);
+    expect({ exitCode, terminals }).toEqual({ exitCode: 3, terminals: 1 });
+    expect(site.agent.runs(task.task_id)).toHaveLength(1);
+  });
+
   test("after the first was killed, and its agent had ended, does not cost the first one's end", async () => {
     await using site = await DirectSite.create();
     await using two = await siblings(site, {}, {});

@@ -69,6 +69,13 @@ describe("a task of an earlier worker", () => {
     expect(String(Reflect.get(ended, "error"))).toContain("safe to retry");
   });
 
+  // Once it was "safe to retry" as well, while what the other backend had begun went on.
+  test("that was begun under another backend may still run, for all that is known", async () => {
+    const ended = await resumeTask(backend, { dir: "/ws/t", gitConfig: "/ws/t/.gitconfig", pid: 7 }).ended;
+    expect(ended).toMatchObject({ error: { reason: "unknown" } });
+    expect(String(Reflect.get(ended, "error"))).toMatch(/another backend.*may still run/);
+  });
+
   test("whose container was never made is safe to retry", async () => {
     expect(await endOf(resumeTask(backend, saved({ started: false })))).toBe("unknown");
   });

@@ -11,6 +11,7 @@ import { foundWard, searchWard, startedWard, type Ward } from "../../process/shi
 import { dispatchPayload, imageOf } from "../../protocol/dispatch-payload.ts";
 import {
   type Backend,
+  begunElsewhere,
   type Completion,
   type Handle,
   type RunContext,
@@ -20,7 +21,7 @@ import {
 import type { TaskSpec } from "../../task/prepare.ts";
 import { listSidecars } from "../../task/sidecars.ts";
 import { tellEngine } from "./cancel.ts";
-import { confidentialTexts } from "./confidential.ts";
+import { confidentialTexts, confidentialValues } from "./confidential.ts";
 import { concludeDispatch, giveUpUnheard, NOTHING_TO_HIDE } from "./dispatch.ts";
 import { dispatchEnvironment, markOf } from "./environment.ts";
 import { type DispatchHandle, type Ending, readHandle, writeHandle } from "./handle.ts";
@@ -54,7 +55,7 @@ export class CommandBackend implements Backend {
   async run(task: TaskSpec, context: RunContext): Promise<Completion> {
     const { taskId, executionId } = requireNames(task);
     const ref = { taskId, executionId };
-    const { settings, secrets } = this.options;
+    const { settings, secrets, workerId, serverRootUrl } = this.options;
     const input = this.payloadOf(task);
     const exitFile = newExitFile(this.options.folders());
     const deadline = Date.now() + settings.dispatchTimeoutMs;
@@ -74,7 +75,11 @@ export class CommandBackend implements Backend {
     context.saveHandle(writeHandle(handle));
     // Made when there is something to show: of a long prompt it takes a tenth of a second.
     const redactor = once(() =>
-      redactorOf([...secrets, ...Object.values(task.environment), ...confidentialTexts(task.assignment)]),
+      redactorOf([
+        ...secrets,
+        ...confidentialValues(task.environment, [taskId, executionId, workerId, serverRootUrl]),
+        ...confidentialTexts(task.assignment),
+      ]),
     );
     const redact = (text: string) => (text === "" ? "" : redactor()(text));
     return context.step("run", () => this.conclude(ref, ward, handle, redact, context));
@@ -82,6 +87,7 @@ export class CommandBackend implements Backend {
 
   async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readHandle(saved);
+    if (handle === null && saved !== null) throw begunElsewhere();
     if (handle === null || handle.exitFile === null) throw notBegun();
     const { process, exitFile } = handle;
     const ward =

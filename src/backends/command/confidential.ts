@@ -2,6 +2,14 @@
 import type { Assignment } from "../../protocol/assignment.ts";
 import { isObject } from "../../protocol/fields.ts";
 
+/** All of its environment but what names the task and where it belongs: without that an error cannot be followed up. */
+export function confidentialValues(
+  environment: Readonly<Record<string, string>>,
+  plain: readonly string[],
+): string[] {
+  return Object.values(environment).filter((value) => !plain.includes(value));
+}
+
 /** The prompt, and the texts of its MCP servers: variables, headers, arguments, addresses may all hold a token. */
 export function confidentialTexts({ task, taskAsReceived }: Assignment): string[] {
   const definition = taskAsReceived["task_definition"];

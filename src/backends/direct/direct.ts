@@ -2,6 +2,7 @@
  * Direct: the agent runs on this very host, in a workspace of its own. Its parent is the shim, so it
  * outlives a crash of the daemon, and the next daemon still learns its true exit status.
  */
+import { existsSync } from "node:fs";
 import type { DirectSettings } from "../../config/settings.ts";
 import type { StateFolders } from "../../journal/place.ts";
 import type { Logger } from "../../logging/logger.ts";
@@ -11,6 +12,7 @@ import { newExitFile } from "../../process/shim/exit-file.ts";
 import { Surveyor } from "../../process/stragglers.ts";
 import {
   type Backend,
+  begunElsewhere,
   type Completion,
   type Handle,
   type RunContext,
@@ -25,13 +27,7 @@ import { readHandle, writeHandle } from "./handle.ts";
 import { makeHarnessFolder } from "./harness-folder.ts";
 import { leaveWorkspace } from "./leave-workspace.ts";
 import { removeIfEmpty } from "./removal.ts";
-import {
-  concludeUntouched,
-  isAnotherWorkers,
-  LEFTOVER_GRACE_MS,
-  runsElsewhere,
-  seeThrough,
-} from "./supervise.ts";
+import { concludeUntouched, hasAgent, LEFTOVER_GRACE_MS, seeThrough } from "./supervise.ts";
 import { type Claim, TaskClaims } from "./task-claims.ts";
 import { TaskHooks } from "./task-hooks.ts";
 import { folderFor, isOwnFolder, openWorkspace, type Workspace, workFolderOf } from "./workspace.ts";
@@ -80,7 +76,12 @@ export class DirectBackend implements Backend {
   reserve(taskId: string): boolean {
     const dir = folderFor(taskId, this.options.settings);
     // One that names no folder cannot be run by anybody, and is told so when it is.
-    return dir === null || this.take(taskId, dir).kind === "had";
+    if (dir === null) return true;
+    // A dead worker's agent may go on until the next one that starts takes it over. Two agents in one folder would
+    // take its files, and each other's processes, for their own.
+    const isOwn = this.options.settings.targetDir === null;
+    if (isOwn && existsSync(dir) && hasAgent(dir, this.surveyor)) return false;
+    return this.take(taskId, dir).kind === "had";
   }
 
   /**
@@ -99,11 +100,6 @@ export class DirectBackend implements Backend {
       targetDir: settings.targetDir,
       needsScratch: settings.setupCommand !== null || settings.teardownCommand !== null,
     });
-    // Two agents in one folder would take its files, and each other's processes, for their own.
-    const isForeign = !workspace.made && settings.targetDir === null;
-    if (isForeign && (await isAnotherWorkers(workspace, this.surveyor))) {
-      return { workspace, hooks: null, run: Promise.reject(runsElsewhere(workspace.dir)) };
-    }
     const hooks = this.hooks(taskId, workspace, task.environment, context);
     const run = this.prepare(task, workspace, hooks, context).then((prepared) =>
       context.step("run", () => this.watch(this.agents.start(taskId, prepared, context), context)),
@@ -137,7 +133,7 @@ export class DirectBackend implements Backend {
 
   resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readHandle(saved);
-    if (handle === null) return this.abandon(ref);
+    if (handle === null) return saved === null ? this.abandon(ref) : Promise.reject(begunElsewhere());
     const { workspace } = handle;
     const claim = this.take(ref.taskId, workspace.dir);
     // Only in a folder of the task's own would what is done for the dead worker meet what another does.

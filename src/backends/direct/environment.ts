@@ -45,7 +45,7 @@ export function agentEnvironment(parts: AgentEnvironmentParts): Environment {
   };
 }
 
-export function markOf(workspace: Workspace): string {
+export function markOf(workspace: Pick<Workspace, "gitConfig">): string {
   return `${MARK_NAME}=${workspace.gitConfig}`;
 }
 

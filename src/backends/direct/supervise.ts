@@ -19,7 +19,7 @@ import {
 import { isWithinGrace } from "../../task/grace.ts";
 import { markOf } from "./environment.ts";
 import type { DirectHandle } from "./handle.ts";
-import type { Workspace } from "./workspace.ts";
+import { gitConfigIn, type Workspace } from "./workspace.ts";
 
 export interface SuperviseOptions {
   readonly surveyor: Surveyor;
@@ -80,17 +80,12 @@ async function exitOrStop(agent: Ward, signal: AbortSignal): Promise<Exit | unde
 }
 
 /**
- * An agent has the mark of this workspace, and a shim that waits for it: another worker on this host runs the
- * task, to which the control plane may have given it before. What an agent only left behind has no parent.
+ * An agent has the mark of this folder, and a shim that waits for it: another worker on this host had begun the task,
+ * to which the control plane had given it before. What an agent only left behind has no parent.
  */
-export async function isAnotherWorkers(workspace: Workspace, surveyor: Surveyor): Promise<boolean> {
-  const marked = (await surveyor.survey()).membersOf(NO_GROUP, markOf(workspace));
+export function hasAgent(dir: string, surveyor: Surveyor): boolean {
+  const marked = surveyor.look().membersOf(NO_GROUP, markOf({ gitConfig: gitConfigIn(dir) }));
   return marked.some(({ pid, groupId, parentPid }) => pid === groupId && parentPid > 1);
-}
-
-/** `dir`: where that other worker runs it. */
-export function runsElsewhere(dir: string): TaskFailure {
-  return new TaskFailure("workspace_setup", `another worker on this host runs this task in ${dir}`);
 }
 
 /**

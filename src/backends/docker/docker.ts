@@ -6,6 +6,7 @@
 import {
   type Adoption,
   type Backend,
+  begunElsewhere,
   type Completion,
   type Handle,
   type Orphan,
@@ -85,7 +86,7 @@ export class DockerBackend implements Backend {
 
   async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const earlier = readHandle(saved);
-    if (earlier === null) throw notBegun();
+    if (earlier === null) throw saved === null ? notBegun() : begunElsewhere();
     const { container, id } = earlier;
     // From the first moment on, so that the search for orphans does not find it, whatever it is called now.
     const names = new Set<string>();

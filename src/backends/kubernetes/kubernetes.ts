@@ -9,6 +9,7 @@ import type { Logger } from "../../logging/logger.ts";
 import {
   type Adoption,
   type Backend,
+  begunElsewhere,
   type Completion,
   type Handle,
   type Orphan,
@@ -98,6 +99,7 @@ export class KubernetesBackend implements Backend {
 
   async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readHandle(saved);
+    if (handle === null && saved !== null) throw begunElsewhere();
     if (handle === null) {
       throw new TaskFailure(
         "unknown",
