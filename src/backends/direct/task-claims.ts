@@ -13,6 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -146,7 +147,7 @@ function clear(path: string): void {
 
 function drop(path: string, { inode }: Card): void {
   try {
-    if (inodeOf(path) === inode) rmSync(path, { force: true });
+    if (inodeOf(path) === inode) unlinkSync(path);
   } catch {
     // Whoever finds it looks whether this process lives.
   }
