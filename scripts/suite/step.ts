@@ -82,6 +82,15 @@ export async function runSlow(here: Surroundings, folder: string): Promise<Tally
 interface HandsRun extends Omit<FilesRun, "output"> {
   /** Of the first process; "inherit" unless told. */
   readonly output?: FilesRun["output"];
+  /** What stands between a run and its repetition; unless told, nothing, and few files are worth one. */
+  readonly repetition?: Repetition;
+}
+
+export interface Repetition {
+  /** Files; more that fail have a reason in common that a repetition does not take away. */
+  readonly atMost: number;
+  /** Resolves with the environment of the second run. */
+  prepare(): Promise<FilesRun["env"]>;
 }
 
 export interface SharedRun extends HandsRun {
@@ -108,7 +117,7 @@ export function runShared(
 async function runHands(
   here: Surroundings,
   hands: readonly (readonly string[])[],
-  { output = "inherit", ...run }: HandsRun,
+  { output = "inherit", repetition, ...run }: HandsRun,
 ): Promise<Tally> {
   const results = await Promise.all(
     hands
@@ -119,9 +128,10 @@ async function runHands(
   const failures = results.flatMap((result) => result.failures);
   const failing = [...new Set(failures.map(({ file }) => file))];
   const allKnown = failures.length > 0 && failures.length === tally.failed;
-  if (here.repeats && allKnown && failing.length <= REPEATED_AT_MOST) {
+  if (here.repeats && allKnown && failing.length <= (repetition?.atMost ?? REPEATED_AT_MOST)) {
     here.write(`\nagain, by themselves: ${failing.join(" ")}\n`);
-    const second = await runFiles(here, failing, { ...run, output });
+    const env = (await repetition?.prepare()) ?? run.env;
+    const second = await runFiles(here, failing, { ...run, env, output });
     // One that is only skipped the second time has not passed.
     if (second.tally.failed === 0 && failures.every(second.passed)) {
       here.findings.unsteadyTests(failures);
@@ -181,14 +191,28 @@ const ON_ENGINES = /(?:^|\/)(?:docker-[^/]*|image)\.test\.ts$/;
 
 /**
  * The tests against real engines, which run as long as the tests do. Those on container engines beside those
- * on the cluster and all others: they share nothing, and mostly wait.
+ * on the cluster and all others: they share nothing, and mostly wait. What fails runs again on engines of its own:
+ * podman 4.3 was once seen to hold a lock for good when eight tasks began at once, and failed every test after it.
  */
 export async function runLive(here: Surroundings): Promise<Tally> {
-  await using services = await startServices(liveServices(), here.write);
+  const start = () => startServices(liveServices(), here.write);
+  let services = await start();
   const files = await testFiles(here, "live");
   const onEngines = files.filter((file) => ON_ENGINES.test(file));
   const elsewhere = files.filter((file) => !ON_ENGINES.test(file));
-  return await runHands(here, [onEngines, elsewhere], { env: services.env });
+  const repetition: Repetition = {
+    atMost: onEngines.length,
+    prepare: async () => {
+      await services[Symbol.asyncDispose]();
+      services = await start();
+      return services.env;
+    },
+  };
+  try {
+    return await runHands(here, [onEngines, elsewhere], { env: services.env, repetition });
+  } finally {
+    await services[Symbol.asyncDispose]();
+  }
 }
 
 /** @param log where its output goes; null: to ours. A file, for a process left over would hold a pipe open for ever. */

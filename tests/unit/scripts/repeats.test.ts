@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Findings } from "../../../scripts/suite/findings.ts";
-import { runShared, type Surroundings } from "../../../scripts/suite/step.ts";
+import { type Repetition, runShared, type Surroundings } from "../../../scripts/suite/step.ts";
 import { TempDir } from "../../support/temp-dir.ts";
 
 const PASSES = 'import { test } from "bun:test"; test("passes", () => {});';
@@ -15,13 +15,17 @@ test("passes the second time", () => {
   if (!before) throw new Error("too early");
 });`;
 
-async function run(sources: Readonly<Record<string, string>>, repeats: boolean) {
+async function run(
+  sources: Readonly<Record<string, string>>,
+  repeats: boolean,
+  more: { readonly repetition?: Repetition } = {},
+) {
   await using dir = await TempDir.create();
   const files = Object.keys(sources);
   for (const [file, source] of Object.entries(sources)) await dir.write(file, source);
   const findings = new Findings();
   const here: Surroundings = { root: dir.path, binary: "/none", write: () => {}, findings, repeats };
-  const tally = await runShared(here, files, { env: {}, atOnce: 2, output: "late" });
+  const tally = await runShared(here, files, { env: {}, atOnce: 2, output: "late", ...more });
   return { tally, said: findings.render() };
 }
 
@@ -56,6 +60,20 @@ test("many files that fail are not repeated: they have a reason in common", asyn
   const sources = names.map((name) => [name, UNSTEADY.replaceAll("seen", `${name}-seen`)]);
   const { tally } = await run(Object.fromEntries(sources), true);
   expect(tally.failed).toBe(4);
+});
+
+// An engine that hung failed all tests that came after it, in more files than are repeated, and would have again.
+test("many files that fail are repeated where the reason that they have in common is taken away before", async () => {
+  const needs =
+    'import { test } from "bun:test"; test("t", () => { if (process.env.ENGINE !== "new") throw new Error("hangs"); });';
+  const names = ["a.test.ts", "b.test.ts", "c.test.ts", "d.test.ts"];
+  const sources = Object.fromEntries(names.map((name) => [name, needs]));
+  const prepare = async () => ({ ENGINE: "new" });
+  const renewed = await run(sources, true, { repetition: { atMost: 4, prepare } });
+  expect(renewed.tally).toEqual({ passed: 4, failed: 0, skipped: 0 });
+  expect(renewed.said).toContain("UNSTEADY  a.test.ts: t: hangs\n");
+  const tooMany = await run(sources, true, { repetition: { atMost: 3, prepare } });
+  expect(tooMany.tally.failed).toBe(4);
 });
 
 test("a file that runs no test is not excused by a second run", async () => {
