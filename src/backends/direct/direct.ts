@@ -197,7 +197,8 @@ export class DirectBackend implements Backend {
 
   private take(taskId: string, dir: string): Claim {
     const claim = this.claims.take(taskId, dir);
-    this.had.set(taskId, claim);
+    // Of one that is turned down nobody is told to forget it.
+    if (claim.kind === "had") this.had.set(taskId, claim);
     return claim;
   }
 

@@ -32,7 +32,7 @@ export function openWorkspace(taskId: string, plan: WorkspacePlan): Workspace {
       throw new TaskFailure("workspace_setup", `the target folder ${plan.targetDir} is gone`);
     }
     const scratchDir = makeScratchDir();
-    return { dir: plan.targetDir, made: false, scratchDir, gitConfig: join(scratchDir, ".gitconfig") };
+    return { dir: plan.targetDir, made: false, scratchDir, gitConfig: gitConfigIn(scratchDir) };
   }
   const dir = workspaceDirOf(taskId, plan.workspaceRoot);
   const made = makeDir(dir);
@@ -49,11 +49,10 @@ export function openWorkspace(taskId: string, plan: WorkspacePlan): Workspace {
   }
 }
 
+type FolderPlan = Pick<WorkspacePlan, "workspaceRoot" | "targetDir">;
+
 /** The folder in which a task works. Throws a TaskFailure for an id that names none. */
-export function workFolderOf(
-  taskId: string,
-  plan: Pick<WorkspacePlan, "workspaceRoot" | "targetDir">,
-): string {
+export function workFolderOf(taskId: string, plan: FolderPlan): string {
   return plan.targetDir ?? workspaceDirOf(taskId, plan.workspaceRoot);
 }
 
@@ -62,7 +61,7 @@ function workspaceDirOf(taskId: string, workspaceRoot: string): string {
 }
 
 /** As `workFolderOf`; null for an id that names none. */
-export function folderFor(taskId: string, plan: Parameters<typeof workFolderOf>[1]): string | null {
+export function folderFor(taskId: string, plan: FolderPlan): string | null {
   return plan.targetDir ?? (reasonAgainst(taskId) === null ? join(plan.workspaceRoot, taskId) : null);
 }
 

@@ -9,8 +9,11 @@ const RETRY = { firstMs: 250, lastMs: 5_000 };
 /** An engine that is away for longer fails what has not begun; what runs is waited for without end. */
 export const RESTART_MS = 60_000;
 
-/** What an engine refuses in one moment it may do in the next; what it refused so often it means. */
-const MOST_REFUSALS = 3;
+/**
+ * Of a task whose container may run. What an engine, a plugin of it or a proxy refuses in one moment it may do in the
+ * next; what it refused so often it means.
+ */
+export const MOST_REFUSALS = 3;
 const REFUSED = { firstMs: 250, lastMs: 1_000 };
 
 /** What a proxy in front of an engine says while that restarts. */

@@ -10,7 +10,7 @@ import type { Logger } from "../../logging/logger.ts";
 import type { ContainerState, Containers } from "./engine/containers.ts";
 import { EngineError } from "./engine/errors.ts";
 import type { EngineEvent, EventOptions } from "./engine/events.ts";
-import { isAway } from "./persist.ts";
+import { isAway, MOST_REFUSALS } from "./persist.ts";
 import { Silence } from "./silence.ts";
 
 /** As much of the engine as is watched. */
@@ -33,8 +33,6 @@ const LOOK_AGAIN_MS = 30_000;
 const LOOK_SOON_MS = 1_000;
 /** An engine that is in trouble of its own for longer (status 5xx) is believed that it cannot tell. */
 const TROUBLE_MS = 5 * 60_000;
-/** A running task is not given up for one refusal, which a proxy or a plugin of the engine may give by mistake. */
-const MOST_REFUSALS = 3;
 /** Kept open between tasks that follow each other. */
 const LINGER_MS = 10_000;
 /** What the engine remembers of so long ago is looked at, against what happened before it was heard. */

@@ -25,6 +25,17 @@ function rigWithSpans(options: ConstructorParameters<typeof SchedulerRig>[0] = {
   return { rig, observer, named, last, events };
 }
 
+/** A task has ended, and what it left is being removed until the test says so. */
+async function endedWhileRemoving(rig: SchedulerRig) {
+  rig.scheduler.offer(sampleAssignment());
+  const task = await rig.started(1);
+  const removal = Promise.withResolvers<void>();
+  const removed = task.context.step("cleanup", () => removal.promise);
+  task.end();
+  await rig.ended(1);
+  return { removal, removed };
+}
+
 const BEGINNING = ["task.assigned", "task.claimed", "task.started", "backend.started"];
 
 describe("the span of a task", () => {
@@ -82,12 +93,7 @@ describe("the span of a task", () => {
   test("tells of what could not be removed after its end, and ends when the task did", async () => {
     const { rig, last, events } = rigWithSpans();
     using _rig = rig;
-    rig.scheduler.offer(sampleAssignment());
-    const task = await rig.started(1);
-    const removal = Promise.withResolvers<void>();
-    const removed = task.context.step("cleanup", () => removal.promise);
-    task.end();
-    await rig.ended(1);
+    const { removal, removed } = await endedWhileRemoving(rig);
     expect(last()).toBe(undefined);
     const endedBefore = Date.now();
     removal.reject(new Error("something is mounted in it"));
@@ -101,12 +107,7 @@ describe("the span of a task", () => {
   test("is not lost when the worker stops before all is removed", async () => {
     const { rig, observer, events, named } = rigWithSpans();
     using _rig = rig;
-    rig.scheduler.offer(sampleAssignment());
-    const task = await rig.started(1);
-    const removal = Promise.withResolvers<void>();
-    const removed = task.context.step("cleanup", () => removal.promise);
-    task.end();
-    await rig.ended(1);
+    const { removal, removed } = await endedWhileRemoving(rig);
     observer.close();
     expect(events()).toEqual([...BEGINNING, "task.completed"]);
     removal.resolve();
