@@ -1,6 +1,6 @@
 /** What a shim does when its daemon is gone. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, symlinkSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { identify, isAlive, type ProcessIdentity, readProcess } from "../../src/process/process-table.ts";
@@ -124,15 +124,16 @@ describe("after SIGKILL of the daemon", () => {
   test("a folder that cannot be written gets the status once it can", async () => {
     await using dir = await TempDir.create("orphan");
     using spawned = new Spawned();
-    // A file in the place of the folder: root may write what is read-only.
+    // A file in the place of the folder: root may write what is read-only. Behind a link, which can be changed at once:
+    // between the two the shim would find nothing there, which is a folder that is gone.
     const file = dir.join("exits", "status");
-    await dir.write("exits", "in the way");
+    symlinkSync(await dir.write("in-the-way", ""), dir.join("exits"));
     const { processes, shim } = await killedDaemon([{ argv: SLEEP, exitFile: file }]);
     const [only] = processes.map((identity) => spawned.add(identity));
     process.kill(only?.pid ?? 0, "SIGTERM");
     await eventually(() => identify(only?.pid ?? 0) === null, "the end");
-    rmSync(dir.join("exits"));
-    await dir.mkdir("exits");
+    symlinkSync(await dir.mkdir("folder"), dir.join("next"));
+    renameSync(dir.join("next"), dir.join("exits"));
     expect(await eventually(() => readExitFile(file)?.status, "the status")).toBe(143);
     await gone(shim, "the shim's end");
   });
