@@ -4,7 +4,8 @@ import type { FlagValues } from "../config/flag-values.ts";
 import type { Host } from "../config/state-dir.ts";
 import { EXIT } from "./exit-status.ts";
 import { loadSettings } from "./load-settings.ts";
-import { parseCommandLine } from "./parse.ts";
+import type { CommandLine } from "./parse.ts";
+import { readPlainRun } from "./plain-run.ts";
 import { runDaemon } from "./run.ts";
 
 /** What only the process itself has. */
@@ -31,7 +32,7 @@ async function dispatch(
   argv: readonly string[],
   { host, stopSignal, shimArgument }: ProcessEdge,
 ): Promise<number> {
-  const commandLine = parseCommandLine(argv);
+  const commandLine = await readCommandLine(argv);
   switch (commandLine.command) {
     case "help": {
       const { renderHelp } = await import("./usage.ts");
@@ -76,6 +77,13 @@ async function dispatch(
     default:
       return commandLine satisfies never;
   }
+}
+
+async function readCommandLine(argv: readonly string[]): Promise<CommandLine> {
+  const flags = readPlainRun(argv);
+  if (flags !== null) return { command: "run", flags };
+  const { parseCommandLine } = await import("./parse.ts");
+  return parseCommandLine(argv);
 }
 
 /** Asked to stop before it was ready: whatever was waited for, a pipe or an engine, rejects with that. */
