@@ -27,24 +27,21 @@ export class FieldReader {
 
   /** As it came. A NUL character, which no argv and no environment can hold, is not understood. */
   exact(name: string): string {
-    const isText = (value: unknown): value is string => typeof value === "string" && !value.includes("\0");
-    return this.take(name, (value) => (isText(value) ? value : null)) ?? "";
+    return this.take(name, isText) ?? "";
   }
 
   /** Cores, gigabytes…: 0 for anything that is not positive. */
   amount(name: string): number {
-    return Math.max(0, this.take(name, (value) => (Number.isFinite(value) ? Number(value) : null)) ?? 0);
+    return Math.max(0, this.take(name, isFiniteNumber) ?? 0);
   }
 
   /** Seconds, minutes…: a fraction is cut off, 0 for anything that is not positive. */
   whole(name: string): number {
-    const isWhole = (value: unknown) => typeof value === "number" && Number.isSafeInteger(Math.trunc(value));
-    const value = this.take(name, (raw) => (isWhole(raw) ? Math.trunc(Number(raw)) : null));
-    return Math.max(0, value ?? 0);
+    return Math.max(0, Math.trunc(this.take(name, isWhole) ?? 0));
   }
 
   flag(name: string): boolean | null {
-    return this.take(name, (value) => (typeof value === "boolean" ? value : null));
+    return this.take(name, isBoolean);
   }
 
   /** There and an object. */
@@ -53,7 +50,7 @@ export class FieldReader {
   }
 
   record(name: string): JsonObject {
-    return this.take(name, (value) => (isObject(value) ? value : null)) ?? {};
+    return this.take(name, isObject) ?? {};
   }
 
   inner(name: string): FieldReader {
@@ -64,11 +61,27 @@ export class FieldReader {
     return this.path === "" ? name : `${this.path}.${name}`;
   }
 
-  private take<T>(name: string, understand: (value: unknown) => T | null): T | null {
+  private take<T>(name: string, isUnderstood: (value: unknown) => value is T): T | null {
     const value = this.source[name];
     if (value === undefined || value === null) return null;
-    const understood = understand(value);
-    if (understood === null) this.misread.push(this.pathOf(name));
-    return understood;
+    if (isUnderstood(value)) return value;
+    this.misread.push(this.pathOf(name));
+    return null;
   }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && !value.includes("\0");
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return Number.isFinite(value);
+}
+
+function isWhole(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(Math.trunc(value));
+}
+
+function isBoolean(value: unknown): value is boolean {
+  return typeof value === "boolean";
 }
