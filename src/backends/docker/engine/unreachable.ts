@@ -12,7 +12,8 @@ export interface SocketFacts {
   readonly group: string | null;
   /** Whether members of the group may use it. */
   readonly groupMay: boolean;
-  readonly user: string;
+  /** A name to join a group by. Null: a number alone, as images have their users. */
+  readonly user: string | null;
 }
 
 export function unreachable(chosen: ChosenEndpoint, error: unknown): EngineUnreachable {
@@ -66,15 +67,21 @@ function socketReason(path: string, code: string | null, error: unknown, facts: 
 }
 
 function permissionReason(path: string, facts: SocketFacts | null): string {
-  const user = facts?.user ?? "USER";
+  const user = facts?.user ?? null;
+  const who = user === null ? "this user" : `user ${user}`;
   const rootless = "or use rootless Docker or podman";
   if (facts?.group == null) {
-    return `user ${user} has no permission to reach ${path}; run the worker as a user who has, ${rootless}`;
+    return `${who} has no permission to reach ${path}; run the worker as a user who has, ${rootless}`;
   }
+  const { group } = facts;
   if (!facts.groupMay) {
-    return `user ${user} has no permission, and neither has the socket's group ${facts.group}; run the worker as the socket's owner, ${rootless}`;
+    return `${who} has no permission, and neither has the socket's group ${group}; run the worker as the socket's owner, ${rootless}`;
   }
-  return `user ${user} has no permission: the socket belongs to the group ${facts.group}; add the user to it (sudo usermod -aG ${facts.group} ${user}, then log in again or restart the service), ${rootless}`;
+  const join =
+    user === null
+      ? `give the worker's container that group (docker run --group-add ${group})`
+      : `add the user to it (sudo usermod -aG ${group} ${user}, then log in again or restart the service)`;
+  return `${who} has no permission: the socket belongs to the group ${group}; ${join}, ${rootless}`;
 }
 
 /** ssh speaks in lines, and ends them with a full stop. */
@@ -94,27 +101,37 @@ function factsOf(path: string): SocketFacts {
   try {
     const stat = statSync(path);
     const groupMay = (stat.mode & GROUP_WRITE) !== 0;
-    return { isSocket: stat.isSocket(), group: groupName(stat.gid), groupMay, user };
+    // A container's own file of groups knows nothing of the host's: there its number says more than a name.
+    const group = user === null ? String(stat.gid) : (nameIn("/etc/group", stat.gid) ?? String(stat.gid));
+    return { isSocket: stat.isSocket(), group, groupMay, user };
   } catch {
     return { isSocket: null, group: null, groupMay: false, user };
   }
 }
 
-/** The number where the file of groups has no name for it. */
-function groupName(gid: number): string {
+/**
+ * By number first: under Bun node:os has the name from $USER, which is another one's after setpriv, and
+ * where it is not set, as in a container, the name is "unknown".
+ */
+function userName(): string | null {
+  const uid = process.getuid?.() ?? null;
+  const name = uid === null ? null : nameIn("/etc/passwd", uid);
+  if (name !== null) return name;
   try {
-    const lines = readFileSync("/etc/group", "utf8").split("\n");
-    return lines.map((line) => line.split(":")).find(([, , id]) => id === String(gid))?.[0] ?? String(gid);
+    // Somebody whom a directory service knows is in no file.
+    const { username } = process.getBuiltinModule("node:os").userInfo();
+    return username === "unknown" ? null : username;
   } catch {
-    return String(gid);
+    return null;
   }
 }
 
-function userName(): string {
+/** Both files have the name first and the number third. */
+function nameIn(file: string, id: number): string | null {
   try {
-    return process.getBuiltinModule("node:os").userInfo().username;
+    const lines = readFileSync(file, "utf8").split("\n");
+    return lines.map((line) => line.split(":")).find((fields) => fields[2] === String(id))?.[0] ?? null;
   } catch {
-    // A container's user without an entry.
-    return String(process.getuid?.() ?? "USER");
+    return null;
   }
 }

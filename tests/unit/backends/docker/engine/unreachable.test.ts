@@ -3,7 +3,11 @@ import { sshCommand } from "../../../../../src/backends/docker/engine/dialer.ts"
 import type { ChosenEndpoint } from "../../../../../src/backends/docker/engine/endpoint.ts";
 import { EngineError, EngineGone } from "../../../../../src/backends/docker/engine/errors.ts";
 import { NotHttp } from "../../../../../src/backends/docker/engine/http-head.ts";
-import { explain, type SocketFacts } from "../../../../../src/backends/docker/engine/unreachable.ts";
+import {
+  explain,
+  type SocketFacts,
+  unreachable,
+} from "../../../../../src/backends/docker/engine/unreachable.ts";
 
 const SOCKET: ChosenEndpoint = {
   endpoint: { kind: "unix", path: "/var/run/docker.sock" },
@@ -19,6 +23,12 @@ describe("an engine that cannot be reached is told", () => {
     ["nobody listens", gone("ECONNREFUSED"), FACTS, /nothing listens on the socket/],
     ["no socket but a file", gone("ECONNREFUSED"), { ...FACTS, isSocket: false }, /is not a socket/],
     ["no permission", gone("EACCES"), FACTS, /user ann .* group docker; .*sudo usermod -aG docker ann/],
+    [
+      "no permission for a user who is a number, as in the worker's image",
+      gone("EACCES"),
+      { ...FACTS, group: "998", user: null },
+      /this user has no permission: .* group 998; .*\(docker run --group-add 998\)/,
+    ],
     [
       "not even the group",
       gone("EACCES"),
@@ -54,6 +64,20 @@ describe("an engine that cannot be reached is told", () => {
       expect(text).not.toEndWith(".");
     });
   }
+
+  // It was $USER's, and "unknown" where that was not set: `sudo usermod -aG docker unknown` helps nobody.
+  test("no permission names the user that the process has, whoever USER names", () => {
+    const before = process.env["USER"];
+    process.env["USER"] = "somebody-else";
+    try {
+      const chosen = { ...SOCKET, endpoint: { kind: "unix", path: "/etc/passwd" } } as const;
+      const name = Bun.spawnSync(["id", "-un"]).stdout.toString().trim();
+      expect(unreachable(chosen, gone("EACCES")).message).toContain(`user ${name} has no permission`);
+    } finally {
+      if (before === undefined) delete process.env["USER"];
+      else process.env["USER"] = before;
+    }
+  });
 
   test("no permission is never answered with a group that cannot be joined", () => {
     const text = explain(SOCKET, gone("EACCES"), { ...FACTS, groupMay: false });
