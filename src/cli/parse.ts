@@ -5,7 +5,7 @@ import { suggestion } from "../config/nearest.ts";
 import { COMMAND_NAMES, COMMANDS, type CommandName, commandNamed } from "./commands.ts";
 import { DEV_FLAGS, type DevFlags, readDevFlags } from "./dev-flags.ts";
 import { type HealthQuestion, readHealthQuestion } from "./health-question.ts";
-import { type Scanned, scanFlags } from "./scan.ts";
+import { configFileHint, type Scanned, scanFlags } from "./scan.ts";
 import { readServiceRequest, type ServiceRequest } from "./service-request.ts";
 
 export type CommandLine =
@@ -79,7 +79,7 @@ function helpTopic([topic, ...more]: readonly string[]): CommandName | null {
 }
 
 function unknownCommand(name: string): ConfigError {
-  const guess = suggestion(name, [...COMMAND_NAMES, "help"]);
+  const guess = configFileHint(name) || suggestion(name, [...COMMAND_NAMES, "help"]);
   return new ConfigError([
     `Unknown command ${JSON.stringify(name)}${guess || `; there are ${COMMAND_NAMES.join(", ")} and help`}`,
   ]);

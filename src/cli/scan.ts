@@ -129,12 +129,20 @@ function takePositional(value: string, index: number, previous: Token | null, st
   // Not only the next one: in `--env TOKEN = value` the value is the second.
   const secret = state.given.findLast(({ name }) => state.defs[name]?.secret);
   if (secret !== undefined) {
-    state.problems.push(`Unexpected argument after --${secret.name}; quote a value with spaces`);
+    state.problems.push(
+      `Unexpected argument after --${secret.name}; quote a value with spaces, and give the name of a command before the flags`,
+    );
     return;
   }
+  const hint = Object.hasOwn(state.defs, "config-file") ? configFileHint(value) : "";
   state.problems.push(
-    `Unexpected argument ${JSON.stringify(value)}; this command takes flags only, and the name of a command comes before them`,
+    `Unexpected argument ${JSON.stringify(value)}${hint || "; this command takes flags only, and the name of a command comes before them"}`,
   );
+}
+
+/** For `oz-agent-worker worker.yaml`, as many a daemon takes it. Nothing for what does not look like one. */
+export function configFileHint(word: string): string {
+  return /\.ya?ml$/i.test(word) ? "; the config file is given by --config-file" : "";
 }
 
 function takeUnknown(token: OptionToken, args: readonly string[], state: State): void {

@@ -50,7 +50,7 @@ export function readServiceRequest({ values, positionals, problems }: Scanned): 
   const user = last("user") ?? SERVICE_NAME;
   const all = [
     ...problems,
-    ...(action === undefined || more.length > 0 ? [actionProblem(more[0] ?? first)] : []),
+    ...(action === undefined || more.length > 0 ? [actionProblem(first, more)] : []),
     ...(/^[a-z_][a-z0-9_-]*\$?$/i.test(user) ? [] : [`--user ${JSON.stringify(user)} is no name of a user`]),
   ];
   if (action === undefined || all.length > 0) throw new ConfigError(all);
@@ -64,8 +64,9 @@ export function readServiceRequest({ values, positionals, problems }: Scanned): 
   };
 }
 
-function actionProblem(given: string | undefined): string {
+function actionProblem(given: string | undefined, more: readonly string[]): string {
   const choice = `service takes one of ${SERVICE_ACTIONS.join(", ")}`;
   if (given === undefined) return `Nothing to do is given; ${choice}`;
+  if (more.length > 0) return `Unexpected argument ${JSON.stringify(more[0])}; ${choice}, and flags`;
   return `Cannot ${JSON.stringify(given)} a service${suggestion(given, [...SERVICE_ACTIONS])}; ${choice}`;
 }

@@ -52,7 +52,7 @@ export function chooseKeySource(places: KeyPlaces): KeyChoice {
   if (fallback !== null) return { kind: "source", source: fixedKey("the dev command", fallback) };
   return {
     kind: "problem",
-    text: "No API key is given; set WARP_API_KEY, or give --api-key-file PATH, api_key_file in the config file, WARP_API_KEY_FILE or --api-key",
+    text: `No API key is given${variable === "" ? " (WARP_API_KEY is empty)" : ""}; set WARP_API_KEY, or give --api-key-file PATH, api_key_file in the config file, WARP_API_KEY_FILE or --api-key`,
   };
 }
 

@@ -64,7 +64,11 @@ const REFUSED: Readonly<Record<string, Case>> = {
     says: [/--worker-id must not start with "warp"/],
   },
   "no worker id": { flags: ["--backend", "direct"], says: [/worker id.*--worker-id/] },
-  "an empty key": { flags: DIRECT, apiKey: "", says: [/No API key is given; set WARP_API_KEY/] },
+  "an empty key": {
+    flags: DIRECT,
+    apiKey: "",
+    says: [/No API key is given \(WARP_API_KEY is empty\); set WARP_API_KEY/],
+  },
   "no key": { flags: DIRECT, apiKey: null, says: [/No API key is given; set WARP_API_KEY/] },
   "a key with a line break": { flags: DIRECT, apiKey: "top\nsecret", says: [/WARP_API_KEY has white space/] },
   "a key file that is not there": {

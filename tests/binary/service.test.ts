@@ -43,6 +43,8 @@ test.each([
   ["backend:\n  docker: {}\n", ["install", "--print"], "No worker id is given"],
   [null, ["install", "--print"], "there is no such file"],
   ["worker_id: w\n", ["instal"], 'did you mean "install"'],
+  // It was: Cannot "install" a service (did you mean "install"?).
+  ["worker_id: w\n", ["status", "install"], 'Unexpected argument "install"; service takes one of'],
   ["worker_id: w\n", [], "service takes one of install, uninstall, status"],
   ["worker_id: w\n", ["install", "--user", "a b"], "is no name of a user"],
 ] as const)("with %j service %j says what is wrong and does nothing", async (config, args, says) => {

@@ -51,6 +51,11 @@ describe("the command", () => {
     [["rnu"], 'Unknown command "rnu"; there are run, version, health, service, dev and help'],
     [["vresion"], 'Unknown command "vresion" (did you mean "version"?)'],
     [["start"], 'Unknown command "start"; there are run, version, health, service, dev and help'],
+    [["worker.yaml"], 'Unknown command "worker.yaml"; the config file is given by --config-file'],
+    [
+      ["version", "worker.yaml"],
+      'Unexpected argument "worker.yaml"; this command takes flags only, and the name of a command comes before them',
+    ],
     [["help", "me"], 'Unknown command "me"; there are run, version, health, service, dev and help'],
     [["version", "--jsno"], 'Unknown flag --jsno (did you mean "--json"?)'],
     [
@@ -241,6 +246,11 @@ describe("flags that are wrong", () => {
       ],
     ],
     [
+      "a config file without its flag",
+      ["run", "worker.yml"],
+      ['Unexpected argument "worker.yml"; the config file is given by --config-file'],
+    ],
+    [
       "words after the end of flags",
       ["--", "--worker-id"],
       [
@@ -257,12 +267,16 @@ describe("flags that are wrong", () => {
     [
       "the rest of a secret, not shown",
       ["-e", "A=s3cret", "s3cret"],
-      ["Unexpected argument after --env; quote a value with spaces"],
+      [
+        "Unexpected argument after --env; quote a value with spaces, and give the name of a command before the flags",
+      ],
     ],
     [
       "the rest of a secret with spaces around its =, not shown",
       ["--env", "TOKEN", "=", "s3cret"],
-      Array(2).fill("Unexpected argument after --env; quote a value with spaces"),
+      Array(2).fill(
+        "Unexpected argument after --env; quote a value with spaces, and give the name of a command before the flags",
+      ),
     ],
     [
       "a secret that is glued to its flag, not shown",
