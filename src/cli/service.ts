@@ -1,5 +1,5 @@
 /** `oz-agent-worker service`: the worker as a service of this host. */
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { never } from "../async/wait.ts";
 import { ConfigError } from "../config/config-error.ts";
@@ -102,7 +102,22 @@ async function planFor(request: ServiceRequest, { host, program }: ServiceEdge):
   const named = request.keyFile === null ? null : resolve(host.cwd, request.keyFile);
   const keyFile = named ?? (hasKey ? null : DEFAULT_KEY_FILE);
   const { user, keepAgents } = request;
-  return planService(settings, { program, configFile, keyFile, user, keepAgents });
+  return planService(settings, {
+    program,
+    configFile,
+    keyFile,
+    user,
+    keepAgents,
+    hasDockerGroup: hasDockerGroup(),
+  });
+}
+
+function hasDockerGroup(): boolean {
+  try {
+    return /^docker:/m.test(readFileSync("/etc/group", "utf8"));
+  } catch {
+    return false;
+  }
 }
 
 function mustBeRoot({ host }: ServiceEdge): void {

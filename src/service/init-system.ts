@@ -79,6 +79,7 @@ export class InitSystem {
   async install(plan: ServicePlan): Promise<void> {
     this.#mustRun();
     await this.#ensureUser(plan.user);
+    for (const folder of plan.ownFolders) await this.#ensureFolder(folder, plan.user);
     // launchd takes a job once; whether there was one is of no interest.
     if (this.#kind === LAUNCHD && existsSync(this.file)) await this.#run(LAUNCHD.stop[0] ?? []);
     await mkdir(dirname(this.file), { recursive: true });
@@ -126,6 +127,12 @@ export class InitSystem {
       "/usr/sbin/nologin",
       user,
     ]);
+  }
+
+  /** The user could make none outside of its own. */
+  async #ensureFolder(folder: string, user: string): Promise<void> {
+    if (existsSync(`${this.#root}${folder}`)) return;
+    await this.#must(["install", "-d", "-m", "0700", "-o", user, `${this.#root}${folder}`]);
   }
 
   async #must(argv: readonly string[]): Promise<void> {

@@ -20,6 +20,10 @@ export interface ServicePlan {
   readonly stateDir: string | null;
   /** Where the worker has to be able to write beside its state folder. */
   readonly writableFolders: readonly string[];
+  /** Those that the worker would make itself, if its user might. */
+  readonly ownFolders: readonly string[];
+  /** Whether this host has the group that Docker gives its socket to. */
+  readonly hasDockerGroup: boolean;
   /** Agents of the Direct backend go on when the worker crashes. */
   readonly keepAgents: boolean;
 }
@@ -30,6 +34,7 @@ export interface ServiceOptions {
   readonly keyFile: string | null;
   readonly user: string;
   readonly keepAgents: boolean;
+  readonly hasDockerGroup: boolean;
 }
 
 /** What a stop takes after `shutdown_timeout`, 19 s at most: killing, delivering, closing, removing, telemetry. */
@@ -38,11 +43,14 @@ const BEYOND_SHUTDOWN_MS = 20_000;
 export function planService(settings: Settings, options: ServiceOptions): ServicePlan {
   const { backend } = settings;
   const places = "workspaceRoot" in backend ? [backend.targetDir ?? backend.workspaceRoot] : [];
+  const workspaces = "workspaceRoot" in backend && backend.targetDir === null ? [backend.workspaceRoot] : [];
+  const stateDir = settings.stateDir === SERVICE_STATE_DIR ? null : settings.stateDir;
   return {
     ...options,
     backend: backend.kind,
     stopTimeoutSeconds: Math.ceil((settings.shutdownTimeoutMs + BEYOND_SHUTDOWN_MS) / 1000),
-    stateDir: settings.stateDir === SERVICE_STATE_DIR ? null : settings.stateDir,
+    stateDir,
     writableFolders: places,
+    ownFolders: [...(stateDir === null ? [] : [stateDir]), ...workspaces],
   };
 }

@@ -37,11 +37,16 @@ const FOR_ENGINES: readonly string[] = [
   "KeyringMode=private",
 ];
 
+const DOCKER_GROUP = "SupplementaryGroups=docker";
+/** systemd starts nothing for a group that is not there (216/GROUP), and an engine may be elsewhere. */
+const NO_DOCKER_GROUP =
+  "# This host has no group docker: when there is one, or another for the socket, name it as SupplementaryGroups=.";
+
 const BACKENDS: Readonly<Record<BackendKind, readonly string[]>> = {
   direct: FOR_AGENTS,
   // Its commands are the operator's own, and nothing is known of what they need.
   command: FOR_AGENTS,
-  docker: ["# Who may talk to the engine.", "SupplementaryGroups=docker", ...FOR_ENGINES],
+  docker: ["# Who may talk to the engine.", DOCKER_GROUP, ...FOR_ENGINES],
   kubernetes: FOR_ENGINES,
 };
 
@@ -62,7 +67,9 @@ export function renderSystemdUnit(plan: ServicePlan): string {
     ...(plan.keyFile === null ? [] : [`LoadCredential=api-key:${specifiersEscaped(plan.keyFile)}`]),
     `StateDirectory=${stateFolders(plan).join(" ")}`,
     "StateDirectoryMode=0700",
-    ...(plan.stateDir === null ? [] : [`ReadWritePaths=${word(plan.stateDir)}`]),
+    ...(plan.stateDir === null || isBelowVarLib(plan.stateDir)
+      ? []
+      : [`ReadWritePaths=${word(plan.stateDir)}`]),
     "UMask=0077",
     ...killMode(plan),
     `TimeoutStopSec=${plan.stopTimeoutSeconds}`,
@@ -73,7 +80,9 @@ export function renderSystemdUnit(plan: ServicePlan): string {
     "RestartSec=5",
     "RestartPreventExitStatus=2 77",
     "",
-    ...BACKENDS[plan.backend],
+    ...BACKENDS[plan.backend].map((line) =>
+      line === DOCKER_GROUP && !plan.hasDockerGroup ? NO_DOCKER_GROUP : line,
+    ),
     "",
     "[Install]",
     "WantedBy=multi-user.target",
@@ -93,9 +102,16 @@ function killMode({ keepAgents }: ServicePlan): readonly string[] {
 }
 
 /** The first is the worker's own, by STATE_DIRECTORY; others are those that it has to make files in. */
-function stateFolders({ writableFolders }: ServicePlan): string[] {
-  const below = writableFolders.filter((path) => path.startsWith("/var/lib/"));
-  return [SERVICE_NAME, ...below.map((path) => word(path.slice("/var/lib/".length)))];
+function stateFolders({ stateDir, writableFolders }: ServicePlan): string[] {
+  const all = stateDir === null ? writableFolders : [stateDir, ...writableFolders];
+  return [SERVICE_NAME, ...all.filter(isBelowVarLib).map((path) => word(path.slice(VAR_LIB.length)))];
+}
+
+const VAR_LIB = "/var/lib/";
+
+/** Where systemd makes a folder that is not there; any other has to be there, or nothing is started (226/NAMESPACE). */
+function isBelowVarLib(path: string): boolean {
+  return path.startsWith(VAR_LIB);
 }
 
 /** One argument of a command line, whatever is in it. Only there systemd takes a dollar for a variable. */

@@ -86,6 +86,34 @@ describe.if(here)("under a real systemd", () => {
   }, 90_000);
 });
 
+// systemd starts nothing that names a folder or a group which is not there: 226/NAMESPACE, 216/GROUP.
+describe.if(here)("under a real systemd, on a host where nothing was made for it", () => {
+  test.each([
+    ["a state folder of its own choice", { state_dir: "/var/lib/oz/state" }],
+    ["Docker without its group", { backend: { docker: {} } }],
+  ] as const)(
+    "the worker itself starts, with %s",
+    async (_name, more) => {
+      await using dir = await TempDir.create("systemd");
+      await using plane = await ControlPlane.start({ apiKey: TEST_API_KEY });
+      const { program, args } = await prepare(dir, plane.webSocketUrl, more);
+      const systemd = await Systemd.start(dir);
+      try {
+        await systemd.run(program, "service", "install", ...args);
+        const log = await eventually(async () => {
+          const text = await readFile(dir.join("log"), "utf8").catch(() => "");
+          return /worker ready|Cannot use the container engine|ended: /.test(text) ? text : null;
+        }, "the worker's first words");
+        expect(log).toMatch(/worker ready|Cannot use the container engine/);
+        expect(log).not.toContain("state folder cannot be used");
+      } finally {
+        await systemd.kill();
+      }
+    },
+    60_000,
+  );
+});
+
 class Systemd {
   readonly #process: Bun.Subprocess;
 
@@ -130,11 +158,15 @@ interface Prepared {
   readonly args: readonly string[];
 }
 
-async function prepare(dir: TempDir, webSocketUrl: string): Promise<Prepared> {
+/** @param more of the configuration, in place of what the Direct backend has here */
+async function prepare(dir: TempDir, webSocketUrl: string, more: object = {}): Promise<Prepared> {
   await chmod(dir.path, 0o755);
   await dir.write("agent", '#!/bin/sh\necho "agent of $(id -u) in $PWD"\n', 0o755);
   const direct = { workspace_root: "/var/lib/oz/workspaces", oz_path: dir.join("agent") };
-  const config = await dir.write("config.yaml", JSON.stringify({ worker_id: "w", backend: { direct } }));
+  const config = await dir.write(
+    "config.yaml",
+    JSON.stringify({ worker_id: "w", backend: { direct }, ...more }),
+  );
   const key = await dir.write("key", `${TEST_API_KEY}\n`, 0o600);
   // Whole, because who adds a user puts new files in the place of the old ones.
   await cp("/etc", dir.join("etc"), { recursive: true, verbatimSymlinks: true });
@@ -150,6 +182,8 @@ async function prepare(dir: TempDir, webSocketUrl: string): Promise<Prepared> {
     "units/oz-agent-worker.service.d/test.conf",
     [
       ...["[Service]", "ExecStart=", `ExecStart=${start} --web-socket-url ${webSocketUrl}`, "Restart=no"],
+      // Program and configuration lie there.
+      "PrivateTmp=no",
       ...[`StandardOutput=append:${log}`, `StandardError=append:${log}`],
       `ExecStopPost=+/bin/sh -c "echo ended: $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS >>${log}"\n`,
     ].join("\n"),

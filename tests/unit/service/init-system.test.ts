@@ -15,6 +15,8 @@ const PLAN: ServicePlan = {
   stopTimeoutSeconds: 40,
   stateDir: null,
   writableFolders: [],
+  ownFolders: [],
+  hasDockerGroup: true,
   keepAgents: false,
 };
 const UNIT = "etc/systemd/system/oz-agent-worker.service";
@@ -58,6 +60,15 @@ describe("installing a service", () => {
     await using _ = dir;
     await system.install(PLAN);
     expect(told.filter((line) => line.startsWith("useradd"))).toEqual([]);
+  });
+
+  test("folders that the worker could not make are made for its user, and those that are there left alone", async () => {
+    const { dir, told, system } = await rig();
+    await using _ = dir;
+    await mkdir(dir.join("srv/workspaces"), { recursive: true });
+    await system.install({ ...PLAN, ownFolders: ["/srv/state", "/srv/workspaces"] });
+    const made = told.filter((line) => line.startsWith("install "));
+    expect(made).toEqual([`install -d -m 0700 -o oz ${dir.join("srv/state")}`]);
   });
 
   test("what the manager refuses is an error that names it", async () => {
@@ -120,10 +131,18 @@ describe("uninstalling a service", () => {
 
 test("the time to stop follows the configuration", () => {
   const backend = { kind: "docker", volumes: [], environment: [] } as const;
-  const options = { program: "p", configFile: "c", keyFile: null, user: "u", keepAgents: false };
+  const options = {
+    program: "p",
+    configFile: "c",
+    keyFile: null,
+    user: "u",
+    keepAgents: false,
+    hasDockerGroup: true,
+  };
   const settings = { backend, shutdownTimeoutMs: 90_500, stateDir: "/srv/state" } as unknown as Parameters<
     typeof planService
   >[0];
   expect(planService(settings, options).stopTimeoutSeconds).toBe(111);
   expect(planService(settings, options).stateDir).toBe("/srv/state");
+  expect(planService(settings, options).ownFolders).toEqual(["/srv/state"]);
 });

@@ -17,6 +17,8 @@ function plan(more: Partial<ServicePlan> = {}): ServicePlan {
     stopTimeoutSeconds: 40,
     stateDir: null,
     writableFolders: [],
+    ownFolders: [],
+    hasDockerGroup: true,
     keepAgents: false,
     ...more,
   };
@@ -71,6 +73,20 @@ describe("the systemd unit", () => {
     const writableFolders = ["/var/lib/oz/workspaces", "/srv/x"];
     const unit = renderSystemdUnit(plan({ backend: "direct", writableFolders }));
     expect(settingOf(unit, "StateDirectory")).toBe("oz-agent-worker oz/workspaces");
+  });
+
+  // With a folder that was not there, or a group, systemd started nothing: 226/NAMESPACE, 216/GROUP.
+  test("lets systemd make a state folder where it can", () => {
+    const unit = renderSystemdUnit(plan({ stateDir: "/var/lib/oz/state" }));
+    expect(settingOf(unit, "StateDirectory")).toBe("oz-agent-worker oz/state");
+    expect(unit).not.toContain("ReadWritePaths");
+  });
+
+  test("names Docker's group only on a host that has it", () => {
+    expect(settingOf(renderSystemdUnit(plan()), "SupplementaryGroups")).toBe("docker");
+    const without = renderSystemdUnit(plan({ hasDockerGroup: false }));
+    expect(settingOf(without, "SupplementaryGroups")).toBeUndefined();
+    expect(without).toContain("# This host has no group docker");
   });
 
   test("lets a worker that is shut in write to a state folder of its own choice", () => {
