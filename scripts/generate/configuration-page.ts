@@ -74,7 +74,7 @@ export function configurationPage(): string {
     `The command \`dev\` takes all of these and:\n\n${flagTable(DEV_FLAGS)}`,
     `## Config file: the worker\n\n${settingTable(settings.filter(({ path }) => path.length === 1))}`,
     ...blocks.map((block) => `## Config file: \`backend.${block}\`\n\n${settingTable(inBlock(block))}`),
-    `Each entry of an \`environment\` has \`name\` and, unless the worker's own value is to be passed through, \`value\`.\n`,
+    `Each entry of an \`environment\` has \`name\` and, unless the worker's own value is to be passed through (empty where it has none), \`value\`.\n`,
     VARIABLES,
   ].join("\n");
 }
