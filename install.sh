@@ -274,7 +274,7 @@ make_dir() {
 
 fetch() {
   say "downloading $from/$archive"
-  download "$sums_url" "$staging/SHA256SUMS" || fail "cannot download $sums_url: see above; behind a proxy set HTTPS_PROXY, for a mirror OZ_WORKER_BASE_URL"
+  download "$sums_url" "$staging/SHA256SUMS" || fail "cannot download $sums_url: see above${version:+; is there a version $version?}; behind a proxy set HTTPS_PROXY, for a mirror OZ_WORKER_BASE_URL"
   download "$from/$archive" "$staging/$archive" || fail "cannot download $from/$archive: see above (a full disk shows here, too); nothing was installed"
   check_sum "$staging/$archive" "$staging/SHA256SUMS"
   # Owned by whoever installs it, also where a mirror packed it as somebody else.

@@ -117,6 +117,17 @@ test("an older version under the address of a newer one is not installed", async
   expect(program).toBe(OLD);
 });
 
+// It spoke of proxies and mirrors only.
+test("a version that there is not is asked about", async () => {
+  await using dir = await TempDir.create("install");
+  await using server = await ReleaseServer.start();
+  const { run, program } = await upgradeFrom(dir, server, DASH_CURL, { OZ_WORKER_VERSION: "v0.0.9" });
+  expect(run.stderr).toMatch(
+    /404[\s\S]*cannot download .*SHA256SUMS: see above; is there a version 0\.0\.9\?/,
+  );
+  expect(program).toBe(OLD);
+});
+
 describe.concurrent.each(SURROUNDINGS.map((one) => [one.name, one] as const))(
   "under %s a server",
   (_, surroundings) => {
