@@ -29,7 +29,7 @@ backend:
 
 A key without a value, or with an empty text, counts as absent. That goes for a backend's block, too: a bare
 \`direct:\` chooses nothing, \`direct: {}\` the Direct backend. Relative paths start from the folder in which the
-worker was started.
+worker was started; \`~\` and \`$NAME\` are not expanded.
 
 The config file may be a pipe, as in \`--config-file <(command)\` and \`/dev/stdin\`, that is written within a
 minute. Files with keys and certificates are read more than once, so they are regular files. None may be larger

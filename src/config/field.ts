@@ -43,6 +43,12 @@ export function text() {
   );
 }
 
+/** One that is made when it is not there: a shell leaves `--state-dir=~/x` alone, and that made a folder named `~`. */
+export function folder() {
+  const rule = 'must be a path that does not start with "~", which only a shell knows';
+  return v.pipe(text(), v.regex(/^[^~]/, rule));
+}
+
 export function flagged() {
   return v.boolean("must be true or false");
 }

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { LOG_FORMATS, LOG_LEVELS } from "../logging/logger.ts";
-import { address, count, duration, flagged, humantime, setting, text } from "./field.ts";
+import { address, count, duration, flagged, folder, humantime, setting, text } from "./field.ts";
 import { once } from "./once.ts";
 
 const worker = () => ({
@@ -53,7 +53,7 @@ const daemon = () => ({
     "text",
   ),
   state_dir: v.optional(
-    setting(text(), "Folder in which the worker remembers its tasks over a restart", {
+    setting(folder(), "Folder in which the worker remembers its tasks over a restart", {
       flag: "state-dir",
       valueHint: "DIR",
       otherwise:

@@ -198,6 +198,11 @@ describe("flags that are wrong", () => {
       ["--max-concurrent-tasks must be a whole number of 0 or more, not -1"],
     ],
     [
+      "a home folder that no shell has put in place",
+      ["--state-dir=~/state"],
+      ['--state-dir must be a path that does not start with "~", which only a shell knows, not "~/state"'],
+    ],
+    [
       "no number",
       ["--max-concurrent-tasks", "x"],
       ['--max-concurrent-tasks must be a whole number of 0 or more, not "x"'],
