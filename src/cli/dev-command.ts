@@ -2,7 +2,9 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ConfigError } from "../config/config-error.ts";
 import type { Host } from "../config/state-dir.ts";
+import { wordsOf } from "../logging/words-of.ts";
 import { ownCommand } from "../runtime/self.ts";
 import { runDev } from "./dev.ts";
 import { loadFile, settingsFrom } from "./load-settings.ts";
@@ -20,7 +22,7 @@ export async function runDevCommand(
   const file = await loadFile(flags, stop);
   const { workerId } = await settingsFrom(flags, file, host, PLACEHOLDERS);
   // A folder of its own: what a real worker of this id left unreported is not for this control plane.
-  const stateDir = mkdtempSync(join(tmpdir(), "oz-agent-worker-dev-"));
+  const stateDir = makeFolder();
   try {
     const own = [`--worker-id=${workerId}`, `--state-dir=${stateDir}`];
     return await runDev(
@@ -41,6 +43,16 @@ export async function runDevCommand(
     );
   } finally {
     rmSync(stateDir, { recursive: true, force: true });
+  }
+}
+
+function makeFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), "oz-agent-worker-dev-"));
+  } catch (error) {
+    throw new ConfigError([
+      `Cannot make a folder in ${tmpdir()}: ${wordsOf(error)}; set TMPDIR to one that this user can write`,
+    ]);
   }
 }
 

@@ -242,3 +242,13 @@ describe("ends with status 1, in one line, when the host cannot run tasks:", () 
     expect(worker.stderr).not.toMatch(/^\s+at /m);
   });
 });
+
+// It was "Error: ENOENT" and a name that nobody had given.
+test("dev without a folder for temporary files names the variable to set", () => {
+  const env = { PATH: process.env["PATH"] ?? "", TMPDIR: "/no/such/folder" };
+  const run = Bun.spawnSync([...workerCommand(), "dev", "--backend", "direct"], { env });
+  expect(run.stderr.toString()).toMatch(
+    /^oz-agent-worker: Cannot make a folder in \/no\/such\/folder: ENOENT.*; set TMPDIR to one that this user can write\n$/,
+  );
+  expect(run.exitCode).toBe(2);
+});
