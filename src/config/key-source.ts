@@ -87,6 +87,9 @@ function unreadable(via: string, path: string, why: string): string {
 function checkedKey(text: string, what: string): string {
   const key = text.replace(/[\r\n]+$/, "");
   if (key === "") throw new KeyError(`${what} is empty`);
+  // `docker run --env-file` and Kubernetes pass on the quotes of KEY="value", and the key is refused for them.
+  if (/^(["']).*\1$/.test(key))
+    throw new KeyError(`${what} stands in quotes, which are no part of it; leave them out`);
   if (!/^[\x21-\x7e]+$/.test(key)) {
     throw new KeyError(`${what} has white space, control or non-ASCII characters in it; it must be one word`);
   }

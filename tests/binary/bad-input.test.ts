@@ -206,7 +206,7 @@ describe("ends with status 1, in one line, when the host cannot run tasks:", () 
     },
     "the target folder is missing": {
       direct: () => ({ target_dir: "/no/dir" }),
-      says: /Cannot use \/no\/dir/,
+      says: /Cannot use the target folder \/no\/dir: there is no such folder; .*target_dir \(--target-dir\)/,
     },
   };
 

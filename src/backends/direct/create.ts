@@ -20,7 +20,8 @@ export function createDirectBackend(
 ): DirectBackend {
   const { shimCommand, ...rest } = dependencies;
   const oz = findOz(settings.ozPath, dependencies.workerEnvironment["PATH"] ?? "");
-  if (settings.targetDir !== null) requireFolder(settings.targetDir, "--target-dir");
+  if (settings.targetDir !== null)
+    requireFolder("target folder", settings.targetDir, "target_dir (--target-dir)");
   else makeWorkspaceRoot(settings.workspaceRoot);
   const shim = new ShimClient({ command: shimCommand, openFiles: inheritedOpenFilesLimit(), log: rest.log });
   return new DirectBackend({ ...rest, settings, oz, shim });
@@ -37,10 +38,11 @@ function makeWorkspaceRoot(dir: string): void {
       `Cannot use the workspace root ${dir}: ${why}; set backend.direct.workspace_root to a folder that this user can write`,
     );
   }
-  requireFolder(dir, "backend.direct.workspace_root");
+  requireFolder("workspace root", dir, "workspace_root");
 }
 
-function requireFolder(dir: string, setting: string): void {
+function requireFolder(what: string, dir: string, setting: string): void {
   if (isFolder(dir)) return;
-  throw new BackendUnusable(`Cannot use ${dir}: it is not a folder; correct ${setting}`);
+  const why = existsSync(dir) ? "it is not a folder" : "there is no such folder";
+  throw new BackendUnusable(`Cannot use the ${what} ${dir}: ${why}; correct backend.direct.${setting}`);
 }

@@ -108,6 +108,12 @@ describe("a key that no header can carry is refused without being shown", () => 
     expect(await sourceOf({ env: { WARP_API_KEY: "key\n" } }).read()).toBe("key");
   });
 
+  test.each(['"s3cret"', "'s3cret'", '"s3 cret"'])("quotes around it are told, not sent: %s", async (key) => {
+    expect(await refusal(sourceOf({ env: { WARP_API_KEY: key } }))).toBe(
+      "The API key of WARP_API_KEY stands in quotes, which are no part of it; leave them out",
+    );
+  });
+
   test("an empty flag is told, not passed over", async () => {
     expect(await refusal(sourceOf({ flag: "" }))).toBe("The API key of --api-key is empty");
   });
