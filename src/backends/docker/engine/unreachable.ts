@@ -77,11 +77,15 @@ function permissionReason(path: string, facts: SocketFacts | null): string {
   if (!facts.groupMay) {
     return `${who} has no permission, and neither has the socket's group ${group}; run the worker as the socket's owner, ${rootless}`;
   }
-  const join =
-    user === null
-      ? `give the worker's container that group (docker run --group-add ${group})`
-      : `add the user to it (sudo usermod -aG ${group} ${user}, then log in again or restart the service)`;
-  return `${who} has no permission: the socket belongs to the group ${group}; ${join}, ${rootless}`;
+  return `${who} has no permission: the socket belongs to the group ${group}; ${joining(group, user)}, ${rootless}`;
+}
+
+function joining(group: string, user: string | null): string {
+  if (user === null) return `give the worker's container that group (docker run --group-add ${group})`;
+  const then = "then log in again or restart the service";
+  if (group !== "root") return `add the user to it (sudo usermod -aG ${group} ${user}, ${then})`;
+  // Docker's own choice on a host without a group docker, and nobody's to join.
+  return `make the group docker (sudo groupadd docker), restart the engine, and add the user to it (sudo usermod -aG docker ${user}, ${then})`;
 }
 
 /** ssh speaks in lines, and ends them with a full stop. */

@@ -24,6 +24,12 @@ describe("an engine that cannot be reached is told", () => {
     ["no socket but a file", gone("ECONNREFUSED"), { ...FACTS, isSocket: false }, /is not a socket/],
     ["no permission", gone("EACCES"), FACTS, /user ann .* group docker; .*sudo usermod -aG docker ann/],
     [
+      "no permission where Docker found no group of its own, and root's is nobody's to join",
+      gone("EACCES"),
+      { ...FACTS, group: "root" },
+      /sudo groupadd docker\), restart the engine, .*sudo usermod -aG docker ann/,
+    ],
+    [
       "no permission for a user who is a number, as in the worker's image",
       gone("EACCES"),
       { ...FACTS, group: "998", user: null },
