@@ -1,13 +1,13 @@
 /** `backend.direct`: the agent as a child process of the worker. */
 import * as v from "valibot";
-import { environment, folder, setting, text } from "./field.ts";
+import { environment, setting, text } from "./field.ts";
 import { once } from "./once.ts";
 
 export const directSchema = once(() =>
   v.strictObject(
     {
       workspace_root: v.optional(
-        setting(folder(), "Folder in which every task gets a folder of its own", { valueHint: "DIR" }),
+        setting(text(), "Folder in which every task gets a folder of its own", { valueHint: "DIR" }),
         "/var/lib/oz/workspaces",
       ),
       target_dir: v.optional(
