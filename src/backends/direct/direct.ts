@@ -133,12 +133,13 @@ export class DirectBackend implements Backend {
 
   resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readHandle(saved);
-    if (handle === null) return saved === null ? this.abandon(ref) : Promise.reject(begunElsewhere());
+    if (handle === null)
+      return saved === null ? this.abandon(ref, context) : Promise.reject(begunElsewhere());
     const { workspace } = handle;
     const claim = this.take(ref.taskId, workspace.dir);
     // Only in a folder of the task's own would what is done for the dead worker meet what another does.
     if (claim.kind === "taken" && claim.dir === workspace.dir && isOwnFolder(workspace)) {
-      const run = Promise.resolve(handle).then(concludeUntouched);
+      const run = Promise.resolve().then(() => concludeUntouched(handle, context));
       return this.stay({ workspace: { ...workspace, made: false }, hooks: null, run }, context);
     }
     const hooks = this.hooks(ref.taskId, workspace, this.options.environmentOf(ref.taskId), context);
@@ -149,12 +150,12 @@ export class DirectBackend implements Backend {
   }
 
   /** Claimed, and perhaps begun, by a worker that was killed in that moment. */
-  private async abandon({ taskId }: TaskRef): Promise<never> {
+  private async abandon({ taskId }: TaskRef, context: RunContext): Promise<Completion> {
     const dir = workFolderOf(taskId, this.options.settings);
     using claim = this.claims.take(taskId, dir);
+    if (claim.kind === "taken") return concludeUntouched({ exitFile: null }, context);
     // It had not even saved what it made, so nothing ran in it, and it is empty if it was made here.
-    const isDeads = claim.kind === "had" && this.options.settings.targetDir === null;
-    if (this.options.cleanup && isDeads) removeIfEmpty(dir);
+    if (this.options.cleanup && this.options.settings.targetDir === null) removeIfEmpty(dir);
     throw new TaskFailure(
       "unknown",
       "the worker was killed before it had started the task; it is safe to retry",
