@@ -44,6 +44,12 @@ export interface DirectOptions extends Pick<AgentsOptions, "oz" | "shim"> {
   readonly log: Logger;
 }
 
+interface Had {
+  readonly claim: Claim;
+  /** Its end is in the journal. */
+  ended: boolean;
+}
+
 /** A task in its workspace. */
 interface Stay {
   readonly workspace: Workspace;
@@ -60,8 +66,8 @@ export class DirectBackend implements Backend {
   private readonly surveyor = new Surveyor([MARK_NAME], { birthmarks: true });
   private readonly afterlook: Afterlook;
   private readonly claims: TaskClaims;
-  /** That a task is this worker's, by its id: until its end is in the journal, so that no other begins it before. */
-  private readonly had = new Map<string, Disposable>();
+  /** That a task is this worker's, by its id: until its end is proven to have been read, so that no other begins it before. */
+  private readonly had = new Map<string, Had>();
   private readonly discards: Discards;
   private readonly agents: Agents;
 
@@ -164,7 +170,15 @@ export class DirectBackend implements Backend {
 
   forget({ taskId }: TaskRef): void {
     this.agents.forget(taskId);
-    this.had.get(taskId)?.[Symbol.dispose]();
+    const had = this.had.get(taskId);
+    if (had !== undefined) had.ended = true;
+  }
+
+  letGo({ taskId }: TaskRef): void {
+    const had = this.had.get(taskId);
+    // Another execution of it may have begun here since.
+    if (had?.ended !== true) return;
+    had.claim[Symbol.dispose]();
     this.had.delete(taskId);
   }
 
@@ -181,6 +195,7 @@ export class DirectBackend implements Backend {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.afterlook[Symbol.asyncDispose]();
     await this.discards[Symbol.asyncDispose]();
+    for (const { claim } of this.had.values()) claim[Symbol.dispose]();
     this.claims[Symbol.dispose]();
     this.options.shim[Symbol.dispose]();
   }
@@ -199,7 +214,7 @@ export class DirectBackend implements Backend {
   private take(taskId: string, dir: string): Claim {
     const claim = this.claims.take(taskId, dir);
     // Of one that is turned down nobody is told to forget it.
-    if (claim.kind === "had") this.had.set(taskId, claim);
+    if (claim.kind === "had") this.had.set(taskId, { claim, ended: false });
     return claim;
   }
 
