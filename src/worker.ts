@@ -19,6 +19,7 @@ import type { Backend } from "./task/backend.ts";
 import { createIntake } from "./task/intake.ts";
 import { prepareTask } from "./task/prepare.ts";
 import { Scheduler } from "./task/scheduler.ts";
+import { UnprovenEnds } from "./task/unproven-ends.ts";
 import { Telemetry } from "./telemetry/telemetry.ts";
 import { openWatch } from "./worker-watch.ts";
 
@@ -64,10 +65,8 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
     },
     folders: () => opened?.folders ?? null,
   });
-  const outbox = new Outbox((seq) => {
-    opened?.journal.delivered(seq);
-    telemetry.delivered(seq);
-  });
+  const unprovenEnds = new UnprovenEnds((ref) => backend.letGo?.(ref));
+  const outbox = createOutbox(() => opened?.journal, unprovenEnds, telemetry);
   const inbox = new Inbox();
   const link = createLink(options, inbox, outbox, telemetry);
   // The handshake is on its way while the journal is opened.
@@ -87,6 +86,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
     backend,
     journal,
     outbox,
+    unprovenEnds,
     telemetry,
     onBegun: pages.changed,
     onEnded: () => {
@@ -134,6 +134,7 @@ interface SchedulerParts {
   readonly backend: Backend;
   readonly journal: Journal;
   readonly outbox: Outbox;
+  readonly unprovenEnds: UnprovenEnds;
   readonly telemetry: Telemetry;
   readonly onBegun: () => void;
   readonly onEnded: () => void;
@@ -141,11 +142,12 @@ interface SchedulerParts {
 
 function createScheduler(
   { settings, log, secrets }: WorkerOptions,
-  { backend, journal, outbox, telemetry, onBegun, onEnded }: SchedulerParts,
+  { backend, journal, outbox, unprovenEnds, telemetry, onBegun, onEnded }: SchedulerParts,
 ): Scheduler {
   return new Scheduler({
     workerId: settings.workerId,
     backend,
+    unprovenEnds,
     journal,
     log,
     secrets,
@@ -157,6 +159,18 @@ function createScheduler(
     isOnItsWay: (frame) => outbox.holdsUnsent(frame),
     maxConcurrentTasks: settings.maxConcurrentTasks,
     maxTaskDurationMs: settings.maxTaskDurationMs,
+  });
+}
+
+function createOutbox(
+  journal: () => Journal | undefined,
+  unprovenEnds: UnprovenEnds,
+  telemetry: Telemetry,
+): Outbox {
+  return new Outbox((seq) => {
+    journal()?.delivered(seq);
+    unprovenEnds.provenUpTo(seq);
+    telemetry.delivered(seq);
   });
 }
 

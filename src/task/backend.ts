@@ -111,7 +111,7 @@ export interface Backend extends AsyncDisposable {
   readonly engineCalls?: () => number;
   /**
    * False: a living worker beside this one has the task, so that it is turned down. Else no other takes it until
-   * `forget`. Does not throw. Absent: nobody can, or it cannot be known.
+   * `letGo`. Does not throw. Absent: nobody can, or it cannot be known.
    */
   reserve?(taskId: string): boolean;
   /** Resolves when the task ended well; throws TaskFailure, or the signal's reason. */
@@ -126,6 +126,8 @@ export interface Backend extends AsyncDisposable {
    * whatever was kept for a restart may go.
    */
   forget(ref: TaskRef): void;
+  /** The far side is proven to know its end, and gives it to nobody else any more. Absent: nothing waits for that. */
+  letGo?(ref: TaskRef): void;
   /**
    * Offers tasks of dead workers, now and until the signal fires, and clears away what they left otherwise. Called
    * once, after the journal's own were resumed. Never rejects. Absent: nothing here outlives its journal.

@@ -16,6 +16,12 @@ export interface TaskStatus extends ExecutionRef {
   readonly handle: Handle | null;
 }
 
+/**
+ * What a backend has to find out how a task of a dead worker ended. One that had ended in time, or had not even begun,
+ * was once reported as over time, because the time while nobody was there had counted and was up at once.
+ */
+const FOUND_WITHIN_MS = 5_000;
+
 export class RunningTask {
   readonly ref: ExecutionRef;
   readonly trail: TaskTrail;
@@ -60,8 +66,9 @@ export class RunningTask {
   /** Stops it when it has run for so long, under an earlier worker too, unless disposed of before. Null: no limit. */
   limitTo(durationMs: number | null): Disposable | null {
     if (durationMs === null) return null;
-    const leftMs = Math.max(0, this.claimedAt + durationMs - Date.now());
-    const timer = setTimeout(() => this.stop("timeout"), Math.min(leftMs, LONGEST_TIMER_MS));
+    const leftMs = this.claimedAt + durationMs - Date.now();
+    const waitMs = Math.max(leftMs, Math.min(durationMs, FOUND_WITHIN_MS));
+    const timer = setTimeout(() => this.stop("timeout"), Math.min(waitMs, LONGEST_TIMER_MS));
     return { [Symbol.dispose]: () => clearTimeout(timer) };
   }
 

@@ -17,9 +17,11 @@ import { type Outcome, reportFor } from "./outcome.ts";
 import type { TaskSpec } from "./prepare.ts";
 import { runToOutcome } from "./run.ts";
 import { RunningTask, type TaskStatus } from "./running-task.ts";
+import type { UnprovenEnds } from "./unproven-ends.ts";
 
 export interface SchedulerOptions extends AnswersOptions {
   readonly backend: Backend;
+  readonly unprovenEnds: UnprovenEnds;
   /** A running task's values are hidden in it. */
   readonly secrets: Secrets;
   /** `traceContext`: variables by which the agent's own traces join the task's. */
@@ -230,7 +232,7 @@ export class Scheduler {
   }
 
   private finish(task: RunningTask, outcome: Outcome, durationMs: number): void {
-    const { journal, backend, deliver } = this.options;
+    const { journal, backend, deliver, unprovenEnds } = this.options;
     const { ref, trail } = task;
     const report = reportFor(ref.taskId, outcome);
     const stored = journal.end(ref, report === null ? null : encodeOutbound(report));
@@ -238,6 +240,7 @@ export class Scheduler {
     if (stored !== null) deliver(stored);
     trail.ended(outcome, durationMs / 1_000, stored?.seq ?? null);
     backend.forget(ref);
+    unprovenEnds.add(ref, stored?.seq ?? null);
     this.logEnd(ref, outcome, durationMs);
     task.letGo();
     this.options.onEnded?.();

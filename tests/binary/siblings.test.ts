@@ -1,10 +1,11 @@
 /** Several daemons of one worker id on one host: each its own tasks, and a dead one's are taken over once. */
 import { describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
 import type { Frame } from "../../src/dev/frame-log.ts";
 import { assignment } from "../support/assignments.ts";
-import { DirectSite, taskIdOf } from "../support/direct-site.ts";
+import { DirectSite, taskIdOf, WORKER_ID } from "../support/direct-site.ts";
 import type { AgentRun } from "../support/fake-agent.ts";
 import { eventually } from "../support/wait.ts";
 import { TEST_API_KEY, WorkerProcess } from "../support/worker-process.ts";
@@ -156,6 +157,11 @@ test("a task that runs in one daemon and is given to its sibling is turned down 
   expect(site.agent.runs(task.task_id)).toHaveLength(1);
 });
 
+/** But for the file that all claims of a worker are further names of. */
+function claimsIn(site: DirectSite): string[] {
+  return readdirSync(join(site.stateDir, WORKER_ID, "claims")).filter((name) => !name.includes("+"));
+}
+
 interface Siblings extends AsyncDisposable {
   /** Of the second worker alone, as if the control plane had lost sight of the first. */
   readonly other: ControlPlane;
@@ -202,7 +208,8 @@ describe("a task that is given to a second daemon of the host", () => {
       await site.dir.write("go", "");
       expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
       expect(site.agent.runs(task.task_id)).toHaveLength(1);
-      // The end of the first lets go of it.
+      // That its end was read lets go of it.
+      await eventually(() => claimsIn(site).length === 0, "the claim to be let go of");
       two.other.faults.send("task_assignment", { ...task, execution_id: "one more" });
       expect((await two.other.waitForTask(task.task_id, ["completed"])).state).toBe("completed");
     },
@@ -225,8 +232,26 @@ describe("a task that is given to a second daemon of the host", () => {
     expect(site.agent.runs(task.task_id)).toHaveLength(1);
   });
 
-  // The heir killed the second one's agent for the dead one's, and removed the folder under it.
-  test("after the first was killed runs there, and the first one's heir does not touch it", async () => {
+  // It ran twice, and was reported by both: the end in the first one's journal was nothing that the second could know of.
+  test("because the first one's link went silent is turned down until the end there has been read", async () => {
+    await using site = await DirectSite.create();
+    await using two = await siblings(site, {}, {});
+    const task = assignment({ env: { AGENT_HOLD: "1" } });
+    const [run] = await site.holdAll([task]);
+    site.plane.faults.freeze();
+    run?.release();
+    await two.first.waitForLog(/task ended/);
+    two.other.submit(task);
+    expect(await rejectionOf(two.other, task.task_id)).toBe(STILL_RUNNING);
+    site.plane.faults.drop();
+    expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
+    await eventually(() => claimsIn(site).length === 0, "the claim to be let go of");
+    expect(site.agent.runs(task.task_id)).toHaveLength(1);
+  });
+
+  // The heir killed the second one's agent for the dead one's, and removed the folder under it. Later it left both alone,
+  // and yet told the task as failed, by its id alone, while the second one ran it.
+  test("after the first was killed runs there, and the first one's heir neither touches it nor reports it", async () => {
     await using site = await DirectSite.create();
     await using two = await siblings(site, { setup_command: HELD(site.dir.path, "begun") }, {});
     const task = assignment({ env: { AGENT_HOLD: "1" } });
@@ -234,16 +259,17 @@ describe("a task that is given to a second daemon of the host", () => {
     await eventually(() => existsSync(site.dir.join("begun")), "the setup to begin");
     two.first.kill("SIGKILL");
     await two.first.exited;
-    two.other.submit({ ...task, execution_id: "another" });
+    two.other.submit(task);
     const run = await site.agent.waitForStart(task.task_id);
-    await using _heir = await site.start();
-    const { failureReason, message, terminals } = await site.plane.waitForTask(task.task_id);
-    expect({ failureReason, terminals }).toEqual({ failureReason: "unknown", terminals: 1 });
-    expect(message).toContain("another worker on this host runs by now");
+    await using heir = await site.start();
+    await heir.waitForLog(/another worker on this host has begun the task anew/);
+    await heir.waitForLog(/task ended/);
     expect(run.alive.length).toBeGreaterThan(0);
     expect(existsSync(run.cwd)).toBe(true);
     run.release();
     expect((await two.other.waitForTask(task.task_id)).state).toBe("completed");
+    await heir.stop();
+    expect(site.terminals(task.task_id)).toEqual([]);
   });
 
   // It was claimed and reported as failed, and the heir reported the agent's true end after that.

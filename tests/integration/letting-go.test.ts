@@ -5,6 +5,7 @@ import { Journal } from "../../src/journal/journal.ts";
 import { Secrets } from "../../src/logging/secrets.ts";
 import { UNOBSERVED } from "../../src/task/observer.ts";
 import { Scheduler } from "../../src/task/scheduler.ts";
+import { UnprovenEnds } from "../../src/task/unproven-ends.ts";
 import { Tally } from "../../src/telemetry/tally.ts";
 import { FakeAgent } from "../support/fake-agent.ts";
 import { TempDir } from "../support/temp-dir.ts";
@@ -56,6 +57,7 @@ test.each([
     log,
     secrets: new Secrets(),
     observer: observer(),
+    unprovenEnds: new UnprovenEnds(() => {}),
     prepare: (assignment) => {
       const argv = ["agent", "run", "--task-id", assignment.taskId];
       const environment = { ...assignment.envVars };

@@ -44,6 +44,12 @@ export interface DirectOptions extends Pick<AgentsOptions, "oz" | "shim"> {
   readonly log: Logger;
 }
 
+interface Had {
+  readonly claim: Claim;
+  /** Its end is in the journal. */
+  ended: boolean;
+}
+
 /** A task in its workspace. */
 interface Stay {
   readonly workspace: Workspace;
@@ -60,8 +66,8 @@ export class DirectBackend implements Backend {
   private readonly surveyor = new Surveyor([MARK_NAME], { birthmarks: true });
   private readonly afterlook: Afterlook;
   private readonly claims: TaskClaims;
-  /** That a task is this worker's, by its id: until its end is in the journal, so that no other begins it before. */
-  private readonly had = new Map<string, Disposable>();
+  /** That a task is this worker's, by its id: until its end is proven to have been read, so that no other begins it before. */
+  private readonly had = new Map<string, Had>();
   private readonly discards: Discards;
   private readonly agents: Agents;
 
@@ -133,12 +139,13 @@ export class DirectBackend implements Backend {
 
   resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readHandle(saved);
-    if (handle === null) return saved === null ? this.abandon(ref) : Promise.reject(begunElsewhere());
+    if (handle === null)
+      return saved === null ? this.abandon(ref, context) : Promise.reject(begunElsewhere());
     const { workspace } = handle;
     const claim = this.take(ref.taskId, workspace.dir);
     // Only in a folder of the task's own would what is done for the dead worker meet what another does.
     if (claim.kind === "taken" && claim.dir === workspace.dir && isOwnFolder(workspace)) {
-      const run = Promise.resolve(handle).then(concludeUntouched);
+      const run = Promise.resolve().then(() => concludeUntouched(handle, context));
       return this.stay({ workspace: { ...workspace, made: false }, hooks: null, run }, context);
     }
     const hooks = this.hooks(ref.taskId, workspace, this.options.environmentOf(ref.taskId), context);
@@ -149,12 +156,12 @@ export class DirectBackend implements Backend {
   }
 
   /** Claimed, and perhaps begun, by a worker that was killed in that moment. */
-  private async abandon({ taskId }: TaskRef): Promise<never> {
+  private async abandon({ taskId }: TaskRef, context: RunContext): Promise<Completion> {
     const dir = workFolderOf(taskId, this.options.settings);
     using claim = this.claims.take(taskId, dir);
+    if (claim.kind === "taken") return concludeUntouched({ exitFile: null }, context);
     // It had not even saved what it made, so nothing ran in it, and it is empty if it was made here.
-    const isDeads = claim.kind === "had" && this.options.settings.targetDir === null;
-    if (this.options.cleanup && isDeads) removeIfEmpty(dir);
+    if (this.options.cleanup && this.options.settings.targetDir === null) removeIfEmpty(dir);
     throw new TaskFailure(
       "unknown",
       "the worker was killed before it had started the task; it is safe to retry",
@@ -163,7 +170,15 @@ export class DirectBackend implements Backend {
 
   forget({ taskId }: TaskRef): void {
     this.agents.forget(taskId);
-    this.had.get(taskId)?.[Symbol.dispose]();
+    const had = this.had.get(taskId);
+    if (had !== undefined) had.ended = true;
+  }
+
+  letGo({ taskId }: TaskRef): void {
+    const had = this.had.get(taskId);
+    // Another execution of it may have begun here since.
+    if (had?.ended !== true) return;
+    had.claim[Symbol.dispose]();
     this.had.delete(taskId);
   }
 
@@ -180,6 +195,7 @@ export class DirectBackend implements Backend {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.afterlook[Symbol.asyncDispose]();
     await this.discards[Symbol.asyncDispose]();
+    for (const { claim } of this.had.values()) claim[Symbol.dispose]();
     this.claims[Symbol.dispose]();
     this.options.shim[Symbol.dispose]();
   }
@@ -198,7 +214,7 @@ export class DirectBackend implements Backend {
   private take(taskId: string, dir: string): Claim {
     const claim = this.claims.take(taskId, dir);
     // Of one that is turned down nobody is told to forget it.
-    if (claim.kind === "had") this.had.set(taskId, claim);
+    if (claim.kind === "had") this.had.set(taskId, { claim, ended: false });
     return claim;
   }
 

@@ -90,18 +90,21 @@ export function hasAgent(dir: string, surveyor: Surveyor): boolean {
 
 /**
  * The end of a task whose worker was killed, and in whose folder another has begun it anew since: nothing there is
- * touched, neither ended nor removed. Throws TaskFailure, also when nobody wrote down how it ended.
+ * touched, neither ended nor removed. Where nobody wrote down how it ended, its one report is the other's: a failure told
+ * of here was taken for the end of what ran there, for a report names the task alone, and the other's came after it.
  */
-export function concludeUntouched({ exitFile }: Pick<DirectHandle, "exitFile">): Completion {
+export function concludeUntouched(
+  { exitFile }: Pick<DirectHandle, "exitFile">,
+  { signal, log }: Pick<RunContext, "signal" | "log">,
+): Completion {
   const ended = exitFile === null ? null : readExitFile(exitFile);
-  if (ended === null) {
-    throw new TaskFailure(
-      "unknown",
-      "the worker was killed while it had the task, which another worker on this host runs by now",
-    );
+  if (ended !== null) {
+    requireSuccess(ended.status);
+    return "completed";
   }
-  requireSuccess(ended.status);
-  return "completed";
+  signal.throwIfAborted();
+  log.info("another worker on this host has begun the task anew, and reports it");
+  return "handed-off";
 }
 
 /** Ends whatever an agent started whose pid nobody wrote down: the worker died in that moment. */

@@ -61,13 +61,19 @@ class StartedWard implements Ward {
 
 /** `exitFile`: where the shim of the dead daemon writes, or has written, the status. */
 export function foundWard(identity: ProcessIdentity, exitFile: string): Ward {
+  const exited = awaitExitFile(identity, exitFile);
+  const remove = () => removeExitFile(exitFile);
   return {
     identity,
     isOver: false,
-    exited: awaitExitFile(identity, exitFile),
+    exited,
     // Nobody knows when it ended, so a group of its number may be a stranger's.
     groupId: () => (isAlive(identity) ? identity.pid : NO_GROUP),
-    forget: () => removeExitFile(exitFile),
+    // Of one that was just killed the shim writes only now, and nobody else would remove what it writes for a week.
+    forget: () => {
+      remove();
+      void exited.then(remove);
+    },
   };
 }
 

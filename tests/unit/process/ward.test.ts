@@ -5,6 +5,7 @@ import { identify, NO_GROUP } from "../../../src/process/process-table.ts";
 import { writeExitFile } from "../../../src/process/shim/exit-file.ts";
 import { foundWard, startedWard } from "../../../src/process/shim/ward.ts";
 import { TempDir } from "../../support/temp-dir.ts";
+import { eventually } from "../../support/wait.ts";
 
 /** No system gives such a number. */
 const GONE = { pid: 2 ** 30, startedAt: "1", bootId: "earlier" };
@@ -39,6 +40,16 @@ test("one whose status does not come within two seconds of its end is lost", asy
   const { exited } = foundWard(GONE, dir.join("x"));
   jest.advanceTimersByTime(2_500);
   expect([await exited, jest.getTimerCount()]).toEqual([{ kind: "lost" }, 0]);
+});
+
+// A cancelled agent of a dead worker is gone, and reported, before its shim has written that: the file stayed for a week.
+test("one whose status comes after it was forgotten leaves nothing either", async () => {
+  await using dir = await TempDir.create("ward");
+  const ward = foundWard(GONE, dir.join("x"));
+  ward.forget();
+  writeExitFile(dir.join("x"), END);
+  expect(await ward.exited).toEqual({ kind: "exited", ...END });
+  await eventually(() => !existsSync(dir.join("x")), "the status to be removed");
 });
 
 test("one that lives is waited for, without a limit", async () => {

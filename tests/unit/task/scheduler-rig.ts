@@ -4,6 +4,7 @@ import { Secrets } from "../../../src/logging/secrets.ts";
 import { encodeOutbound } from "../../../src/protocol/outbound.ts";
 import { UNOBSERVED } from "../../../src/task/observer.ts";
 import { Scheduler, type SchedulerOptions } from "../../../src/task/scheduler.ts";
+import { UnprovenEnds } from "../../../src/task/unproven-ends.ts";
 import { recordLog } from "../logging/recorded-log.ts";
 import { ScriptedBackend, type ScriptedBackendOptions, type ScriptedTask } from "./scripted-backend.ts";
 
@@ -48,6 +49,7 @@ export class SchedulerRig implements Disposable {
       prepare: (assignment) => ({ assignment, argv: [], environment: {} }),
       isOnItsWay: () => false,
       observer: UNOBSERVED,
+      unprovenEnds: new UnprovenEnds(() => {}),
       secrets: new Secrets(),
       maxConcurrentTasks: 0,
       maxTaskDurationMs: null,

@@ -175,6 +175,28 @@ describe("the longest duration", () => {
   });
 });
 
+describe("a limit that was over before the worker came back", () => {
+  test("stops no task that turns out to have ended meanwhile, but one that still runs", async () => {
+    jest.useFakeTimers();
+    using rig = new SchedulerRig({ maxTaskDurationMs: 60_000 });
+    const claimedAt = Date.now() - 3_600_000;
+    rig.scheduler.recover([
+      { ...left("ended", { pid: 3 }), claimedAt },
+      { ...left("runs", { pid: 4 }), claimedAt },
+    ]);
+    const ended = await rig.started(1);
+    const runs = await rig.started(2);
+    // What it takes to look for it: the search for one whose pid nobody wrote down waits for 2 s.
+    jest.advanceTimersByTime(3_000);
+    expect(runs.context.signal.aborted).toBe(false);
+    ended.end();
+    expect(await rig.frames(1)).toEqual([completed("ended")]);
+    jest.advanceTimersByTime(2_000);
+    const frames = await rig.frames(2);
+    expect(JSON.parse(frames[1] ?? "").data).toMatchObject({ failure_reason: "task_timeout" });
+  });
+});
+
 describe("what an earlier daemon left", () => {
   test("is resumed with its handle and reported like any other, without a second claim", async () => {
     using rig = new SchedulerRig();
