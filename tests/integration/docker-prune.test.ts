@@ -134,6 +134,20 @@ describe("a prune", () => {
     expect([asked("POST", START), fake.made]).toEqual([1, [container.name]]);
   });
 
+  test.each(["removing", "dead"])(
+    "that has not come to its end yet is one all the same: the container is %s",
+    async (status) => {
+      const held = fake.hold("POST", START);
+      const task = runTask(backend);
+      await within(held.arrived, "the start");
+      for (const one of fake.withRole("task")) one.status = status;
+      held.release({ status: 409, words: "container is marked for removal and cannot be started" });
+      fake.end(await within(fake.running(), "the task"), 0);
+      expect(await within(task.ended, "the end")).toEqual({ kind: "completed" });
+      expect([fake.made.length, fake.containers.size]).toEqual([2, 0]);
+    },
+  );
+
   test("is not what a start was refused for when the container is still there", async () => {
     fake.mishap("POST", START, { status: 404, words: "network none not found" });
     const { reason, message } = await failureOf(runTask(backend));

@@ -37,7 +37,11 @@ function stopOf(ended: Ended): string {
 describe("a task", () => {
   test("that ends well completes, and nothing of it stays", async () => {
     const task = runTask(backend);
-    fake.end(await fake.running(), 0);
+    const container = await fake.running();
+    // The watcher looks at it once it is started. Anybody may give it another name: its id finds it again.
+    await fake.until(() => task.handle()?.["started"] === true);
+    expect(task.handle()).toMatchObject({ id: container.id });
+    fake.end(container, 0);
     expect(await endOf(task)).toEqual({ kind: "completed" });
     expect(fake.containers.size).toBe(0);
     expect(task.handle()).toMatchObject({ started: true, exitCode: 0 });
