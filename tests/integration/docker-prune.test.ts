@@ -156,5 +156,7 @@ describe("a prune", () => {
       "cannot start the container: network none not found",
     ]);
     expect([asked("POST", START), fake.made.length]).toEqual([1, 1]);
+    // There is nothing to be stopped either, which would take its time.
+    expect(asked("POST", /\/stop$/)).toBe(0);
   });
 });

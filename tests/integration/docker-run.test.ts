@@ -66,6 +66,31 @@ describe("a task", () => {
     expect(failureOf(await endOf(task))).toMatchObject({ reason: "container_wait" });
   });
 
+  test("whose container somebody is removing says the same, for the kill is none of its own", async () => {
+    const task = runTask(backend);
+    const container = await fake.running();
+    Object.assign(container, { status: "removing", exitCode: 137 });
+    await fake.until(() => fake.listening === 1);
+    fake.tell("die", container.id);
+    expect(failureOf(await endOf(task))).toMatchObject({ reason: "container_wait" });
+  });
+
+  test("that the engine will not tell of any more fails with the engine's words", async () => {
+    const looks = [1, 2, 3].map(() => fake.hold("GET", /^\/containers\/\w{64}\/json$/));
+    const task = runTask(backend);
+    const { id } = await fake.running();
+    await fake.until(() => fake.listening === 1);
+    for (const { arrived, release } of looks) {
+      await within(arrived, "a look");
+      fake.tell("oom", id);
+      release({ status: 403, words: "not for you" });
+    }
+    expect(failureOf(await endOf(task))).toMatchObject({
+      reason: "container_wait",
+      message: "cannot wait for the container: not for you",
+    });
+  });
+
   test.each(["lost before", "lost after"] as const)(
     "runs once when the answer to its creation is %s it was done",
     async (mishap) => {
@@ -322,10 +347,14 @@ describe("a task that is cancelled", () => {
     fake.withRole("task").forEach((container) => {
       container.status = "running";
     });
+    const stop = fake.hold("POST", STOP);
     task.stop("cancelled");
     start.release();
+    await stop.arrived;
+    await Promise.race([task.ended, turns(50)]);
+    expect(fake.withRole("task")).toMatchObject([{ status: "running" }]);
+    stop.release();
     expect(stopOf(await endOf(task))).toBe("cancelled");
-    expect(fake.http.requests.some(({ path }) => STOP.test(path))).toBe(true);
     expect(fake.containers.size).toBe(0);
   });
 
