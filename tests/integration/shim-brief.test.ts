@@ -67,6 +67,12 @@ test("one that lives on beside them is told of while it runs, and once", async (
   expect(daemon.saidOf(1)).toEqual(["spawned", "exited"]);
 });
 
+test("one that cannot be started is refused, and the shim ends with its daemon as if it had not been asked for", async () => {
+  await using daemon = new Daemon();
+  daemon.spawn(1, "/no/such/program");
+  expect(daemon.said).toMatchObject([{ event: "refused", id: 1, code: "ENOENT" }]);
+});
+
 test("one whose daemon goes before it was told of ends with the daemon all the same", async () => {
   const children = () =>
     listProcesses().filter(({ parentPid, zombie }) => parentPid === process.pid && !zombie);
