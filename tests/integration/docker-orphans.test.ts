@@ -100,6 +100,8 @@ describe("a search for orphans", () => {
     fake.end(left(dead, "t-1"), 0);
     expect(await looker.look("ended")).toEqual(["t-1"]);
     expect(fake.containers.size).toBe(0);
+    await looker.look("ended");
+    expect(looker.log.said("info")).toEqual(["container of a task that was reported is cleared away"]);
   });
 
   test("removes nothing where containers are to stay", async () => {
@@ -160,6 +162,16 @@ describe("a search for orphans", () => {
       "user",
     ]);
     expect([...fake.volumes.keys()].sort()).toEqual(["copy in use", "copy of alive", "copy of stranger"]);
+  });
+
+  test("tells once of what the engine refuses, however often it looks", async () => {
+    fake.add("lock", { ...labelsOf(dead), [LABELS.role]: "lock" }, "created");
+    fake.addVolume("copy", { ...labelsOf(dead), [LABELS.role]: "private-sidecar" });
+    fake.refuse("DELETE", /^\/(containers|volumes)\//);
+    for (let looks = 0; looks < 3; looks++) await looker.look();
+    expect(
+      looker.log.lines.filter(({ level }) => level === "warn").map(({ fields }) => fields),
+    ).toMatchObject([{ container: "lock" }, { volume: "copy" }]);
   });
 
   // One container that the engine would not do anything with kept all that came after it from being found.

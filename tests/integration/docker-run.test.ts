@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
 import { TaskFailure, TaskStopped } from "../../src/task/backend.ts";
@@ -20,7 +20,10 @@ beforeEach(async () => {
   ({ backend } = await rig.backend("me"));
 });
 
-afterEach(() => rig[Symbol.asyncDispose]());
+afterEach(async () => {
+  jest.useRealTimers();
+  await rig[Symbol.asyncDispose]();
+});
 
 const endOf = (task: TaskUnderTest) => within(task.ended, "the task to end");
 
@@ -212,6 +215,25 @@ describe("a task", () => {
     },
   );
 
+  test.each([
+    [1, false, "info"],
+    [1, true, "info"],
+    [0, true, "debug"],
+    [0, false, null],
+  ] as const)(
+    "that ends with %d, debug messages wanted: %p, has its output logged at %p",
+    async (exitCode, verbose, level) => {
+      const worker = await rig.backend("speaker", { verbose });
+      fake.output = logFrame(1, "hello\n");
+      const task = runTask(worker.backend);
+      fake.end(await fake.running(), exitCode);
+      await endOf(task);
+      const shown = task.log.lines.filter(({ message }) => message === "task output");
+      const line = { level, message: "task output", fields: { stream: "stdout", text: "hello" } };
+      expect(shown).toEqual(level === null ? [] : [{ ...line, level }]);
+    },
+  );
+
   test("quotes its last words in its failure, and none that hold a secret", async () => {
     for (const [words, quoted] of [
       ["out of cheese", true],
@@ -324,12 +346,22 @@ describe("a task that is cancelled", () => {
     expect(fake.volumes.size).toBe(0);
   });
 
-  // The engine goes on with what it has begun: it made a container that nobody knew of.
-  test("while its container is created leaves none, although the engine makes it late", async () => {
+  // The engine goes on with what it has begun: it made a container that nobody knew of. A lock would be held for good.
+  test.each([
+    ["its container", {}],
+    ["the lock of a sidecar's volume", { sidecarImage: "oz/agent" }],
+    [
+      "a container to fill a copy with",
+      { additionalSidecars: [{ image: "oz/tools", mountPath: "/tools", readWrite: true }] },
+    ],
+  ])("while %s is created leaves none, although the engine makes it late", async (_what, fields) => {
     const creation = fake.hold("POST", CREATE);
-    const task = runTask(backend);
+    const task = runTask(backend, fields);
     await creation.arrived;
+    jest.useFakeTimers();
     task.stop("cancelled");
+    jest.advanceTimersByTime(9_900);
+    jest.useRealTimers();
     await Promise.race([task.ended, turns(50)]);
     creation.release();
     expect(stopOf(await endOf(task))).toBe("cancelled");

@@ -208,6 +208,19 @@ describe("what an earlier daemon left", () => {
     expect(rig.scheduler.activeTasks).toBe(1);
   });
 
+  test("and was about to tell of as cancelled, whoever runs it, is told of again", async () => {
+    using rig = new SchedulerRig();
+    const told: string[] = [];
+    Object.assign(rig.backend, { cancelHandedOff: async ({ taskId }: Execution) => void told.push(taskId) });
+    const ref = { taskId: "a", executionId: "e" };
+    rig.journal.claim(ref, claimed("a"));
+    rig.journal.end(ref, null);
+    rig.journal.noteCancellation(ref);
+    rig.scheduler.recover(rig.journal.running());
+    await rig.scheduler.stopAll(new AbortController().signal);
+    expect(told).toEqual(["a"]);
+  });
+
   test("is claimed again, not run again, when the server sends it again", async () => {
     using rig = new SchedulerRig();
     rig.scheduler.recover([left("t-1", { pid: 3 }, "exec-t-1")]);
