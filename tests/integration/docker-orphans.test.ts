@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
+import { EngineGone } from "../../src/backends/docker/engine/errors.ts";
 import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
 import { LABELS } from "../../src/backends/docker/labels.ts";
 import { Orphans, RETURN_MS } from "../../src/backends/docker/orphans.ts";
@@ -90,10 +91,11 @@ describe("a search for orphans", () => {
   });
 
   test("offers a task to one of two workers that look at the same time", async () => {
-    left(dead, "t-1");
+    const container = left(dead, "t-1");
     const other = await looking(true, "other");
     const offers = await Promise.all([looker.look(), other.look()]);
     expect(offers.flat()).toEqual(["t-1"]);
+    expect(container.status).toBe("running");
   });
 
   test("removes the container of a task that was reported, and lets go of it", async () => {
@@ -102,6 +104,19 @@ describe("a search for orphans", () => {
     expect(fake.containers.size).toBe(0);
     await looker.look("ended");
     expect(looker.log.said("info")).toEqual(["container of a task that was reported is cleared away"]);
+  });
+
+  // Whoever has its claim after that finds its mark, or would report it once more.
+  test("lets go of one whose end was told once its mark is there, and not before", async () => {
+    left(dead, "t-1");
+    const mark = fake.hold("POST", /^\/volumes\/create$/);
+    const looking = looker.look("ended");
+    await within(mark.arrived, "the mark");
+    await turns(20);
+    expect(fake.withRole("lock")).toHaveLength(1);
+    mark.release();
+    await looking;
+    expect(fake.withRole("lock")).toEqual([]);
   });
 
   test("removes nothing where containers are to stay", async () => {
@@ -132,6 +147,7 @@ describe("a search for orphans", () => {
 
   test("waits for a dead worker to come back, if it is not its own start", async () => {
     jest.useFakeTimers();
+    jest.advanceTimersByTime(RETURN_MS);
     left(dead, "t-1");
     expect(await looker.look("taken", RETURN_MS)).toEqual([]);
     jest.advanceTimersByTime(RETURN_MS - 1);
@@ -153,15 +169,25 @@ describe("a search for orphans", () => {
     }
     fake.addVolume("copy in use", { ...labelsOf(dead), [LABELS.role]: "private-sidecar" });
     fake.add("user", {}, "running", ["copy in use:/agent"]);
+    fake.add("of a later version", { ...labelsOf(dead), [LABELS.role]: "not known here" }, "created");
     await looker.look();
     expect(names()).toEqual([
       "filler of alive",
       "filler of stranger",
       "lock of alive",
       "lock of stranger",
+      "of a later version",
       "user",
     ]);
     expect([...fake.volumes.keys()].sort()).toEqual(["copy in use", "copy of alive", "copy of stranger"]);
+  });
+
+  test("is given up when the engine goes away, which is no refusal", async () => {
+    fake.add("lock", { ...labelsOf(dead), [LABELS.role]: "lock" }, "created");
+    fake.mishap("DELETE", /^\/containers\//, "lost before");
+    const looking = looker.look().catch((error: unknown) => error);
+    expect(await within(looking, "the search")).toBeInstanceOf(EngineGone);
+    expect(looker.log.said("warn")).toEqual([]);
   });
 
   test("tells once of what the engine refuses, however often it looks", async () => {
