@@ -106,6 +106,18 @@ describe("a search for orphans", () => {
     expect(looker.log.said("info")).toEqual(["container of a task that was reported is cleared away"]);
   });
 
+  test("stops one of those that runs all the same, with its grace, before it removes it", async () => {
+    const container = left(dead, "t-1");
+    const stop = fake.hold("POST", /\/stop$/);
+    const looking = looker.look("ended");
+    expect((await within(stop.arrived, "the stop")).query.get("t")).toBe("2");
+    await turns(20);
+    expect(container.status).toBe("running");
+    stop.release();
+    await looking;
+    expect([container.exitCode, fake.containers.size]).toEqual([143, 0]);
+  });
+
   // Whoever has its claim after that finds its mark, or would report it once more.
   test("lets go of one whose end was told once its mark is there, and not before", async () => {
     left(dead, "t-1");
@@ -124,6 +136,21 @@ describe("a search for orphans", () => {
     fake.end(left(dead, "t-1"), 0);
     expect(await look("ended")).toEqual(["t-1"]);
     expect(names()).toEqual(["oz-worker-t-1-00000000-ended"]);
+  });
+
+  test("leaves running what somebody has started again to look at it, where containers stay", async () => {
+    const { look } = await looking(false, "keeper");
+    const { name } = left(dead, "t-1");
+    expect(await look("ended")).toEqual(["t-1"]);
+    expect([...fake.containers.values()]).toMatchObject([{ name, status: "running" }]);
+  });
+
+  test("clears nothing away that was resumed since it was looked at", async () => {
+    const { id, name } = left(dead, "t-1");
+    await looker.orphans.look(() => "ended", 0, signal);
+    looker.ownedHere.add(name);
+    await looker.orphans.clearSpent(signal);
+    expect(fake.find(id)?.status).toBe("running");
   });
 
   test("lets go of what it was refused for, so that another may have it", async () => {
@@ -180,6 +207,8 @@ describe("a search for orphans", () => {
       "user",
     ]);
     expect([...fake.volumes.keys()].sort()).toEqual(["copy in use", "copy of alive", "copy of stranger"]);
+    // That the engine keeps what is in use is nothing to be told of.
+    expect(looker.log.said("warn")).toEqual([]);
   });
 
   test("is given up when the engine goes away, which is no refusal", async () => {
