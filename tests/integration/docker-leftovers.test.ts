@@ -14,7 +14,6 @@ import {
   labelsOf,
   resumeTask,
   runTask,
-  signal,
   type TaskUnderTest,
   taskLabelsOf,
 } from "./docker-rig.ts";
@@ -286,6 +285,26 @@ describe("a container that the engine does not remove when its task has ended", 
     expect(task.log.said("warn")).toEqual(["cannot rename the ended container: trying again now and then"]);
   });
 
+  test("and was to stay has its name as soon as that is possible", async () => {
+    const keeper = await rig.backend("keeper", { cleanup: false });
+    const allow = [/\/rename$/, /\/volumes\/create$/].map((path) => fake.refuse("POST", path));
+    const { container } = await runToEnd(keeper.backend, 1);
+    expect(container.name).not.toEndWith("-ended");
+    for (const one of allow) one();
+    await upkeep(keeper.backend, () => container.name.endsWith("-ended"));
+  });
+
+  test("and was to stay is no trouble when somebody removes it first", async () => {
+    const keeper = await rig.backend("keeper", { cleanup: false });
+    const renaming = fake.hold("POST", /\/rename$/);
+    const running = runToEnd(keeper.backend, 0);
+    await renaming.arrived;
+    for (const one of fake.withRole("task")) fake.drop(one);
+    renaming.release();
+    const { task, end } = await running;
+    expect([end, warnings(task.log)]).toEqual(["completed", []]);
+  });
+
   test("is tried again together with the private copies of its sidecars", async () => {
     const allow = fake.refuse("DELETE", /^\/volumes\/oz-tools-/);
     const additionalSidecars = [{ image: "oz/tools", mountPath: "/tools", readWrite: true }];
@@ -331,28 +350,6 @@ describe("a container that the engine does not remove when its task has ended", 
     const other = await rig.backend("other");
     const looked = fake.http.requests.length;
     expect(await upkeep(other.backend, () => fake.http.requests.length > looked + 2)).toEqual([]);
-  });
-
-  test("does not keep the others from their turn when the engine hangs over it", async () => {
-    const { disposal, log } = await rig.worker("worker");
-    const allow = fake.refuse("DELETE", REMOVAL);
-    const [first, second] = ["first", "second"].map((name) => fake.add(name, taskLabelsOf(dead, name)));
-    for (const one of [first, second]) {
-      const spent = { container: one?.name ?? "", id: one?.id ?? "", keep: false };
-      await disposal.dispose(spent, log, () => {});
-    }
-    allow();
-    const hanging = fake.hold("DELETE", new RegExp(`^/containers/${first?.id}$`));
-    jest.useFakeTimers();
-    const turn = disposal.tryAgain(signal).catch(() => "given up");
-    await hanging.arrived;
-    jest.advanceTimersByTime(30_000);
-    jest.useRealTimers();
-    expect(await within(turn, "the turn to end")).toBe("given up");
-    expect(fake.containers.size).toBe(2);
-    await disposal.tryAgain(signal);
-    expect(isEmpty()).toBe(true);
-    hanging.release();
   });
 
   test("costs those nothing that are removed", async () => {

@@ -61,7 +61,7 @@ describe("a search for orphans", () => {
     container.createdAt = 1_700_000_000;
     left(me, "t-own");
     left(alive, "t-sibling");
-    left(stranger, "t-elsewhere");
+    for (const taskId of ["t-elsewhere", "t-too"]) left(stranger, taskId);
     fake.add("not ours", { ...taskLabelsOf(dead, "x"), [LABELS.workerId]: "another worker id" });
     fake.add("a lock without a name of its owner", { ...labelsOf(dead), [LABELS.role]: "task" });
     await looker.look();

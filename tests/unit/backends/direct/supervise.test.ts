@@ -1,12 +1,18 @@
 /** What an agent's end means, by how and when it comes. What ends processes is tested with real ones elsewhere. */
 import { afterEach, describe, expect, jest, test } from "bun:test";
 import { turns } from "../../../../src/async/wait.ts";
-import { type SuperviseOptions, seeThrough } from "../../../../src/backends/direct/supervise.ts";
+import {
+  concludeUntouched,
+  type SuperviseOptions,
+  seeThrough,
+} from "../../../../src/backends/direct/supervise.ts";
 import { Afterlook } from "../../../../src/process/afterlook.ts";
 import { NO_GROUP } from "../../../../src/process/process-table.ts";
 import type { Exit } from "../../../../src/process/shim/client.ts";
+import { writeExitFile } from "../../../../src/process/shim/exit-file.ts";
 import { Surveyor } from "../../../../src/process/stragglers.ts";
 import { type StopReason, TaskFailure, TaskStopped } from "../../../../src/task/backend.ts";
+import { TempDir } from "../../../support/temp-dir.ts";
 import { recordLog } from "../../logging/recorded-log.ts";
 
 const GRACE_MS = 10_000;
@@ -16,6 +22,10 @@ const notStopped = { stopping: false, stoppedAt: null };
 const wasStopped = { stopping: true, stoppedAt: STOPPED_AT };
 
 afterEach(() => void jest.useRealTimers());
+
+function wordsFor({ reason, exitCode, message }: TaskFailure): string {
+  return /not known|runs by now/.test(message) ? `${reason}: unknown` : `${reason} ${exitCode}`;
+}
 
 interface Situation {
   readonly stopped?: SuperviseOptions["stopped"];
@@ -62,7 +72,7 @@ function supervise({ stopped = notStopped, stopNow, endedBefore = false, isOver 
     () => "completed",
     (error: unknown) => {
       if (error instanceof TaskStopped) return error.why;
-      if (error instanceof TaskFailure) return `${error.reason} ${error.exitCode ?? ""}`.trim();
+      if (error instanceof TaskFailure) return wordsFor(error);
       throw error;
     },
   );
@@ -149,8 +159,22 @@ test.each([
 test("one whose shim was killed has failed once it is gone, unless it is stopped", async () => {
   const lost = supervise();
   lost.lose();
-  expect(await lost.result).toBe("agent_invocation");
+  expect(await lost.result).toBe("agent_invocation: unknown");
   const stopped = supervise({ stopNow: "cancelled" });
   stopped.lose();
   expect(await stopped.result).toBe("cancelled");
+});
+
+test("a task whose folder another worker has by now ends as was written down, and else in a failure", async () => {
+  await using dir = await TempDir.create("exits");
+  const ended = (exitFile: string | null) => {
+    try {
+      return concludeUntouched({ exitFile });
+    } catch (error) {
+      return error instanceof TaskFailure ? wordsFor(error) : error;
+    }
+  };
+  for (const status of [0, 3]) writeExitFile(dir.join(`${status}`), { status, at: STOPPED_AT });
+  expect([ended(dir.join("0")), ended(dir.join("3"))]).toEqual(["completed", "agent_invocation 3"]);
+  expect([ended(dir.join("none")), ended(null)]).toEqual(["unknown: unknown", "unknown: unknown"]);
 });
