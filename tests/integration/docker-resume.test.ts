@@ -137,6 +137,21 @@ describe("a task of an earlier worker", () => {
     expect(await within(ended, "the task to end")).toMatchObject({ kind: "failed", error: failure });
   });
 
+  test("that the engine will not tell of any more, once it is claimed, is not called gone, and is let go of", async () => {
+    left();
+    const lock = fake.hold("POST", /\/create$/);
+    const { ended } = resumeTask(backend, saved());
+    await lock.arrived;
+    for (let tries = 0; tries < 3; tries++)
+      fake.mishap("GET", /\/json$/, { status: 403, words: "not for you" });
+    lock.release();
+    expect(await within(ended, "the task to end")).toMatchObject({
+      kind: "failed",
+      error: { message: expect.stringMatching(/^cannot take up .*: not for you$/) },
+    });
+    expect([fake.withRole("lock"), fake.withRole("task").length]).toEqual([[], 1]);
+  });
+
   // Its end looked like the agent's own failure: the worker had been told to end at once, a second time.
   test.each([137, 143])(
     "that the engine went on stopping for that one's shutdown, to %d, says so",

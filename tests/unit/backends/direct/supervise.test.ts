@@ -7,7 +7,7 @@ import {
   seeThrough,
 } from "../../../../src/backends/direct/supervise.ts";
 import { Afterlook } from "../../../../src/process/afterlook.ts";
-import { NO_GROUP } from "../../../../src/process/process-table.ts";
+import { identify, NO_GROUP } from "../../../../src/process/process-table.ts";
 import type { Exit } from "../../../../src/process/shim/client.ts";
 import { writeExitFile } from "../../../../src/process/shim/exit-file.ts";
 import { Surveyor } from "../../../../src/process/stragglers.ts";
@@ -34,18 +34,27 @@ interface Situation {
   /** It had ended with 0 before anybody looked. */
   readonly endedBefore?: boolean;
   readonly isOver?: boolean;
+  /** Null: it is gone. */
+  readonly pid?: number | null;
 }
 
 /** An agent that has left nothing, and whose end comes when the test says so. */
-function supervise({ stopped = notStopped, stopNow, endedBefore = false, isOver = false }: Situation = {}) {
+function supervise({
+  stopped = notStopped,
+  stopNow,
+  endedBefore = false,
+  isOver = false,
+  pid = null,
+}: Situation = {}) {
   const exit = Promise.withResolvers<Exit>();
   const stop = new AbortController();
   const surveyor = new Surveyor(["GIT_CONFIG_GLOBAL"]);
   const shutdowns: number[] = [];
+  const log = recordLog();
   const agent = {
-    identity: { pid: 0, startedAt: "", bootId: "gone" },
+    identity: (pid === null ? null : identify(pid)) ?? { pid: 0, startedAt: "", bootId: "gone" },
     isOver,
-    groupId: () => NO_GROUP,
+    groupId: () => pid ?? NO_GROUP,
     exited: exit.promise,
     forget: () => {},
   };
@@ -59,7 +68,7 @@ function supervise({ stopped = notStopped, stopNow, endedBefore = false, isOver 
   const context = {
     signal: stop.signal,
     hurry: new AbortController().signal,
-    log: recordLog(),
+    log,
     saveHandle: () => {},
     step: <T>(_name: string, work: () => Promise<T>) => work(),
   };
@@ -76,7 +85,7 @@ function supervise({ stopped = notStopped, stopNow, endedBefore = false, isOver 
       throw error;
     },
   );
-  return { end, lose: () => exit.resolve({ kind: "lost" }), halt, result, shutdowns };
+  return { end, lose: () => exit.resolve({ kind: "lost" }), halt, result, shutdowns, log };
 }
 
 // A service manager may signal every process of a service at once, and an agent be quicker than the worker.
@@ -156,13 +165,31 @@ test.each([
   expect(await result).toBe(why);
 });
 
-test("one whose shim was killed has failed once it is gone, unless it is stopped", async () => {
-  const lost = supervise();
-  lost.lose();
-  expect(await lost.result).toBe("agent_invocation: unknown");
-  const stopped = supervise({ stopNow: "cancelled" });
-  stopped.lose();
-  expect(await stopped.result).toBe("cancelled");
+describe("an agent whose shim was killed", () => {
+  test("has failed when it is gone, and was stopped when it is stopped", async () => {
+    const lost = supervise();
+    lost.lose();
+    expect(await lost.result).toBe("agent_invocation: unknown");
+    const stopped = supervise({ stopNow: "cancelled" });
+    stopped.lose();
+    expect(await stopped.result).toBe("cancelled");
+    expect([...lost.log.lines, ...stopped.log.lines]).toEqual([]);
+  });
+
+  test("works on until it is stopped, and the operator is told", async () => {
+    const child = Bun.spawn(["/bin/sleep", "1000"], { detached: true });
+    try {
+      const { lose, halt, result, log } = supervise({ pid: child.pid });
+      lose();
+      await turns(20);
+      expect(log.said("warn")).toEqual(["the agent runs on, but its exit status will be unknown"]);
+      halt("cancelled");
+      expect(await result).toBe("cancelled");
+      expect(await child.exited).toBe(143);
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
 });
 
 test("a task whose folder another worker has by now ends as was written down, and else in a failure", async () => {
