@@ -393,11 +393,24 @@ describe("a container that somebody has renamed", () => {
     expect(fake.containers.size).toBe(0);
   });
 
+  test("and that runs is found before a copy that has ended", async () => {
+    const labels = { ...taskLabelsOf(dead, "t-1"), [LABELS.container]: NAME };
+    for (const name of ["before", "after"]) fake.end(fake.add(name, labels), 0);
+    const running = fake.add("running", labels);
+    fake.end(fake.add("last", labels), 0);
+    const task = resumeTask(backend, writeHandle({ ...newHandle(NAME), started: true }));
+    await fake.until(() => fake.listening === 1);
+    fake.end(running, 9);
+    expect(await endOf(task)).toBe("container_exit 9");
+  });
+
   test.each([
-    ["was made before the worker could note its id", { [LABELS.container]: NAME }],
-    ["was made by a version that kept names only", {}],
-  ])("and %s is found by its labels", async (_what, more) => {
+    ["was made before the worker could note its id", { [LABELS.container]: NAME }, false],
+    ["was made by a version that kept names only", {}, false],
+    ["ended while no worker was there", { [LABELS.container]: NAME }, true],
+  ])("and %s is found by its labels", async (_what, more, endedBefore) => {
     const container = fake.add("my-debugging", { ...taskLabelsOf(dead, "t-1"), ...more });
+    if (endedBefore) fake.end(container, 9);
     const task = resumeTask(backend, writeHandle({ ...newHandle(NAME), started: true }));
     await fake.until(() => fake.listening === 1);
     fake.end(container, 9);

@@ -176,16 +176,19 @@ describe("an agent whose shim was killed", () => {
     expect([...lost.log.lines, ...stopped.log.lines]).toEqual([]);
   });
 
-  test("works on until it is stopped, and the operator is told", async () => {
-    const child = Bun.spawn(["/bin/sleep", "1000"], { detached: true });
+  test("works on until it is stopped, with its grace, and the operator is told", async () => {
+    const script = "trap 'sleep 0.2; exit 7' TERM; echo; while :; do sleep 0.05; done";
+    const child = Bun.spawn(["/bin/sh", "-c", script], { detached: true, stdout: "pipe" });
     try {
+      await child.stdout.getReader().read();
       const { lose, halt, result, log } = supervise({ pid: child.pid });
       lose();
       await turns(20);
       expect(log.said("warn")).toEqual(["the agent runs on, but its exit status will be unknown"]);
       halt("cancelled");
       expect(await result).toBe("cancelled");
-      expect(await child.exited).toBe(143);
+      expect(identify(child.pid)).toBeNull();
+      expect(await child.exited).toBe(7);
     } finally {
       child.kill("SIGKILL");
     }
