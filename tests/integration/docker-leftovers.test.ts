@@ -193,6 +193,8 @@ describe("a container that the engine does not remove when its task has ended", 
     expect(await endOf(task)).toBe("completed");
     const late = writeHandle({ ...newHandle(NAME), id: container.id, started: true });
     expect(await endOf(resumeTask(backend, late))).toBe("handed-off");
+    // Or nobody else could clear it away while this one lives.
+    expect(fake.withRole("lock")).toEqual([]);
   });
 
   // Its user was told that somebody else had removed the container.

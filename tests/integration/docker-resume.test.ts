@@ -240,6 +240,16 @@ describe("a task of an earlier worker", () => {
     expect(container.status).toBe("running");
   });
 
+  test("that another worker had taken and let go of is an orphan to this one, too", async () => {
+    const container = left();
+    const { claims } = await rig.worker("taker");
+    const sought = { container: NAME, id: container.id, taskId: "t-1", executionId: "exec-t-1" };
+    const claim = await claims.take(sought, AbortSignal.timeout(5_000));
+    expect(await endOf(resumeTask(backend, saved()))).toBe("handed-off");
+    if (claim.kind === "ours") await claim.release();
+    expect(await offerOrphans(backend, "refused")).toMatchObject([{ taskId: "t-1" }]);
+  });
+
   test("that another worker has reported is not reported again", async () => {
     fake.addVolume(MARK, labelsOf(dead));
     expect(await endOf(resumeTask(backend, saved()))).toBe("handed-off");
@@ -277,6 +287,15 @@ describe("a task of an earlier worker", () => {
     await eventually(() => task.log.said("warn").includes(word), "the word to the operator");
     expect(await Promise.race([task.ended, turns(50).then(() => "nothing")])).toBe("nothing");
     expect(container.status).toBe("running");
+  });
+
+  test("is not called stopped either by one that has to go before it could ask for it", async () => {
+    left();
+    await fake.goAway();
+    const task = resumeTask(backend, saved());
+    task.stop("shutdown");
+    task.hurry();
+    expect(await Promise.race([task.ended, turns(200).then(() => "nothing")])).toBe("nothing");
   });
 });
 

@@ -358,6 +358,8 @@ describe("a task that is cancelled", () => {
     const creation = fake.hold("POST", CREATE);
     const task = runTask(backend, fields);
     await creation.arrived;
+    // Whatever comes of it is found again.
+    expect(task.handle()).toMatchObject({ started: false });
     jest.useFakeTimers();
     task.stop("cancelled");
     jest.advanceTimersByTime(9_900);

@@ -165,6 +165,18 @@ test.each([
   expect(await result).toBe(why);
 });
 
+test("what a short agent left in its group has ended before the task has", async () => {
+  const left = Bun.spawn(["/bin/sleep", "1000"], { detached: true });
+  try {
+    const { end, result } = supervise({ pid: left.pid });
+    end(0);
+    expect(await result).toBe("completed");
+    expect(identify(left.pid)).toBeNull();
+  } finally {
+    left.kill("SIGKILL");
+  }
+});
+
 describe("an agent whose shim was killed", () => {
   test("has failed when it is gone, and was stopped when it is stopped", async () => {
     const lost = supervise();
