@@ -50,6 +50,17 @@ describe("a task", () => {
     expect(task.handle()).toMatchObject({ started: true, exitCode: 0 });
   });
 
+  test.each([
+    ["the one that it names", " oz/own:1 ", "oz/own:1"],
+    ["ubuntu:22.04 when it names none", " ", "ubuntu:22.04"],
+  ])("runs in the image that was pulled for it, %s", async (_which, dockerImage, image) => {
+    const task = runTask(backend, { dockerImage });
+    const container = await fake.running();
+    expect([container.body.Image, [...fake.images]]).toEqual([image, [image]]);
+    fake.end(container, 0);
+    await endOf(task);
+  });
+
   test("that fails says with which status, and nothing of it stays", async () => {
     const task = runTask(backend);
     fake.end(await fake.running(), 42);
