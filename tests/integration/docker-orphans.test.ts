@@ -328,6 +328,17 @@ describe("the upkeep", () => {
     await running;
   });
 
+  test("removes a sidecar's volume that nobody has used for as long as it may stay", async () => {
+    const stop = new AbortController();
+    fake.addVolume("old", { [LABELS.role]: "sidecar", [LABELS.filling]: "1" }).createdAt =
+      "2020-01-01T00:00:00Z";
+    const garbage = { ...looker.garbage, maxAgeMs: 3_600_000 };
+    const running = new Upkeep({ ...looker, garbage }).run(() => "refused", stop.signal);
+    await within(fake.http.seen("DELETE", "/volumes/old"), "its removal");
+    stop.abort();
+    await running;
+  });
+
   test("ends with its signal and says nothing of it", async () => {
     const stop = new AbortController();
     const list = fake.hold("GET", /^\/containers\/json$/);

@@ -82,6 +82,17 @@ describe("a prune", () => {
     await expectWhole(task, 1);
   });
 
+  test("of a copy that is filled, right before its task's container is made, costs another one", async () => {
+    const task = runTask(backend, { additionalSidecars });
+    await within(
+      fake.until(() => fake.fillings.length === 1),
+      "the filling",
+    );
+    // The engine makes an empty one for a container that wants it.
+    await pruneAt(fake.hold("POST", CREATE));
+    await expectWhole(task, 1);
+  });
+
   test("of a sidecar's image before its files are read costs another pull", async () => {
     fake.mishap("POST", CREATE, { status: 404, words: "No such image: sha256:0" });
     const task = runTask(backend, { additionalSidecars });

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
+import { LABELS } from "../../src/backends/docker/labels.ts";
 import { TaskFailure, TaskStopped } from "../../src/task/backend.ts";
 import { logFrame } from "../support/fake-engine.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { DockerRig, type Ended, runTask, type TaskUnderTest } from "./docker-rig.ts";
+import { DockerRig, type Ended, runTask, type TaskUnderTest, WORKER_ID } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
@@ -57,6 +58,16 @@ describe("a task", () => {
     const task = runTask(backend, { dockerImage });
     const container = await fake.running();
     expect([container.body.Image, [...fake.images]]).toEqual([image, [image]]);
+    // All that a later worker finds it by.
+    expect(container.labels).toMatchObject({
+      [LABELS.workerId]: WORKER_ID,
+      [LABELS.instance]: "me",
+      [LABELS.owner]: expect.stringContaining(`${process.pid}`),
+      [LABELS.role]: "task",
+      [LABELS.taskId]: "t-1",
+      [LABELS.executionId]: "exec-t-1",
+      [LABELS.container]: container.name,
+    });
     fake.end(container, 0);
     await endOf(task);
   });
@@ -156,6 +167,13 @@ describe("a task", () => {
     const task = runTask(backend);
     fake.end(await fake.running(), 0);
     expect(await endOf(task)).toEqual({ kind: "completed" });
+  });
+
+  test("whose image cannot be pulled fails with the engine's words, and nothing is made", async () => {
+    fake.mishap("POST", /^\/images\/create$/, { status: 404, words: "manifest unknown" });
+    const { reason, message } = failureOf(await endOf(runTask(backend)));
+    expect([reason, message]).toEqual(["image_pull", expect.stringContaining("manifest unknown")]);
+    expect(fake.made).toEqual([]);
   });
 
   test("that cannot be created fails with the engine's words", async () => {
