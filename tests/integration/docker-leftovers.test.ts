@@ -14,7 +14,6 @@ import {
   labelsOf,
   resumeTask,
   runTask,
-  signal,
   type TaskUnderTest,
   taskLabelsOf,
 } from "./docker-rig.ts";
@@ -194,6 +193,8 @@ describe("a container that the engine does not remove when its task has ended", 
     expect(await endOf(task)).toBe("completed");
     const late = writeHandle({ ...newHandle(NAME), id: container.id, started: true });
     expect(await endOf(resumeTask(backend, late))).toBe("handed-off");
+    // Or nobody else could clear it away while this one lives.
+    expect(fake.withRole("lock")).toEqual([]);
   });
 
   // Its user was told that somebody else had removed the container.
@@ -286,6 +287,26 @@ describe("a container that the engine does not remove when its task has ended", 
     expect(task.log.said("warn")).toEqual(["cannot rename the ended container: trying again now and then"]);
   });
 
+  test("and was to stay has its name as soon as that is possible", async () => {
+    const keeper = await rig.backend("keeper", { cleanup: false });
+    const allow = [/\/rename$/, /\/volumes\/create$/].map((path) => fake.refuse("POST", path));
+    const { container } = await runToEnd(keeper.backend, 1);
+    expect(container.name).not.toEndWith("-ended");
+    for (const one of allow) one();
+    await upkeep(keeper.backend, () => container.name.endsWith("-ended"));
+  });
+
+  test("and was to stay is no trouble when somebody removes it first", async () => {
+    const keeper = await rig.backend("keeper", { cleanup: false });
+    const renaming = fake.hold("POST", /\/rename$/);
+    const running = runToEnd(keeper.backend, 0);
+    await renaming.arrived;
+    for (const one of fake.withRole("task")) fake.drop(one);
+    renaming.release();
+    const { task, end } = await running;
+    expect([end, warnings(task.log)]).toEqual(["completed", []]);
+  });
+
   test("is tried again together with the private copies of its sidecars", async () => {
     const allow = fake.refuse("DELETE", /^\/volumes\/oz-tools-/);
     const additionalSidecars = [{ image: "oz/tools", mountPath: "/tools", readWrite: true }];
@@ -333,28 +354,6 @@ describe("a container that the engine does not remove when its task has ended", 
     expect(await upkeep(other.backend, () => fake.http.requests.length > looked + 2)).toEqual([]);
   });
 
-  test("does not keep the others from their turn when the engine hangs over it", async () => {
-    const { disposal, log } = await rig.worker("worker");
-    const allow = fake.refuse("DELETE", REMOVAL);
-    const [first, second] = ["first", "second"].map((name) => fake.add(name, taskLabelsOf(dead, name)));
-    for (const one of [first, second]) {
-      const spent = { container: one?.name ?? "", id: one?.id ?? "", keep: false };
-      await disposal.dispose(spent, log, () => {});
-    }
-    allow();
-    const hanging = fake.hold("DELETE", new RegExp(`^/containers/${first?.id}$`));
-    jest.useFakeTimers();
-    const turn = disposal.tryAgain(signal).catch(() => "given up");
-    await hanging.arrived;
-    jest.advanceTimersByTime(30_000);
-    jest.useRealTimers();
-    expect(await within(turn, "the turn to end")).toBe("given up");
-    expect(fake.containers.size).toBe(2);
-    await disposal.tryAgain(signal);
-    expect(isEmpty()).toBe(true);
-    hanging.release();
-  });
-
   test("costs those nothing that are removed", async () => {
     const task = runTask(backend);
     const container = await fake.running();
@@ -396,11 +395,24 @@ describe("a container that somebody has renamed", () => {
     expect(fake.containers.size).toBe(0);
   });
 
+  test("and that runs is found before a copy that has ended", async () => {
+    const labels = { ...taskLabelsOf(dead, "t-1"), [LABELS.container]: NAME };
+    for (const name of ["before", "after"]) fake.end(fake.add(name, labels), 0);
+    const running = fake.add("running", labels);
+    fake.end(fake.add("last", labels), 0);
+    const task = resumeTask(backend, writeHandle({ ...newHandle(NAME), started: true }));
+    await fake.until(() => fake.listening === 1);
+    fake.end(running, 9);
+    expect(await endOf(task)).toBe("container_exit 9");
+  });
+
   test.each([
-    ["was made before the worker could note its id", { [LABELS.container]: NAME }],
-    ["was made by a version that kept names only", {}],
-  ])("and %s is found by its labels", async (_what, more) => {
+    ["was made before the worker could note its id", { [LABELS.container]: NAME }, false],
+    ["was made by a version that kept names only", {}, false],
+    ["ended while no worker was there", { [LABELS.container]: NAME }, true],
+  ])("and %s is found by its labels", async (_what, more, endedBefore) => {
     const container = fake.add("my-debugging", { ...taskLabelsOf(dead, "t-1"), ...more });
+    if (endedBefore) fake.end(container, 9);
     const task = resumeTask(backend, writeHandle({ ...newHandle(NAME), started: true }));
     await fake.until(() => fake.listening === 1);
     fake.end(container, 9);

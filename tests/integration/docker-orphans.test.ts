@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
+import { EngineGone } from "../../src/backends/docker/engine/errors.ts";
 import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
 import { LABELS } from "../../src/backends/docker/labels.ts";
 import { Orphans, RETURN_MS } from "../../src/backends/docker/orphans.ts";
@@ -60,7 +61,7 @@ describe("a search for orphans", () => {
     container.createdAt = 1_700_000_000;
     left(me, "t-own");
     left(alive, "t-sibling");
-    left(stranger, "t-elsewhere");
+    for (const taskId of ["t-elsewhere", "t-too"]) left(stranger, taskId);
     fake.add("not ours", { ...taskLabelsOf(dead, "x"), [LABELS.workerId]: "another worker id" });
     fake.add("a lock without a name of its owner", { ...labelsOf(dead), [LABELS.role]: "task" });
     await looker.look();
@@ -90,16 +91,44 @@ describe("a search for orphans", () => {
   });
 
   test("offers a task to one of two workers that look at the same time", async () => {
-    left(dead, "t-1");
+    const container = left(dead, "t-1");
     const other = await looking(true, "other");
     const offers = await Promise.all([looker.look(), other.look()]);
     expect(offers.flat()).toEqual(["t-1"]);
+    expect(container.status).toBe("running");
   });
 
   test("removes the container of a task that was reported, and lets go of it", async () => {
     fake.end(left(dead, "t-1"), 0);
     expect(await looker.look("ended")).toEqual(["t-1"]);
     expect(fake.containers.size).toBe(0);
+    await looker.look("ended");
+    expect(looker.log.said("info")).toEqual(["container of a task that was reported is cleared away"]);
+  });
+
+  test("stops one of those that runs all the same, with its grace, before it removes it", async () => {
+    const container = left(dead, "t-1");
+    const stop = fake.hold("POST", /\/stop$/);
+    const looking = looker.look("ended");
+    expect((await within(stop.arrived, "the stop")).query.get("t")).toBe("2");
+    await turns(20);
+    expect(container.status).toBe("running");
+    stop.release();
+    await looking;
+    expect([container.exitCode, fake.containers.size]).toEqual([143, 0]);
+  });
+
+  // Whoever has its claim after that finds its mark, or would report it once more.
+  test("lets go of one whose end was told once its mark is there, and not before", async () => {
+    left(dead, "t-1");
+    const mark = fake.hold("POST", /^\/volumes\/create$/);
+    const looking = looker.look("ended");
+    await within(mark.arrived, "the mark");
+    await turns(20);
+    expect(fake.withRole("lock")).toHaveLength(1);
+    mark.release();
+    await looking;
+    expect(fake.withRole("lock")).toEqual([]);
   });
 
   test("removes nothing where containers are to stay", async () => {
@@ -107,6 +136,21 @@ describe("a search for orphans", () => {
     fake.end(left(dead, "t-1"), 0);
     expect(await look("ended")).toEqual(["t-1"]);
     expect(names()).toEqual(["oz-worker-t-1-00000000-ended"]);
+  });
+
+  test("leaves running what somebody has started again to look at it, where containers stay", async () => {
+    const { look } = await looking(false, "keeper");
+    const { name } = left(dead, "t-1");
+    expect(await look("ended")).toEqual(["t-1"]);
+    expect([...fake.containers.values()]).toMatchObject([{ name, status: "running" }]);
+  });
+
+  test("clears nothing away that was resumed since it was looked at", async () => {
+    const { id, name } = left(dead, "t-1");
+    await looker.orphans.look(() => "ended", 0, signal);
+    looker.ownedHere.add(name);
+    await looker.orphans.clearSpent(signal);
+    expect(fake.find(id)?.status).toBe("running");
   });
 
   test("lets go of what it was refused for, so that another may have it", async () => {
@@ -130,6 +174,7 @@ describe("a search for orphans", () => {
 
   test("waits for a dead worker to come back, if it is not its own start", async () => {
     jest.useFakeTimers();
+    jest.advanceTimersByTime(RETURN_MS);
     left(dead, "t-1");
     expect(await looker.look("taken", RETURN_MS)).toEqual([]);
     jest.advanceTimersByTime(RETURN_MS - 1);
@@ -151,15 +196,37 @@ describe("a search for orphans", () => {
     }
     fake.addVolume("copy in use", { ...labelsOf(dead), [LABELS.role]: "private-sidecar" });
     fake.add("user", {}, "running", ["copy in use:/agent"]);
+    fake.add("of a later version", { ...labelsOf(dead), [LABELS.role]: "not known here" }, "created");
     await looker.look();
     expect(names()).toEqual([
       "filler of alive",
       "filler of stranger",
       "lock of alive",
       "lock of stranger",
+      "of a later version",
       "user",
     ]);
     expect([...fake.volumes.keys()].sort()).toEqual(["copy in use", "copy of alive", "copy of stranger"]);
+    // That the engine keeps what is in use is nothing to be told of.
+    expect(looker.log.said("warn")).toEqual([]);
+  });
+
+  test("is given up when the engine goes away, which is no refusal", async () => {
+    fake.add("lock", { ...labelsOf(dead), [LABELS.role]: "lock" }, "created");
+    fake.mishap("DELETE", /^\/containers\//, "lost before");
+    const looking = looker.look().catch((error: unknown) => error);
+    expect(await within(looking, "the search")).toBeInstanceOf(EngineGone);
+    expect(looker.log.said("warn")).toEqual([]);
+  });
+
+  test("tells once of what the engine refuses, however often it looks", async () => {
+    fake.add("lock", { ...labelsOf(dead), [LABELS.role]: "lock" }, "created");
+    fake.addVolume("copy", { ...labelsOf(dead), [LABELS.role]: "private-sidecar" });
+    fake.refuse("DELETE", /^\/(containers|volumes)\//);
+    for (let looks = 0; looks < 3; looks++) await looker.look();
+    expect(
+      looker.log.lines.filter(({ level }) => level === "warn").map(({ fields }) => fields),
+    ).toMatchObject([{ container: "lock" }, { volume: "copy" }]);
   });
 
   // One container that the engine would not do anything with kept all that came after it from being found.
@@ -257,6 +324,17 @@ describe("the upkeep", () => {
     jest.advanceTimersByTime(60_000);
     jest.useRealTimers();
     expect(await within(offered.promise, "the offer")).toBe("t-1");
+    stop.abort();
+    await running;
+  });
+
+  test("removes a sidecar's volume that nobody has used for as long as it may stay", async () => {
+    const stop = new AbortController();
+    fake.addVolume("old", { [LABELS.role]: "sidecar", [LABELS.filling]: "1" }).createdAt =
+      "2020-01-01T00:00:00Z";
+    const garbage = { ...looker.garbage, maxAgeMs: 3_600_000 };
+    const running = new Upkeep({ ...looker, garbage }).run(() => "refused", stop.signal);
+    await within(fake.http.seen("DELETE", "/volumes/old"), "its removal");
     stop.abort();
     await running;
   });

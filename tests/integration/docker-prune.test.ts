@@ -82,6 +82,17 @@ describe("a prune", () => {
     await expectWhole(task, 1);
   });
 
+  test("of a copy that is filled, right before its task's container is made, costs another one", async () => {
+    const task = runTask(backend, { additionalSidecars });
+    await within(
+      fake.until(() => fake.fillings.length === 1),
+      "the filling",
+    );
+    // The engine makes an empty one for a container that wants it.
+    await pruneAt(fake.hold("POST", CREATE));
+    await expectWhole(task, 1);
+  });
+
   test("of a sidecar's image before its files are read costs another pull", async () => {
     fake.mishap("POST", CREATE, { status: 404, words: "No such image: sha256:0" });
     const task = runTask(backend, { additionalSidecars });
@@ -134,6 +145,20 @@ describe("a prune", () => {
     expect([asked("POST", START), fake.made]).toEqual([1, [container.name]]);
   });
 
+  test.each(["removing", "dead"])(
+    "that has not come to its end yet is one all the same: the container is %s",
+    async (status) => {
+      const held = fake.hold("POST", START);
+      const task = runTask(backend);
+      await within(held.arrived, "the start");
+      for (const one of fake.withRole("task")) one.status = status;
+      held.release({ status: 409, words: "container is marked for removal and cannot be started" });
+      fake.end(await within(fake.running(), "the task"), 0);
+      expect(await within(task.ended, "the end")).toEqual({ kind: "completed" });
+      expect([fake.made.length, fake.containers.size]).toEqual([2, 0]);
+    },
+  );
+
   test("is not what a start was refused for when the container is still there", async () => {
     fake.mishap("POST", START, { status: 404, words: "network none not found" });
     const { reason, message } = await failureOf(runTask(backend));
@@ -142,5 +167,7 @@ describe("a prune", () => {
       "cannot start the container: network none not found",
     ]);
     expect([asked("POST", START), fake.made.length]).toEqual([1, 1]);
+    // There is nothing to be stopped either, which would take its time.
+    expect(asked("POST", /\/stop$/)).toBe(0);
   });
 });

@@ -137,6 +137,21 @@ describe("a task of an earlier worker", () => {
     expect(await within(ended, "the task to end")).toMatchObject({ kind: "failed", error: failure });
   });
 
+  test("that the engine will not tell of any more, once it is claimed, is not called gone, and is let go of", async () => {
+    left();
+    const lock = fake.hold("POST", /\/create$/);
+    const { ended } = resumeTask(backend, saved());
+    await lock.arrived;
+    for (let tries = 0; tries < 3; tries++)
+      fake.mishap("GET", /\/json$/, { status: 403, words: "not for you" });
+    lock.release();
+    expect(await within(ended, "the task to end")).toMatchObject({
+      kind: "failed",
+      error: { message: expect.stringMatching(/^cannot take up .*: not for you$/) },
+    });
+    expect([fake.withRole("lock"), fake.withRole("task").length]).toEqual([[], 1]);
+  });
+
   // Its end looked like the agent's own failure: the worker had been told to end at once, a second time.
   test.each([137, 143])(
     "that the engine went on stopping for that one's shutdown, to %d, says so",
@@ -225,6 +240,16 @@ describe("a task of an earlier worker", () => {
     expect(container.status).toBe("running");
   });
 
+  test("that another worker had taken and let go of is an orphan to this one, too", async () => {
+    const container = left();
+    const { claims } = await rig.worker("taker");
+    const sought = { container: NAME, id: container.id, taskId: "t-1", executionId: "exec-t-1" };
+    const claim = await claims.take(sought, AbortSignal.timeout(5_000));
+    expect(await endOf(resumeTask(backend, saved()))).toBe("handed-off");
+    if (claim.kind === "ours") await claim.release();
+    expect(await offerOrphans(backend, "refused")).toMatchObject([{ taskId: "t-1" }]);
+  });
+
   test("that another worker has reported is not reported again", async () => {
     fake.addVolume(MARK, labelsOf(dead));
     expect(await endOf(resumeTask(backend, saved()))).toBe("handed-off");
@@ -256,8 +281,21 @@ describe("a task of an earlier worker", () => {
     await fake.goAway();
     task.stop("shutdown");
     task.hurry();
-    expect(await Promise.race([task.ended, turns(200).then(() => "nothing")])).toBe("nothing");
+    // Once there was none to wait for here, and it was too early for anything to be said.
+    const word =
+      "engine does not answer: the container goes on, and the next start of the worker takes it up";
+    await eventually(() => task.log.said("warn").includes(word), "the word to the operator");
+    expect(await Promise.race([task.ended, turns(50).then(() => "nothing")])).toBe("nothing");
     expect(container.status).toBe("running");
+  });
+
+  test("is not called stopped either by one that has to go before it could ask for it", async () => {
+    left();
+    await fake.goAway();
+    const task = resumeTask(backend, saved());
+    task.stop("shutdown");
+    task.hurry();
+    expect(await Promise.race([task.ended, turns(200).then(() => "nothing")])).toBe("nothing");
   });
 });
 

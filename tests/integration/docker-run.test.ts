@@ -1,11 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
+import { LABELS } from "../../src/backends/docker/labels.ts";
 import { TaskFailure, TaskStopped } from "../../src/task/backend.ts";
 import { logFrame } from "../support/fake-engine.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { DockerRig, type Ended, runTask, type TaskUnderTest } from "./docker-rig.ts";
+import { DockerRig, type Ended, runTask, type TaskUnderTest, WORKER_ID } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
@@ -20,7 +21,10 @@ beforeEach(async () => {
   ({ backend } = await rig.backend("me"));
 });
 
-afterEach(() => rig[Symbol.asyncDispose]());
+afterEach(async () => {
+  jest.useRealTimers();
+  await rig[Symbol.asyncDispose]();
+});
 
 const endOf = (task: TaskUnderTest) => within(task.ended, "the task to end");
 
@@ -37,10 +41,35 @@ function stopOf(ended: Ended): string {
 describe("a task", () => {
   test("that ends well completes, and nothing of it stays", async () => {
     const task = runTask(backend);
-    fake.end(await fake.running(), 0);
+    const container = await fake.running();
+    // The watcher looks at it once it is started. Anybody may give it another name: its id finds it again.
+    await fake.until(() => task.handle()?.["started"] === true);
+    expect(task.handle()).toMatchObject({ id: container.id });
+    fake.end(container, 0);
     expect(await endOf(task)).toEqual({ kind: "completed" });
     expect(fake.containers.size).toBe(0);
     expect(task.handle()).toMatchObject({ started: true, exitCode: 0 });
+  });
+
+  test.each([
+    ["the one that it names", " oz/own:1 ", "oz/own:1"],
+    ["ubuntu:22.04 when it names none", " ", "ubuntu:22.04"],
+  ])("runs in the image that was pulled for it, %s", async (_which, dockerImage, image) => {
+    const task = runTask(backend, { dockerImage });
+    const container = await fake.running();
+    expect([container.body.Image, [...fake.images]]).toEqual([image, [image]]);
+    // All that a later worker finds it by.
+    expect(container.labels).toMatchObject({
+      [LABELS.workerId]: WORKER_ID,
+      [LABELS.instance]: "me",
+      [LABELS.owner]: expect.stringContaining(`${process.pid}`),
+      [LABELS.role]: "task",
+      [LABELS.taskId]: "t-1",
+      [LABELS.executionId]: "exec-t-1",
+      [LABELS.container]: container.name,
+    });
+    fake.end(container, 0);
+    await endOf(task);
   });
 
   test("that fails says with which status, and nothing of it stays", async () => {
@@ -60,6 +89,31 @@ describe("a task", () => {
     const task = runTask(backend);
     fake.drop(await fake.running());
     expect(failureOf(await endOf(task))).toMatchObject({ reason: "container_wait" });
+  });
+
+  test("whose container somebody is removing says the same, for the kill is none of its own", async () => {
+    const task = runTask(backend);
+    const container = await fake.running();
+    Object.assign(container, { status: "removing", exitCode: 137 });
+    await fake.until(() => fake.listening === 1);
+    fake.tell("die", container.id);
+    expect(failureOf(await endOf(task))).toMatchObject({ reason: "container_wait" });
+  });
+
+  test("that the engine will not tell of any more fails with the engine's words", async () => {
+    const looks = [1, 2, 3].map(() => fake.hold("GET", /^\/containers\/\w{64}\/json$/));
+    const task = runTask(backend);
+    const { id } = await fake.running();
+    await fake.until(() => fake.listening === 1);
+    for (const { arrived, release } of looks) {
+      await within(arrived, "a look");
+      fake.tell("oom", id);
+      release({ status: 403, words: "not for you" });
+    }
+    expect(failureOf(await endOf(task))).toMatchObject({
+      reason: "container_wait",
+      message: "cannot wait for the container: not for you",
+    });
   });
 
   test.each(["lost before", "lost after"] as const)(
@@ -113,6 +167,13 @@ describe("a task", () => {
     const task = runTask(backend);
     fake.end(await fake.running(), 0);
     expect(await endOf(task)).toEqual({ kind: "completed" });
+  });
+
+  test("whose image cannot be pulled fails with the engine's words, and nothing is made", async () => {
+    fake.mishap("POST", /^\/images\/create$/, { status: 404, words: "manifest unknown" });
+    const { reason, message } = failureOf(await endOf(runTask(backend)));
+    expect([reason, message]).toEqual(["image_pull", expect.stringContaining("manifest unknown")]);
+    expect(fake.made).toEqual([]);
   });
 
   test("that cannot be created fails with the engine's words", async () => {
@@ -180,6 +241,25 @@ describe("a task", () => {
       const task = runTask(backend);
       fake.end(await fake.running(), 0);
       expect(await endOf(task)).toEqual({ kind: "completed" });
+    },
+  );
+
+  test.each([
+    [1, false, "info"],
+    [1, true, "info"],
+    [0, true, "debug"],
+    [0, false, null],
+  ] as const)(
+    "that ends with %d, debug messages wanted: %p, has its output logged at %p",
+    async (exitCode, verbose, level) => {
+      const worker = await rig.backend("speaker", { verbose });
+      fake.output = logFrame(1, "hello\n");
+      const task = runTask(worker.backend);
+      fake.end(await fake.running(), exitCode);
+      await endOf(task);
+      const shown = task.log.lines.filter(({ message }) => message === "task output");
+      const line = { level, message: "task output", fields: { stream: "stdout", text: "hello" } };
+      expect(shown).toEqual(level === null ? [] : [{ ...line, level }]);
     },
   );
 
@@ -295,12 +375,24 @@ describe("a task that is cancelled", () => {
     expect(fake.volumes.size).toBe(0);
   });
 
-  // The engine goes on with what it has begun: it made a container that nobody knew of.
-  test("while its container is created leaves none, although the engine makes it late", async () => {
+  // The engine goes on with what it has begun: it made a container that nobody knew of. A lock would be held for good.
+  test.each([
+    ["its container", {}],
+    ["the lock of a sidecar's volume", { sidecarImage: "oz/agent" }],
+    [
+      "a container to fill a copy with",
+      { additionalSidecars: [{ image: "oz/tools", mountPath: "/tools", readWrite: true }] },
+    ],
+  ])("while %s is created leaves none, although the engine makes it late", async (_what, fields) => {
     const creation = fake.hold("POST", CREATE);
-    const task = runTask(backend);
+    const task = runTask(backend, fields);
     await creation.arrived;
+    // Whatever comes of it is found again.
+    expect(task.handle()).toMatchObject({ started: false });
+    jest.useFakeTimers();
     task.stop("cancelled");
+    jest.advanceTimersByTime(9_900);
+    jest.useRealTimers();
     await Promise.race([task.ended, turns(50)]);
     creation.release();
     expect(stopOf(await endOf(task))).toBe("cancelled");
@@ -318,10 +410,14 @@ describe("a task that is cancelled", () => {
     fake.withRole("task").forEach((container) => {
       container.status = "running";
     });
+    const stop = fake.hold("POST", STOP);
     task.stop("cancelled");
     start.release();
+    await stop.arrived;
+    await Promise.race([task.ended, turns(50)]);
+    expect(fake.withRole("task")).toMatchObject([{ status: "running" }]);
+    stop.release();
     expect(stopOf(await endOf(task))).toBe("cancelled");
-    expect(fake.http.requests.some(({ path }) => STOP.test(path))).toBe(true);
     expect(fake.containers.size).toBe(0);
   });
 
@@ -334,6 +430,16 @@ describe("a task that is cancelled", () => {
     expect(container.exitCode).toBe(143);
     const stop = fake.http.requests.find(({ path }) => STOP.test(path));
     expect(stop?.query.get("t")).toBe("2");
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("and that the engine refuses to stop is not held up by that, and goes", async () => {
+    const task = runTask(backend);
+    await fake.running();
+    await fake.until(() => fake.listening === 1);
+    fake.mishap("POST", STOP, { status: 403, words: "not for you" });
+    task.stop("cancelled");
+    expect(await endOf(task)).toMatchObject({ kind: "failed" });
     expect(fake.containers.size).toBe(0);
   });
 

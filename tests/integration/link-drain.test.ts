@@ -160,7 +160,7 @@ describe("a link that is to finish", () => {
     rig.ended.then(() => {
       over = true;
     });
-    await Promise.resolve();
+    await aRoundTrip();
     expect(over).toBe(false);
     jest.advanceTimersByTime(1);
     expect(await rig.ended).toEqual({ kind: "finished" });

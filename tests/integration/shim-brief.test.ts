@@ -1,9 +1,12 @@
 /** What a shim says of processes that are over before anybody could have asked for them. */
-import { expect, test } from "bun:test";
+import { afterEach, expect, jest, spyOn, test } from "bun:test";
+import { turns } from "../../src/async/wait.ts";
 import { listProcesses } from "../../src/process/process-table.ts";
 import type { FromShim, SpawnRequest, ToShim } from "../../src/process/shim/protocol.ts";
 import { runShim } from "../../src/process/shim/shim.ts";
 import { eventually } from "../support/wait.ts";
+
+afterEach(() => void jest.useRealTimers());
 
 /** The daemon's side, in this very process. */
 class Daemon implements AsyncDisposable {
@@ -65,6 +68,37 @@ test("one that lives on beside them is told of while it runs, and once", async (
   process.kill(spawned.pid, "SIGKILL");
   await eventually(() => daemon.saidOf(1).length === 2, "its end");
   expect(daemon.saidOf(1)).toEqual(["spawned", "exited"]);
+});
+
+test("a shim that has told of all its processes waits for their ends, and wakes for nothing else", async () => {
+  jest.useFakeTimers();
+  await using daemon = new Daemon();
+  daemon.spawn(1, "/bin/sleep", "1000");
+  for (const passedMs of [10, 600_000]) {
+    jest.advanceTimersByTime(passedMs);
+    await turns(2);
+  }
+  expect([daemon.saidOf(1), jest.getTimerCount()]).toEqual([["spawned"], 0]);
+});
+
+test("one that cannot be started is refused, and the shim ends with its daemon as if it had not been asked for", async () => {
+  await using daemon = new Daemon();
+  daemon.spawn(1, "/no/such/program");
+  expect(daemon.said).toMatchObject([{ event: "refused", id: 1, code: "ENOENT" }]);
+});
+
+// Its number may be another's by then.
+test("one that ended with its daemon there is not killed when that goes", async () => {
+  const kill = spyOn(process, "kill");
+  try {
+    const daemon = new Daemon();
+    daemon.spawn(1, "/bin/sh", "-c", "exit 0");
+    await eventually(() => daemon.said.length > 0, "its end");
+    await daemon[Symbol.asyncDispose]();
+    expect(kill.mock.calls).toEqual([]);
+  } finally {
+    kill.mockRestore();
+  }
 });
 
 test("one whose daemon goes before it was told of ends with the daemon all the same", async () => {

@@ -121,13 +121,18 @@ describe("after SIGKILL of the daemon", () => {
     expect(existsSync(dir.join("known"))).toBe(false);
   });
 
-  test("a folder that cannot be written gets the status once it can", async () => {
+  // A file in the place of the folder, for root may write what is read-only; and a way that leads nowhere, as to a folder
+  // that may not be entered or whose server is away. Behind a link, which can be changed at once: between the two the
+  // shim would find nothing there, which is a folder that is gone.
+  test.each([
+    ["written", "in-the-way"],
+    ["looked at", "exits"],
+  ])("a folder that cannot be %s gets the status once it can", async (_what, target) => {
     await using dir = await TempDir.create("orphan");
     using spawned = new Spawned();
-    // A file in the place of the folder: root may write what is read-only. Behind a link, which can be changed at once:
-    // between the two the shim would find nothing there, which is a folder that is gone.
     const file = dir.join("exits", "status");
-    symlinkSync(await dir.write("in-the-way", ""), dir.join("exits"));
+    await dir.write("in-the-way", "");
+    symlinkSync(dir.join(target), dir.join("exits"));
     const { processes, shim } = await killedDaemon([{ argv: SLEEP, exitFile: file }]);
     const [only] = processes.map((identity) => spawned.add(identity));
     process.kill(only?.pid ?? 0, "SIGTERM");

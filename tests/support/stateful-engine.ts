@@ -386,7 +386,8 @@ export class StatefulEngine implements AsyncDisposable {
   }
 
   private onList({ query }: FakeRequest): Reply {
-    const found = [...this.containers.values()].filter(({ labels }) => fits(labels, query));
+    const isListed = ({ status }: StoredContainer) => query.get("all") === "true" || status === "running";
+    const found = [...this.containers.values()].filter((one) => isListed(one) && fits(one.labels, query));
     const body = found.map(({ id, name, body, labels, status, createdAt }) => ({
       Id: id,
       ImageID: body.Image,

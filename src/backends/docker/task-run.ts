@@ -129,7 +129,6 @@ export class TaskRun {
    */
   async finish(id: string): Promise<void> {
     this.begun = true;
-    this.handle = { ...this.handle, id };
     const { signal } = this.context;
     let state: ContainerState | null;
     try {

@@ -35,13 +35,39 @@ test("a connection that is dropped closes its socket, stops its clocks and leave
   await using peer = await RawPeer.start();
   const outbox = new Outbox(() => {});
   const connection = await connect(peer, outbox);
+  outbox.add({ seq: 1, frame: "a" }, "afterTurn");
   connection.drop("why");
-  expect(jest.getTimerCount()).toBe(0);
+  outbox.add({ seq: 2, frame: "b" });
+  // What waited for the end of this turn is the next connection's, too.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([jest.getTimerCount(), outbox.lastSent]).toEqual([0, 0]);
   const heard: string[] = [];
   outbox.listen((urgency) => void heard.push(urgency));
   await peer.untilAllClosed();
-  outbox.add({ seq: 1, frame: "f" });
+  outbox.add({ seq: 3, frame: "c" });
   expect([heard, await connection.ended]).toMatchObject([["now"], { kind: "ended", why: "why" }]);
+});
+
+// Else it would go on taking from the outbox what only its successor can send, and that one's pongs would prove it.
+test("a connection that is dropped while its peer does not read looks no longer at what waits in its socket", async () => {
+  jest.useFakeTimers();
+  await using peer = await RawPeer.start({ reading: false });
+  const outbox = new Outbox(() => {});
+  const connection = await connect(peer, outbox);
+  const frame = "y".repeat(1024 * 1024);
+  for (let seq = 1; seq <= 32; seq++) outbox.add({ seq, frame });
+  expect(outbox.lastSent).toBeLessThan(32);
+  connection.drop("why");
+  expect(jest.getTimerCount()).toBe(0);
+});
+
+test("a connection that is closed during its handshake is over at once and leaves no clock behind", async () => {
+  jest.useFakeTimers();
+  await using peer = await RawPeer.start();
+  const connection = new Connection(to(peer.url), new Outbox(() => {}), hooks);
+  connection.close("stopped");
+  expect(jest.getTimerCount()).toBe(0);
+  expect(await connection.ended).toEqual({ kind: "unreachable", why: "stopped" });
 });
 
 test("what may wait for the end of its turn is sent then, each time, and a good-bye does not overtake it", async () => {

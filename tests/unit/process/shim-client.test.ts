@@ -109,10 +109,13 @@ afterEach(() => void jest.useRealTimers());
 
 // A task that had ended well was reported as one whose end nobody knows.
 test("an exit that the shim told before it was killed counts, although its death is noticed first", async () => {
+  jest.useFakeTimers();
   using rig = new Rig();
   const { exited } = await rig.spawn();
   const { shim } = rig;
   await shim.die();
+  // The daemon may be busy with others' words.
+  jest.advanceTimersByTime(900);
   shim.say({ event: "exited", status: 3 });
   await shim.hangUp();
   expect(await exited).toEqual({ kind: "exited", status: 3 });
@@ -125,8 +128,8 @@ test("so does a start that it told, whose end is then lost", async () => {
   await shim.die();
   shim.say({ event: "spawned" });
   await shim.hangUp();
-  const { identity, exited } = await spawning;
-  expect(identity.pid).toBe(101);
+  const { identity, exited, isOver } = await spawning;
+  expect([identity.pid, isOver]).toEqual([101, false]);
   expect(await exited).toEqual({ kind: "lost" });
 });
 
@@ -178,6 +181,19 @@ test("a shim that ends before it says anything is not called killed, and its lim
     "the process that supervises the agents was ended by signal 6 (status 134) before it had started anything; perhaps a limit of processes is reached: of the user (ulimit -u), of the service (TasksMax) or of the container",
   );
   expect(await refusal).toMatchObject({ code: "ESHIM" });
+});
+
+test("one that had said something before has started something, and the next one begins anew", async () => {
+  using rig = new Rig();
+  const messageAtDeath = async () => {
+    const refusal = refusalBy(rig.client.spawn(COMMAND, "/exits/2"));
+    await rig.shim.hangUp();
+    await rig.shim.die(134);
+    return (await refusal).message;
+  };
+  await rig.spawn();
+  expect(await messageAtDeath()).toEndWith("(status 134)");
+  expect(await messageAtDeath()).toContain("before it had started anything");
 });
 
 // It was `unknown`, with the system's bare words.
@@ -243,13 +259,30 @@ test("a shim that refused its only process is let go of after a minute, with the
   ]);
 });
 
+// Those that run on would be nobody's: the shim takes the daemon for dead, and tells it nothing more.
+test("a shim is kept for as long as one of its processes is left, however long ago another ended", async () => {
+  jest.useFakeTimers();
+  using rig = new Rig();
+  const long = await rig.spawn();
+  const short = await rig.spawn();
+  rig.shim.say({ event: "exited", status: 0 });
+  short.acknowledge();
+  jest.advanceTimersByTime(3_600_000);
+  expect(rig.shim.isLetGo).toBe(false);
+  long.acknowledge();
+  jest.advanceTimersByTime(60_000);
+  expect(rig.shim.isLetGo).toBe(true);
+});
+
 test("ends are acknowledged with what is asked next, or in a moment, or when the shim is let go of", async () => {
   jest.useFakeTimers();
   using rig = new Rig();
   const runToEnd = async (exitFile: string | null = "/exits/1") => {
     const spawning = rig.client.spawn(COMMAND, exitFile);
     rig.shim.say({ event: "exited", status: 0 });
-    (await spawning).acknowledge();
+    const { isOver, acknowledge } = await spawning;
+    expect(isOver).toBe(true);
+    acknowledge();
   };
   await runToEnd();
   await runToEnd();
@@ -273,4 +306,21 @@ test("ends are acknowledged with what is asked next, or in a moment, or when the
     ["spawn"],
     ["acknowledge", 5],
   ]);
+});
+
+test("what was to be acknowledged to a shim that is dead keeps nobody from going on or from ending", async () => {
+  jest.useFakeTimers();
+  const listeners = process.listenerCount("SIGCHLD");
+  const rig = new Rig();
+  const spawning = rig.client.spawn(COMMAND, "/exits/1");
+  rig.shim.say({ event: "exited", status: 0 });
+  const { acknowledge } = await spawning;
+  acknowledge();
+  const { shim } = rig;
+  await shim.hangUp();
+  await shim.die();
+  expect(process.listenerCount("SIGCHLD")).toBe(listeners);
+  jest.advanceTimersByTime(20);
+  rig.client[Symbol.dispose]();
+  expect(shim.asked.map(({ op }) => op)).toEqual(["spawn"]);
 });

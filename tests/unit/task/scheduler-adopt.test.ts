@@ -17,7 +17,11 @@ afterEach(() => rig[Symbol.dispose]());
 describe("a task of a dead worker that is offered", () => {
   test("is taken when nothing is known of it, and known from then on", async () => {
     expect(rig.scheduler.adopt(orphan)).toBe("taken");
-    expect(rig.journal.find(ref)).toMatchObject({ ended: false, handle: orphan.handle });
+    expect(rig.journal.find(ref)).toMatchObject({
+      ended: false,
+      handle: orphan.handle,
+      cancelled: false,
+    });
     expect(rig.scheduler.adopt(orphan)).toBe("running");
   });
 

@@ -1,5 +1,5 @@
 /** What the scheduler tells those who watch: metrics and traces have no other source. */
-import { expect, test } from "bun:test";
+import { afterEach, expect, jest, test } from "bun:test";
 import { TaskFailure } from "../../../src/task/backend.ts";
 import {
   type TaskObserver,
@@ -9,6 +9,8 @@ import {
 } from "../../../src/task/observer.ts";
 import { sampleAssignment } from "./sample-assignment.ts";
 import { SchedulerRig } from "./scheduler-rig.ts";
+
+afterEach(() => void jest.useRealTimers());
 
 /** Writes down each word and the task that it is about. */
 function recordingObserver(): TaskObserver & { readonly words: string[] } {
@@ -64,4 +66,40 @@ test("a task that was taken over is started again for those who watch, and is no
   (await rig.started(1)).end("handed-off");
   await rig.ended(1);
   expect(observer.words).toEqual(["a started", "a ended handed-off, report null"]);
+});
+
+test("whoever watches, and whoever reads the log, is told in seconds for how long a task ran", async () => {
+  jest.useFakeTimers();
+  jest.advanceTimersByTime(1_000);
+  const told: number[] = [];
+  const trail: TaskTrail = { ...UNOBSERVED_TRAIL, ended: (_outcome, seconds) => void told.push(seconds) };
+  using rig = new SchedulerRig({ observer: { ...UNOBSERVED, assigned: () => trail } });
+  for (const taskId of ["a", "b"]) rig.scheduler.offer(sampleAssignment({ taskId, executionId: "e" }));
+  const first = await rig.started(1);
+  const second = await rig.started(2);
+  jest.advanceTimersByTime(2_500);
+  first.end();
+  second.fail(new TaskFailure("agent_invocation", "it exited", { exitCode: 3 }));
+  await rig.ended(2);
+  expect(told).toEqual([2.5, 2.5]);
+  expect(rig.log.lines.slice(-2)).toEqual([
+    {
+      level: "info",
+      message: "task ended",
+      fields: { taskId: "a", executionId: "e", result: "completed", seconds: 2.5 },
+    },
+    {
+      level: "warn",
+      message: "task failed",
+      fields: {
+        taskId: "b",
+        executionId: "e",
+        result: "failed",
+        seconds: 2.5,
+        reason: "agent_invocation",
+        exitCode: 3,
+        why: "Failed to execute task: it exited",
+      },
+    },
+  ]);
 });

@@ -204,6 +204,8 @@ describe("what an earlier daemon left", () => {
     const first = await rig.started(1);
     const second = await rig.started(2);
     expect([first.resumedWith, second.resumedWith]).toEqual([{ pid: 3 }, null]);
+    // Whoever asks the worker for its tasks looks there for what to find them by.
+    expect(rig.scheduler.tasks().map(({ handle }) => handle)).toEqual([{ pid: 3 }, null]);
     first.end();
     second.end();
     expect((await rig.frames(2)).toSorted()).toEqual([completed("a"), completed("b")]);
@@ -226,6 +228,19 @@ describe("what an earlier daemon left", () => {
     await rig.started(2);
     expect(await rig.frames(1)).toEqual([cancelled("a")]);
     expect(rig.scheduler.activeTasks).toBe(1);
+  });
+
+  test("and was about to tell of as cancelled, whoever runs it, is told of again", async () => {
+    using rig = new SchedulerRig();
+    const told: string[] = [];
+    Object.assign(rig.backend, { cancelHandedOff: async ({ taskId }: Execution) => void told.push(taskId) });
+    const ref = { taskId: "a", executionId: "e" };
+    rig.journal.claim(ref, claimed("a"));
+    rig.journal.end(ref, null);
+    rig.journal.noteCancellation(ref);
+    rig.scheduler.recover(rig.journal.running());
+    await rig.scheduler.stopAll(new AbortController().signal);
+    expect(told).toEqual(["a"]);
   });
 
   test("is claimed again, not run again, when the server sends it again", async () => {
@@ -252,13 +267,16 @@ describe("what an earlier daemon left", () => {
 
   // Once: two dead daemons may leave two executions of one task. The second is passed over: its processes
   // run on, nobody watches or ends them, and its row stays "running" in the journal until the next start.
-  test("with two executions of one task looks after both", async () => {
+  test("with two executions of one task looks after both, one after the other and each once", async () => {
     using rig = new SchedulerRig();
     for (const executionId of ["e1", "e2"]) rig.journal.claim({ taskId: "a", executionId }, claimed("a"));
     rig.scheduler.recover(rig.journal.running());
-    (await rig.started(1)).end();
+    const first = await rig.started(1);
+    expect(rig.backend.started).toHaveLength(1);
+    first.end();
     await rig.frames(1);
     await rig.scheduler.stopAll(new AbortController().signal);
     expect(rig.journal.running()).toEqual([]);
+    expect(rig.backend.started).toHaveLength(2);
   });
 });

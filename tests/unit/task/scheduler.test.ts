@@ -57,8 +57,15 @@ describe("one task", () => {
       const problem = "Failed to execute task: cannot read the assignment: docker_image is not a string";
       const refused = { type: "task_failed", taskId: "t-1", message: problem, reason: "unknown" } as const;
       expect(first).toBe(usesImages ? encodeOutbound(refused) : claimed("t-1"));
+      expect(rig.backend.reserved).toEqual(usesImages ? [] : ["t-1"]);
     },
   );
+
+  test("runs in images whose names are understood", async () => {
+    using rig = new SchedulerRig({ usesImages: true });
+    rig.scheduler.offer(sampleAssignment());
+    expect(rig.sent).toEqual([claimed("t-1")]);
+  });
 
   test("that cannot be prepared fails by itself and leaves the scheduler as it was", async () => {
     using rig = new SchedulerRig({

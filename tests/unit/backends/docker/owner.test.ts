@@ -1,5 +1,10 @@
 import { expect, test } from "bun:test";
-import { guessOwnContainer } from "../../../../src/backends/docker/ownership/owner.ts";
+import {
+  describeSelf,
+  guessOwnContainer,
+  readOwner,
+  writeOwner,
+} from "../../../../src/backends/docker/ownership/owner.ts";
 
 const ID = "be7c20d7a6684160d3878e083f74505940602700bea6d29bcad2daef827ecf40";
 
@@ -18,4 +23,11 @@ test("a process on a host finds none, whatever is mounted there", () => {
   const overlay = `77 49 0:50 / /var/lib/docker/overlay2/${ID}/merged rw - overlay overlay rw`;
   const cgroup = `92 91 0:29 /libpod_parent/libpod-${ID} /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu`;
   expect(guessOwnContainer(`${overlay}\n${cgroup}\n`)).toBe("");
+});
+
+test("an owner is read from labels as it was written, and from those of nobody of ours not at all", () => {
+  const self = describeSelf("me", "");
+  expect(readOwner("me", writeOwner(self))).toEqual(self);
+  for (const label of [undefined, "", "{", "null", "7", '"pid"']) expect(readOwner("me", label)).toBeNull();
+  expect(readOwner(undefined, writeOwner(self))).toBeNull();
 });

@@ -1,0 +1,70 @@
+/** What the engine has refused to let go of when its task ended, and is asked for again. */
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import type { StatefulEngine } from "../support/stateful-engine.ts";
+import { within } from "../support/wait.ts";
+import { DockerRig, deadOwner, signal, taskLabelsOf } from "./docker-rig.ts";
+
+let rig: DockerRig;
+let fake: StatefulEngine;
+
+beforeEach(async () => {
+  rig = await DockerRig.start();
+  fake = rig.fake;
+});
+
+afterEach(async () => {
+  jest.useRealTimers();
+  await rig[Symbol.asyncDispose]();
+});
+
+const isEmpty = () => fake.containers.size === 0 && fake.volumesWithRole("ended").length === 0;
+
+/** Two containers of ended tasks, which the engine would remove by now. */
+async function twoRefused() {
+  const { disposal, log } = await rig.worker("worker");
+  const allow = fake.refuse("DELETE", /^\/containers\//);
+  const made = ["first", "second"].map((name) => fake.add(name, taskLabelsOf(deadOwner("dead"), name)));
+  for (const { name, id } of made) {
+    await disposal.dispose({ container: name, id, keep: false }, log, () => {});
+  }
+  allow();
+  const [first] = made;
+  if (first === undefined) throw new Error("none was made");
+  return { disposal, log, first };
+}
+
+describe("a container that was not removed", () => {
+  test("does not keep the others from their turn when the engine hangs over it", async () => {
+    const { disposal, first } = await twoRefused();
+    const hanging = fake.hold("DELETE", new RegExp(`^/containers/${first.id}$`));
+    jest.useFakeTimers();
+    const turn = disposal.tryAgain(signal).catch(() => "given up");
+    await hanging.arrived;
+    jest.advanceTimersByTime(30_000);
+    jest.useRealTimers();
+    expect(await within(turn, "the turn to end")).toBe("given up");
+    expect(fake.containers.size).toBe(2);
+    const again = fake.hold("DELETE", new RegExp(`^/containers/${first.id}$`));
+    const next = disposal.tryAgain(signal);
+    await within(again.arrived, "the first one's next turn");
+    expect([...fake.containers.values()]).toEqual([first]);
+    again.release();
+    await next;
+    expect(isEmpty()).toBe(true);
+    hanging.release();
+  });
+
+  test("keeps the others from nothing when the engine refuses it, and is tried no more once it is gone", async () => {
+    const { disposal, log, first } = await twoRefused();
+    const refusing = fake.refuse("DELETE", new RegExp(`^/containers/${first.id}$`));
+    await disposal.tryAgain(signal);
+    expect([...fake.containers.values()]).toEqual([first]);
+    refusing();
+    await disposal.tryAgain(signal);
+    expect(isEmpty()).toBe(true);
+    await disposal.tryAgain(signal);
+    expect(log.said("info")).toEqual(
+      Array(2).fill("what could not be removed when the task ended is cleared away"),
+    );
+  });
+});

@@ -1,0 +1,106 @@
+/** What a container's end means for its task; engines say it in many ways, and not all of them can be had here. */
+import { describe, expect, test } from "bun:test";
+import {
+  endOf,
+  failureOf,
+  isBeingRemoved,
+  mayBeStopping,
+  shutdownOf,
+} from "../../../../src/backends/docker/container-end.ts";
+import { readContainerState } from "../../../../src/backends/docker/engine/container-state.ts";
+import { newHandle } from "../../../../src/backends/docker/handle.ts";
+
+const stateOf = (Status: string, ExitCode = 0, Running = false) =>
+  readContainerState({ Id: "c", State: { Status, ExitCode, Running } });
+
+describe("a container", () => {
+  test.each(["exited", "dead", "removing", "stopped"])("that is %s has ended", (status) => {
+    const state = stateOf(status);
+    expect(endOf(state)).toEqual({ state });
+  });
+
+  // Podman's "stopping" shows exit status 0, which once was taken for that of a task that ended well.
+  test.each(["created", "configured", "running", "paused", "restarting", "stopping"])(
+    "that is %s has not",
+    (status) => {
+      expect(endOf(stateOf(status))).toBeNull();
+    },
+  );
+
+  test("whose process runs has not ended, whatever else is said of it", () => {
+    expect(endOf(stateOf("removing", 0, true))).toBeNull();
+  });
+
+  test("that is gone has ended", () => {
+    expect(endOf(null)).toEqual({ state: null });
+  });
+
+  test.each([
+    ["removing", 137, true],
+    ["removing", 0, false],
+    ["removing", 3, false],
+    ["exited", 137, false],
+  ])("that is %s with status %d was killed to be removed: %p", (status, exitCode, expected) => {
+    expect(isBeingRemoved(stateOf(status, exitCode))).toBe(expected);
+  });
+});
+
+const GRACE_MS = 10_000;
+const STOPPED_AT = 1_000_000;
+const stopping = { ...newHandle("c"), started: true, stopping: true, stoppedAt: STOPPED_AT };
+
+test("an engine may be at a stop for a minute longer than the grace period", () => {
+  const lastMs = STOPPED_AT + GRACE_MS + 60_000;
+  expect(mayBeStopping(stopping, lastMs, GRACE_MS)).toBe(true);
+  expect(mayBeStopping(stopping, lastMs + 1, GRACE_MS)).toBe(false);
+  expect(mayBeStopping({ ...stopping, stoppedAt: null }, lastMs + 1, GRACE_MS)).toBe(true);
+  expect(mayBeStopping({ ...stopping, stopping: false }, lastMs, GRACE_MS)).toBe(false);
+});
+
+describe("the end of a task that an earlier worker was stopping", () => {
+  const result = { exitCode: 0, oomKilled: false, finishedAt: STOPPED_AT };
+
+  test.each([
+    ["well, in that moment", {}],
+    ["well, within the grace period", { finishedAt: STOPPED_AT + GRACE_MS }],
+    ["by the stop's own signal", { exitCode: 143, finishedAt: STOPPED_AT + GRACE_MS }],
+    ["by the kill that ends a grace period, late", { exitCode: 137, finishedAt: STOPPED_AT + 60_000 }],
+    ["by a kill, nobody knows when", { exitCode: 137, finishedAt: null }],
+  ])("is the shutdown's: %s", (_how, more) => {
+    expect(shutdownOf(stopping, { ...result, ...more }, GRACE_MS)).toMatchObject({ why: "shutdown" });
+  });
+
+  test.each([
+    ["well, before it was told", { finishedAt: STOPPED_AT - 1 }],
+    ["well, long after its grace period", { finishedAt: STOPPED_AT + 2 * GRACE_MS }],
+    ["well, nobody knows when", { finishedAt: null }],
+    ["with a failure of its own meanwhile", { exitCode: 3 }],
+    ["for want of memory", { exitCode: 137, oomKilled: true }],
+    ["by somebody's kill hours later", { exitCode: 137, finishedAt: STOPPED_AT + 3_600_000 }],
+  ])("is its own: %s", (_how, more) => {
+    expect(shutdownOf(stopping, { ...result, ...more }, GRACE_MS)).toBeNull();
+  });
+});
+
+describe("the failure of a container", () => {
+  const result = { exitCode: 1, oomKilled: false, finishedAt: null };
+
+  test.each([
+    [1, null, "", "the container exited with status 1"],
+    [1, "no", "", "the container exited with status 1; its last output: no"],
+    [126, null, "", "the container exited with status 126 (its command cannot be executed)"],
+    [137, null, "", "the container exited with status 137 (killed)"],
+    [143, null, "", "the container exited with status 143 (terminated)"],
+    [1, "no", "broken", "the container exited with status 1; the engine says: broken; its last output: no"],
+  ])("with status %d, output %p and the engine's words %p says so", (exitCode, quote, words, message) => {
+    expect(failureOf({ ...result, exitCode }, quote, words)).toMatchObject({
+      reason: "container_exit",
+      message,
+      exitCode,
+    });
+  });
+
+  test("is none for status 0", () => {
+    expect(failureOf({ ...result, exitCode: 0 }, "bye", "")).toBeNull();
+  });
+});
