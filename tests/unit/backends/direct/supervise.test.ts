@@ -24,7 +24,7 @@ const wasStopped = { stopping: true, stoppedAt: STOPPED_AT };
 afterEach(() => void jest.useRealTimers());
 
 function wordsFor({ reason, exitCode, message }: TaskFailure): string {
-  return /not known|runs by now/.test(message) ? `${reason}: unknown` : `${reason} ${exitCode}`;
+  return /not known/.test(message) ? `${reason}: unknown` : `${reason} ${exitCode}`;
 }
 
 interface Situation {
@@ -207,16 +207,17 @@ describe("an agent whose shim was killed", () => {
   });
 });
 
-test("a task whose folder another worker has by now ends as was written down, and else in a failure", async () => {
+test("a task whose folder another worker has by now ends as was written down, and else is that worker's to report", async () => {
   await using dir = await TempDir.create("exits");
-  const ended = (exitFile: string | null) => {
+  const ended = (exitFile: string | null, signal = AbortSignal.any([])) => {
     try {
-      return concludeUntouched({ exitFile });
+      return concludeUntouched({ exitFile }, { signal, log: recordLog() });
     } catch (error) {
       return error instanceof TaskFailure ? wordsFor(error) : error;
     }
   };
   for (const status of [0, 3]) writeExitFile(dir.join(`${status}`), { status, at: STOPPED_AT });
   expect([ended(dir.join("0")), ended(dir.join("3"))]).toEqual(["completed", "agent_invocation 3"]);
-  expect([ended(dir.join("none")), ended(null)]).toEqual(["unknown: unknown", "unknown: unknown"]);
+  expect([ended(dir.join("none")), ended(null)]).toEqual(["handed-off", "handed-off"]);
+  expect(ended(null, AbortSignal.abort("cancelled"))).toBe("cancelled");
 });
