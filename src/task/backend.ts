@@ -37,17 +37,6 @@ export class TaskFailure extends Error {
   }
 }
 
-/**
- * For a handle that is not this backend's, because the worker was started again with another one: what the task began is
- * out of sight here and may go on, so nobody may be told that it is safe to retry.
- */
-export function begunElsewhere(): TaskFailure {
-  return new TaskFailure(
-    "unknown",
-    "a worker with another backend began it, so that how it ended is not known here, and it may still run",
-  );
-}
-
 /** A backend that cannot run anything here: the daemon does not start (exit 1). */
 export class BackendUnusable extends Error {
   override readonly name = "BackendUnusable";
@@ -55,6 +44,21 @@ export class BackendUnusable extends Error {
 
 /** What a backend needs to find its task again after a restart: ids, pids, paths; plain JSON, no secrets. */
 export type Handle = Readonly<Record<string, string | number | boolean | null>>;
+
+/**
+ * What a backend makes of a task's handle; null: it has none. Throws a TaskFailure for one that is not its own, because
+ * the worker was started again with another backend: what the task began is out of sight here and may go on, so nobody
+ * may be told that it is safe to retry.
+ */
+export function readOwnHandle<T>(saved: Handle | null, read: (saved: Handle) => T | null): T | null {
+  if (saved === null) return null;
+  const own = read(saved);
+  if (own !== null) return own;
+  throw new TaskFailure(
+    "unknown",
+    "a worker with another backend began it, so that how it ended is not known here, and it may still run",
+  );
+}
 
 export type Completion = "completed" | "handed-off";
 

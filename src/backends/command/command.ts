@@ -11,10 +11,10 @@ import { foundWard, searchWard, startedWard, type Ward } from "../../process/shi
 import { dispatchPayload, imageOf } from "../../protocol/dispatch-payload.ts";
 import {
   type Backend,
-  begunElsewhere,
   type Completion,
   type Handle,
   type RunContext,
+  readOwnHandle,
   TaskFailure,
   type TaskRef,
 } from "../../task/backend.ts";
@@ -86,8 +86,7 @@ export class CommandBackend implements Backend {
   }
 
   async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
-    const handle = readHandle(saved);
-    if (handle === null && saved !== null) throw begunElsewhere();
+    const handle = readOwnHandle(saved, readHandle);
     if (handle === null || handle.exitFile === null) throw notBegun();
     const { process, exitFile } = handle;
     const ward =

@@ -12,10 +12,10 @@ import { newExitFile } from "../../process/shim/exit-file.ts";
 import { Surveyor } from "../../process/stragglers.ts";
 import {
   type Backend,
-  begunElsewhere,
   type Completion,
   type Handle,
   type RunContext,
+  readOwnHandle,
   TaskFailure,
   type TaskRef,
 } from "../../task/backend.ts";
@@ -137,10 +137,9 @@ export class DirectBackend implements Backend {
     return { command, handle };
   }
 
-  resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
-    const handle = readHandle(saved);
-    if (handle === null)
-      return saved === null ? this.abandon(ref, context) : Promise.reject(begunElsewhere());
+  async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+    const handle = readOwnHandle(saved, readHandle);
+    if (handle === null) return this.abandon(ref, context);
     const { workspace } = handle;
     const claim = this.take(ref.taskId, workspace.dir);
     // Only in a folder of the task's own would what is done for the dead worker meet what another does.

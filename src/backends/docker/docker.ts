@@ -6,11 +6,11 @@
 import {
   type Adoption,
   type Backend,
-  begunElsewhere,
   type Completion,
   type Handle,
   type Orphan,
   type RunContext,
+  readOwnHandle,
   TaskFailure,
   type TaskRef,
   TaskStopped,
@@ -85,8 +85,8 @@ export class DockerBackend implements Backend {
   }
 
   async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
-    const earlier = readHandle(saved);
-    if (earlier === null) throw saved === null ? notBegun() : begunElsewhere();
+    const earlier = readOwnHandle(saved, readHandle);
+    if (earlier === null) throw notBegun();
     const { container, id } = earlier;
     // From the first moment on, so that the search for orphans does not find it, whatever it is called now.
     const names = new Set<string>();

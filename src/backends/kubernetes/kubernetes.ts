@@ -9,11 +9,11 @@ import type { Logger } from "../../logging/logger.ts";
 import {
   type Adoption,
   type Backend,
-  begunElsewhere,
   type Completion,
   type Handle,
   type Orphan,
   type RunContext,
+  readOwnHandle,
   TaskFailure,
   type TaskRef,
   TaskStopped,
@@ -98,8 +98,7 @@ export class KubernetesBackend implements Backend {
   }
 
   async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
-    const handle = readHandle(saved);
-    if (handle === null && saved !== null) throw begunElsewhere();
+    const handle = readOwnHandle(saved, readHandle);
     if (handle === null) {
       throw new TaskFailure(
         "unknown",
