@@ -4,15 +4,10 @@
  */
 import type { TaskRef } from "./backend.ts";
 
-interface UnprovenEnd {
-  readonly seq: number;
-  readonly ref: TaskRef;
-}
-
 export class UnprovenEnds {
   private readonly onProven: (ref: TaskRef) => void;
-  /** Oldest first. */
-  private readonly ends: UnprovenEnd[] = [];
+  /** By the number of its report, oldest first. */
+  private readonly ends = new Map<number, TaskRef>();
 
   constructor(onProven: (ref: TaskRef) => void) {
     this.onProven = onProven;
@@ -21,12 +16,15 @@ export class UnprovenEnds {
   /** `seq` of its report, higher than all before; null: there is none, so nobody waits for it. */
   add(ref: TaskRef, seq: number | null): void {
     if (seq === null) this.onProven(ref);
-    else this.ends.push({ seq, ref });
+    else this.ends.set(seq, ref);
   }
 
   /** Everything up to `seq` was read. */
   provenUpTo(seq: number): void {
-    const next = this.ends.findIndex((end) => end.seq > seq);
-    for (const { ref } of this.ends.splice(0, next === -1 ? this.ends.length : next)) this.onProven(ref);
+    for (const [of, ref] of this.ends) {
+      if (of > seq) break;
+      this.ends.delete(of);
+      this.onProven(ref);
+    }
   }
 }
