@@ -37,17 +37,19 @@ const FOR_ENGINES: readonly string[] = [
   "KeyringMode=private",
 ];
 
-const DOCKER_GROUP = "SupplementaryGroups=docker";
 /** systemd starts nothing for a group that is not there (216/GROUP), and an engine may be elsewhere. */
-const NO_DOCKER_GROUP =
-  "# This host has no group docker: when there is one, or another for the socket, name it as SupplementaryGroups=.";
+function socketGroup({ hasDockerGroup }: ServicePlan): string {
+  return hasDockerGroup
+    ? "SupplementaryGroups=docker"
+    : "# This host has no group docker: when there is one, or another for the socket, name it as SupplementaryGroups=.";
+}
 
-const BACKENDS: Readonly<Record<BackendKind, readonly string[]>> = {
-  direct: FOR_AGENTS,
+const BACKENDS: Readonly<Record<BackendKind, (plan: ServicePlan) => readonly string[]>> = {
+  direct: () => FOR_AGENTS,
   // Its commands are the operator's own, and nothing is known of what they need.
-  command: FOR_AGENTS,
-  docker: ["# Who may talk to the engine.", DOCKER_GROUP, ...FOR_ENGINES],
-  kubernetes: FOR_ENGINES,
+  command: () => FOR_AGENTS,
+  docker: (plan) => ["# Who may talk to the engine.", socketGroup(plan), ...FOR_ENGINES],
+  kubernetes: () => FOR_ENGINES,
 };
 
 export function renderSystemdUnit(plan: ServicePlan): string {
@@ -80,9 +82,7 @@ export function renderSystemdUnit(plan: ServicePlan): string {
     "RestartSec=5",
     "RestartPreventExitStatus=2 77",
     "",
-    ...BACKENDS[plan.backend].map((line) =>
-      line === DOCKER_GROUP && !plan.hasDockerGroup ? NO_DOCKER_GROUP : line,
-    ),
+    ...BACKENDS[plan.backend](plan),
     "",
     "[Install]",
     "WantedBy=multi-user.target",
