@@ -243,6 +243,8 @@ describe("a task that is given to a second daemon of the host", () => {
     await two.first.waitForLog(/task ended/);
     two.other.submit(task);
     expect(await rejectionOf(two.other, task.task_id)).toBe(STILL_RUNNING);
+    // It offers a task that was turned down again and again, and never learns of this one's end.
+    two.other.cancel(task.task_id);
     site.plane.faults.drop();
     expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
     await eventually(() => claimsIn(site).length === 0, "the claim to be let go of");
@@ -283,6 +285,7 @@ describe("a task that is given to a second daemon of the host", () => {
     two.other.submit(task);
     expect(await rejectionOf(two.other, task.task_id)).toBe(STILL_RUNNING);
     expect(two.other.task(task.task_id)?.claims).toBe(0);
+    two.other.cancel(task.task_id);
     await using _heir = await site.start();
     run?.release();
     const { exitCode, terminals } = await site.plane.waitForTask(task.task_id);
