@@ -87,11 +87,12 @@ export class Journal implements Disposable {
     return this.attempt((statements) => statements.undelivered());
   }
 
-  /** The execution runs from now on, and `frame` (its claim) is owed to the far side. */
-  claim(ref: ExecutionRef, frame: string): StoredFrame {
+  /** The execution runs from now on, to be found by `handle`, and `frame` (its claim) is owed to the far side. */
+  claim(ref: ExecutionRef, frame: string, handle: Execution["handle"] = null): StoredFrame {
     this.prune();
     if (performance.now() - this.lookedAt > LOOK_AT_MOST_EVERY_MS) this.look();
-    return this.attempt((statements) => statements.claim(ref, frame, Date.now()));
+    const json = handle === null ? null : JSON.stringify(handle);
+    return this.attempt((statements) => statements.claim(ref, json, frame, Date.now()));
   }
 
   saveHandle(ref: ExecutionRef, handle: Execution["handle"]): void {

@@ -59,9 +59,9 @@ export class Statements {
   }
 
   /** `now` in ms since 1970. */
-  claim(ref: ExecutionRef, frame: string, now: number): StoredFrame {
+  claim(ref: ExecutionRef, handle: string | null, frame: string, now: number): StoredFrame {
     return this.together(() => {
-      this.sql(CLAIM).run(ref.taskId, ref.executionId, now);
+      this.sql(CLAIM).run(ref.taskId, ref.executionId, handle, now);
       return this.owe(frame);
     });
   }
@@ -152,7 +152,8 @@ export class Statements {
   }
 }
 
-const CLAIM = "INSERT OR REPLACE INTO executions (task_id, execution_id, claimed_at) VALUES (?, ?, ?)";
+const CLAIM = `INSERT OR REPLACE INTO executions (task_id, execution_id, handle, claimed_at)
+  VALUES (?, ?, ?, ?)`;
 const END = `INSERT INTO executions (task_id, execution_id, terminal, claimed_at, ended_at)
   VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO UPDATE
   SET handle = NULL, terminal = excluded.terminal, ended_at = excluded.ended_at, cancelled_at = NULL`;

@@ -3,6 +3,7 @@ import type { ExecutionRef, StoredFrame } from "../journal/execution.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
 import { encodeOutbound, type Outbound } from "../protocol/outbound.ts";
+import type { Handle } from "./backend.ts";
 import type { Rejection } from "./observer.ts";
 
 export interface AnswersOptions {
@@ -29,10 +30,10 @@ export class Answers {
     this.options = options;
   }
 
-  /** From now on the execution is this worker's. */
-  claim(ref: ExecutionRef): void {
+  /** From now on the execution is this worker's, and the next one's by `handle` if this one is killed. */
+  claim(ref: ExecutionRef, handle: Handle | null): void {
     const { journal, deliver } = this.options;
-    deliver(journal.claim(ref, encodeOutbound(this.claimOf(ref))), "afterTurn");
+    deliver(journal.claim(ref, encodeOutbound(this.claimOf(ref)), handle), "afterTurn");
   }
 
   /** The same assignment again, of an execution that runs. */

@@ -1,6 +1,7 @@
 /** What runs a task. Everything that differs between engines is behind this interface. */
 import type { BackendKind } from "../config/settings.ts";
 import type { Logger } from "../logging/logger.ts";
+import type { Assignment } from "../protocol/assignment.ts";
 import type { FailureReason } from "../protocol/failure-reason.ts";
 import type { TaskSpec } from "./prepare.ts";
 
@@ -71,6 +72,8 @@ export interface RunContext {
    */
   readonly hurry: AbortSignal;
   readonly log: Logger;
+  /** What `plan` gave: on disk since the claim. Absent: nothing is yet. */
+  readonly planned?: Handle;
   /** Kept on disk before it returns; call it before the step that the handle undoes or finds again. */
   saveHandle(handle: Handle): void;
   /** Runs one part of the task's way under its name, so that its time and its end can be seen. `work` does not throw. */
@@ -118,6 +121,11 @@ export interface Backend extends AsyncDisposable {
    * `letGo`. Does not throw. Absent: nobody can, or it cannot be known.
    */
   reserve?(taskId: string): boolean;
+  /**
+   * What a restart will find the task by, before anything of it is made: kept with its claim, which saves a write of
+   * its own, and `run` then makes that and nothing else. Does not throw. Null, or absent: `run` saves one.
+   */
+  plan?(assignment: Assignment): Handle | null;
   /** Resolves when the task ended well; throws TaskFailure, or the signal's reason. */
   run(task: TaskSpec, context: RunContext): Promise<Completion>;
   /**

@@ -8,7 +8,7 @@ import type { Secrets } from "../logging/secrets.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import { encodeOutbound } from "../protocol/outbound.ts";
 import { Answers, type AnswersOptions } from "./answers.ts";
-import type { Adoption, Backend, Completion, Orphan, RunContext } from "./backend.ts";
+import type { Adoption, Backend, Completion, Handle, Orphan, RunContext } from "./backend.ts";
 import { EarlyCancellations } from "./early-cancellations.ts";
 import { HandedOff } from "./handed-off.ts";
 import { Inheritance, type Work } from "./inheritance.ts";
@@ -84,14 +84,17 @@ export class Scheduler {
       return;
     }
     this.early.drop(taskId);
-    this.claim({ taskId, executionId }, trail);
-    const task = this.start({ taskId, executionId }, trail, (context) => {
+    const planned = backend.plan?.(assignment) ?? null;
+    this.claim({ taskId, executionId }, trail, planned);
+    const work: Work = (context) => {
       // Its cancellation may have been the very next frame.
       context.signal.throwIfAborted();
       const spec = prepare(assignment, trail.environment);
       trail.started();
-      return backend.run(spec, context);
-    });
+      return backend.run(spec, planned === null ? context : { ...context, planned });
+    };
+    const task = this.start({ taskId, executionId }, trail, work);
+    task.handle = planned;
     this.hide(task, Object.values(assignment.envVars));
   }
 
@@ -133,8 +136,7 @@ export class Scheduler {
     if (known?.ended === true && known.terminal !== null) return "ended";
     if (this.stopping) return "refused";
     const ref = { taskId, executionId };
-    this.claim(ref, UNOBSERVED_TRAIL);
-    this.options.journal.saveHandle(ref, handle);
+    this.claim(ref, UNOBSERVED_TRAIL, handle);
     const cancelled = this.early.take(taskId, claimedAt);
     if (cancelled) this.options.journal.noteCancellation(ref);
     this.inheritance.takeOver({ ...ref, ended: false, terminal: null, cancelled, handle, claimedAt });
@@ -181,8 +183,8 @@ export class Scheduler {
     return backend.reserve?.(taskId) === false ? "alreadyRunning" : null;
   }
 
-  private claim(ref: ExecutionRef, trail: TaskTrail): void {
-    this.answers.claim(ref);
+  private claim(ref: ExecutionRef, trail: TaskTrail, handle: Handle | null): void {
+    this.answers.claim(ref, handle);
     trail.claimed();
     this.options.log.info("task claimed", { ...ref });
   }

@@ -1,5 +1,7 @@
 /** An engine that knows of images only, and does what real ones will not do on demand. */
+
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { never } from "../../src/async/wait.ts";
 import { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { TempDir } from "../support/temp-dir.ts";
 
@@ -170,8 +172,4 @@ function json(response: ServerResponse, status: number, body: object): void {
 
 function line(response: ServerResponse, body: object): void {
   response.write(`${JSON.stringify(body)}\r\n`);
-}
-
-function never(): AbortSignal {
-  return new AbortController().signal;
 }

@@ -1,16 +1,15 @@
 /** What is held of a task while its agent works, which may be for hours: not what the agent was started with. */
 import { expect, test } from "bun:test";
-import { createDirectBackend } from "../../src/backends/direct/create.ts";
 import { Journal } from "../../src/journal/journal.ts";
 import { Secrets } from "../../src/logging/secrets.ts";
 import { UNOBSERVED } from "../../src/task/observer.ts";
 import { Scheduler } from "../../src/task/scheduler.ts";
 import { UnprovenEnds } from "../../src/task/unproven-ends.ts";
 import { Tally } from "../../src/telemetry/tally.ts";
+import { directBackend } from "../support/direct-backend.ts";
 import { FakeAgent } from "../support/fake-agent.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { recordLog } from "../unit/logging/recorded-log.ts";
-import { SHIM_COMMAND } from "../unit/process/shim-daemon.ts";
 import { sampleAssignment } from "../unit/task/sample-assignment.ts";
 
 const TASKS = 20;
@@ -22,30 +21,7 @@ test.each([
   await using dir = await TempDir.create("letting-go");
   await using agent = await FakeAgent.create(dir);
   const log = recordLog();
-  await using backend = createDirectBackend(
-    {
-      kind: "direct",
-      workspaceRoot: await dir.mkdir("ws"),
-      targetDir: null,
-      ozPath: agent.path,
-      setupCommand: null,
-      teardownCommand: null,
-      environment: [],
-    },
-    {
-      cleanup: true,
-      graceMs: 1_000,
-      workerEnvironment: { PATH: process.env["PATH"] ?? "" },
-      environmentOf: () => ({}),
-      folders: () => ({
-        exitsDir: dir.path,
-        claimsDir: dir.join("claims"),
-        discardsDir: dir.join("discards"),
-      }),
-      shimCommand: SHIM_COMMAND,
-      log,
-    },
-  );
+  await using backend = await directBackend({ dir, ozPath: agent.path, log });
   using journal = new Journal(null, log);
   const held: WeakRef<object>[] = [];
   const ended = Promise.withResolvers<void>();

@@ -10,6 +10,7 @@ import { wordsOf } from "../../logging/words-of.ts";
 import { Afterlook } from "../../process/afterlook.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
 import { Surveyor } from "../../process/stragglers.ts";
+import type { Assignment } from "../../protocol/assignment.ts";
 import {
   type Backend,
   type Completion,
@@ -23,14 +24,22 @@ import type { TaskSpec } from "../../task/prepare.ts";
 import { Agents, type AgentsOptions, type Prepared, type Watched } from "./agents.ts";
 import { Discards } from "./discards.ts";
 import { agentEnvironment, type Environment, MARK_NAME, markOf } from "./environment.ts";
-import { readHandle, writeHandle } from "./handle.ts";
+import { HadTasks } from "./had-tasks.ts";
+import { type DirectHandle, readHandle, writeHandle } from "./handle.ts";
 import { makeHarnessFolder } from "./harness-folder.ts";
 import { leaveWorkspace } from "./leave-workspace.ts";
 import { removeIfEmpty } from "./removal.ts";
 import { concludeUntouched, hasAgent, LEFTOVER_GRACE_MS, seeThrough } from "./supervise.ts";
-import { type Claim, TaskClaims } from "./task-claims.ts";
 import { TaskHooks } from "./task-hooks.ts";
-import { folderFor, isOwnFolder, openWorkspace, type Workspace, workFolderOf } from "./workspace.ts";
+import {
+  folderFor,
+  isOwnFolder,
+  openWorkspace,
+  planWorkspace,
+  type Workspace,
+  type WorkspacePlan,
+  workFolderOf,
+} from "./workspace.ts";
 
 export interface DirectOptions extends Pick<AgentsOptions, "oz" | "shim"> {
   readonly settings: DirectSettings;
@@ -42,12 +51,6 @@ export interface DirectOptions extends Pick<AgentsOptions, "oz" | "shim"> {
   /** Null: no state folder, so nothing can be found again. Asked when a task comes. */
   readonly folders: () => StateFolders | null;
   readonly log: Logger;
-}
-
-interface Had {
-  readonly claim: Claim;
-  /** Its end is in the journal. */
-  ended: boolean;
 }
 
 /** A task in its workspace. */
@@ -65,16 +68,14 @@ export class DirectBackend implements Backend {
   private readonly options: DirectOptions;
   private readonly surveyor = new Surveyor([MARK_NAME], { birthmarks: true });
   private readonly afterlook: Afterlook;
-  private readonly claims: TaskClaims;
-  /** That a task is this worker's, by its id: until its end is proven to have been read, so that no other begins it before. */
-  private readonly had = new Map<string, Had>();
+  private readonly had: HadTasks;
   private readonly discards: Discards;
   private readonly agents: Agents;
 
   constructor(options: DirectOptions) {
     this.options = options;
     this.agents = new Agents({ ...options, surveyor: this.surveyor });
-    this.claims = new TaskClaims(() => options.folders()?.claimsDir ?? null);
+    this.had = new HadTasks(() => options.folders()?.claimsDir ?? null);
     this.discards = new Discards(() => options.folders()?.discardsDir ?? null);
     this.afterlook = new Afterlook(this.surveyor, Math.min(options.graceMs, LEFTOVER_GRACE_MS));
   }
@@ -87,7 +88,12 @@ export class DirectBackend implements Backend {
     // take its files, and each other's processes, for their own.
     const isOwn = this.options.settings.targetDir === null;
     if (isOwn && existsSync(dir) && hasAgent(dir, this.surveyor)) return false;
-    return this.take(taskId, dir).kind === "had";
+    return this.had.take(taskId, dir).kind === "had";
+  }
+
+  plan({ taskId, task }: Assignment): Handle | null {
+    const workspace = planWorkspace(taskId, this.workspacePlan());
+    return workspace === null ? null : writeHandle(this.firstHandle(workspace, task.snapshot?.harness ?? ""));
   }
 
   /**
@@ -100,12 +106,7 @@ export class DirectBackend implements Backend {
 
   private async enter(task: TaskSpec, context: RunContext): Promise<Stay> {
     const { taskId } = task.assignment;
-    const { settings } = this.options;
-    const workspace = openWorkspace(taskId, {
-      workspaceRoot: settings.workspaceRoot,
-      targetDir: settings.targetDir,
-      needsScratch: settings.setupCommand !== null || settings.teardownCommand !== null,
-    });
+    const workspace = openWorkspace(taskId, this.workspacePlan());
     const hooks = this.hooks(taskId, workspace, task.environment, context);
     const run = this.prepare(task, workspace, hooks, context).then((prepared) =>
       context.step("run", () => this.watch(this.agents.start(taskId, prepared, context), context)),
@@ -121,15 +122,17 @@ export class DirectBackend implements Backend {
   ): Promise<Prepared> {
     const { settings, oz, workerEnvironment } = this.options;
     const harness = task.assignment.task.snapshot?.harness ?? "";
-    const exitFile = newExitFile(this.options.folders());
-    const unbegun = { workspace, harness, exitFile, stopping: false, stoppedAt: null, process: null };
+    const planned = readHandle(context.planned ?? null);
+    // Somebody may have made the folder since.
+    const isAsPlanned = planned?.workspace.made === workspace.made;
+    const first = isAsPlanned ? planned : this.firstHandle(workspace, harness);
     // Before anything runs in it, so that a worker that is killed from here on leaves nothing unknown.
-    context.saveHandle(writeHandle({ ...unbegun, begun: settings.setupCommand === null }));
+    if (!isAsPlanned) context.saveHandle(writeHandle(first));
     await this.afterlook.yieldTo(markOf(workspace));
     makeHarnessFolder(harness, workspace.dir);
     const fromSetup = hooks === null ? {} : await hooks.setUp();
     context.hide?.(Object.values(fromSetup));
-    const handle = { ...unbegun, begun: true };
+    const handle = { ...first, begun: true };
     if (settings.setupCommand !== null) context.saveHandle(writeHandle(handle));
     const { environment } = task;
     const parts = { worker: workerEnvironment, task: environment, harness, workspace, fromSetup };
@@ -141,7 +144,7 @@ export class DirectBackend implements Backend {
     const handle = readOwnHandle(saved, readHandle);
     if (handle === null) return this.abandon(ref, context);
     const { workspace } = handle;
-    const claim = this.take(ref.taskId, workspace.dir);
+    const claim = this.had.take(ref.taskId, workspace.dir);
     // Only in a folder of the task's own would what is done for the dead worker meet what another does.
     if (claim.kind === "taken" && claim.dir === workspace.dir && isOwnFolder(workspace)) {
       const run = Promise.resolve().then(() => concludeUntouched(handle, context));
@@ -157,7 +160,7 @@ export class DirectBackend implements Backend {
   /** Claimed, and perhaps begun, by a worker that was killed in that moment. */
   private async abandon({ taskId }: TaskRef, context: RunContext): Promise<Completion> {
     const dir = workFolderOf(taskId, this.options.settings);
-    using claim = this.claims.take(taskId, dir);
+    using claim = this.had.takeBriefly(taskId, dir);
     if (claim.kind === "taken") return concludeUntouched({ exitFile: null }, context);
     // It had not even saved what it made, so nothing ran in it, and it is empty if it was made here.
     if (this.options.cleanup && this.options.settings.targetDir === null) removeIfEmpty(dir);
@@ -169,16 +172,11 @@ export class DirectBackend implements Backend {
 
   forget({ taskId }: TaskRef): void {
     this.agents.forget(taskId);
-    const had = this.had.get(taskId);
-    if (had !== undefined) had.ended = true;
+    this.had.ended(taskId);
   }
 
   letGo({ taskId }: TaskRef): void {
-    const had = this.had.get(taskId);
-    // Another execution of it may have begun here since.
-    if (had?.ended !== true) return;
-    had.claim[Symbol.dispose]();
-    this.had.delete(taskId);
+    this.had.letGo(taskId);
   }
 
   /** No other worker's tasks are found here, but what dead ones left of theirs. */
@@ -194,9 +192,19 @@ export class DirectBackend implements Backend {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.afterlook[Symbol.asyncDispose]();
     await this.discards[Symbol.asyncDispose]();
-    for (const { claim } of this.had.values()) claim[Symbol.dispose]();
-    this.claims[Symbol.dispose]();
+    this.had[Symbol.dispose]();
     this.options.shim[Symbol.dispose]();
+  }
+
+  private firstHandle(workspace: Workspace, harness: string): DirectHandle {
+    const exitFile = newExitFile(this.options.folders());
+    const begun = this.options.settings.setupCommand === null;
+    return { workspace, harness, exitFile, begun, stopping: false, stoppedAt: null, process: null };
+  }
+
+  private workspacePlan(): WorkspacePlan {
+    const { workspaceRoot, targetDir, setupCommand, teardownCommand } = this.options.settings;
+    return { workspaceRoot, targetDir, needsScratch: setupCommand !== null || teardownCommand !== null };
   }
 
   private async watch(watched: Watched | Promise<Watched>, context: RunContext): Promise<Completion> {
@@ -208,13 +216,6 @@ export class DirectBackend implements Backend {
     const options = { surveyor, afterlook, graceMs, stopped: handle, onShutdown };
     await seeThrough(agent, handle.workspace, options, context);
     return "completed";
-  }
-
-  private take(taskId: string, dir: string): Claim {
-    const claim = this.claims.take(taskId, dir);
-    // Of one that is turned down nobody is told to forget it.
-    if (claim.kind === "had") this.had.set(taskId, { claim, ended: false });
-    return claim;
   }
 
   /** Null when there are none: nothing of the task's environment is held for their sake then. */

@@ -30,6 +30,14 @@ describe("an execution", () => {
     expect(frames(journal)).toEqual(["claimed t", "completed t"]);
   });
 
+  test("that is claimed with a handle has it from then on, and one that is claimed again without has none", () => {
+    using journal = inMemory();
+    journal.claim(ref("t"), "claimed t", { dir: "/ws/t" });
+    expect(journal.running()).toMatchObject([{ ...ref("t"), handle: { dir: "/ws/t" } }]);
+    journal.claim(ref("t"), "claimed t");
+    expect(journal.running()).toMatchObject([{ ...ref("t"), handle: null }]);
+  });
+
   test("that is handed off ends without a frame", () => {
     using journal = inMemory();
     journal.claim(ref("t"), "claimed");

@@ -15,8 +15,7 @@ interface Known {
 function journalOf({ claimedAt, endedAt }: Known) {
   const database = openMemoryDatabase();
   const statements = new Statements(database);
-  statements.claim(REF, "claimed", claimedAt);
-  statements.saveHandle(REF, JSON.stringify({ of: claimedAt }));
+  statements.claim(REF, JSON.stringify({ of: claimedAt }), "claimed", claimedAt);
   if (endedAt !== null) statements.end(REF, `ended ${endedAt}`, endedAt);
   return { database, statements };
 }

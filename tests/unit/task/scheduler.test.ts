@@ -110,6 +110,19 @@ describe("one task", () => {
     expect(rig.scheduler.tasks()[0]?.handle).toEqual({ pid: 7 });
   });
 
+  test("has the handle that was planned in the journal before it runs, and is given it", async () => {
+    const seen: unknown[] = [];
+    const planned = { dir: "/ws/t-1" };
+    using rig = new SchedulerRig({
+      planned,
+      onStart: ({ context }) => seen.push(context.planned, rig.journal.running()[0]?.handle),
+    });
+    rig.scheduler.offer(sampleAssignment());
+    expect(rig.scheduler.tasks()[0]?.handle).toEqual(planned);
+    await rig.started(1);
+    expect(seen).toEqual([planned, planned]);
+  });
+
   test("never puts a variable's value or the prompt into log or journal", async () => {
     using rig = new SchedulerRig();
     rig.scheduler.offer(sampleAssignment({ envVars: { S: "hunter2" }, taskAsReceived: { p: "hunter2" } }));

@@ -18,6 +18,8 @@ export interface ScriptedBackendOptions {
   readonly usesImages?: boolean;
   /** Of these tasks another worker has each. */
   readonly hadElsewhere?: readonly string[];
+  /** Of every task; null: nothing. */
+  readonly planned?: Handle | null;
 }
 
 export class ScriptedBackend implements Backend {
@@ -40,6 +42,10 @@ export class ScriptedBackend implements Backend {
     const free = this.#options.hadElsewhere?.includes(taskId) !== true;
     if (free) this.reserved.push(taskId);
     return free;
+  }
+
+  plan(): Handle | null {
+    return this.#options.planned ?? null;
   }
 
   run(task: TaskSpec, context: RunContext): Promise<Completion> {

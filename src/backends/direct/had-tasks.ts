@@ -1,0 +1,49 @@
+/** The tasks that are this worker's, each until its end is proven to have been read, so that no other begins it before. */
+import { type Claim, TaskClaims } from "./task-claims.ts";
+
+interface Had {
+  readonly claim: Claim;
+  /** Its end is in the journal. */
+  ended: boolean;
+}
+
+export class HadTasks implements Disposable {
+  private readonly claims: TaskClaims;
+  /** By task id. */
+  private readonly had = new Map<string, Had>();
+
+  /** `folder` null: there is none, so no other worker can be told. Asked when a task comes. */
+  constructor(folder: () => string | null) {
+    this.claims = new TaskClaims(folder);
+  }
+
+  /** One that is turned down is not had: nobody tells of its end. */
+  take(taskId: string, dir: string): Claim {
+    const claim = this.claims.take(taskId, dir);
+    if (claim.kind === "had") this.had.set(taskId, { claim, ended: false });
+    return claim;
+  }
+
+  /** For one that is over when the claim is disposed of, which has to be done. */
+  takeBriefly(taskId: string, dir: string): Claim {
+    return this.claims.take(taskId, dir);
+  }
+
+  ended(taskId: string): void {
+    const had = this.had.get(taskId);
+    if (had !== undefined) had.ended = true;
+  }
+
+  /** Unless another execution of it has begun here since. */
+  letGo(taskId: string): void {
+    const had = this.had.get(taskId);
+    if (had?.ended !== true) return;
+    had.claim[Symbol.dispose]();
+    this.had.delete(taskId);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { claim } of this.had.values()) claim[Symbol.dispose]();
+    this.claims[Symbol.dispose]();
+  }
+}
