@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
+import { EngineGone } from "../../src/backends/docker/engine/errors.ts";
 import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
 import { LABELS } from "../../src/backends/docker/labels.ts";
 import { type Adoption, type Orphan, TaskFailure, TaskStopped } from "../../src/task/backend.ts";
@@ -142,6 +143,32 @@ describe("a container that the engine does not remove when its task has ended", 
     await marks.set(container.id, AbortSignal.timeout(5_000));
     lock.release();
     expect(await looking).toEqual([]);
+  });
+
+  // While it is not known whether a task was reported, it is nobody's to take over.
+  test("is not said to have no mark by an engine that is away", async () => {
+    const { marks } = await rig.worker("another");
+    const asked = () => marks.markedBy("c".repeat(64), AbortSignal.timeout(5_000));
+    fake.mishap("GET", /^\/volumes\//, { status: 503, words: "no engine behind this proxy" });
+    await expect(asked()).rejects.toThrow("no engine");
+    fake.mishap("GET", /^\/volumes\//, "lost before");
+    await expect(asked()).rejects.toBeInstanceOf(EngineGone);
+    fake.mishap("GET", /^\/volumes\//, { status: 403, words: "not for you" });
+    expect(await asked()).toBeNull();
+  });
+
+  test("has the new mark last when whoever takes it over marks it again", async () => {
+    const id = "c".repeat(64);
+    const { marks } = await rig.worker("earlier");
+    await marks.set(id, AbortSignal.timeout(5_000));
+    const removal = fake.hold("DELETE", /^\/volumes\//);
+    const later = await rig.worker("later");
+    const marking = later.marks.set(id, AbortSignal.timeout(5_000));
+    await removal.arrived;
+    await turns(5);
+    removal.release();
+    await marking;
+    expect(await later.marks.markedBy(id, AbortSignal.timeout(5_000))).toBe("later");
   });
 
   test("whose end only this journal knows is no other worker's task", async () => {

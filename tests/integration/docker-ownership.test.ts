@@ -117,6 +117,12 @@ describe("a lock", () => {
     }
   });
 
+  test("that the engine will not make is told of with the engine's words", async () => {
+    const { locks } = await rig.worker("me");
+    fake.mishap("POST", /^\/containers\/create$/, { status: 404, words: "No such image: sha256:0" });
+    await expect(locks.tryTake(LOCK, signal)).rejects.toThrow("No such image: sha256:0");
+  });
+
   // The engine made the lock after its caller had gone, and every other worker waited for it from then on.
   test("that is made for one who does not want it any more does not stay", async () => {
     const { locks } = await rig.worker("me");

@@ -276,6 +276,17 @@ describe("a task", () => {
     }
   });
 
+  test("has no more read of its output than the end, and fails as it does when that cannot be read", async () => {
+    const asked = fake.hold("GET", /\/logs$/);
+    const task = runTask(backend);
+    fake.end(await fake.running(), 7);
+    const { query } = await within(asked.arrived, "the look at its output");
+    expect([query.get("follow"), query.get("tail")]).toEqual(["false", "2000"]);
+    asked.release({ status: 500, words: "configured logging driver does not support reading" });
+    expect(failureOf(await endOf(task)).exitCode).toBe(7);
+    expect(task.log.said("warn")).toEqual(["cannot read the container's output"]);
+  });
+
   test("that runs while the engine restarts goes on", async () => {
     const task = runTask(backend);
     const container = await fake.running();

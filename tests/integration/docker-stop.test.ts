@@ -129,6 +129,14 @@ describe("a container that is to stop", () => {
     expect((await engine.containers.inspect(container.id, signal)).running).toBe(true);
   });
 
+  test("is told of with the engine's words when that will not kill it either", async () => {
+    fake.mishap("POST", KILL, { status: 500, words: "permission denied" });
+    hurry.abort();
+    const failure = await failureOf(stop());
+    expect(failure).toBeInstanceOf(EngineError);
+    expect(failure).toMatchObject({ message: "permission denied" });
+  });
+
   // A shim that was stopped let the engine's answer never come: nothing was said, and nothing more was tried.
   test("is killed, and the operator told, when the engine is stuck in its stop long after the grace", async () => {
     const stuck = fake.hold("POST", STOP);
@@ -136,6 +144,7 @@ describe("a container that is to stop", () => {
     const stopping = stop(10_000);
     await stuck.arrived;
     jest.advanceTimersByTime(24_000);
+    await turns(1);
     expect(told).toEqual([]);
     jest.advanceTimersByTime(1_000);
     jest.useRealTimers();

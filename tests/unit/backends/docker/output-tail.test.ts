@@ -49,7 +49,9 @@ describe("the tail of an output", () => {
 
 describe("what a failure message quotes", () => {
   const lines = (...texts: string[]) => texts.map((text) => ({ stream: "stdout", text }) as const);
-  const redact = createRedactor(secretsOf(["TASK_ID=0123456789", "PATH=/usr/local/bin", "TOKEN=hunter22"]));
+  const redact = createRedactor(
+    secretsOf(["TASK_ID=0123456789", "PATH=/usr/local/bin", "HOME=/home/agent", "TOKEN=hunter22"]),
+  );
 
   test("is the last lines", () => {
     const all = lines(...Array.from({ length: 20 }, (_, index) => `line ${index}`));
@@ -59,6 +61,10 @@ describe("what a failure message quotes", () => {
         .map(({ text }) => text)
         .join("\n"),
     );
+  });
+
+  test("is the end of a line that is long", () => {
+    expect(quoteOutput(lines(`${"x".repeat(2_000)}the end`), redact)).toBe(`${"x".repeat(1_017)}the end`);
   });
 
   test("is nothing when there is nothing to quote", () => {
@@ -74,6 +80,6 @@ describe("what a failure message quotes", () => {
   });
 
   test("may hold what every task has", () => {
-    expect(quoteOutput(lines("0123456789: /usr/local/bin/x not found"), redact)).not.toBeNull();
+    expect(quoteOutput(lines("0123456789: /usr/local/bin/x: no /home/agent"), redact)).not.toBeNull();
   });
 });

@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, jest, spyOn, test } from "bun:test";
+import { turns } from "../../../../src/async/wait.ts";
+import { EngineError, EngineGone } from "../../../../src/backends/docker/engine/errors.ts";
+import { stopContainer } from "../../../../src/backends/docker/stop.ts";
+
+const GRACE_MS = 10_000;
+/** The grace, and what an engine may take beyond it before it counts as stuck. */
+const STUCK_AFTER_MS = 25_000;
+
+let hurry: AbortController;
+let asked: string[];
+let kill: () => Promise<void>;
+let stop: (signal: AbortSignal) => Promise<void>;
+let random: ReturnType<typeof spyOn>;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  // Of the jitter the middle: the first pause of up to a minute is half of one.
+  random = spyOn(Math, "random").mockReturnValue(0.5);
+  hurry = new AbortController();
+  asked = [];
+  kill = () => Promise.reject(new EngineError(500, "permission denied"));
+  stop = (signal) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+});
+
+afterEach(() => {
+  random.mockRestore();
+  jest.useRealTimers();
+});
+
+const begin = () =>
+  stopContainer(
+    {
+      stop: (_id, _seconds, signal) => {
+        asked.push("stop");
+        return stop(signal);
+      },
+      kill: () => {
+        asked.push("kill");
+        return kill();
+      },
+    },
+    { id: "c", graceMs: GRACE_MS, hurry: hurry.signal, onStuck: () => asked.push("stuck") },
+  ).then(
+    () => "stopped",
+    (error: unknown) => error,
+  );
+
+async function pass(ms: number): Promise<readonly string[]> {
+  await turns(1);
+  jest.advanceTimersByTime(ms);
+  await turns(1);
+  return asked;
+}
+
+describe("the stop of a container", () => {
+  // Asked without a pause, an engine in trouble has more of it.
+  test("is asked for again after a pause by an engine that is away", async () => {
+    stop = () => Promise.reject(new EngineGone("cut"));
+    const stopping = begin();
+    expect(await pass(499)).toEqual(["stop"]);
+    stop = async () => {};
+    expect(await pass(1)).toEqual(["stop", "stop"]);
+    expect(await stopping).toBe("stopped");
+  });
+
+  test("becomes a kill every now and then while the engine, stuck, refuses that", async () => {
+    const stopping = begin();
+    expect(await pass(STUCK_AFTER_MS - 1)).toEqual(["stop"]);
+    expect(await pass(1)).toEqual(["stop", "stuck", "kill"]);
+    expect(await pass(29_999)).toEqual(["stop", "stuck", "kill"]);
+    kill = async () => {};
+    expect(await pass(1)).toEqual(["stop", "stuck", "kill", "kill"]);
+    expect(await stopping).toBe("stopped");
+    expect(asked).toEqual(["stop", "stuck", "kill", "kill"]);
+  });
+
+  // Nobody had said that it does not run any more.
+  test("is not said to have come when time runs out on a stuck engine that refuses the last kill too", async () => {
+    const stopping = begin();
+    await pass(STUCK_AFTER_MS);
+    hurry.abort();
+    expect(await stopping).toEqual(new EngineError(500, "permission denied"));
+    expect(asked).toEqual(["stop", "stuck", "kill", "kill"]);
+  });
+
+  test("leaves nothing behind that would go on asking, or call the engine stuck", async () => {
+    stop = async () => {};
+    expect(await begin()).toBe("stopped");
+    expect(await pass(600_000)).toEqual(["stop"]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
