@@ -159,6 +159,24 @@ describe("a prune", () => {
     },
   );
 
+  test("of a volume costs the task when the engine will not let go of its container, and says what to do", async () => {
+    const creation = fake.hold("POST", CREATE);
+    const task = runTask(backend, { additionalSidecars });
+    await within(creation.arrived, "the filling");
+    fake.refuse("DELETE", /^\/containers\/[0-9a-f]{64}$/);
+    const made = fake.until(() => fake.withRole("task")[0]);
+    const look = fake.hold("GET", /^\/volumes\//);
+    creation.release();
+    await within(look.arrived, "the look at its volumes");
+    look.release({ status: 404, words: "no such volume" });
+    const container = await within(made, "the container");
+    const { reason, message } = await failureOf(task);
+    expect(reason).toBe("container_create");
+    expect(message).toContain("operation not permitted; it has not been started, so it is safe to retry");
+    expect(message).toEndWith(`docker rm --force ${container.id.slice(0, 12)}`);
+    expect([asked("POST", START), fake.withRole("task").length]).toEqual([0, 1]);
+  });
+
   test("is not what a start was refused for when the container is still there", async () => {
     fake.mishap("POST", START, { status: 404, words: "network none not found" });
     const { reason, message } = await failureOf(runTask(backend));

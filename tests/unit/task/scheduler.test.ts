@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, jest, test } from "bun:test";
 import { encodeOutbound } from "../../../src/protocol/outbound.ts";
 import { TaskFailure } from "../../../src/task/backend.ts";
 import { sampleAssignment } from "./sample-assignment.ts";
@@ -9,6 +9,8 @@ const failed = (taskId: string, reason: string, message: string, exitCode?: numb
     type: "task_failed",
     data: { task_id: taskId, message, failure_reason: reason, ...(exitCode ? { exit_code: exitCode } : {}) },
   });
+
+afterEach(() => void jest.useRealTimers());
 
 describe("one task", () => {
   test("is claimed first, then runs, then is reported once", async () => {
@@ -79,6 +81,30 @@ describe("one task", () => {
       failed("t-1", "unknown", "Failed to execute task: no argv"),
     ]);
     expect(rig.scheduler.activeTasks).toBe(0);
+  });
+
+  test("tells what it does, and since when, to whoever asks for its state", async () => {
+    jest.useFakeTimers({ now: 1_000_000 });
+    using rig = new SchedulerRig();
+    const phaseAfter = (ms: number) => {
+      const [status] = rig.scheduler.tasks(1_000_000 + ms);
+      return [status?.taskId, status?.phase, status?.ageSeconds];
+    };
+    rig.scheduler.offer(sampleAssignment());
+    const { context } = await rig.started(1);
+    expect(phaseAfter(0)).toEqual(["t-1", "starting", 0]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const step = context.step("pull", () => promise);
+    expect(phaseAfter(61_000)).toEqual(["t-1", "pull", 61]);
+    resolve();
+    await step;
+    expect(phaseAfter(90_500)).toEqual(["t-1", "working", 90.5]);
+    // The clock was set back since.
+    expect(phaseAfter(-5_000)).toEqual(["t-1", "working", 0]);
+    rig.scheduler.cancel("t-1");
+    expect(phaseAfter(100_000)).toEqual(["t-1", "stopping", 100]);
+    await rig.ended(1);
+    expect(rig.scheduler.tasks()).toEqual([]);
   });
 
   test("that ended is told of once nothing of it is held any more", async () => {
