@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { turns } from "../../../src/async/wait.ts";
 import { InitSystem, ServiceError } from "../../../src/service/init-system.ts";
 import type { ServicePlan } from "../../../src/service/service-plan.ts";
 import { planService } from "../../../src/service/service-plan.ts";
@@ -24,24 +25,34 @@ const UNIT = "etc/systemd/system/oz-agent-worker.service";
 interface Rig {
   readonly dir: TempDir;
   readonly told: string[];
+  /** Whether the unit was there, each time systemd was told to read all units again. */
+  readonly read: boolean[];
   readonly system: InitSystem;
 }
 
 async function rig(platform = "linux", refuses: RegExp = /^$/): Promise<Rig> {
   const dir = await TempDir.create("init");
   const told: string[] = [];
+  const read: boolean[] = [];
+  let busy = false;
   const run = async (argv: readonly string[]) => {
-    told.push(argv.join(" "));
-    return refuses.test(argv.join(" ")) ? 1 : 0;
+    const line = argv.join(" ");
+    if (busy) throw new Error(`Told in the middle of another: ${line}`);
+    busy = true;
+    told.push(line);
+    if (line === "systemctl daemon-reload") read.push(existsSync(dir.join(UNIT)));
+    await turns(1);
+    busy = false;
+    return refuses.test(line) ? 1 : 0;
   };
   for (const sign of ["run/systemd/system", "Library/LaunchDaemons"])
     await mkdir(dir.join(sign), { recursive: true });
-  return { dir, told, system: new InitSystem(platform, run, dir.path) };
+  return { dir, told, read, system: new InitSystem(platform, run, dir.path) };
 }
 
 describe("installing a service", () => {
   test("makes the user, writes the unit whole, and starts it", async () => {
-    const { dir, told, system } = await rig("linux", /^id /);
+    const { dir, told, read, system } = await rig("linux", /^id /);
     await using _ = dir;
     await system.install(PLAN);
     expect(await readFile(dir.join(UNIT), "utf8")).toContain("User=oz");
@@ -53,6 +64,7 @@ describe("installing a service", () => {
       "systemctl enable oz-agent-worker",
       "systemctl restart oz-agent-worker",
     ]);
+    expect(read).toEqual([true]);
   });
 
   test("a user who is there already stays as they are", async () => {
@@ -69,6 +81,15 @@ describe("installing a service", () => {
     await system.install({ ...PLAN, ownFolders: ["/srv/state", "/srv/workspaces"] });
     const made = told.filter((line) => line.startsWith("install "));
     expect(made).toEqual([`install -d -m 0700 -o oz ${dir.join("srv/state")}`]);
+  });
+
+  test("anew tells systemd as the first time", async () => {
+    const { dir, told, system } = await rig();
+    await using _ = dir;
+    await system.install(PLAN);
+    const first = told.splice(0);
+    await system.install(PLAN);
+    expect(told).toEqual(first);
   });
 
   test("what the manager refuses is an error that names it", async () => {
@@ -97,19 +118,24 @@ describe("installing a service", () => {
     const { dir, told, system } = await rig("darwin");
     await using __ = dir;
     await system.install(PLAN);
-    expect(told.at(-1)).toBe("launchctl bootstrap system /Library/LaunchDaemons/oz-agent-worker.plist");
+    const bootstrap = "launchctl bootstrap system /Library/LaunchDaemons/oz-agent-worker.plist";
+    expect(told).toEqual(["id -u oz", bootstrap]);
+    // It takes a job once: the one that is there goes first.
+    await system.install(PLAN);
+    expect(told.slice(2)).toEqual(["id -u oz", "launchctl bootout system/oz-agent-worker", bootstrap]);
   });
 });
 
 describe("uninstalling a service", () => {
   test("stops it, and removes the unit and nothing else", async () => {
-    const { dir, told, system } = await rig();
+    const { dir, told, read, system } = await rig();
     await using _ = dir;
     await dir.write("etc/systemd/system/other.service", "");
     await system.install(PLAN);
     told.length = 0;
     expect(await system.uninstall()).toBe(true);
     expect(told).toEqual(["systemctl disable --now oz-agent-worker", "systemctl daemon-reload"]);
+    expect(read).toEqual([true, false]);
     expect(await readdir(dir.join("etc/systemd/system"))).toEqual(["other.service"]);
   });
 
@@ -146,3 +172,21 @@ test("the time to stop follows the configuration", () => {
   expect(planService(settings, options).stateDir).toBe("/srv/state");
   expect(planService(settings, options).ownFolders).toEqual(["/srv/state"]);
 });
+
+test.each([
+  [null, ["/srv/workspaces"], ["/srv/workspaces"]],
+  ["/home/oz/repo", ["/home/oz/repo"], []],
+])(
+  "with the target folder %p the worker has to write to %p, and %p are its own",
+  (targetDir, writable, own) => {
+    const backend = { kind: "direct", workspaceRoot: "/srv/workspaces", targetDir } as const;
+    const settings = {
+      backend,
+      shutdownTimeoutMs: 0,
+      stateDir: "/var/lib/oz-agent-worker",
+    } as unknown as Parameters<typeof planService>[0];
+    const { backend: _backend, stopTimeoutSeconds: _seconds, ...options } = PLAN;
+    const plan = planService(settings, options);
+    expect([plan.writableFolders, plan.ownFolders, plan.stateDir]).toEqual([writable, own, null]);
+  },
+);

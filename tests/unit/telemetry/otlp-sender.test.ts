@@ -79,6 +79,7 @@ describe("what is to be sent", () => {
     expect(await sent).toBe("busy");
     expect(made.length).toBeGreaterThan(1);
     expect(made.length).toBeLessThan(5);
+    expect(made[0]).toBe(4_000);
     expect(made.at(-1)).toBeLessThan(4_000);
   });
 

@@ -1,8 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, jest, test } from "bun:test";
 import { TaskFailure } from "../../../src/task/backend.ts";
 import { Tally } from "../../../src/telemetry/tally.ts";
 import { sampleAssignment } from "../task/sample-assignment.ts";
 import { SchedulerRig } from "../task/scheduler-rig.ts";
+
+afterEach(() => void jest.useRealTimers());
 
 function rigWithTally(options: ConstructorParameters<typeof SchedulerRig>[0] = {}) {
   const tally = new Tally();
@@ -113,6 +115,31 @@ describe("the steps of a task", () => {
     await rig.ended(1);
     const { pullSeconds, sidecarSeconds, startSeconds } = tally;
     expect([pullSeconds.count, sidecarSeconds.count, startSeconds.count]).toEqual([1, 1, 1]);
+  });
+
+  test("are timed in seconds, from the assignment on where this worker had it", async () => {
+    jest.useFakeTimers();
+    const tally = new Tally();
+    const trail = tally.assigned();
+    jest.advanceTimersByTime(20);
+    trail.claimed();
+    jest.advanceTimersByTime(1_980);
+    const lasting = (ms: number) => () => Promise.resolve().then(() => void jest.advanceTimersByTime(ms));
+    await trail.step("pull", lasting(3_000));
+    await trail.step("sidecar", lasting(500));
+    await trail.step("run", lasting(60_000));
+    await tally.takenOver({ taskId: "t", executionId: "e" }).step("run", lasting(1_000));
+    const { claimSeconds, pullSeconds, sidecarSeconds, startSeconds } = tally;
+    expect([claimSeconds.sum, pullSeconds.sum, sidecarSeconds.sum]).toEqual([0.02, 3, 0.5]);
+    expect([startSeconds.sum, startSeconds.count]).toEqual([5.5, 1]);
+  });
+
+  test("fail for whoever waits for them, and only those that clean up are failures by themselves", async () => {
+    const tally = new Tally();
+    const error = new TaskFailure("image_pull", "no such image");
+    await expect(tally.assigned().step("pull", () => Promise.reject(error))).rejects.toBe(error);
+    expect(tally.failures("cleanup", "image_pull")).toBe(0);
+    expect(tally.pullSeconds.count).toBe(1);
   });
 
   test("that clean up and fail are counted by their reason, and the task is none the worse", async () => {

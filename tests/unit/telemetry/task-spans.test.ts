@@ -1,15 +1,22 @@
 import { describe, expect, test } from "bun:test";
 import { SpanStatusCode } from "@opentelemetry/api";
-import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+import {
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from "@opentelemetry/sdk-trace";
 import { Secrets } from "../../../src/logging/secrets.ts";
 import { TaskFailure } from "../../../src/task/backend.ts";
 import { TaskSpans } from "../../../src/telemetry/task-spans.ts";
 import { sampleAssignment } from "../task/sample-assignment.ts";
 import { SchedulerRig } from "../task/scheduler-rig.ts";
 
-function rigWithSpans(options: ConstructorParameters<typeof SchedulerRig>[0] = {}) {
+/** `ratio` of the traces that are recorded. */
+function rigWithSpans(options: ConstructorParameters<typeof SchedulerRig>[0] = {}, ratio = 1) {
   const exporter = new InMemorySpanExporter();
-  const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
+  const spanProcessors = [new SimpleSpanProcessor({ exporter })];
+  const provider = new TracerProvider({ spanProcessors, sampler: new TraceIdRatioBasedSampler(ratio) });
   const secrets = new Secrets();
   const tracer = provider.getTracer("test");
   const observer = new TaskSpans({ tracer, backend: "docker", redact: secrets.redact });
@@ -45,6 +52,7 @@ describe("the span of a task", () => {
     rig.scheduler.stopAccepting();
     rig.scheduler.offer(sampleAssignment());
     expect(events()).toEqual(["task.assigned", "task.rejected"]);
+    expect(last()?.status.code).toBe(SpanStatusCode.OK);
     expect(last()?.events[1]?.attributes).toEqual({ reason: "stopping" });
   });
 
@@ -72,7 +80,7 @@ describe("the span of a task", () => {
   });
 
   test("that is handed off ends there, and a cancellation that gets lost later has one of its own", async () => {
-    const { rig, last, events, named } = rigWithSpans();
+    const { rig, observer, last, events, named } = rigWithSpans();
     using _rig = rig;
     const assignment = sampleAssignment({ dockerImage: "an/image" });
     rig.scheduler.offer(assignment);
@@ -88,6 +96,9 @@ describe("the span of a task", () => {
     await rig.scheduler.stopAll(new AbortController().signal);
     expect(events()).toEqual(["cancel.failed"]);
     expect(last()?.attributes["task.id"]).toBe(assignment.taskId);
+    expect(last()?.status.code).toBe(SpanStatusCode.ERROR);
+    observer.close();
+    expect(named("oz_worker.report")).toEqual([]);
   });
 
   test("tells of what could not be removed after its end, and ends when the task did", async () => {
@@ -115,6 +126,53 @@ describe("the span of a task", () => {
     expect(named("oz_worker.task")).toHaveLength(1);
   });
 
+  test("that cannot be read is one of a failure", () => {
+    const { rig, observer, last } = rigWithSpans();
+    using _rig = rig;
+    observer.unreadable("t-1");
+    expect(last()?.attributes).toEqual({ "task.id": "t-1" });
+    expect(last()?.events[0]?.attributes).toEqual({
+      "failure.phase": "assignment",
+      "failure.reason": "unknown",
+    });
+    expect(last()?.status.code).toBe(SpanStatusCode.ERROR);
+  });
+
+  test.each([
+    ["is followed by the agent's own", 1, "01"],
+    ["that nobody records is not to be followed", 0, "00"],
+  ])("%s", (_what, ratio, flags) => {
+    const { rig, observer } = rigWithSpans({}, ratio);
+    using _rig = rig;
+    const { environment } = observer.assigned(sampleAssignment());
+    expect(environment).toEqual({
+      TRACEPARENT: expect.stringMatching(new RegExp(`^00-[0-9a-f]{32}-[0-9a-f]{16}-${flags}$`)),
+    });
+  });
+
+  test("is told as taken over where an earlier worker had begun it", () => {
+    const { rig, observer, last } = rigWithSpans();
+    using _rig = rig;
+    observer.takenOver({ taskId: "t-1", executionId: "e" }).ended({ kind: "completed" }, 0, null);
+    expect(last()?.attributes).toEqual({ "task.id": "t-1", "task.taken_over": true });
+  });
+
+  test("has one below it for each step, which says how that went and keeps nothing from whoever waits", async () => {
+    const { rig, observer, named, events } = rigWithSpans();
+    using _rig = rig;
+    const trail = observer.assigned(sampleAssignment());
+    expect(await trail.step("pull", async () => "pulled")).toBe("pulled");
+    const failure = new TaskFailure("container_exit", "it said 1");
+    const running = trail.step("run", () => Promise.reject(failure));
+    await expect(running).rejects.toBe(failure);
+    expect(named("oz_worker.pull").map(({ status }) => status)).toEqual([{ code: SpanStatusCode.OK }]);
+    expect(named("oz_worker.run").map(({ status }) => status)).toEqual([
+      { code: SpanStatusCode.ERROR, message: "it said 1" },
+    ]);
+    trail.ended({ kind: "completed" }, 0, null);
+    expect(events()).toEqual(["task.assigned", "task.completed"]);
+  });
+
   test("holds no value of the task's environment", async () => {
     const { rig, last } = rigWithSpans();
     using _rig = rig;
@@ -125,6 +183,7 @@ describe("the span of a task", () => {
     task.fail(new TaskFailure("container_exit", "curl said value-of-token"));
     await rig.ended(1);
     expect(last()?.events.map(({ name }) => name)).toEqual([...BEGINNING, "cleanup.failed", "task.failed"]);
+    expect(last()?.events.at(-1)?.attributes?.["failure.phase"]).toBe("backend");
     expect(last()?.status.code).toBe(SpanStatusCode.ERROR);
     expect(JSON.stringify([last()?.events, last()?.status])).not.toContain("value-of-token");
   });
@@ -144,4 +203,18 @@ test("a report's span ends when the control plane is proven to have read it", as
   expect(named("oz_worker.report")[0]?.parentSpanContext?.spanId).toBe(
     named("oz_worker.task")[0]?.spanContext().spanId,
   );
+});
+
+test("of reports in a long outage the first thousand are followed, and others again once it is over", () => {
+  const { rig, observer, named } = rigWithSpans();
+  using _rig = rig;
+  const report = (seq: number) =>
+    observer.takenOver({ taskId: `${seq}`, executionId: "e" }).ended({ kind: "completed" }, 0, seq);
+  for (let seq = 1; seq <= 1_001; seq++) report(seq);
+  observer.delivered(1_001);
+  expect(named("oz_worker.report")).toHaveLength(1_000);
+  report(1_002);
+  observer.delivered(1_002);
+  expect(named("oz_worker.report")).toHaveLength(1_001);
+  expect(named("oz_worker.report").every(({ status }) => status.code === SpanStatusCode.OK)).toBe(true);
 });
