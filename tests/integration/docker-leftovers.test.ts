@@ -155,6 +155,8 @@ describe("a container that the engine does not remove when its task has ended", 
     await expect(asked()).rejects.toBeInstanceOf(EngineGone);
     fake.mishap("GET", /^\/volumes\//, { status: 403, words: "not for you" });
     expect(await asked()).toBeNull();
+    const stopped = AbortSignal.abort(new Error("no more time"));
+    await expect(marks.markedBy("c".repeat(64), stopped)).rejects.toBe(stopped.reason);
   });
 
   test("has the new mark last when whoever takes it over marks it again", async () => {
