@@ -1,8 +1,8 @@
 /** A task's way through the Kubernetes backend, against an API server that does what it is told. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import type { ApiCall } from "../support/fake-api-server.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
-import { KubernetesRig } from "../support/kubernetes-rig.ts";
+import { KubernetesRig, passTime } from "../support/kubernetes-rig.ts";
 import { eventually } from "../support/wait.ts";
 
 let cluster: FakeCluster;
@@ -11,7 +11,10 @@ beforeEach(async () => {
   cluster = await FakeCluster.start();
 });
 
-afterEach(() => cluster[Symbol.asyncDispose]());
+afterEach(async () => {
+  jest.useRealTimers();
+  await cluster[Symbol.asyncDispose]();
+});
 
 const once = (matches: (call: ApiCall) => boolean) => {
   let left = 1;
@@ -79,6 +82,17 @@ describe("a task on Kubernetes", () => {
       ["task", "the agent said"],
       ["task", "two lines"],
     ]);
+  });
+
+  test("that fails does so as it did when its output cannot be read", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    cluster.api.fault = ({ subresource }) =>
+      subresource === "log" ? { status: 403, message: "no logs" } : null;
+    const task = rig.run("t-1");
+    cluster.fail((await cluster.jobOf("t-1")).metadata.name, 3);
+    await expect(task.ended).rejects.toMatchObject({ reason: "container_exit", exitCode: 3 });
+    const [line] = rig.log.lines.filter(({ message }) => /cannot read the output/.test(message));
+    expect(line?.fields).toMatchObject({ container: "task", why: expect.stringMatching(/no logs/) });
   });
 
   test("whose output is over the limit has no half line of it in the log, where half a secret may be", async () => {
@@ -202,6 +216,58 @@ describe("a task on Kubernetes", () => {
     expect(task.handles.at(-1)).toMatchObject({ stopping: "cancelled" });
     cluster.reap(name);
     await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
+  });
+
+  test("that is cancelled holds nobody up when its pod does not go after all its grace, and that is said", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    await cluster.jobOf("t-1");
+    await eventually(() => task.handles.at(-1)?.["ready"], "the Job to be followed");
+    jest.useFakeTimers();
+    let over = false;
+    task.ended.catch(() => {
+      over = true;
+    });
+    task.stop("cancelled");
+    const startedAt = performance.now();
+    await passTime(cluster, () => over, { stepMs: 1_000 });
+    // The pod's own 30 s, and 30 s for the kubelet's work.
+    expect(performance.now() - startedAt).toBeWithin(60_000, 65_000);
+    jest.useRealTimers();
+    await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
+    expect(rig.log.said("warn")).toEqual(["the task's pod is still there after its grace period"]);
+  });
+
+  // Somebody's policy may guard it: what is reported is what the user wanted, and the operator hears of the rest.
+  test("that is cancelled and whose Job may not be deleted is told of, and deleted once it may be", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    await cluster.jobOf("t-1");
+    await eventually(() => task.handles.at(-1)?.["ready"], "the Job to be followed");
+    const guarded = once(({ verb, resource }) => verb === "delete" && resource === "jobs");
+    cluster.api.fault = (call) => (guarded(call) ? { status: 403, message: "guarded" } : null);
+    task.stop("cancelled");
+    await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
+    expect(rig.log.lines.filter(({ level }) => level === "warn")).toMatchObject([
+      { message: "cannot stop the task's Job", fields: { why: expect.stringMatching(/guarded/) } },
+    ]);
+    expect(cluster.jobs()).toHaveLength(1);
+    rig.backend.forget(task);
+    await cluster.api.until(() => cluster.jobs().length === 0, "the Job to be deleted");
+  });
+
+  test("that is cancelled while the API server is away for a moment is stopped when it is back", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    await eventually(() => task.handles.at(-1)?.["ready"], "the Job to be followed");
+    const away = once(({ verb, resource }) => verb === "delete" && resource === "jobs");
+    cluster.api.fault = (call) => (away(call) ? { status: 503 } : null);
+    task.stop("cancelled");
+    await cluster.api.until(() => cluster.podOf(name).metadata.deletionTimestamp, "the pod to be ending");
+    cluster.reap(name);
+    await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
+    expect(rig.log.said("warn")).toEqual([]);
   });
 
   test("without cleanup, a cancelled Job ends and stays", async () => {
