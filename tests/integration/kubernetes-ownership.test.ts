@@ -133,12 +133,15 @@ describe("the next worker, with the journal of a killed one", () => {
     });
   });
 
-  test("deletes a Job whose Secret was never made, since it could not run", async () => {
+  test.each([
+    ["whose Secret was never made, since it could not run", {}],
+    ["of whose creation it was not told", { uid: null }],
+  ])("deletes a Job %s", async (_which, known) => {
     const old = await worker("old");
     const { task } = await runningTask(old, "t-1");
     cutOff.add("Bearer old");
     const next = await worker("next");
-    const resumed = next.resume("t-1", { ...task.handles.at(-1), ready: false });
+    const resumed = next.resume("t-1", { ...task.handles.at(-1), ...known, ready: false });
     await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ reason: "unknown" });
     next.backend.forget(resumed);
     await passTime(cluster, () => cluster.jobs().length === 0);
@@ -165,15 +168,35 @@ describe("the next worker, with the journal of a killed one", () => {
     const { task, name } = await runningTask(old, "t-1");
     cutOff.add("Bearer old");
     const next = await worker("next");
+    let asked = 0;
     cluster.api.fault = ({ verb, resource, headers }) => {
       if (cutOff.has(String(headers["authorization"]))) return "cut";
-      return verb === "get" && resource === "jobs" ? { status: 403, message: "cannot get jobs" } : null;
+      if (verb !== "get" || resource !== "jobs") return null;
+      asked += 1;
+      return { status: 403, message: "cannot get jobs" };
     };
     const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
     const error = await passTime(cluster, () => settled(resumed.ended), { mostMs: 200_000 });
     expect(error).toMatchObject({ reason: "job_watch" });
     expect(String(error)).toContain(`"${name}"`);
     expect(String(error)).toContain("cannot get jobs");
+    const words = "cannot take up the Job of a task; trying again";
+    expect(next.log.said("warn").filter((line) => line === words)).toHaveLength(1);
+    // With pauses that grow, and none of them longer than a quarter of a minute.
+    expect(asked).toBeWithin(8, 60);
+  });
+
+  // It was made by a worker that had no right to Leases, and so carries no name.
+  test("waits for the end of a Job that is nobody's by name", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    cluster.api.store.patch("jobs", name, { metadata: { labels: { "oz-instance": null } } });
+    const next = await worker("next");
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+    await passTime(cluster, () => cluster.api.callsOf("get", "jobs").length > 0);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
   });
 
   // Once: the task was reported cancelled while nobody had looked for its Job yet, which ran on.
@@ -325,6 +348,39 @@ describe("of two workers of one id", () => {
     expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
   });
 
+  test("one whose Job goes, and that cannot read its own Lease, does call it lost", async () => {
+    const one = await worker("one");
+    const { task, name } = await runningTask(one, "t-1");
+    cluster.api.fault = ({ resource }) => (resource === "leases" ? { status: 403 } : null);
+    cluster.reap(name);
+    await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject({ reason: "job_failed" });
+    cluster.api.fault = () => null;
+  });
+
+  // Its watch may begin anew, and then shows nothing of what was: only the Lease tells.
+  test.each(["is another's", "was removed"])(
+    "one that comes back to no Job, and whose Lease %s, does not call it lost, and has its Lease again",
+    async (fate) => {
+      const { store } = cluster.api;
+      const one = await worker("one");
+      const { task, name } = await runningTask(one, "t-1");
+      const [lease] = store.list("leases");
+      cutOff.add("Bearer one");
+      cluster.api.cutWatches();
+      store.quietly(() => {
+        if (fate === "was removed") store.delete("leases", lease.metadata.name);
+        else store.patch("leases", lease.metadata.name, { spec: { holderIdentity: "two" } });
+        cluster.reap(name);
+      });
+      cutOff.clear();
+      expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
+      expect(store.get("leases", lease.metadata.name).spec.holderIdentity).toBe(lease.spec.holderIdentity);
+      const words = "another worker took this one for dead, because its Lease was not renewed in time";
+      await aMinute();
+      expect(one.log.said("warn").filter((line) => line === words)).toHaveLength(1);
+    },
+  );
+
   test("one that was cut off from its Job, but not replaced, does call it lost", async () => {
     const one = await worker("one");
     const { task, name } = await runningTask(one, "t-1");
@@ -335,6 +391,31 @@ describe("of two workers of one id", () => {
     cutOff.clear();
     await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject({ reason: "job_failed" });
   });
+});
+
+// One that gave up after the first failure would be taken for dead, with all that it runs.
+test("a Lease that cannot be renewed is tried again soon, which is said once for as long as that lasts", async () => {
+  const one = await worker("one");
+  const tries: number[] = [];
+  let down = true;
+  cluster.api.fault = ({ verb, resource }) => {
+    if (verb !== "patch" || resource !== "leases") return null;
+    tries.push(performance.now());
+    return down ? { status: 403, message: "not for you" } : null;
+  };
+  const tried = (count: number) => passTime(cluster, () => tries.length === count);
+  const told = () => one.log.said("warn").filter((line) => line === "cannot renew the worker's Lease").length;
+  const lastGap = () => (tries.at(-1) ?? 0) - (tries.at(-2) ?? 0);
+  await tried(3);
+  expect(lastGap()).toBeWithin(2_500, 4_000);
+  down = false;
+  await tried(5);
+  expect(told()).toBe(1);
+  expect(lastGap()).toBeWithin(9_500, 11_500);
+  down = true;
+  await tried(7);
+  expect(told()).toBe(2);
+  cluster.api.fault = () => null;
 });
 
 test("of three workers, one is gone and each of its Jobs is taken over by one of the others", async () => {
