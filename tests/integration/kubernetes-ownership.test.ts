@@ -1,46 +1,28 @@
 /** Whose Job it is, when workers of one id come, go, die, and are taken for dead. */
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { Adoption, Orphan } from "../../src/task/backend.ts";
-import { FakeCluster } from "../support/fake-cluster.ts";
-import { KubernetesRig, passTime, passTimeFor, type RigOptions } from "../support/kubernetes-rig.ts";
+import type { FakeCluster } from "../support/fake-cluster.ts";
+import { KubernetesFleet } from "../support/kubernetes-fleet.ts";
+import { type KubernetesRig, passTime, passTimeFor, type RigOptions } from "../support/kubernetes-rig.ts";
 
+let fleet: KubernetesFleet;
 let cluster: FakeCluster;
-/** Workers that are cut off from the API server, by their token. */
 let cutOff: Set<string>;
-let rigs: KubernetesRig[];
 
 beforeEach(async () => {
-  cluster = await FakeCluster.start();
-  cutOff = new Set();
-  rigs = [];
-  cluster.api.fault = ({ headers }) => (cutOff.has(String(headers["authorization"])) ? "cut" : null);
-  jest.useFakeTimers();
+  fleet = await KubernetesFleet.start();
+  ({ cluster, cutOff } = fleet);
 });
 
-afterEach(async () => {
-  cutOff.clear();
-  for (const rig of rigs) await passTimeFor(cluster, rig[Symbol.asyncDispose]());
-  jest.useRealTimers();
-  await cluster[Symbol.asyncDispose]();
-});
+afterEach(() => fleet.end());
 
-/** A worker that is known by its name to `cutOff`, as `Bearer NAME`. */
-async function worker(name: string, options: RigOptions = {}): Promise<KubernetesRig> {
-  const kubeconfig = await cluster.kubeconfig({ token: name }, {}, name);
-  const rig = await passTimeFor(
-    cluster,
-    KubernetesRig.start(cluster, { ...options, settings: { ...options.settings, kubeconfig } }),
-  );
-  rigs.push(rig);
-  return rig;
-}
-
-async function runningTask(rig: KubernetesRig, taskId: string, executionId?: string) {
-  const task = rig.run(taskId, executionId);
-  await passTime(cluster, () => task.handles.at(-1)?.["ready"], { stepMs: 10 });
-  const { name } = (await cluster.jobOf(taskId)).metadata;
-  return { task, name };
-}
+const worker = (name: string, options: RigOptions = {}) => fleet.worker(name, options);
+const runningTask: KubernetesFleet["runningTask"] = (...task) => fleet.runningTask(...task);
+const instanceOf = (job: string) => fleet.instanceOf(job);
+const aMinute = () => {
+  const until = performance.now() + 60_000;
+  return passTime(cluster, () => performance.now() >= until, { stepMs: 1000 });
+};
 
 /** Takes up whatever it is offered, as the scheduler does. */
 function adopting(rig: KubernetesRig, answer: Adoption = "taken") {
@@ -54,175 +36,6 @@ function adopting(rig: KubernetesRig, answer: Adoption = "taken") {
   return { orphans, tasks };
 }
 
-/** Undefined until it has failed; what it failed with. */
-function settled(work: Promise<unknown>): unknown {
-  const known = failures.get(work);
-  if (known === undefined) {
-    failures.set(work, { error: undefined });
-    work.catch((error: unknown) => failures.set(work, { error }));
-  }
-  return known?.error;
-}
-const failures = new WeakMap<Promise<unknown>, { readonly error: unknown }>();
-
-const instanceOf = (job: string) => cluster.api.store.get("jobs", job).metadata.labels["oz-instance"];
-const aMinute = () => {
-  const until = performance.now() + 60_000;
-  return passTime(cluster, () => performance.now() >= until, { stepMs: 1000 });
-};
-
-describe("the next worker, with the journal of a killed one", () => {
-  test("makes its Job its own and waits for its end", async () => {
-    const old = await worker("old");
-    const { task, name } = await runningTask(old, "T/1", "E 1");
-    cutOff.add("Bearer old");
-    const next = await worker("next");
-    const resumed = next.resume("T/1", task.handles.at(-1) ?? null, "E 1");
-    await passTime(cluster, () => resumed.handles.at(-1)?.["formerInstance"]);
-    await passTime(cluster, () => instanceOf(name) === resumed.handles.at(-1)?.["instance"]);
-    cluster.complete(name);
-    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
-  });
-
-  test("finds it too when it was killed between noting the new owner and writing it to the Job", async () => {
-    const old = await worker("old");
-    const { task, name } = await runningTask(old, "t-1");
-    cutOff.add("Bearer old");
-    const handle = task.handles.at(-1) ?? {};
-    const noted = { ...handle, instance: "died-in-between", formerInstance: handle["instance"] ?? null };
-    const next = await worker("next");
-    const resumed = next.resume("t-1", noted);
-    cluster.complete(name);
-    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
-  });
-
-  test("hides the values that stand in its Job, as that of a task it was given would be", async () => {
-    const settings = { taskEnvSecret: "never" } as const;
-    const old = await worker("old", { settings });
-    const task = old.run("t-1", "e-1", { TASK_ID: "t-1", TOKEN: "very-secret" });
-    await passTime(cluster, () => task.handles.at(-1)?.["uid"], { stepMs: 10 });
-    cutOff.add("Bearer old");
-    const resumed = (await worker("next", { settings })).resume("t-1", task.handles.at(-1) ?? null, "e-1");
-    await passTime(cluster, () => resumed.hidden.includes("very-secret"));
-  });
-
-  test("leaves a Job alone that another worker has taken over in between", async () => {
-    const old = await worker("old");
-    const { task, name } = await runningTask(old, "t-1");
-    cutOff.add("Bearer old");
-    cluster.api.store.patch("jobs", name, { metadata: { labels: { "oz-instance": "a-sibling" } } });
-    const next = await worker("next");
-    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
-    expect(await passTimeFor(cluster, resumed.ended)).toBe("handed-off");
-    expect(instanceOf(name)).toBe("a-sibling");
-  });
-
-  test.each([
-    ["before it had saved anything", null, "unknown", /before it had started/],
-    // Once it was "safe to retry" as well, while what the other backend had begun went on.
-    ["under another backend", { job: null, container: "c" }, "unknown", /another backend.*may still run/],
-    ["before the Job was there", { uid: null, ready: false }, "unknown", /before it had created/],
-    ["and the Job was deleted meanwhile", {}, "job_failed", /deleted while the worker was away/],
-  ] as const)("says what is known when that died %s", async (_when, change, reason, words) => {
-    const next = await worker("next");
-    const handle = { namespace: "agents", job: "oz-task-x", uid: "u", ready: true, instance: "i" };
-    const resumed = next.resume("t-1", change === null ? null : { ...handle, ...change });
-    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({
-      reason,
-      message: expect.stringMatching(words),
-    });
-  });
-
-  test.each([
-    ["whose Secret was never made, since it could not run", {}],
-    ["of whose creation it was not told", { uid: null }],
-  ])("deletes a Job %s", async (_which, known) => {
-    const old = await worker("old");
-    const { task } = await runningTask(old, "t-1");
-    cutOff.add("Bearer old");
-    const next = await worker("next");
-    const resumed = next.resume("t-1", { ...task.handles.at(-1), ...known, ready: false });
-    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ reason: "unknown" });
-    next.backend.forget(resumed);
-    await passTime(cluster, () => cluster.jobs().length === 0);
-  });
-
-  test("does not call a task failed whose Job runs, for a token that is renewed in this moment", async () => {
-    const old = await worker("old");
-    const { task, name } = await runningTask(old, "t-1");
-    cutOff.add("Bearer old");
-    const next = await worker("next");
-    let refused = 0;
-    cluster.api.fault = ({ verb, resource, headers }) => {
-      if (cutOff.has(String(headers["authorization"]))) return "cut";
-      return verb === "get" && resource === "jobs" && ++refused < 4 ? { status: 401 } : null;
-    };
-    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
-    await passTime(cluster, () => resumed.handles.at(-1)?.["formerInstance"]);
-    cluster.complete(name);
-    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
-  });
-
-  test("says after a time which Job it may not read, and in whose words", async () => {
-    const old = await worker("old");
-    const { task, name } = await runningTask(old, "t-1");
-    cutOff.add("Bearer old");
-    const next = await worker("next");
-    let asked = 0;
-    cluster.api.fault = ({ verb, resource, headers }) => {
-      if (cutOff.has(String(headers["authorization"]))) return "cut";
-      if (verb !== "get" || resource !== "jobs") return null;
-      asked += 1;
-      return { status: 403, message: "cannot get jobs" };
-    };
-    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
-    const error = await passTime(cluster, () => settled(resumed.ended), { mostMs: 200_000 });
-    expect(error).toMatchObject({ reason: "job_watch" });
-    expect(String(error)).toContain(`"${name}"`);
-    expect(String(error)).toContain("cannot get jobs");
-    const words = "cannot take up the Job of a task; trying again";
-    expect(next.log.said("warn").filter((line) => line === words)).toHaveLength(1);
-    // With pauses that grow, and none of them longer than a quarter of a minute.
-    expect(asked).toBeWithin(8, 60);
-  });
-
-  // It was made by a worker that had no right to Leases, and so carries no name.
-  test("waits for the end of a Job that is nobody's by name", async () => {
-    const old = await worker("old");
-    const { task, name } = await runningTask(old, "t-1");
-    cutOff.add("Bearer old");
-    cluster.api.store.patch("jobs", name, { metadata: { labels: { "oz-instance": null } } });
-    const next = await worker("next");
-    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
-    await passTime(cluster, () => cluster.api.callsOf("get", "jobs").length > 0);
-    cluster.complete(name);
-    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
-  });
-
-  // Once: the task was reported cancelled while nobody had looked for its Job yet, which ran on.
-  test("stops a Job whose task is cancelled before it was found", async () => {
-    const old = await worker("old");
-    const { task } = await runningTask(old, "t-1");
-    cutOff.add("Bearer old");
-    const next = await worker("next");
-    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
-    resumed.stop("cancelled");
-    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ why: "cancelled" });
-    next.backend.forget(resumed);
-    await passTime(cluster, () => cluster.jobs().length === 0);
-  });
-
-  test("knows that a Job which is gone was cancelled", async () => {
-    const old = await worker("old");
-    const { task, name } = await runningTask(old, "t-1");
-    cutOff.add("Bearer old");
-    cluster.reap(name);
-    const next = await worker("next");
-    const resumed = next.resume("t-1", { ...task.handles.at(-1), stopping: "cancelled" });
-    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ why: "cancelled" });
-  });
-});
-
 describe("of two workers of one id", () => {
   test("the one that lives takes over the Jobs of the one that is gone, with their exact ids", async () => {
     const gone = await worker("gone");
@@ -232,8 +45,58 @@ describe("of two workers of one id", () => {
     cutOff.add("Bearer gone");
     await passTime(cluster, () => tasks.length === 1);
     expect(orphans).toMatchObject([{ taskId: "Task/Über 1", executionId: "Exec_1" }]);
+    // Were it cut off only, it would learn there that it is replaced.
+    const holders = cluster.api.store.list("leases").map(({ spec }) => spec.holderIdentity);
+    expect(holders).toEqual([instanceOf(name), instanceOf(name)]);
     cluster.complete(name);
     expect(await passTimeFor(cluster, tasks[0]?.ended ?? Promise.reject())).toBe("completed");
+  });
+
+  test("the one that lives takes over too what has no Lease any more", async () => {
+    const gone = await worker("gone");
+    const [lease] = cluster.api.store.list("leases");
+    await runningTask(gone, "t-1");
+    const { tasks } = adopting(await worker("other"));
+    cutOff.add("Bearer gone");
+    cluster.api.store.delete("leases", lease.metadata.name);
+    await passTime(cluster, () => tasks.length === 1);
+  });
+
+  test("the one that lives leaves a Job for this time to whoever was quicker at the dead one's Lease", async () => {
+    const gone = await worker("gone");
+    const { name } = await runningTask(gone, "t-1");
+    const other = await worker("other");
+    const [lease] = cluster.api.store.list("leases");
+    let quicker = 0;
+    cluster.api.fault = (call) => {
+      if (cutOff.has(String(call.headers["authorization"]))) return "cut";
+      const isTaking = call.verb === "patch" && call.name === lease.metadata.name;
+      return isTaking && ++quicker === 1 ? { status: 409, reason: "Conflict" } : null;
+    };
+    cutOff.add("Bearer gone");
+    const owner = instanceOf(name);
+    const { tasks } = adopting(other);
+    await passTime(cluster, () => quicker === 1);
+    expect([instanceOf(name), tasks.length]).toEqual([owner, 0]);
+    await passTime(cluster, () => tasks.length === 1);
+    expect(other.log.said("warn")).toEqual([]);
+  });
+
+  // What is not known to be one's own is somebody else's to report.
+  test("the one that lives takes a Job up once when its claim was cut off before it was heard", async () => {
+    const [dead, alive] = [await worker("dead"), await worker("alive")];
+    await runningTask(dead, "t-1");
+    let claims = 0;
+    cluster.api.fault = ({ verb, resource, headers }) => {
+      if (cutOff.has(String(headers["authorization"]))) return "cut";
+      return verb === "patch" && resource === "jobs" && ++claims === 1 ? "cut" : null;
+    };
+    cutOff.add("Bearer dead");
+    const { orphans } = adopting(alive);
+    await passTime(cluster, () => orphans.length > 0);
+    expect(claims).toBe(2);
+    await aMinute();
+    expect(orphans).toHaveLength(1);
   });
 
   // Its label said that the Job was taken, so that nobody looked at it again, and its task was never reported.
@@ -248,6 +111,8 @@ describe("of two workers of one id", () => {
     cutOff.add("Bearer dead");
     const { tasks } = adopting(alive);
     await passTime(cluster, () => tasks.length > 0);
+    await aMinute();
+    expect(tasks).toHaveLength(1);
     cluster.complete(name);
     expect(await passTimeFor(cluster, tasks[0]?.ended ?? Promise.reject())).toBe("completed");
   });
@@ -283,8 +148,7 @@ describe("of two workers of one id", () => {
   test("one that stops leaves its Jobs to the other at once", async () => {
     const leaving = await worker("leaving");
     await runningTask(leaving, "t-1");
-    await passTimeFor(cluster, leaving[Symbol.asyncDispose]());
-    rigs.splice(rigs.indexOf(leaving), 1);
+    await fleet.stop(leaving);
     const startedAt = performance.now();
     const { orphans } = adopting(await worker("other"));
     await passTime(cluster, () => orphans.length === 1);
@@ -305,8 +169,9 @@ describe("of two workers of one id", () => {
     const [own] = store.list("leases");
     for (const [name, holderIdentity, renewTime] of [
       ["released", "", "2026-01-01T00:00:00.000000Z"],
-      ["dead", "dead", "2026-01-01T00:00:00.000000Z"],
+      // Looked at before the dead one in each look.
       ["dying", "dying", "2999-01-01T00:00:00.000000Z"],
+      ["dead", "dead", "2026-01-01T00:00:00.000000Z"],
     ] as const) {
       const labels = { ...own?.metadata.labels, "oz-instance": name };
       store.create("leases", { metadata: { name, labels }, spec: { holderIdentity, renewTime } });
@@ -434,8 +299,7 @@ test("a Job whose end its dead worker had reported is cleaned up and not taken u
   const gone = await worker("gone");
   const { name } = await runningTask(gone, "t-1");
   cluster.complete(name);
-  await passTimeFor(cluster, gone[Symbol.asyncDispose]());
-  rigs.splice(rigs.indexOf(gone), 1);
+  await fleet.stop(gone);
   const { orphans } = adopting(await worker("next"), "ended");
   await passTime(cluster, () => cluster.jobs().length === 0);
   expect(orphans).toHaveLength(1);
@@ -456,8 +320,9 @@ test("Jobs that this program did not make, and those of other worker ids, are le
 });
 
 test("without the right to Leases, Jobs are nobody's to take, which is said once", async () => {
-  await cluster[Symbol.asyncDispose]();
-  cluster = await FakeCluster.start({ forbidden: ["create leases"] });
+  await fleet.end();
+  fleet = await KubernetesFleet.start({ forbidden: ["create leases"] });
+  ({ cluster } = fleet);
   const one = await worker("one");
   const { task, name } = await runningTask(one, "t-1");
   expect(instanceOf(name)).toBeUndefined();

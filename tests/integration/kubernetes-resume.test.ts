@@ -1,0 +1,183 @@
+/** What becomes of the Jobs of a killed worker whose journal the next one has. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { FakeCluster } from "../support/fake-cluster.ts";
+import { KubernetesFleet } from "../support/kubernetes-fleet.ts";
+import { passTime, passTimeFor } from "../support/kubernetes-rig.ts";
+
+let fleet: KubernetesFleet;
+let cluster: FakeCluster;
+let cutOff: Set<string>;
+
+beforeEach(async () => {
+  fleet = await KubernetesFleet.start();
+  ({ cluster, cutOff } = fleet);
+});
+
+afterEach(() => fleet.end());
+
+const worker: KubernetesFleet["worker"] = (...options) => fleet.worker(...options);
+const runningTask: KubernetesFleet["runningTask"] = (...task) => fleet.runningTask(...task);
+const instanceOf = (job: string) => fleet.instanceOf(job);
+
+/** Undefined until it has failed; what it failed with. */
+function settled(work: Promise<unknown>): unknown {
+  const known = failures.get(work);
+  if (known === undefined) {
+    failures.set(work, { error: undefined });
+    work.catch((error: unknown) => failures.set(work, { error }));
+  }
+  return known?.error;
+}
+const failures = new WeakMap<Promise<unknown>, { readonly error: unknown }>();
+
+describe("the next worker, with the journal of a killed one", () => {
+  test("makes its Job its own and waits for its end", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "T/1", "E 1");
+    cutOff.add("Bearer old");
+    const next = await worker("next");
+    const resumed = next.resume("T/1", task.handles.at(-1) ?? null, "E 1");
+    await passTime(cluster, () => resumed.handles.at(-1)?.["formerInstance"]);
+    await passTime(cluster, () => instanceOf(name) === resumed.handles.at(-1)?.["instance"]);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
+  });
+
+  test("finds it too when it was killed between noting the new owner and writing it to the Job", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    const handle = task.handles.at(-1) ?? {};
+    const noted = { ...handle, instance: "died-in-between", formerInstance: handle["instance"] ?? null };
+    const next = await worker("next");
+    const resumed = next.resume("t-1", noted);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
+  });
+
+  test("hides the values that stand in its Job, as that of a task it was given would be", async () => {
+    const settings = { taskEnvSecret: "never" } as const;
+    const old = await worker("old", { settings });
+    const task = old.run("t-1", "e-1", { TASK_ID: "t-1", TOKEN: "very-secret" });
+    await passTime(cluster, () => task.handles.at(-1)?.["uid"], { stepMs: 10 });
+    cutOff.add("Bearer old");
+    const resumed = (await worker("next", { settings })).resume("t-1", task.handles.at(-1) ?? null, "e-1");
+    await passTime(cluster, () => resumed.hidden.includes("very-secret"));
+  });
+
+  test("leaves a Job alone that another worker has taken over in between", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    cluster.api.store.patch("jobs", name, { metadata: { labels: { "oz-instance": "a-sibling" } } });
+    const next = await worker("next");
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("handed-off");
+    expect(instanceOf(name)).toBe("a-sibling");
+  });
+
+  test.each([
+    ["before it had saved anything", null, "unknown", /before it had started/],
+    // Once it was "safe to retry" as well, while what the other backend had begun went on.
+    ["under another backend", { job: null, container: "c" }, "unknown", /another backend.*may still run/],
+    ["before the Job was there", { uid: null, ready: false }, "unknown", /before it had created/],
+    ["and the Job was deleted meanwhile", {}, "job_failed", /deleted while the worker was away/],
+  ] as const)("says what is known when that died %s", async (_when, change, reason, words) => {
+    const next = await worker("next");
+    const handle = { namespace: "agents", job: "oz-task-x", uid: "u", ready: true, instance: "i" };
+    const resumed = next.resume("t-1", change === null ? null : { ...handle, ...change });
+    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({
+      reason,
+      message: expect.stringMatching(words),
+    });
+  });
+
+  test.each([
+    ["whose Secret was never made, since it could not run", {}],
+    ["of whose creation it was not told", { uid: null }],
+  ])("deletes a Job %s", async (_which, known) => {
+    const old = await worker("old");
+    const { task } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    const next = await worker("next");
+    const resumed = next.resume("t-1", { ...task.handles.at(-1), ...known, ready: false });
+    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ reason: "unknown" });
+    next.backend.forget(resumed);
+    await passTime(cluster, () => cluster.jobs().length === 0);
+  });
+
+  test("does not call a task failed whose Job runs, for a token that is renewed in this moment", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    const next = await worker("next");
+    let refused = 0;
+    cluster.api.fault = ({ verb, resource, headers }) => {
+      if (cutOff.has(String(headers["authorization"]))) return "cut";
+      return verb === "get" && resource === "jobs" && ++refused < 4 ? { status: 401 } : null;
+    };
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+    await passTime(cluster, () => resumed.handles.at(-1)?.["formerInstance"]);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
+  });
+
+  test("says after a time which Job it may not read, and in whose words", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    const next = await worker("next");
+    let asked = 0;
+    cluster.api.fault = ({ verb, resource, headers }) => {
+      if (cutOff.has(String(headers["authorization"]))) return "cut";
+      if (verb !== "get" || resource !== "jobs") return null;
+      asked += 1;
+      return { status: 403, message: "cannot get jobs" };
+    };
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+    const error = await passTime(cluster, () => settled(resumed.ended), { mostMs: 200_000 });
+    expect(error).toMatchObject({ reason: "job_watch" });
+    expect(String(error)).toContain(`"${name}"`);
+    expect(String(error)).toContain("cannot get jobs");
+    const words = "cannot take up the Job of a task; trying again";
+    expect(next.log.said("warn").filter((line) => line === words)).toHaveLength(1);
+    // With pauses that grow, and none of them longer than a quarter of a minute.
+    expect(asked).toBeWithin(8, 60);
+  });
+
+  // It was made by a worker that had no right to Leases, and so carries no name.
+  test("waits for the end of a Job that is nobody's by name", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    cluster.api.store.patch("jobs", name, { metadata: { labels: { "oz-instance": null } } });
+    const next = await worker("next");
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+    await passTime(cluster, () => cluster.api.callsOf("get", "jobs").length > 0);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
+  });
+
+  // Once: the task was reported cancelled while nobody had looked for its Job yet, which ran on.
+  test("stops a Job whose task is cancelled before it was found", async () => {
+    const old = await worker("old");
+    const { task } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    const next = await worker("next");
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+    resumed.stop("cancelled");
+    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ why: "cancelled" });
+    next.backend.forget(resumed);
+    await passTime(cluster, () => cluster.jobs().length === 0);
+  });
+
+  test("knows that a Job which is gone was cancelled", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    cluster.reap(name);
+    const next = await worker("next");
+    const resumed = next.resume("t-1", { ...task.handles.at(-1), stopping: "cancelled" });
+    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ why: "cancelled" });
+  });
+});

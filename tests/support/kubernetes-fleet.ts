@@ -1,0 +1,55 @@
+/** Workers of one id on one cluster, under fake timers, each of which can be cut off from its API server. */
+import { jest } from "bun:test";
+import { FakeCluster } from "./fake-cluster.ts";
+import { KubernetesRig, passTime, passTimeFor, type RigOptions } from "./kubernetes-rig.ts";
+
+export class KubernetesFleet {
+  readonly cluster: FakeCluster;
+  /** Those that are cut off, by their token: `Bearer NAME`. */
+  readonly cutOff = new Set<string>();
+  readonly #rigs = new Set<KubernetesRig>();
+
+  private constructor(cluster: FakeCluster) {
+    this.cluster = cluster;
+    cluster.api.fault = ({ headers }) => (this.cutOff.has(String(headers["authorization"])) ? "cut" : null);
+  }
+
+  static async start(options: Parameters<typeof FakeCluster.start>[0] = {}): Promise<KubernetesFleet> {
+    const fleet = new KubernetesFleet(await FakeCluster.start(options));
+    jest.useFakeTimers();
+    return fleet;
+  }
+
+  async worker(name: string, options: RigOptions = {}): Promise<KubernetesRig> {
+    const kubeconfig = await this.cluster.kubeconfig({ token: name }, {}, name);
+    const rig = await passTimeFor(
+      this.cluster,
+      KubernetesRig.start(this.cluster, { ...options, settings: { ...options.settings, kubeconfig } }),
+    );
+    this.#rigs.add(rig);
+    return rig;
+  }
+
+  async runningTask(rig: KubernetesRig, taskId: string, executionId?: string) {
+    const task = rig.run(taskId, executionId);
+    await passTime(this.cluster, () => task.handles.at(-1)?.["ready"], { stepMs: 10 });
+    const { name } = (await this.cluster.jobOf(taskId)).metadata;
+    return { task, name };
+  }
+
+  instanceOf(job: string): string {
+    return this.cluster.api.store.get("jobs", job).metadata.labels["oz-instance"];
+  }
+
+  async stop(rig: KubernetesRig): Promise<void> {
+    this.#rigs.delete(rig);
+    await passTimeFor(this.cluster, rig[Symbol.asyncDispose]());
+  }
+
+  async end(): Promise<void> {
+    this.cutOff.clear();
+    for (const rig of this.#rigs) await this.stop(rig);
+    jest.useRealTimers();
+    await this.cluster[Symbol.asyncDispose]();
+  }
+}
