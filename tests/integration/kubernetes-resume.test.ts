@@ -145,6 +145,18 @@ describe("the next worker, with the journal of a killed one", () => {
     expect(asked).toBeWithin(8, 60);
   });
 
+  test("leaves a Job alone that only has the name of its own", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    const owner = fleet.instanceOf(name);
+    const next = await worker("next");
+    const resumed = next.resume("t-1", { ...task.handles.at(-1), uid: "an earlier one's" });
+    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ reason: "job_failed" });
+    next.backend.forget(resumed);
+    expect([fleet.instanceOf(name), cluster.jobs().length]).toEqual([owner, 1]);
+  });
+
   // It was made by a worker that had no right to Leases, and so carries no name.
   test("waits for the end of a Job that is nobody's by name", async () => {
     const old = await worker("old");

@@ -1,5 +1,5 @@
 /** A task's way through the Kubernetes backend, against an API server that does what it is told. */
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, spyOn, test } from "bun:test";
 import type { ApiCall } from "../support/fake-api-server.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
 import { KubernetesRig, passTime } from "../support/kubernetes-rig.ts";
@@ -156,6 +156,27 @@ describe("a task on Kubernetes", () => {
     });
   }
 
+  test("whose Job the API server will not let go of is told of, and not asked for without end", async () => {
+    // Of each pause the least.
+    using _soon = spyOn(Math, "random").mockReturnValue(0);
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    cluster.complete(name);
+    await task.ended;
+    let asked = 0;
+    cluster.api.fault = (call) => {
+      if (call.verb !== "delete" || call.name !== name) return null;
+      asked += 1;
+      return { status: 403, message: "guarded" };
+    };
+    rig.backend.forget(task);
+    const told = () => rig.log.lines.filter(({ message }) => message === "cannot clean up after a task");
+    await eventually(() => told().length > 0, "the warning");
+    expect(told()[0]?.fields).toMatchObject({ job: name, why: expect.stringMatching(/guarded/) });
+    expect(asked).toBe(5);
+  });
+
   test("that is seen to fail before its Job has is no reason to end the Job, for its pod would go with it", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const task = rig.run("t-1");
@@ -221,8 +242,11 @@ describe("a task on Kubernetes", () => {
   test("that is cancelled holds nobody up when its pod does not go after all its grace, and that is said", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const task = rig.run("t-1");
-    await cluster.jobOf("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
     await eventually(() => task.handles.at(-1)?.["ready"], "the Job to be followed");
+    const spec = { terminationGracePeriodSeconds: 90 };
+    cluster.api.store.patch("pods", cluster.podOf(name).metadata.name, { spec });
+    for (let turn = 0; turn < 3; turn++) await cluster.turn();
     jest.useFakeTimers();
     let over = false;
     task.ended.catch(() => {
@@ -230,9 +254,9 @@ describe("a task on Kubernetes", () => {
     });
     task.stop("cancelled");
     const startedAt = performance.now();
-    await passTime(cluster, () => over, { stepMs: 1_000 });
-    // The pod's own 30 s, and 30 s for the kubelet's work.
-    expect(performance.now() - startedAt).toBeWithin(60_000, 65_000);
+    await passTime(cluster, () => over, { stepMs: 1_000, mostMs: 200_000 });
+    // The pod's own 90 s, and 30 s for the kubelet's work.
+    expect(performance.now() - startedAt).toBeWithin(120_000, 125_000);
     jest.useRealTimers();
     await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
     expect(rig.log.said("warn")).toEqual(["the task's pod is still there after its grace period"]);
@@ -275,7 +299,13 @@ describe("a task on Kubernetes", () => {
     const task = rig.run("t-1");
     const { name } = (await cluster.jobOf("t-1")).metadata;
     task.stop("cancelled");
+    let over = false;
+    task.ended.catch(() => {
+      over = true;
+    });
     await cluster.api.until(() => cluster.jobs()[0]?.spec.activeDeadlineSeconds === 1, "the deadline");
+    for (let turn = 0; turn < 3; turn++) await cluster.turn();
+    expect(over).toBe(false);
     cluster.api.store.delete("pods", cluster.podOf(name).metadata.name);
     await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
     expect(cluster.jobs()).toHaveLength(1);
