@@ -201,6 +201,21 @@ describe("a task on Kubernetes", () => {
     await cluster.api.until(() => cluster.jobs()[0]?.spec.activeDeadlineSeconds === 1, "the deadline");
   });
 
+  // It would start later, after its failure was reported.
+  test("that fails while its Job goes on, which the worker may not change, has its Job deleted", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    const waiting = { reason: "ImagePullBackOff", message: "no such image" };
+    cluster.setPod(name, { phase: "Pending", containerStatuses: [{ name: "task", state: { waiting } }] });
+    await expect(task.ended).rejects.toMatchObject({ reason: "image_pull" });
+    const isChange = ({ verb, resource }: ApiCall) => verb === "patch" && resource === "jobs";
+    cluster.api.fault = (call) => (isChange(call) ? { status: 403, message: "may not patch jobs" } : null);
+    rig.backend.forget(task);
+    await cluster.api.until(() => cluster.jobs().length === 0, "the Job to be deleted");
+    expect(rig.log.said("warn")).toEqual([]);
+  });
+
   test("whose Job ends and is deleted in one breath is still reported as it ended", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const task = rig.run("t-1");
