@@ -119,6 +119,7 @@ describe("the steps of a task", () => {
 
   test("are timed in seconds, from the assignment on where this worker had it", async () => {
     jest.useFakeTimers();
+    jest.advanceTimersByTime(1_000);
     const tally = new Tally();
     const trail = tally.assigned();
     jest.advanceTimersByTime(20);
