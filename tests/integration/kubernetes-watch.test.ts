@@ -132,4 +132,26 @@ describe("the watches of a worker", () => {
     await passTimeFor(cluster, rig[Symbol.asyncDispose]());
     jest.useRealTimers();
   });
+
+  test("are not blind for what a server does that was restored from a backup", async () => {
+    jest.useFakeTimers();
+    const rig = await passTimeFor(cluster, KubernetesRig.start(cluster));
+    const [kept, lost] = [rig.run("kept"), rig.run("lost")];
+    const ready = () => [kept, lost].every(({ handles }) => handles.at(-1)?.["ready"] === true);
+    await passTime(cluster, ready, { stepMs: 10 });
+    const [{ metadata: keptJob }, { metadata: lostJob }] = [
+      await cluster.jobOf("kept"),
+      await cluster.jobOf("lost"),
+    ];
+    const lostPod = cluster.podOf(lostJob.name).metadata.name;
+    await cluster.api.away();
+    cluster.api.store.restoreBackup(20, { jobs: [lostJob.name], pods: [lostPod] });
+    await cluster.api.listen();
+    await passTime(cluster, () => cluster.api.openWatches === 2);
+    cluster.complete(keptJob.name);
+    expect(await passTimeFor(cluster, kept.ended)).toBe("completed");
+    expect(await passTimeFor(cluster, lost.ended.catch(String))).toContain("is gone");
+    await passTimeFor(cluster, rig[Symbol.asyncDispose]());
+    jest.useRealTimers();
+  });
 });

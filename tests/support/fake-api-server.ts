@@ -49,6 +49,8 @@ interface Watch {
   readonly response: ServerResponse;
   readonly resource: string;
   readonly selector: string;
+  /** Nothing up to here is told, not even when it is yet to come, as real servers do it. */
+  readonly since: number;
 }
 
 const RESOURCE =
@@ -268,10 +270,10 @@ export class FakeApiServer implements AsyncDisposable {
       response.end(`${JSON.stringify({ type: "ERROR", object: expired })}\n`);
       return;
     }
-    const watch = { response, resource, selector };
+    const watch = { response, resource, selector, since };
     this.#watches.add(watch);
     response.on("close", () => this.#watches.delete(watch));
-    for (const event of this.store.events) if (event.version > since) tell(watch, event);
+    for (const event of this.store.events) tell(watch, event);
   }
 
   #publish(event: ApiEvent): void {
@@ -284,8 +286,8 @@ export class FakeApiServer implements AsyncDisposable {
   }
 }
 
-function tell({ response, resource, selector }: Watch, event: ApiEvent): void {
-  const seen = event.resource === resource ? seenThrough(event, selector) : null;
+function tell({ response, resource, selector, since }: Watch, event: ApiEvent): void {
+  const seen = event.resource === resource && event.version > since ? seenThrough(event, selector) : null;
   if (seen !== null) response.write(`${JSON.stringify(seen)}\n`);
 }
 

@@ -76,13 +76,32 @@ export class Reflector<T> {
   /** True: something in it was news. */
   private async list(signal: AbortSignal): Promise<boolean> {
     const { transport, slim, side } = this.options;
+    const known = this.version;
     const answer = await transport.call({ method: "GET", path: this.url({}), signal });
     const { items, metadata } = answer.json as { items?: unknown; metadata?: unknown };
     const version = String(metadataOf({ metadata })["resourceVersion"] ?? "");
+    const all = Array.isArray(items) ? items.map(slim) : [];
+    if (version !== "" && isLater(known ?? "", version)) {
+      this.startOver(all, version);
+      return false;
+    }
     // The watch is ahead of it already: what it calls missing may be new, and what it shows be gone.
     if (this.version !== null && isLater(this.version, version)) return false;
     this.version = version;
-    return side.replace(Array.isArray(items) ? items.map(slim) : [], version);
+    return side.replace(all, version);
+  }
+
+  /**
+   * A list shows the newest state, so one from before what was known already when it was asked for is of a
+   * server that was restored from a backup. Of a version that is yet to come such a server's watch tells
+   * nothing: tasks waited for ever.
+   */
+  private startOver(all: readonly T[], version: string): void {
+    const { what, side, log } = this.options;
+    log.warn("the cluster's state is older than what was seen of it, as after a restored backup", { what });
+    this.version = version;
+    side.restore(all);
+    this.stream?.expire();
   }
 
   /** Returns when the server ended it, as it does every few minutes. */
