@@ -337,6 +337,52 @@ describe("of two workers of one id", () => {
   });
 });
 
+describe("a worker whose Lease is gone", () => {
+  const [away, deleteLease] = [
+    () => {
+      cutOff.add("Bearer one");
+      cluster.api.cutWatches();
+    },
+    () => {
+      const [{ metadata }] = cluster.api.store.list("leases");
+      cluster.api.store.delete("leases", metadata.name);
+    },
+  ];
+
+  test("with its Job, as in a namespace that somebody emptied, does call it lost: nobody reported it", async () => {
+    const { task, name } = await runningTask(await worker("one"), "t-1");
+    deleteLease();
+    cluster.reap(name);
+    await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject({ reason: "job_failed" });
+    expect(cluster.api.store.list("leases")).toHaveLength(1);
+  });
+
+  test("does so too after it was cut off for longer than the Lease lasts, as by a cluster's restore", async () => {
+    const { task, name } = await runningTask(await worker("one"), "t-1");
+    away();
+    deleteLease();
+    cluster.api.store.quietly(() => cluster.reap(name));
+    await aMinute();
+    cutOff.clear();
+    await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject({ reason: "job_failed" });
+  });
+
+  test("learns from the one that the other made for it that its Job was taken", async () => {
+    const { task, name } = await runningTask(await worker("one"), "t-1");
+    away();
+    deleteLease();
+    const two = await worker("two");
+    const { tasks } = adopting(two);
+    const [taken] = await passTime(cluster, () => tasks.length === 1 && tasks);
+    cluster.complete(name);
+    await passTimeFor(cluster, taken?.ended ?? Promise.reject());
+    two.backend.forget(taken ?? { taskId: "", executionId: "" });
+    await passTime(cluster, () => cluster.jobs().length === 0);
+    cutOff.clear();
+    expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
+  });
+});
+
 test("of three workers, one is gone and each of its Jobs is taken over by one of the others", async () => {
   const gone = await worker("gone");
   const names: string[] = [];
