@@ -377,3 +377,29 @@ test("a start that is called off while its Lease is created ends with the reason
   const start = KubernetesRig.start(cluster, { signal: stopping.signal });
   expect(await start.catch((error: unknown) => error)).toBe(reason);
 });
+
+describe("a pod without a node, where the worker's clock is not the cluster's", () => {
+  const setUnschedulable = (job: string) => {
+    const condition = { type: "PodScheduled", reason: "Unschedulable", lastTransitionTime: cluster.api.now() };
+    cluster.setPod(job, { phase: "Pending", conditions: [{ ...condition, status: "False" }] });
+  };
+
+  test("has all of its time, though it seems to wait for longer: a worker whose clock was ahead failed it at once", async () => {
+    cluster.api.clockAheadMs = -60_000;
+    await using rig = await KubernetesRig.start(cluster, { settings: { unschedulableTimeoutMs: 30_000 } });
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    setUnschedulable(name);
+    await eventually(() => task.handles.at(-1)?.["ready"] === true, "the Job to be followed");
+    cluster.complete(name);
+    expect(await task.ended).toBe("completed");
+  });
+
+  test("has no more than its time, though it seems to wait since tomorrow", async () => {
+    cluster.api.clockAheadMs = 86_400_000;
+    await using rig = await KubernetesRig.start(cluster, { settings: { unschedulableTimeoutMs: 100 } });
+    const task = rig.run("t-1");
+    setUnschedulable((await cluster.jobOf("t-1")).metadata.name);
+    await expect(task.ended).rejects.toMatchObject({ reason: "unschedulable" });
+  });
+});

@@ -65,6 +65,8 @@ export class FakeApiServer implements AsyncDisposable {
   logs = "some output\n";
   /** Asked for each call before it is served; null: it is served. */
   fault: (call: ApiCall) => Fault | null = () => null;
+  /** How far the cluster's clocks are ahead of the worker's. */
+  clockAheadMs = 0;
   port = 0;
   readonly #options: FakeApiServerOptions;
   readonly #watches = new Set<Watch>();
@@ -89,6 +91,11 @@ export class FakeApiServer implements AsyncDisposable {
 
   get openWatches(): number {
     return this.#watches.size;
+  }
+
+  /** As objects of the cluster have their times. */
+  now(): string {
+    return new Date(Date.now() + this.clockAheadMs).toISOString();
   }
 
   /** Again on its old port, with all its objects, as a restarted one. */
@@ -168,6 +175,7 @@ export class FakeApiServer implements AsyncDisposable {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader("date", new Date(this.now()).toUTCString());
     const call = await readCall(request);
     if (call === null) return answer(response, 404, status(404, "NotFound", `no ${request.url}`));
     this.calls.push(call);

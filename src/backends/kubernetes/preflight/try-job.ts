@@ -105,7 +105,7 @@ class Trial {
       job: await this.cluster.getJob(this.name, this.options.signal),
       pods,
       events: null,
-      nowMs: Date.now(),
+      nowMs: this.cluster.now(),
       unschedulableTimeoutMs: this.options.unschedulableTimeoutMs,
     };
     let verdict = classify(view);

@@ -118,7 +118,7 @@ function viewOf(
   { cluster, unschedulableTimeoutMs }: FollowContext,
 ): JobView {
   const { namespace } = cluster;
-  return { jobName: name, namespace, job, pods, events: null, nowMs: Date.now(), unschedulableTimeoutMs };
+  return { jobName: name, namespace, job, pods, events: null, nowMs: cluster.now(), unschedulableTimeoutMs };
 }
 
 /** With events, and pods as they are now; without the right to read them, as if there were none. */
@@ -133,7 +133,7 @@ async function freshView(seen: JobView, target: JobToFollow, context: FollowCont
       uids.map((uid) => cluster.listEvents(`involvedObject.uid=${uid}`, signal)),
     );
     const events: readonly CoreV1Event[] = lists.flat();
-    return { ...seen, pods, events, nowMs: Date.now() };
+    return { ...seen, pods, events, nowMs: cluster.now() };
   } catch (error) {
     signal.throwIfAborted();
     log.debug("cannot read the events of a Job", { job: target.name, why: wordsOf(error) });
