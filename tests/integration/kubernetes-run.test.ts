@@ -380,7 +380,11 @@ test("a start that is called off while its Lease is created ends with the reason
 
 describe("a pod without a node, where the worker's clock is not the cluster's", () => {
   const setUnschedulable = (job: string) => {
-    const condition = { type: "PodScheduled", reason: "Unschedulable", lastTransitionTime: cluster.api.now() };
+    const condition = {
+      type: "PodScheduled",
+      reason: "Unschedulable",
+      lastTransitionTime: cluster.api.now(),
+    };
     cluster.setPod(job, { phase: "Pending", conditions: [{ ...condition, status: "False" }] });
   };
 
