@@ -175,6 +175,19 @@ describe("a task on Kubernetes", () => {
     await expect(task.ended).rejects.toMatchObject({ reason: "container_exit", exitCode: 9 });
   });
 
+  test("whose Job somebody deletes when its agent has ended well has ended well", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    await cluster.api.until(() => cluster.api.openWatches === 2, "two watches");
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    await eventually(() => task.handles.at(-1)?.["ready"] === true, "the Job to be followed");
+    cluster.setPod(name, { phase: "Succeeded" });
+    // Comes back through the watch of pods behind that.
+    await cluster.turn();
+    cluster.api.store.delete("jobs", name);
+    expect(await task.ended).toBe("completed");
+  });
+
   test("whose Job somebody deletes fails, and says so", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const task = rig.run("t-1");

@@ -199,6 +199,7 @@ export class KubernetesBackend implements Backend {
         return "handed-off";
       case "vanished":
         if (await ownership.mayHaveBeenTaken(startedAt, signal)) return "handed-off";
+        if (end.failure === null) return "completed";
         throw failure(end.failure);
       case "failed":
         await logFailure(cluster, end.pods, log);

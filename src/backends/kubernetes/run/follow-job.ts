@@ -33,8 +33,8 @@ export type JobEnd =
   | { readonly kind: "failed"; readonly failure: Failed; readonly pods: readonly V1Pod[] }
   /** Another worker has it now. */
   | { readonly kind: "taken" }
-  /** Somebody deleted it, and nobody saw it end. */
-  | { readonly kind: "vanished"; readonly failure: Failed };
+  /** Somebody deleted it, and nobody saw it end. Null: its pod was seen to end well. */
+  | { readonly kind: "vanished"; readonly failure: Failed | null };
 
 const BACKOFF = { firstMs: 500, lastMs: 15_000 } as const;
 
@@ -105,6 +105,7 @@ async function whenMissing(target: JobToFollow, context: FollowContext): Promise
 
 function vanished(target: JobToFollow, context: FollowContext): JobEnd {
   const verdict = classify(viewOf(null, context.subscription.pods(target.uid), target, context));
+  if (verdict.kind === "succeeded") return { kind: "vanished", failure: null };
   if (verdict.kind === "failed") return { kind: "vanished", failure: verdict };
   const where = `Job "${target.name}" in namespace "${context.cluster.namespace}"`;
   const message = `${where} was deleted before it ended, and not by this worker`;
