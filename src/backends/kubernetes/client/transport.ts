@@ -100,16 +100,25 @@ export class Transport {
 
   private async send(request: HttpRequest): Promise<Response> {
     const grant = await this.credentials.grant();
-    const response = await fetchCluster(`${this.server}${request.path}`, {
+    const response = await this.fetch(request, grant);
+    this.compareClocks(Date.parse(response.headers.get("date") ?? ""));
+    return response;
+  }
+
+  private async fetch(request: HttpRequest, grant: Grant): Promise<Response> {
+    return await fetchCluster(`${this.server}${request.path}`, {
       method: request.method,
       headers: headersOf(request, grant),
       signal: request.signal,
       tls: grant.tls,
       proxy: this.credentials.access.cluster.proxyUrl,
       ...(request.body === undefined ? {} : { body: request.body }),
+    }).catch(async (error: unknown) => {
+      if (codeOf(error) !== "FailedToOpenSocket") throw error;
+      // Loaded here: it costs memory, and is seldom needed.
+      const problem = (await import("./pem-problem.ts")).pemProblem(grant.tls);
+      throw problem === null ? error : new ClusterGone(problem, { cause: error });
     });
-    this.compareClocks(Date.parse(response.headers.get("date") ?? ""));
-    return response;
   }
 
   private compareClocks(theirs: number): void {
@@ -194,6 +203,9 @@ const CAUSES: Readonly<Record<string, string>> = {
 };
 
 function describe(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return CAUSES[code] ?? wordsOf(error);
+  return CAUSES[codeOf(error)] ?? wordsOf(error);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
