@@ -105,6 +105,9 @@ export class KubernetesBackend implements Backend {
         `the worker was killed before it had started the task; ${SAFE_TO_RETRY}`,
       );
     }
+    if (handle.namespace !== this.options.cluster.namespace) {
+      throw elsewhere(handle, this.options.cluster.namespace);
+    }
     // One that is stopped meanwhile has to be found all the same: its Job would run on.
     const found = await this.options.ownership.reclaim(handle, { ...context, signal: context.hurry });
     if (found === "taken") return "handed-off";
@@ -242,6 +245,13 @@ export class KubernetesBackend implements Backend {
     const kept = isFinished(job) ? "mark" : "end";
     this.retirement.add({ name, uid, what: succeeded && this.options.cleanup ? "delete" : kept });
   }
+}
+
+function elsewhere({ job, namespace }: JobHandle, present: string): TaskFailure {
+  return new TaskFailure(
+    "job_watch",
+    `Job "${job}" is in namespace "${namespace}", and this worker was started again with "${present}": how it ended is not known here, and it may still run`,
+  );
 }
 
 function missingAtResume({ job, namespace, uid }: JobHandle): TaskFailure {
