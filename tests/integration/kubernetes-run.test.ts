@@ -175,6 +175,25 @@ describe("a task on Kubernetes", () => {
     await expect(task.ended).rejects.toMatchObject({ reason: "container_exit", exitCode: 9 });
   });
 
+  test("whose pod somebody deletes by force says so, though the pod is gone when its Job has failed", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    await cluster.api.until(() => cluster.api.openWatches === 2, "two watches");
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    await eventually(() => task.handles.at(-1)?.["ready"] === true, "the Job to be followed");
+    const pod = cluster.podOf(name).metadata.name;
+    cluster.api.store.patch("pods", pod, { metadata: { deletionTimestamp: cluster.api.now() } });
+    cluster.api.store.delete("pods", pod);
+    // Comes back through the watch of pods behind that.
+    await cluster.turn();
+    const failed = { type: "Failed", status: "True", reason: "BackoffLimitExceeded" };
+    cluster.api.store.patch("jobs", name, { status: { failed: 1, conditions: [failed] } });
+    await expect(task.ended).rejects.toMatchObject({
+      reason: "job_failed",
+      message: expect.stringMatching(/BackoffLimitExceeded.*its pod was being deleted/),
+    });
+  });
+
   test("whose Job somebody deletes when its agent has ended well has ended well", async () => {
     await using rig = await KubernetesRig.start(cluster);
     await cluster.api.until(() => cluster.api.openWatches === 2, "two watches");

@@ -122,13 +122,14 @@ function viewOf(
   return { jobName: name, namespace, job, pods, events: null, nowMs: cluster.now(), unschedulableTimeoutMs };
 }
 
-/** With events, and pods as they are now; without the right to read them, as if there were none. */
+/** With events, and pods as they are now, or were when they went; without the right to read them, as if there were none. */
 async function freshView(seen: JobView, target: JobToFollow, context: FollowContext): Promise<JobView> {
   const { cluster, signal, log } = context;
   try {
     const selector = `${EXECUTION_HASH_LABEL}=${executionHash(seen)}`;
     const all = await cluster.listPods(selector, signal);
-    const pods = all.filter((pod) => pod.metadata?.ownerReferences?.some(({ uid }) => uid === target.uid));
+    const present = all.filter((pod) => pod.metadata?.ownerReferences?.some(({ uid }) => uid === target.uid));
+    const pods = [...goneOf(seen.pods, present), ...present];
     const uids = [target.uid, ...pods.flatMap(({ metadata }) => metadata?.uid ?? [])];
     const lists = await Promise.all(
       uids.map((uid) => cluster.listEvents(`involvedObject.uid=${uid}`, signal)),
@@ -140,6 +141,12 @@ async function freshView(seen: JobView, target: JobToFollow, context: FollowCont
     log.debug("cannot read the events of a Job", { job: target.name, why: wordsOf(error) });
     return error instanceof ClusterError ? { ...seen, events: [] } : seen;
   }
+}
+
+/** As they last were: why the Job failed may be that somebody deleted its pod. */
+function goneOf(seen: readonly V1Pod[], present: readonly V1Pod[]): readonly V1Pod[] {
+  const uids = new Set(present.map(({ metadata }) => metadata?.uid));
+  return seen.filter(({ metadata }) => !uids.has(metadata?.uid));
 }
 
 function executionHash({ job, pods }: JobView): string {
