@@ -362,6 +362,18 @@ describe("a task on Kubernetes", () => {
     await cluster.api.until(() => cluster.jobs().length === 0, "the Job to go");
   });
 
+  test("whose Secret a policy refuses in its own words is failed without the values that it quotes", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const quoted = Buffer.from("very-secret").toString("base64");
+    const refuses = once(creates("secrets"));
+    cluster.api.fault = (call) =>
+      refuses(call) ? { status: 403, message: `denied: {"v1":"${quoted}"}` } : null;
+    const task = rig.run("t-1", "e-1", { TASK_ID: "t-1", TOKEN: "very-secret" });
+    const words = await task.ended.then(String, String);
+    expect(words).toContain('denied: {"v1":"***"}');
+    expect(words).not.toContain(quoted);
+  });
+
   test("runs again after an earlier run of it was reported and left its Job", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const first = rig.run("t-1", "");
