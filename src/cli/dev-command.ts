@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "../config/config-error.ts";
+import { handsOver } from "../config/resolve-backend.ts";
 import type { Host } from "../config/state-dir.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { ownCommand } from "../runtime/self.ts";
@@ -20,7 +21,7 @@ export async function runDevCommand(
   stop: AbortSignal,
 ): Promise<number> {
   const file = await loadFile(flags, stop);
-  const { workerId } = await settingsFrom(flags, file, host, PLACEHOLDERS);
+  const { workerId, backend, shutdownTimeoutMs } = await settingsFrom(flags, file, host, PLACEHOLDERS);
   // A folder of its own: what a real worker of this id left unreported is not for this control plane.
   const stateDir = makeFolder();
   try {
@@ -34,6 +35,8 @@ export async function runDevCommand(
         ],
         keyFile: join(stateDir, "key"),
         workerEnv: host.env,
+        handsOver: handsOver(backend),
+        shutdownTimeoutMs,
         write: (text) => void process.stdout.write(text),
         writeError: (text) => void process.stderr.write(text),
         isTerminal: process.stdout.isTTY === true,

@@ -39,7 +39,8 @@ export const DEV_FLAGS = {
   },
   "exit-when-done": {
     type: "boolean",
-    description: "Stop when all tasks have ended; exit status 1 when one failed",
+    description:
+      "Stop when all tasks have ended, or were handed over (command); exit status 1 when one failed",
   },
   "drop-every": {
     type: "string",

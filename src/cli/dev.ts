@@ -9,7 +9,7 @@ import { type Assignment, assignmentOf } from "../dev/assignment-of.ts";
 import { ControlPlane } from "../dev/control-plane.ts";
 import { LiveTable } from "../dev/live-table.ts";
 import { type DevTask, isFinal } from "../dev/tasks.ts";
-import { PlainLines, type View } from "../dev/view.ts";
+import { PlainLines, printable, type View } from "../dev/view.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { type ForegroundChild, startForegroundChild } from "../runtime/foreground-child.ts";
 import type { DevFlags } from "./dev-flags.ts";
@@ -21,6 +21,9 @@ export interface DevOptions extends DevFlags {
   readonly keyFile: string;
   /** The worker's whole environment, but for what points it here. */
   readonly workerEnv: Readonly<Record<string, string | undefined>>;
+  /** The worker hands tasks over to an engine, and of those nobody tells this control plane the end. */
+  readonly handsOver: boolean;
+  readonly shutdownTimeoutMs: number;
   /** Text for standard output as it is, newlines included. */
   readonly write: (text: string) => void;
   /** The same for standard error; `write` unless given. */
@@ -30,15 +33,20 @@ export interface DevOptions extends DevFlags {
   readonly terminalSize?: () => { readonly columns: number; readonly rows: number };
 }
 
-/** Above the daemon's own `shutdown_timeout` of 20 s by default, which it must have the time to use. */
-const WORKER_STOP_TIMEOUT_MS = 45_000;
+/** Above the worker's own `shutdown_timeout`, which it must have the time to use. */
+const BEYOND_SHUTDOWN_MS = 25_000;
 const EXIT_FAILED = 1;
 const EXIT_BAD_USAGE = 2;
+
+const NO_TASK_YET = `No task was given (--prompt TEXT, or a file with an assignment): --exit-when-done waits for the first one by POST /tasks
+`;
 
 type Ending = { readonly kind: "done" | "asked" } | { readonly kind: "worker-left"; readonly status: number };
 
 /**
- * Runs until the tasks have ended (`exitWhenDone`), the worker left, or `signal` aborts.
+ * Runs until the tasks have ended (`exitWhenDone`), the worker left, or `signal` aborts. With `handsOver`
+ * they are claimed at most: the worker is stopped then, which lets each dispatch come to its end, and what it
+ * reports no failure of is the engine's.
  * @returns the exit status: 0; 1 when a task failed, was cancelled or, with `exitWhenDone`, did not
  *   end, or when the control plane or the worker cannot start; 2 for a bad assignment file; the
  *   worker's own when it left by itself
@@ -67,10 +75,15 @@ export async function runDev(options: DevOptions, signal: AbortSignal): Promise<
   view = createView(options, running);
   try {
     for (const note of submitAll(running, assignments)) fail(note);
+    if (options.exitWhenDone && running.tasks().length === 0) fail(NO_TASK_YET);
     const worker = startWorker(options, running);
     const ending = await untilEnd(options, running, worker, signal);
-    await stopWorker(worker, fail);
-    return exitStatus(options, running.tasks(), ending);
+    const stoppedInOrder = await stopWorker(worker, options, fail);
+    const handedOver = options.handsOver && stoppedInOrder ? claimedOf(running.tasks()) : [];
+    for (const { taskId } of handedOver) {
+      options.write(`task ${printable(taskId)} was handed over: what runs it now reports elsewhere\n`);
+    }
+    return exitStatus(options, running.tasks(), ending, handedOver.length);
   } catch (error) {
     fail(`${wordsOf(error)}\n`);
     return EXIT_FAILED;
@@ -157,7 +170,8 @@ async function untilEnd(
   ];
   if (options.exitWhenDone) {
     const wait = { timeoutMs: Number.POSITIVE_INFINITY, signal: over.signal };
-    endings.push(plane.waitForAllTasks(wait).then(() => ({ kind: "done" })));
+    const done = options.handsOver ? plane.waitForAllClaims(wait) : plane.waitForAllTasks(wait);
+    endings.push(done.then(() => ({ kind: "done" })));
   }
   try {
     return await Promise.race(endings);
@@ -166,20 +180,36 @@ async function untilEnd(
   }
 }
 
-async function stopWorker(worker: ForegroundChild, fail: (text: string) => void): Promise<void> {
+/** True: it left with 0, so it had the time to tell all that it knew. */
+async function stopWorker(
+  worker: ForegroundChild,
+  { shutdownTimeoutMs }: DevOptions,
+  fail: (text: string) => void,
+): Promise<boolean> {
   worker.kill("SIGTERM");
+  const patienceMs = shutdownTimeoutMs + BEYOND_SHUTDOWN_MS;
   const timer = setTimeout(() => {
-    fail(`The worker did not stop within ${WORKER_STOP_TIMEOUT_MS / 1000} s and is killed\n`);
+    fail(`The worker did not stop within ${patienceMs / 1000} s and is killed\n`);
     worker.kill("SIGKILL");
-  }, WORKER_STOP_TIMEOUT_MS);
-  await worker.exited;
+  }, patienceMs);
+  const status = await worker.exited;
   clearTimeout(timer);
+  return status === 0;
 }
 
-function exitStatus(options: DevOptions, tasks: readonly DevTask[], ending: Ending): number {
+function claimedOf(tasks: readonly DevTask[]): readonly DevTask[] {
+  return tasks.filter(({ state }) => state === "claimed");
+}
+
+function exitStatus(
+  options: DevOptions,
+  tasks: readonly DevTask[],
+  ending: Ending,
+  handedOver: number,
+): number {
   if (ending.kind === "worker-left" && ending.status !== 0) return ending.status;
   const ended = tasks.filter((task) => isFinal(task.state));
-  if (options.exitWhenDone && ended.length < tasks.length) return EXIT_FAILED;
+  if (options.exitWhenDone && ended.length + handedOver < tasks.length) return EXIT_FAILED;
   if (ending.kind === "asked" && !options.exitWhenDone) return 0;
   return ended.every((task) => task.state === "completed") ? 0 : EXIT_FAILED;
 }

@@ -166,3 +166,8 @@ function absolute(path: string | undefined, host: Host): string | null {
 function goMs(checked: string): number {
   return Math.min(Math.ceil(parseGoDuration(checked) ?? 0), LONGEST_TIMER_MS);
 }
+
+/** Tasks are an engine's once they are dispatched, and what runs them there reports by itself: not to this worker. */
+export function handsOver({ kind }: Pick<BackendSettings, "kind">): boolean {
+  return kind === "command";
+}

@@ -156,6 +156,17 @@ export class ControlPlane implements TaskService, AsyncDisposable {
     return book.all();
   }
 
+  /** Until there was a task, and of every one that has not ended a worker has said that it has it. */
+  async waitForAllClaims(options?: WaitOptions): Promise<void> {
+    const book = this.#book;
+    const claimed = () => book.count > 0 && book.open().every(({ state }) => state === "claimed");
+    await this.#bell.until(
+      () => (claimed() ? true : undefined),
+      () => "all tasks to be claimed",
+      options,
+    );
+  }
+
   /** Until so many links have been opened in all, those that ended included. */
   async waitForConnection(count: number, options?: WaitOptions): Promise<void> {
     const what = () => `connection ${count}, ${this.#links.total} so far`;

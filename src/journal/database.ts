@@ -1,5 +1,6 @@
 /** Opens a slot's database, whatever state a crash, a full disk or a newer version left it in. */
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync, statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
@@ -54,11 +55,26 @@ function openSound(file: string, log: Logger): DatabaseSync {
     const version = readSchemaVersion(db);
     if (version !== 0 && version !== SCHEMA_VERSION) takeUp(db, version, file, log);
     prepareSchema(db);
+    db.exec(`PRAGMA wal_autocheckpoint = ${logPages(file)}`);
     return db;
   } catch (error) {
     db.close();
     throw error;
   }
+}
+
+const PAGE_BYTES = 4096;
+/** 16 MB, four times what is usual: to carry the log over waits for the disk, and everybody for that. */
+const MOST_LOG_PAGES = 4_000;
+const LEAST_LOG_PAGES = 50;
+/** The database grows, too, and to carry the log over into it needs room for both. */
+const SHARE_OF_ROOM = 1 / 4;
+
+/** How far the write-ahead log may grow before it is carried over: it does not fill a small disk by itself. */
+function logPages(file: string): number {
+  const { bavail, bsize } = statfsSync(dirname(file));
+  const pages = Math.floor((bavail * bsize * SHARE_OF_ROOM) / PAGE_BYTES);
+  return Math.min(Math.max(pages, LEAST_LOG_PAGES), MOST_LOG_PAGES);
 }
 
 /** After an upgrade, or a roll-back. */

@@ -24,12 +24,8 @@ const TABLES = `
   );
 `;
 
-/**
- * The cache is kept small: the working set is a few rows, and an idle daemon should be too. The write-ahead log grows
- * to 16 MB, four times what is usual, before it is carried over: that waits for the disk, and everybody for that.
- */
-const PRAGMAS =
-  "PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; PRAGMA synchronous =";
+/** The cache is kept small: the working set is a few rows, and an idle daemon should be too. */
+const PRAGMAS = "PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY; PRAGMA synchronous =";
 
 /** A new database is not synced to the disk bit by bit: until it is whole there is nothing in it to lose. */
 export function prepareSchema(db: DatabaseSync): void {

@@ -40,6 +40,8 @@ function rehearse(options: Partial<DevOptions>, signal = new AbortController().s
         WARP_API_KEY: "the operator's own",
         WARP_API_KEY_FILE: "/nowhere",
       },
+      handsOver: false,
+      shutdownTimeoutMs: 20_000,
       isTerminal: false,
       write: (text) => {
         output += text;
@@ -75,6 +77,15 @@ describe("exit when done", () => {
     }
   });
 
+  test("says that there is no task and where one can come from, instead of waiting without a word", async () => {
+    const run = rehearse({});
+    await run.shows("No task was given");
+    const address = /http:\S+:\d+/.exec(run.output())?.[0];
+    await fetch(`${address}/tasks`, { method: "POST", body: JSON.stringify({ prompt: "late" }) });
+    expect(await run.status).toBe(0);
+    expect(run.output()).toContain('completed "late"');
+  });
+
   test("is 1 when one failed, and says why", async () => {
     const run = rehearse({ prompts: ["one", "fail"] });
     expect(await run.status).toBe(1);
@@ -98,6 +109,27 @@ describe("exit when done", () => {
     for (const { task_id } of [a, b, c, d]) expect(run.output()).toContain(`task ${task_id} completed`);
     expect(run.output()).toContain('completed "from a list"');
     expect(run.output()).toContain(`Left out: task ${c.task_id}`);
+  });
+});
+
+describe("with an engine that tasks are handed over to, whose end nobody tells", () => {
+  test("is 0 when all are handed over: dev waited for ever", async () => {
+    const run = rehearse({ prompts: ["hang"], handsOver: true });
+    expect(await run.status).toBe(0);
+    expect(run.output()).toMatch(/task \S+ was handed over/);
+  });
+
+  test("is 1 when one could not be handed over", async () => {
+    const run = rehearse({ prompts: ["fail", "hang"], handsOver: true });
+    expect(await run.status).toBe(1);
+    expect(run.output()).toMatch(/task \S+ failed "fail": as told/);
+    expect(run.output().match(/was handed over/g)).toHaveLength(1);
+  });
+
+  test("claims nothing of tasks whose worker left in another way", async () => {
+    const run = rehearse({ prompts: ["one"], handsOver: true, workerCommand: stub("leave") });
+    expect(await run.status).toBe(2);
+    expect(run.output()).not.toContain("handed over");
   });
 });
 

@@ -85,6 +85,36 @@ describe("the API server is reached", () => {
     );
   });
 
+  test.each([
+    ["certificate-authority-data", "cluster", "cannot be read as PEM"],
+    ["client-certificate-data", "user", "cannot be read as PEM"],
+    ["client-key-data", "user", "cannot be read as PEM"],
+  ] as const)(
+    "not with a %s that is none, which is named: it was called a typo in the address",
+    async (name, of, words) => {
+      const { cert, key } = fake.pki.client;
+      const good = { "client-certificate-data": base64(cert), "client-key-data": base64(key) };
+      const bad = { [name]: base64("none") };
+      const file = await fake.kubeconfig(
+        of === "user" ? { ...good, ...bad } : good,
+        of === "cluster" ? bad : {},
+        name,
+      );
+      await expect(version(clusterOf(file))).rejects.toThrow(
+        `${name.replace("-data", "")} of the kubeconfig ${words}`,
+      );
+    },
+  );
+
+  test("not with a key that is another certificate's, which is said", async () => {
+    const { cert } = fake.pki.client;
+    const { key } = fake.pki.server;
+    const user = { "client-certificate-data": base64(cert), "client-key-data": base64(key) };
+    await expect(version(clusterOf(await fake.kubeconfig(user, {}, "mixed")))).rejects.toThrow(
+      "client-key of the kubeconfig is not that of its client-certificate",
+    );
+  });
+
   test("through the proxy of proxy-url", async () => {
     await using proxy = await ConnectProxy.start();
     await version(clusterOf(await fake.kubeconfig({}, { "proxy-url": proxy.url }, "proxied")));

@@ -223,28 +223,24 @@ describe("of two workers of one id", () => {
   });
 
   // Its watch may begin anew, and then shows nothing of what was: only the Lease tells.
-  test.each(["is another's", "was removed"])(
-    "one that comes back to no Job, and whose Lease %s, does not call it lost, and has its Lease again",
-    async (fate) => {
-      const { store } = cluster.api;
-      const one = await worker("one");
-      const { task, name } = await runningTask(one, "t-1");
-      const [lease] = store.list("leases");
-      cutOff.add("Bearer one");
-      cluster.api.cutWatches();
-      store.quietly(() => {
-        if (fate === "was removed") store.delete("leases", lease.metadata.name);
-        else store.patch("leases", lease.metadata.name, { spec: { holderIdentity: "two" } });
-        cluster.reap(name);
-      });
-      cutOff.clear();
-      expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
-      expect(store.get("leases", lease.metadata.name).spec.holderIdentity).toBe(lease.spec.holderIdentity);
-      const words = "another worker took this one for dead, because its Lease was not renewed in time";
-      await aMinute();
-      expect(one.log.said("warn").filter((line) => line === words)).toHaveLength(1);
-    },
-  );
+  test("one that comes back to no Job, and whose Lease is another's, does not call it lost, and has its Lease again", async () => {
+    const { store } = cluster.api;
+    const one = await worker("one");
+    const { task, name } = await runningTask(one, "t-1");
+    const [lease] = store.list("leases");
+    cutOff.add("Bearer one");
+    cluster.api.cutWatches();
+    store.quietly(() => {
+      store.patch("leases", lease.metadata.name, { spec: { holderIdentity: "two" } });
+      cluster.reap(name);
+    });
+    cutOff.clear();
+    expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
+    expect(store.get("leases", lease.metadata.name).spec.holderIdentity).toBe(lease.spec.holderIdentity);
+    const words = "another worker took this one for dead, because its Lease was not renewed in time";
+    await aMinute();
+    expect(one.log.said("warn").filter((line) => line === words)).toHaveLength(1);
+  });
 
   test("one that was cut off from its Job, but not replaced, does call it lost", async () => {
     const one = await worker("one");
@@ -281,6 +277,52 @@ test("a Lease that cannot be renewed is tried again soon, which is said once for
   await tried(7);
   expect(told()).toBe(2);
   cluster.api.fault = () => null;
+});
+
+describe("a worker whose Lease is gone", () => {
+  const [away, deleteLease] = [
+    () => {
+      cutOff.add("Bearer one");
+      cluster.api.cutWatches();
+    },
+    () => {
+      const [{ metadata }] = cluster.api.store.list("leases");
+      cluster.api.store.delete("leases", metadata.name);
+    },
+  ];
+
+  test("with its Job, as in a namespace that somebody emptied, does call it lost: nobody reported it", async () => {
+    const { task, name } = await runningTask(await worker("one"), "t-1");
+    deleteLease();
+    cluster.reap(name);
+    await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject({ reason: "job_failed" });
+    expect(cluster.api.store.list("leases")).toHaveLength(1);
+  });
+
+  test("does so too after it was cut off for longer than the Lease lasts, as by a cluster's restore", async () => {
+    const { task, name } = await runningTask(await worker("one"), "t-1");
+    away();
+    deleteLease();
+    cluster.api.store.quietly(() => cluster.reap(name));
+    await aMinute();
+    cutOff.clear();
+    await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject({ reason: "job_failed" });
+  });
+
+  test("learns from the one that the other made for it that its Job was taken", async () => {
+    const { task, name } = await runningTask(await worker("one"), "t-1");
+    away();
+    deleteLease();
+    const two = await worker("two");
+    const { tasks } = adopting(two);
+    const [taken] = await passTime(cluster, () => tasks.length === 1 && tasks);
+    cluster.complete(name);
+    await passTimeFor(cluster, taken?.ended ?? Promise.reject());
+    two.backend.forget(taken ?? { taskId: "", executionId: "" });
+    await passTime(cluster, () => cluster.jobs().length === 0);
+    cutOff.clear();
+    expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
+  });
 });
 
 test("of three workers, one is gone and each of its Jobs is taken over by one of the others", async () => {

@@ -119,6 +119,25 @@ describe("a cluster that has it all", () => {
     expect(server.store.list("jobs")).toEqual([]);
   });
 
+  test("may be busy at first: a server in the midst of a restart let no worker start", async () => {
+    await using server = await startServer();
+    onJob(server, (job) => createPod(server, job));
+    const answers = new Map([
+      ["get version", 503],
+      ["create selfsubjectaccessreviews", 429],
+      ["create jobs", 429],
+      ["list pods", 504],
+    ]);
+    server.fault = ({ verb, resource }) => {
+      const status = answers.get(`${verb} ${resource}`);
+      answers.delete(`${verb} ${resource}`);
+      return status === undefined ? null : { status, message: "come again" };
+    };
+    expect(await preflight(server)).toEqual({ envSecrets: true, leases: true });
+    expect(server.store.list("jobs")).toEqual([]);
+    expect(log.said("debug").filter((line) => line.includes("is busy"))).toHaveLength(4);
+  });
+
   test("is tried with the template's pod, a container of root and one that does nothing", async () => {
     await using server = await startServer();
     let tried: ApiObject = null;
@@ -264,6 +283,7 @@ describe("a cluster that makes no pods", () => {
         unschedulableTimeoutMs: null,
         limits: { podWithinMs: 1, endWithinMs: 1 },
         signal: new AbortController().signal,
+        log,
       }),
     );
     expect(words).toContain("got no pod");

@@ -81,6 +81,8 @@ describe("the next worker, with the journal of a killed one", () => {
     // Once it was "safe to retry" as well, while what the other backend had begun went on.
     ["under another backend", { job: null, container: "c" }, "unknown", /another backend.*may still run/],
     ["before the Job was there", { uid: null, ready: false }, "unknown", /before it had created/],
+    // Called deleted, while it went on in the namespace of before.
+    ["in another namespace", { namespace: "before" }, "job_watch", /in namespace "before".*may still run/],
     ["and the Job was deleted meanwhile", {}, "job_failed", /deleted while the worker was away/],
   ] as const)("says what is known when that died %s", async (_when, change, reason, words) => {
     const next = await worker("next");

@@ -20,11 +20,6 @@ const once = (matches: (call: ApiCall) => boolean) => {
   let left = 1;
   return (call: ApiCall) => matches(call) && left-- > 0;
 };
-const creates = (resource: string) => (call: ApiCall) =>
-  call.verb === "create" &&
-  call.resource === resource &&
-  !call.query.has("dryRun") &&
-  !String(call.body.metadata.name).startsWith("oz-preflight");
 
 describe("a task on Kubernetes", () => {
   test("is a Job that is deleted only after its result is safe", async () => {
@@ -225,6 +220,38 @@ describe("a task on Kubernetes", () => {
     await expect(task.ended).rejects.toMatchObject({ reason: "container_exit", exitCode: 9 });
   });
 
+  test("whose pod somebody deletes by force says so, though the pod is gone when its Job has failed", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    await cluster.api.until(() => cluster.api.openWatches === 2, "two watches");
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    await eventually(() => task.handles.at(-1)?.["ready"] === true, "the Job to be followed");
+    const pod = cluster.podOf(name).metadata.name;
+    cluster.api.store.patch("pods", pod, { metadata: { deletionTimestamp: cluster.api.now() } });
+    cluster.api.store.delete("pods", pod);
+    // Comes back through the watch of pods behind that.
+    await cluster.turn();
+    const failed = { type: "Failed", status: "True", reason: "BackoffLimitExceeded" };
+    cluster.api.store.patch("jobs", name, { status: { failed: 1, conditions: [failed] } });
+    await expect(task.ended).rejects.toMatchObject({
+      reason: "job_failed",
+      message: expect.stringMatching(/BackoffLimitExceeded.*its pod was being deleted/),
+    });
+  });
+
+  test("whose Job somebody deletes when its agent has ended well has ended well", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    await cluster.api.until(() => cluster.api.openWatches === 2, "two watches");
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    await eventually(() => task.handles.at(-1)?.["ready"] === true, "the Job to be followed");
+    cluster.setPod(name, { phase: "Succeeded" });
+    // Comes back through the watch of pods behind that.
+    await cluster.turn();
+    cluster.api.store.delete("jobs", name);
+    expect(await task.ended).toBe("completed");
+  });
+
   test("whose Job somebody deletes fails, and says so", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const task = rig.run("t-1");
@@ -325,166 +352,34 @@ describe("a task on Kubernetes", () => {
     await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
     expect(cluster.jobs()).toHaveLength(1);
   });
-
-  test("is created once the API server is back, when that was away for a moment", async () => {
-    await using rig = await KubernetesRig.start(cluster);
-    await cluster.api.away();
-    const task = rig.run("t-1");
-    await eventually(() => rig.log.said("warn").some((line) => line.includes("did not take it")), "a try");
-    await cluster.api.listen();
-    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
-    expect(await task.ended).toBe("completed");
-  });
-
-  // Seen with a real one under load: it answers before its admission plugins know the namespaces again.
-  test("is not failed by what an API server says that has only just come back", async () => {
-    await using rig = await KubernetesRig.start(cluster);
-    const unsettled = once(creates("jobs"));
-    const message = "jobs.batch is forbidden: not yet ready to handle request";
-    cluster.api.fault = (call) => (unsettled(call) ? { status: 403, message } : null);
-    await cluster.api.away();
-    const task = rig.run("t-1");
-    await eventually(() => rig.log.said("warn").some((line) => line.includes("did not take it")), "a try");
-    await cluster.api.listen();
-    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
-    expect(await task.ended).toBe("completed");
-  });
-
-  test("is not called lost because a proxy has lost its way to the API server", async () => {
-    await using rig = await KubernetesRig.start(cluster);
-    const task = rig.run("t-1");
-    const { name } = (await cluster.jobOf("t-1")).metadata;
-    await eventually(() => task.handles.at(-1)?.["ready"], "the Job to be followed");
-    cluster.api.fault = ({ verb }) => (verb === "get" ? { status: 404, message: "default backend" } : null);
-    const gone = { ...cluster.jobs()[0], status: {} };
-    cluster.api.sendToWatches("jobs", { type: "DELETED", object: gone });
-    await cluster.api.until(() => cluster.api.callsOf("get", "jobs").length > 0, "the question");
-    cluster.api.fault = () => null;
-    cluster.complete(name);
-    expect(await task.ended).toBe("completed");
-  });
-
-  test("is one Job even when the answer to its creation was lost", async () => {
-    await using rig = await KubernetesRig.start(cluster);
-    const lost = once(creates("jobs"));
-    cluster.api.fault = (call) => (lost(call) ? "lost" : null);
-    const task = rig.run("t-1");
-    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
-    expect(await task.ended).toBe("completed");
-    expect(cluster.jobs()).toHaveLength(1);
-  });
-
-  for (const fault of ["half", "page"] as const) {
-    // Was failed with `job_create: JSON Parse error`, while its Job ran.
-    test(`is one Job even when what answers its creation is not JSON: ${fault}`, async () => {
-      await using rig = await KubernetesRig.start(cluster);
-      const spoilt = once(creates("jobs"));
-      cluster.api.fault = (call) => (spoilt(call) ? fault : null);
-      const task = rig.run("t-1");
-      cluster.complete((await cluster.jobOf("t-1")).metadata.name);
-      expect(await task.ended).toBe("completed");
-      expect(cluster.jobs()).toHaveLength(1);
-    });
-  }
-
-  for (const resource of ["jobs", "secrets"] as const) {
-    // Two creates in one moment, in a namespace with a ResourceQuota, and one of them was failed for good.
-    test(`is created when a quota was taken from meanwhile: ${resource}`, async () => {
-      await using rig = await KubernetesRig.start(cluster);
-      let left = 2;
-      const collision = { status: 409, reason: "Conflict", message: "the object has been modified" };
-      cluster.api.fault = (call) => (creates(resource)(call) && left-- > 0 ? collision : null);
-      const task = rig.run("t-1");
-      await eventually(() => task.handles.at(-1)?.["ready"] === true, "the task to be ready");
-    });
-  }
-
-  test("gets its Secret even when the answer to that was lost", async () => {
-    await using rig = await KubernetesRig.start(cluster);
-    const lost = once(creates("secrets"));
-    cluster.api.fault = (call) => (lost(call) ? "lost" : null);
-    const task = rig.run("t-1");
-    await eventually(() => task.handles.at(-1)?.["ready"] === true, "the task to be ready");
-    expect(cluster.api.store.list("secrets")).toHaveLength(1);
-  });
-
-  test("waits as long as an overloaded API server asks it to", async () => {
-    await using rig = await KubernetesRig.start(cluster);
-    const busy = once(creates("jobs"));
-    const askedAt: number[] = [];
-    cluster.api.fault = (call) => {
-      if (creates("jobs")(call)) askedAt.push(performance.now());
-      return busy(call) ? { status: 429, headers: { "retry-after": "1" } } : null;
-    };
-    rig.run("t-1");
-    await cluster.jobOf("t-1");
-    expect((askedAt[1] ?? 0) - (askedAt[0] ?? 0)).toBeGreaterThan(950);
-  });
-
-  test("that the API server refuses fails with the server's words, and leaves nothing behind", async () => {
-    await using rig = await KubernetesRig.start(cluster);
-    cluster.api.fault = (call) =>
-      creates("jobs")(call) ? { status: 403, message: "exceeded quota: pods=0" } : null;
-    await expect(rig.run("t-1").ended).rejects.toMatchObject({
-      reason: "job_create",
-      message: expect.stringMatching(/exceeded quota: pods=0/),
-    });
-    expect([...cluster.jobs(), ...cluster.api.store.list("secrets")]).toEqual([]);
-  });
-
-  test("whose Secret is refused fails, and its Job goes", async () => {
-    await using rig = await KubernetesRig.start(cluster);
-    cluster.api.fault = (call) => (creates("secrets")(call) ? { status: 403 } : null);
-    const task = rig.run("t-1");
-    await expect(task.ended).rejects.toMatchObject({ reason: "job_create" });
-    rig.backend.forget(task);
-    await cluster.api.until(() => cluster.jobs().length === 0, "the Job to go");
-  });
-
-  test("runs again after an earlier run of it was reported and left its Job", async () => {
-    await using rig = await KubernetesRig.start(cluster);
-    const first = rig.run("t-1", "");
-    cluster.fail((await cluster.jobOf("t-1")).metadata.name, 1);
-    await first.ended.catch(() => {});
-    rig.backend.forget(first);
-    const uid = await cluster.api.until(() => {
-      const [job] = cluster.jobs();
-      return job?.metadata.labels["oz-ended"] && job.metadata.uid;
-    }, "the mark");
-    const second = rig.run("t-1", "");
-    const { name } = await cluster.api.until(() => {
-      const [job] = cluster.jobs();
-      return job && job.metadata.uid !== uid && job.metadata;
-    }, "another Job");
-    cluster.complete(name);
-    expect(await second.ended).toBe("completed");
-  });
-
-  test("does not touch a Job of its name that somebody else made", async () => {
-    await using rig = await KubernetesRig.start(cluster);
-    const task = rig.run("t-1", "e-1");
-    const { name } = (await cluster.jobOf("t-1")).metadata;
-    cluster.complete(name);
-    await task.ended;
-    cluster.api.store.patch("jobs", name, { metadata: { annotations: null } });
-    await expect(rig.run("t-1", "e-1").ended).rejects.toMatchObject({
-      reason: "job_create",
-      message: expect.stringMatching(/already exists.*delete/),
-    });
-    expect(cluster.jobs()).toHaveLength(1);
-  });
 });
 
-// It ended with an error and status 1, for a Lease that could not be created because nobody waited for it any more.
-test("a start that is called off while its Lease is created ends with the reason for that", async () => {
-  const stopping = new AbortController();
-  const reason = new Error("stopped by the test");
-  const createsLease = creates("leases");
-  cluster.api.fault = (call) => {
-    if (!createsLease(call)) return null;
-    stopping.abort(reason);
-    return "cut";
+describe("a pod without a node, where the worker's clock is not the cluster's", () => {
+  const setUnschedulable = (job: string) => {
+    const condition = {
+      type: "PodScheduled",
+      reason: "Unschedulable",
+      lastTransitionTime: cluster.api.now(),
+    };
+    cluster.setPod(job, { phase: "Pending", conditions: [{ ...condition, status: "False" }] });
   };
-  const start = KubernetesRig.start(cluster, { signal: stopping.signal });
-  expect(await start.catch((error: unknown) => error)).toBe(reason);
+
+  test("has all of its time, though it seems to wait for longer: a worker whose clock was ahead failed it at once", async () => {
+    cluster.api.clockAheadMs = -60_000;
+    await using rig = await KubernetesRig.start(cluster, { settings: { unschedulableTimeoutMs: 30_000 } });
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    setUnschedulable(name);
+    await eventually(() => task.handles.at(-1)?.["ready"] === true, "the Job to be followed");
+    cluster.complete(name);
+    expect(await task.ended).toBe("completed");
+  });
+
+  test("has no more than its time, though it seems to wait since tomorrow", async () => {
+    cluster.api.clockAheadMs = 86_400_000;
+    await using rig = await KubernetesRig.start(cluster, { settings: { unschedulableTimeoutMs: 100 } });
+    const task = rig.run("t-1");
+    setUnschedulable((await cluster.jobOf("t-1")).metadata.name);
+    await expect(task.ended).rejects.toMatchObject({ reason: "unschedulable" });
+  });
 });

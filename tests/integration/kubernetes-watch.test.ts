@@ -1,5 +1,6 @@
 /** What the watches do when the API server forgets, cuts, lies, hangs or is away. */
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import type { ApiCall } from "../support/fake-api-server.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
 import { KubernetesRig, passTime, passTimeFor } from "../support/kubernetes-rig.ts";
 import { eventually } from "../support/wait.ts";
@@ -22,6 +23,8 @@ async function runningTask(rig: KubernetesRig) {
   await eventually(() => task.handles.at(-1)?.["ready"] === true, "the Job to be followed");
   return { task, name };
 }
+
+const isComplaint = ({ message }: { readonly message: string }) => message.startsWith("cannot watch");
 
 describe("the watches of a worker", () => {
   test("are two, however many tasks there are", async () => {
@@ -100,8 +103,24 @@ describe("the watches of a worker", () => {
     cluster.complete(name);
     await cluster.api.listen();
     expect(await task.ended).toBe("completed");
-    const complaints = rig.log.lines.filter(({ message }) => message.startsWith("cannot watch"));
+    const complaints = rig.log.lines.filter(isComplaint);
     expect(complaints.map(({ fields }) => fields["what"]).sort()).toEqual(["jobs", "pods"]);
+  });
+
+  test("say why they cannot go on also when that is another reason than at first", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await runningTask(rig);
+    const whys = () => new Set(rig.log.lines.filter(isComplaint).map(({ fields }) => fields["why"]));
+    const isWatch = ({ verb }: ApiCall) => verb === "watch" || verb === "list";
+    cluster.api.fault = (call) => (isWatch(call) ? { status: 500, message: "etcd is ill" } : null);
+    cluster.api.cutWatches();
+    await eventually(() => whys().has("etcd is ill"), "the first reason");
+    cluster.api.fault = (call) => (isWatch(call) ? { status: 401, message: "the token has expired" } : null);
+    await eventually(() => whys().has("the token has expired"), "the second reason");
+    cluster.api.fault = () => null;
+    cluster.complete(name);
+    expect(await task.ended).toBe("completed");
+    expect([...whys()]).toEqual(["etcd is ill", "the token has expired"]);
   });
 
   test("go on when the server has trouble for a while", async () => {
@@ -129,6 +148,28 @@ describe("the watches of a worker", () => {
     expect(await passTimeFor(cluster, task.ended)).toBe("completed");
     await passTime(cluster, () => cluster.api.callsOf("watch", "jobs").length > watches);
     expect(rig.log.said("warn")).toContain("a watch has missed a change; it is opened again");
+    await passTimeFor(cluster, rig[Symbol.asyncDispose]());
+    jest.useRealTimers();
+  });
+
+  test("are not blind for what a server does that was restored from a backup", async () => {
+    jest.useFakeTimers();
+    const rig = await passTimeFor(cluster, KubernetesRig.start(cluster));
+    const [kept, lost] = [rig.run("kept"), rig.run("lost")];
+    const ready = () => [kept, lost].every(({ handles }) => handles.at(-1)?.["ready"] === true);
+    await passTime(cluster, ready, { stepMs: 10 });
+    const [{ metadata: keptJob }, { metadata: lostJob }] = [
+      await cluster.jobOf("kept"),
+      await cluster.jobOf("lost"),
+    ];
+    const lostPod = cluster.podOf(lostJob.name).metadata.name;
+    await cluster.api.away();
+    cluster.api.store.restoreBackup(20, { jobs: [lostJob.name], pods: [lostPod] });
+    await cluster.api.listen();
+    await passTime(cluster, () => cluster.api.openWatches === 2);
+    cluster.complete(keptJob.name);
+    expect(await passTimeFor(cluster, kept.ended)).toBe("completed");
+    expect(await passTimeFor(cluster, lost.ended.catch(String))).toContain("is gone");
     await passTimeFor(cluster, rig[Symbol.asyncDispose]());
     jest.useRealTimers();
   });

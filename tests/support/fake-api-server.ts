@@ -49,6 +49,8 @@ interface Watch {
   readonly response: ServerResponse;
   readonly resource: string;
   readonly selector: string;
+  /** Nothing up to here is told, not even when it is yet to come, as real servers do it. */
+  readonly since: number;
 }
 
 const RESOURCE =
@@ -63,6 +65,8 @@ export class FakeApiServer implements AsyncDisposable {
   logs = "some output\n";
   /** Asked for each call before it is served; null: it is served. */
   fault: (call: ApiCall) => Fault | null = () => null;
+  /** How far the cluster's clocks are ahead of the worker's. */
+  clockAheadMs = 0;
   port = 0;
   readonly #options: FakeApiServerOptions;
   readonly #watches = new Set<Watch>();
@@ -87,6 +91,11 @@ export class FakeApiServer implements AsyncDisposable {
 
   get openWatches(): number {
     return this.#watches.size;
+  }
+
+  /** As objects of the cluster have their times. */
+  now(): string {
+    return new Date(Date.now() + this.clockAheadMs).toISOString();
   }
 
   /** Again on its old port, with all its objects, as a restarted one. */
@@ -166,6 +175,7 @@ export class FakeApiServer implements AsyncDisposable {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader("date", new Date(this.now()).toUTCString());
     const call = await readCall(request);
     if (call === null) return answer(response, 404, status(404, "NotFound", `no ${request.url}`));
     this.calls.push(call);
@@ -268,10 +278,10 @@ export class FakeApiServer implements AsyncDisposable {
       response.end(`${JSON.stringify({ type: "ERROR", object: expired })}\n`);
       return;
     }
-    const watch = { response, resource, selector };
+    const watch = { response, resource, selector, since };
     this.#watches.add(watch);
     response.on("close", () => this.#watches.delete(watch));
-    for (const event of this.store.events) if (event.version > since) tell(watch, event);
+    for (const event of this.store.events) tell(watch, event);
   }
 
   #publish(event: ApiEvent): void {
@@ -284,8 +294,8 @@ export class FakeApiServer implements AsyncDisposable {
   }
 }
 
-function tell({ response, resource, selector }: Watch, event: ApiEvent): void {
-  const seen = event.resource === resource ? seenThrough(event, selector) : null;
+function tell({ response, resource, selector, since }: Watch, event: ApiEvent): void {
+  const seen = event.resource === resource && event.version > since ? seenThrough(event, selector) : null;
   if (seen !== null) response.write(`${JSON.stringify(seen)}\n`);
 }
 

@@ -76,6 +76,17 @@ export class FakeApiStore {
     this.compactedAt = this.version;
   }
 
+  /** As it was so many versions ago, but for `lost` objects that there were none of then: etcd from a backup. */
+  restoreBackup(version: number, lost: Readonly<Record<string, readonly string[]>>): void {
+    this.version = version;
+    this.events = [];
+    this.compactedAt = 0;
+    for (const [resource, all] of this.#objects) {
+      for (const name of lost[resource] ?? []) all.delete(name);
+      for (const [name, object] of all) all.set(name, stamped(object, ++this.version));
+    }
+  }
+
   /** Changes that are made silently: no watch ever tells of them. */
   quietly(work: () => void): void {
     const watchers = [...this.#watchers];

@@ -66,6 +66,11 @@ export class Cluster {
     return mayBeUnsettled(error) && performance.now() - this.api.lastAwayAt() < SETTLE_MS;
   }
 
+  /** In ms since 1970, by the cluster's own clock, as its objects' times are. */
+  now(): number {
+    return this.api.now();
+  }
+
   serverVersion(signal: AbortSignal): Promise<VersionInfo> {
     return this.api.version.getCode({}, this.api.options(signal));
   }

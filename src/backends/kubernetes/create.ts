@@ -15,6 +15,7 @@ import { WorkerLease } from "./ownership/lease.ts";
 import { openJobsOf, podsOf } from "./ownership/marks.ts";
 import { Ownership } from "./ownership/ownership.ts";
 import { runPreflight } from "./preflight/preflight.ts";
+import { type BusyContext, whileBusy } from "./preflight/while-busy.ts";
 import { Observatory } from "./watch/observatory.ts";
 
 export interface KubernetesDependencies {
@@ -45,7 +46,7 @@ export async function createKubernetesBackend(
   const workerHash = workerHashOf(workerId);
   const instance = labelValueOf(instanceId);
   const lease = leases ? new WorkerLease({ cluster, workerHash, instance, log }) : null;
-  await acquire(lease, signal);
+  if (lease !== null) await acquire(lease, { signal, log });
   const observatory = new Observatory({
     transport,
     namespace: settings.namespace,
@@ -71,15 +72,16 @@ export async function createKubernetesBackend(
 
 const RELEASE_MS = 3_000;
 
-async function acquire(lease: WorkerLease | null, signal: AbortSignal): Promise<void> {
+async function acquire(lease: WorkerLease, context: BusyContext): Promise<void> {
+  const { signal } = context;
   try {
-    await lease?.acquire(signal);
+    await whileBusy(() => lease.acquire(signal), context);
   } catch (error) {
     signal.throwIfAborted();
     // Its answer may have been all that was lost.
-    await lease?.release(false, AbortSignal.timeout(RELEASE_MS)).catch(() => {});
+    await lease.release(false, AbortSignal.timeout(RELEASE_MS)).catch(() => {});
     throw new BackendUnusable(
-      `Cannot create the Lease "${lease?.name}" by which other workers see that this one lives: ${wordsOf(error)}`,
+      `Cannot create the Lease "${lease.name}" by which other workers see that this one lives: ${wordsOf(error)}`,
       { cause: error },
     );
   }

@@ -30,6 +30,7 @@ import { logFailure } from "./run/failure-log.ts";
 import { Fates } from "./run/fates.ts";
 import { followJob, type JobEnd } from "./run/follow-job.ts";
 import { type JobHandle, readHandle, type StoppedBy, writeHandle } from "./run/handle.ts";
+import { elsewhere, missing, notBegun, notReady } from "./run/lost-job.ts";
 import { type Retiree, Retirement } from "./run/retirement.ts";
 import { stopJob } from "./run/stop-job.ts";
 import { isFinished } from "./verdict/job-condition.ts";
@@ -51,7 +52,6 @@ export interface KubernetesOptions {
   readonly log: Logger;
 }
 
-const SAFE_TO_RETRY = "it is safe to retry";
 /** For Jobs that are being created when the worker stops: without it, one would be there that nobody noted. */
 const LAST_CREATE_MS = 5_000;
 
@@ -99,21 +99,18 @@ export class KubernetesBackend implements Backend {
 
   async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readOwnHandle(saved, readHandle);
-    if (handle === null) {
-      throw new TaskFailure(
-        "unknown",
-        `the worker was killed before it had started the task; ${SAFE_TO_RETRY}`,
-      );
-    }
+    if (handle === null) throw notBegun();
+    const { namespace } = this.options.cluster;
+    if (handle.namespace !== namespace) throw elsewhere(handle, namespace);
     // One that is stopped meanwhile has to be found all the same: its Job would run on.
     const found = await this.options.ownership.reclaim(handle, { ...context, signal: context.hurry });
     if (found === "taken") return "handed-off";
     const stopping = handle.stopping ?? (context.signal.aborted ? stoppedBy(context.signal.reason) : null);
     if (stopping !== null) return this.stop(ref, found ?? handle, stopping, context);
-    if (found === null) throw missingAtResume(handle);
+    if (found === null) throw missing(handle);
     if (!found.ready) {
       this.fates.decide(ref, found, "delete", context);
-      throw new TaskFailure("unknown", `the worker was killed while it prepared the task; ${SAFE_TO_RETRY}`);
+      throw notReady();
     }
     return context.step("run", () => this.follow(ref, found, context));
   }
@@ -199,6 +196,7 @@ export class KubernetesBackend implements Backend {
         return "handed-off";
       case "vanished":
         if (await ownership.mayHaveBeenTaken(startedAt, signal)) return "handed-off";
+        if (end.failure === null) return "completed";
         throw failure(end.failure);
       case "failed":
         await logFailure(cluster, end.pods, log);
@@ -241,20 +239,6 @@ export class KubernetesBackend implements Backend {
     const kept = isFinished(job) ? "mark" : "end";
     this.retirement.add({ name, uid, what: succeeded && this.options.cleanup ? "delete" : kept });
   }
-}
-
-function missingAtResume({ job, namespace, uid }: JobHandle): TaskFailure {
-  const what = `Job "${job}" in namespace "${namespace}"`;
-  if (uid === null) {
-    return new TaskFailure(
-      "unknown",
-      `the worker was killed before it had created ${what}; ${SAFE_TO_RETRY}`,
-    );
-  }
-  return new TaskFailure(
-    "job_failed",
-    `${what} was deleted while the worker was away, so its end is not known`,
-  );
 }
 
 function failure({

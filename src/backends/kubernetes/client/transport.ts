@@ -31,10 +31,13 @@ const CALL_TIMEOUT_MS = 30_000;
 /** At once. Each has a connection, and each of those costs memory here and there. */
 const MOST_CALLS = 32;
 const MOST_WORDS = 2_000;
+/** An answer's `Date` is whole seconds, and was written a moment before it came: less than this is no difference. */
+const CLOCKS_AGREE_MS = 2_000;
 
 export class Transport {
   /** When (by performance.now) the server last was not there, or not well. */
   lastAwayAt = Number.NEGATIVE_INFINITY;
+  private clockAheadMs = 0;
   private readonly credentials: Credentials;
   private readonly turnstile = new Turnstile(MOST_CALLS);
 
@@ -44,6 +47,14 @@ export class Transport {
 
   get server(): string {
     return this.credentials.access.cluster.server;
+  }
+
+  /**
+   * Now, in ms since 1970, by the cluster's clock: the times that stand in its objects were taken from that, and
+   * the worker's own may be wrong by minutes.
+   */
+  now(): number {
+    return Date.now() + this.clockAheadMs;
   }
 
   /** Made now or waiting to be made; watches are none. */
@@ -89,14 +100,31 @@ export class Transport {
 
   private async send(request: HttpRequest): Promise<Response> {
     const grant = await this.credentials.grant();
-    return fetchCluster(`${this.server}${request.path}`, {
+    const response = await this.fetch(request, grant);
+    this.compareClocks(Date.parse(response.headers.get("date") ?? ""));
+    return response;
+  }
+
+  private async fetch(request: HttpRequest, grant: Grant): Promise<Response> {
+    return await fetchCluster(`${this.server}${request.path}`, {
       method: request.method,
       headers: headersOf(request, grant),
       signal: request.signal,
       tls: grant.tls,
       proxy: this.credentials.access.cluster.proxyUrl,
       ...(request.body === undefined ? {} : { body: request.body }),
+    }).catch(async (error: unknown) => {
+      if (codeOf(error) !== "FailedToOpenSocket") throw error;
+      // Loaded here: it costs memory, and is seldom needed.
+      const problem = (await import("./pem-problem.ts")).pemProblem(grant.tls);
+      throw problem === null ? error : new ClusterGone(problem, { cause: error });
     });
+  }
+
+  private compareClocks(theirs: number): void {
+    if (Number.isNaN(theirs)) return;
+    const aheadMs = theirs - Date.now();
+    this.clockAheadMs = Math.abs(aheadMs) < CLOCKS_AGREE_MS ? 0 : aheadMs;
   }
 
   private failure(error: unknown): Error {
@@ -175,6 +203,9 @@ const CAUSES: Readonly<Record<string, string>> = {
 };
 
 function describe(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return CAUSES[code] ?? wordsOf(error);
+  return CAUSES[codeOf(error)] ?? wordsOf(error);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

@@ -28,6 +28,8 @@ export interface TypedApi {
   readonly version: VersionApi;
   /** When (by performance.now) the server last was not there, or not well. */
   lastAwayAt(): number;
+  /** In ms since 1970, by the cluster's clock. */
+  now(): number;
   /** What each call is given last. */
   options(signal: AbortSignal, payload?: Payload): ConfigurationOptions<ObservableMiddleware>;
 }
@@ -53,6 +55,7 @@ export function createTypedApi(transport: Transport): TypedApi {
     authorization: new AuthorizationV1Api(configuration),
     version: new VersionApi(configuration),
     lastAwayAt: () => transport.lastAwayAt,
+    now: () => transport.now(),
     options: (signal, payload = {}) => ({
       middleware: [middlewareFor(signal, payload)],
       middlewareMergeStrategy: "append",

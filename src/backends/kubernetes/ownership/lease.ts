@@ -12,6 +12,8 @@ import { INSTANCE_LABEL, WORKER_HASH_LABEL } from "../job/labels.ts";
 
 export const LEASE_SECONDS = 40;
 export const RENEW_MS = 10_000;
+/** The Lease of a worker taken for dead is kept so long: if it lives after all, it learns of it there. */
+export const KEEP_LEASE_MS = 3_600_000;
 /** After a renewal that failed: three more tries fit into the duration. */
 const RETRY_MS = 3_000;
 
@@ -26,6 +28,8 @@ export class WorkerLease {
   readonly name: string;
   private readonly options: LeaseOptions;
   private lastLostAt = Number.NEGATIVE_INFINITY;
+  /** By a clock that only goes forward, and by the wall's, which does not stop while the machine sleeps. */
+  private renewedAt = { steady: performance.now(), wall: Date.now() };
 
   constructor(options: LeaseOptions) {
     this.options = options;
@@ -35,27 +39,13 @@ export class WorkerLease {
   /** Before the first Job: nobody may find one without a Lease to it. */
   async acquire(signal: AbortSignal): Promise<void> {
     const { cluster, workerHash, instance } = this.options;
-    const now = microTime();
-    const lease: unknown = {
-      apiVersion: "coordination.k8s.io/v1",
-      kind: "Lease",
-      metadata: {
-        name: this.name,
-        labels: { [WORKER_HASH_LABEL]: workerHash, [INSTANCE_LABEL]: instance },
-      },
-      spec: {
-        holderIdentity: instance,
-        leaseDurationSeconds: LEASE_SECONDS,
-        acquireTime: now,
-        renewTime: now,
-      },
-    };
     try {
-      await cluster.createLease(lease as V1Lease, signal);
+      await cluster.createLease(leaseOf(workerHash, instance, instance), signal);
     } catch (error) {
       // A create whose answer was lost.
       if (!isStatus(error, 409)) throw error;
     }
+    this.renewed();
   }
 
   /** Until the signal fires. Never rejects. */
@@ -95,18 +85,52 @@ export class WorkerLease {
     const { cluster, instance, log } = this.options;
     const lease = await cluster.patchLease(this.name, { spec: { renewTime: microTime() } }, signal);
     const holder = lease?.spec?.holderIdentity ?? null;
-    if (holder === instance) return;
+    if (holder === instance) return this.renewed();
+    if (lease === null && this.silentMs() < KEEP_LEASE_MS) {
+      // Another worker would have left it, with its own name in it: nobody has this one's Jobs.
+      log.warn("somebody deleted the worker's Lease; it is made again", { lease: this.name });
+      return await this.acquire(signal);
+    }
     this.lastLostAt = performance.now();
     log.warn("another worker took this one for dead, because its Lease was not renewed in time", {
       lease: this.name,
     });
     if (lease === null) await this.acquire(signal);
     else await cluster.patchLease(this.name, { spec: { holderIdentity: instance } }, signal);
+    this.renewed();
+  }
+
+  private renewed(): void {
+    this.renewedAt = { steady: performance.now(), wall: Date.now() };
+  }
+
+  private silentMs(): number {
+    return Math.max(performance.now() - this.renewedAt.steady, Date.now() - this.renewedAt.wall);
   }
 
   private fieldsOf(error: unknown) {
     return { lease: this.name, why: wordsOf(error) };
   }
+}
+
+/** Of the worker `instance`, whose Jobs are its `holder`'s. */
+export function leaseOf(workerHash: string, instance: string, holder: string): V1Lease {
+  const now = microTime();
+  const lease: unknown = {
+    apiVersion: "coordination.k8s.io/v1",
+    kind: "Lease",
+    metadata: {
+      name: leaseNameOf(workerHash, instance),
+      labels: { [WORKER_HASH_LABEL]: workerHash, [INSTANCE_LABEL]: instance },
+    },
+    spec: {
+      holderIdentity: holder,
+      leaseDurationSeconds: LEASE_SECONDS,
+      acquireTime: now,
+      renewTime: now,
+    },
+  };
+  return lease as V1Lease;
 }
 
 export function leaseNameOf(workerHash: string, instance: string): string {

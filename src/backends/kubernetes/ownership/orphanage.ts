@@ -13,7 +13,7 @@ import { ClusterError, isPassing, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { writeHandle } from "../run/handle.ts";
-import { leaseNameOf, microTime, RENEW_MS } from "./lease.ts";
+import { KEEP_LEASE_MS, leaseNameOf, leaseOf, microTime, RENEW_MS } from "./lease.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "./marks.ts";
 import { VitalSigns } from "./vital-signs.ts";
 
@@ -31,8 +31,6 @@ export interface OrphanageOptions {
 
 /** Looked at without other workers' Jobs too, for Leases that nobody needs any more. */
 const QUIET_LOOKS = 60;
-/** The Lease of a worker taken for dead is kept so long: if it lives after all, it learns of it there. */
-const KEEP_LEASE_MS = 3_600_000;
 const CLAIM_TRIES = 3;
 
 export class Orphanage {
@@ -89,17 +87,29 @@ export class Orphanage {
     }
   }
 
-  /** True: the dead worker's Lease says now that this one succeeds it, or there is none. */
+  /** True: the dead worker's Lease says now that this one succeeds it. One that is missing is made for that. */
   private async succeed(dead: string, signal: AbortSignal): Promise<boolean> {
     const { cluster, instance, workerHash } = this.options;
     const lease = this.signs.leaseOf(dead);
-    if (lease === null) return true;
+    if (lease === null) return await this.succeedWithoutLease(dead, signal);
     const { name = leaseNameOf(workerHash, dead), resourceVersion } = lease.metadata ?? {};
     const spec = { holderIdentity: instance, renewTime: microTime() };
     try {
       return (await cluster.patchLease(name, { metadata: { resourceVersion }, spec }, signal)) !== null;
     } catch (error) {
       // It was renewed this very moment, or another worker was quicker.
+      if (isStatus(error, 409)) return false;
+      throw error;
+    }
+  }
+
+  private async succeedWithoutLease(dead: string, signal: AbortSignal): Promise<boolean> {
+    const { cluster, instance, workerHash } = this.options;
+    try {
+      await cluster.createLease(leaseOf(workerHash, dead, instance), signal);
+      return true;
+    } catch (error) {
+      // It is back, or another worker was quicker: the next look will show.
       if (isStatus(error, 409)) return false;
       throw error;
     }

@@ -12,6 +12,7 @@ import { buildPreflightJob } from "./preflight-job.ts";
 import { findMissingRights, type MissingRights } from "./rights.ts";
 import { buildSampleJob } from "./sample-job.ts";
 import { TRIAL_LIMITS, tryJob } from "./try-job.ts";
+import { whileBusy } from "./while-busy.ts";
 
 export interface PreflightContext {
   readonly workerId: string;
@@ -34,14 +35,16 @@ export async function runPreflight(
   settings: KubernetesSettings,
   context: PreflightContext,
 ): Promise<PreflightResult> {
-  const { signal, log } = context;
-  await reach(cluster, signal);
-  const missing = await tried(cluster, signal, "ask what the role allows", () =>
-    findMissingRights(cluster, signal),
+  const { log } = context;
+  await reach(cluster, context);
+  const missing = await tried(cluster, context, "ask what the role allows", () =>
+    findMissingRights(cluster, context),
   );
   const result = judgeRights(missing, cluster, settings, log);
   await dryRun(cluster, settings, { ...context, envSecrets: result.envSecrets });
-  await tried(cluster, signal, "run the preflight Job", () => trial(cluster, settings, context));
+  await tried(cluster, context, "run the preflight Job", () =>
+    whileBusy(() => trial(cluster, settings, context), context),
+  );
   log.debug("the cluster passed the preflight", { namespace: cluster.namespace });
   return result;
 }
@@ -49,20 +52,21 @@ export async function runPreflight(
 async function trial(
   cluster: Cluster,
   settings: KubernetesSettings,
-  { workerId, signal }: PreflightContext,
+  { workerId, signal, log }: PreflightContext,
 ): Promise<void> {
   const { unschedulableTimeoutMs, useImageVolumes: toTheEnd } = settings;
   const job = buildPreflightJob({ settings, workerId, nanoseconds: nanosecondsNow() });
   try {
-    await tryJob(cluster, job, { toTheEnd, unschedulableTimeoutMs, limits: TRIAL_LIMITS, signal });
+    await tryJob(cluster, job, { toTheEnd, unschedulableTimeoutMs, limits: TRIAL_LIMITS, signal, log });
   } catch (error) {
     throw isMalformed(error) ? notAccepted(preflightPlaceOf(error.message, settings), error) : error;
   }
 }
 
-async function reach(cluster: Cluster, signal: AbortSignal): Promise<void> {
+async function reach(cluster: Cluster, context: PreflightContext): Promise<void> {
+  const { signal } = context;
   try {
-    await cluster.serverVersion(signal);
+    await whileBusy(() => cluster.serverVersion(signal), context);
   } catch (error) {
     signal.throwIfAborted();
     const { server, origin } = cluster;
@@ -123,12 +127,13 @@ function judgeRights(
 async function dryRun(
   cluster: Cluster,
   settings: KubernetesSettings,
-  { workerId, instanceId, envSecrets, signal, log }: PreflightContext & { readonly envSecrets: boolean },
+  context: PreflightContext & { readonly envSecrets: boolean },
 ): Promise<void> {
+  const { workerId, instanceId, envSecrets, signal, log } = context;
   const taskId = `preflight-${nanosecondsNow()}`;
   const sample = buildSampleJob({ settings, workerId, instanceId, envSecrets, taskId });
   try {
-    await cluster.createJob(sample, signal, { dryRun: true });
+    await whileBusy(() => cluster.createJob(sample, signal, { dryRun: true }), context);
   } catch (error) {
     signal.throwIfAborted();
     if (!isMalformed(error)) {
@@ -165,14 +170,14 @@ function ownInitContainers(sample: V1Job, { podTemplate }: KubernetesSettings): 
 
 async function tried<T>(
   cluster: Cluster,
-  signal: AbortSignal,
+  context: PreflightContext,
   what: string,
   work: () => Promise<T>,
 ): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    signal.throwIfAborted();
+    context.signal.throwIfAborted();
     throw error instanceof BackendUnusable ? error : unusable(cluster, what, error);
   }
 }

@@ -1,5 +1,6 @@
 /** What the worker's role has to allow in the namespace, asked verb by verb. */
 import type { AccessQuestion, Cluster } from "../cluster.ts";
+import { type BusyContext, whileBusy } from "./while-busy.ts";
 
 interface Grant {
   readonly group: string;
@@ -35,12 +36,12 @@ export interface MissingRights {
   readonly forLostSecrets: readonly string[];
 }
 
-export async function findMissingRights(cluster: Cluster, signal: AbortSignal): Promise<MissingRights> {
+export async function findMissingRights(cluster: Cluster, context: BusyContext): Promise<MissingRights> {
   const [needed, forTakingOver, forSecrets, forLostSecrets] = await Promise.all([
-    missing(cluster, NEEDED, signal),
-    missing(cluster, FOR_TAKING_OVER, signal),
-    missing(cluster, FOR_SECRETS, signal),
-    missing(cluster, FOR_LOST_SECRETS, signal),
+    missing(cluster, NEEDED, context),
+    missing(cluster, FOR_TAKING_OVER, context),
+    missing(cluster, FOR_SECRETS, context),
+    missing(cluster, FOR_LOST_SECRETS, context),
   ]);
   return { needed, forTakingOver, forSecrets, forLostSecrets };
 }
@@ -48,13 +49,14 @@ export async function findMissingRights(cluster: Cluster, signal: AbortSignal): 
 async function missing(
   cluster: Cluster,
   grants: readonly Grant[],
-  signal: AbortSignal,
+  context: BusyContext,
 ): Promise<readonly string[]> {
   const refused = await Promise.all(
     grants.flatMap((grant) =>
-      grant.verbs.map(async (verb) =>
-        (await cluster.can(question(grant, verb), signal)) ? null : { grant, verb },
-      ),
+      grant.verbs.map(async (verb) => {
+        const may = () => cluster.can(question(grant, verb), context.signal);
+        return (await whileBusy(may, context)) ? null : { grant, verb };
+      }),
     ),
   );
   return grants.flatMap((grant) => {

@@ -7,6 +7,7 @@ import { ClusterError, isPassing } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { classify } from "../verdict/classify.ts";
 import { PREFLIGHT_LABEL } from "./preflight-job.ts";
+import { type BusyContext, whileBusy } from "./while-busy.ts";
 
 /** How long a pod may take to exist, and to end, with the pull of an image in it. */
 export const TRIAL_LIMITS = { podWithinMs: 15_000, endWithinMs: 180_000 } as const;
@@ -17,12 +18,11 @@ const CLEANUP_BACKOFF = { firstMs: 250, lastMs: 1000 } as const;
 const FIRST_LOOK_MS = 50;
 const LONGEST_PAUSE_MS = 1000;
 
-export interface TrialOptions {
+export interface TrialOptions extends BusyContext {
   /** False: its pod has to exist; true: it has to run to its end. */
   readonly toTheEnd: boolean;
   readonly unschedulableTimeoutMs: number | null;
   readonly limits: { readonly podWithinMs: number; readonly endWithinMs: number };
-  readonly signal: AbortSignal;
 }
 
 /** Throws BackendUnusable when the Job does not come far enough, or what the cluster's client throws. */
@@ -83,7 +83,9 @@ class Trial {
   }
 
   pods(): Promise<readonly V1Pod[]> {
-    return this.cluster.listPods(`${PREFLIGHT_LABEL}=${this.name}`, this.options.signal);
+    const { options } = this;
+    const selector = `${PREFLIGHT_LABEL}=${this.name}`;
+    return whileBusy(() => this.cluster.listPods(selector, options.signal), options);
   }
 
   async failWhenRefused(): Promise<void> {
@@ -105,7 +107,7 @@ class Trial {
       job: await this.cluster.getJob(this.name, this.options.signal),
       pods,
       events: null,
-      nowMs: Date.now(),
+      nowMs: this.cluster.now(),
       unschedulableTimeoutMs: this.options.unschedulableTimeoutMs,
     };
     let verdict = classify(view);

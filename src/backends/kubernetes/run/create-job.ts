@@ -26,6 +26,8 @@ const BACKOFF = { firstMs: 250, lastMs: 8_000 } as const;
 /** An earlier Job of the same name is deleted, and has to be gone. */
 const REPLACE_TRIES = 20;
 const REPLACE_PAUSE_MS = 500;
+/** Six characters in base64: shorter values are no secrets, and would hide plain words. */
+const SHORTEST_HIDDEN = 8;
 
 /** The Job as the server has it. Throws TaskFailure `job_create`, or the signal's reason. */
 export async function createJob(job: V1Job, ref: TaskRef, context: CreateContext): Promise<V1Job> {
@@ -72,8 +74,7 @@ export async function createEnvSecret(task: TaskSpec, job: V1Job, context: Creat
     context.signal.throwIfAborted();
     throw new TaskFailure(
       "job_create",
-      `cannot create the Secret "${name}" for the task's environment in namespace "${cluster.namespace}": ${wordsOf(error)}${adviceFor(error)}`,
-      { cause: error },
+      `cannot create the Secret "${name}" for the task's environment in namespace "${cluster.namespace}": ${wordsWithout(secret.data, error)}${adviceFor(error)}`,
     );
   }
 }
@@ -134,6 +135,12 @@ async function patiently<T>(
       await pause(Math.max(backoff.next(), Math.min(asked, BACKOFF.lastMs)), signal);
     }
   }
+}
+
+/** An admission policy may quote what it refuses, and these are the forms in which the values were sent. */
+function wordsWithout(data: Readonly<Record<string, string>> | undefined, error: unknown): string {
+  const values = Object.values(data ?? {}).filter(({ length }) => length >= SHORTEST_HIDDEN);
+  return values.reduce((words, value) => words.replaceAll(value, "***"), wordsOf(error));
 }
 
 function exists(error: unknown): error is ClusterError {

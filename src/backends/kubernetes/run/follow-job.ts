@@ -33,8 +33,8 @@ export type JobEnd =
   | { readonly kind: "failed"; readonly failure: Failed; readonly pods: readonly V1Pod[] }
   /** Another worker has it now. */
   | { readonly kind: "taken" }
-  /** Somebody deleted it, and nobody saw it end. */
-  | { readonly kind: "vanished"; readonly failure: Failed };
+  /** Somebody deleted it, and nobody saw it end. Null: its pod was seen to end well. */
+  | { readonly kind: "vanished"; readonly failure: Failed | null };
 
 const BACKOFF = { firstMs: 500, lastMs: 15_000 } as const;
 
@@ -105,6 +105,7 @@ async function whenMissing(target: JobToFollow, context: FollowContext): Promise
 
 function vanished(target: JobToFollow, context: FollowContext): JobEnd {
   const verdict = classify(viewOf(null, context.subscription.pods(target.uid), target, context));
+  if (verdict.kind === "succeeded") return { kind: "vanished", failure: null };
   if (verdict.kind === "failed") return { kind: "vanished", failure: verdict };
   const where = `Job "${target.name}" in namespace "${context.cluster.namespace}"`;
   const message = `${where} was deleted before it ended, and not by this worker`;
@@ -118,27 +119,34 @@ function viewOf(
   { cluster, unschedulableTimeoutMs }: FollowContext,
 ): JobView {
   const { namespace } = cluster;
-  return { jobName: name, namespace, job, pods, events: null, nowMs: Date.now(), unschedulableTimeoutMs };
+  return { jobName: name, namespace, job, pods, events: null, nowMs: cluster.now(), unschedulableTimeoutMs };
 }
 
-/** With events, and pods as they are now; without the right to read them, as if there were none. */
+/** With events, and pods as they are now, or were when they went; without the right to read them, as if there were none. */
 async function freshView(seen: JobView, target: JobToFollow, context: FollowContext): Promise<JobView> {
   const { cluster, signal, log } = context;
   try {
     const selector = `${EXECUTION_HASH_LABEL}=${executionHash(seen)}`;
     const all = await cluster.listPods(selector, signal);
-    const pods = all.filter((pod) => pod.metadata?.ownerReferences?.some(({ uid }) => uid === target.uid));
+    const present = all.filter((pod) => pod.metadata?.ownerReferences?.some(({ uid }) => uid === target.uid));
+    const pods = [...goneOf(seen.pods, present), ...present];
     const uids = [target.uid, ...pods.flatMap(({ metadata }) => metadata?.uid ?? [])];
     const lists = await Promise.all(
       uids.map((uid) => cluster.listEvents(`involvedObject.uid=${uid}`, signal)),
     );
     const events: readonly CoreV1Event[] = lists.flat();
-    return { ...seen, pods, events, nowMs: Date.now() };
+    return { ...seen, pods, events, nowMs: cluster.now() };
   } catch (error) {
     signal.throwIfAborted();
     log.debug("cannot read the events of a Job", { job: target.name, why: wordsOf(error) });
     return error instanceof ClusterError ? { ...seen, events: [] } : seen;
   }
+}
+
+/** As they last were: why the Job failed may be that somebody deleted its pod. */
+function goneOf(seen: readonly V1Pod[], present: readonly V1Pod[]): readonly V1Pod[] {
+  const uids = new Set(present.map(({ metadata }) => metadata?.uid));
+  return seen.filter(({ metadata }) => !uids.has(metadata?.uid));
 }
 
 function executionHash({ job, pods }: JobView): string {

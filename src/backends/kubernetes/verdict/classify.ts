@@ -9,7 +9,7 @@ import { failureOf, isComplete } from "./job-condition.ts";
 import { podless, unmountable, unschedulable } from "./pending-pods.ts";
 import type { JobView, Verdict } from "./view.ts";
 import { stuckContainer } from "./waiting-containers.ts";
-import { jobText, podText, reasonText, withWords } from "./words.ts";
+import { jobText, outsideHint, podText, reasonText, withWords } from "./words.ts";
 
 /** Null: it says nothing. `running`: it may say something later. */
 type Rule = (view: JobView) => readonly (Verdict | null)[];
@@ -76,8 +76,11 @@ function failedOtherwise(view: JobView, job: V1Job): Verdict | null {
   const failure = failureOf(job);
   if (failure === null) return null;
   if (view.events === null) return { kind: "running", needsEvents: true };
-  const pods = view.pods.map((pod) => withWords(podText(view, pod), reasonText(pod.status ?? {})));
-  const message = [withWords(`${jobText(view)} failed`, reasonText(failure)), ...pods].join("; ");
+  const pods = view.pods.flatMap((pod) => {
+    return [withWords(podText(view, pod), reasonText(pod.status ?? {})), outsideHint(pod)];
+  });
+  const parts = [withWords(`${jobText(view)} failed`, reasonText(failure)), ...pods];
+  const message = parts.filter((part) => part !== "").join("; ");
   return { kind: "failed", reason: "job_failed", message };
 }
 

@@ -14,6 +14,7 @@ export interface JobView {
    * given, the pods too have just been read from the API server, not from a watch that may lag.
    */
   readonly events: readonly CoreV1Event[] | null;
+  /** By the cluster's clock. */
   readonly nowMs: number;
   /** Null: never given up. */
   readonly unschedulableTimeoutMs: number | null;

@@ -1,5 +1,5 @@
 /** The sentences of a verdict: which pod and Job, and the cluster's own words. */
-import type { V1Pod } from "@kubernetes/client-node";
+import type { V1Pod, V1PodCondition } from "@kubernetes/client-node";
 import type { JobView } from "./view.ts";
 
 /** `pod "p" of Job "j" in namespace "n" (phase Failed)` */
@@ -37,8 +37,23 @@ const DELETED_HINT =
 
 /** What an exit status says beside its number; empty when nothing. */
 export function signalHint(pod: V1Pod, exitStatus: number): string {
-  const disruption = pod.status?.conditions?.find(({ type }) => type === "DisruptionTarget");
-  if (disruption?.status === "True") return `the pod was disrupted: ${reasonText(disruption)}`;
-  if (pod.metadata?.deletionTimestamp !== undefined && KILLED.has(exitStatus)) return DELETED_HINT;
+  const outside = outsideHint(pod);
+  if (outside !== "" && (isDisrupted(pod) || KILLED.has(exitStatus))) return outside;
   return exitStatus === SIGTERM_STATUS ? SIGTERM_HINT : "";
+}
+
+/** What the pod itself says of who ended it from outside; empty when nobody did. */
+export function outsideHint(pod: V1Pod): string {
+  const disruption = disruptionOf(pod);
+  if (disruption !== undefined) return `the pod was disrupted: ${reasonText(disruption)}`;
+  return pod.metadata?.deletionTimestamp === undefined ? "" : DELETED_HINT;
+}
+
+function isDisrupted(pod: V1Pod): boolean {
+  return disruptionOf(pod) !== undefined;
+}
+
+function disruptionOf({ status }: V1Pod): V1PodCondition | undefined {
+  const said = status?.conditions?.find(({ type }) => type === "DisruptionTarget");
+  return said?.status === "True" ? said : undefined;
 }

@@ -20,6 +20,8 @@ interface Entry {
 export interface Side<T> {
   /** A whole list, read at `version`: what is missing from it is gone. True: something was news. */
   replace(items: readonly T[], version: string): boolean;
+  /** A whole list of another history, whose versions say nothing about what was known: only the list counts. */
+  restore(items: readonly T[]): void;
   put(item: T): boolean;
   remove(item: T): void;
 }
@@ -28,17 +30,17 @@ export class JobStore {
   private readonly entries = new Map<string, Entry>();
 
   readonly jobs: Side<V1Job> = {
-    replace: (items, version) => {
-      const known = [...this.entries.values()].flatMap(({ job }) => job ?? []);
-      return replaceIn(this.jobs, known, items, version);
+    replace: (items, version) => replaceIn(this.jobs, this.allJobs(), items, version),
+    restore: (items) => {
+      removeMissing(this.jobs, this.allJobs(), items);
+      for (const job of items) this.keepJob(this.entry(job.metadata?.name ?? ""), job);
     },
     put: (job) => {
       const entry = this.entry(job.metadata?.name ?? "");
       // What is gone does not come back: this is an answer or a list that was late.
       if (entry.lastJob !== null && entry.lastJob.metadata?.uid === job.metadata?.uid) return false;
       if (!isNewer(job, entry.job)) return false;
-      entry.job = job;
-      this.tell(entry);
+      this.keepJob(entry, job);
       return true;
     },
     remove: (job) => {
@@ -54,9 +56,10 @@ export class JobStore {
   };
 
   readonly pods: Side<V1Pod> = {
-    replace: (items, version) => {
-      const known = [...this.entries.values()].flatMap(({ pods }) => [...pods.values()]);
-      return replaceIn(this.pods, known, items, version);
+    replace: (items, version) => replaceIn(this.pods, this.allPods(), items, version),
+    restore: (items) => {
+      removeMissing(this.pods, this.allPods(), items);
+      for (const pod of items) this.keepPod(jobNameOfPod(pod), pod);
     },
     put: (pod) => {
       const name = jobNameOfPod(pod);
@@ -64,8 +67,7 @@ export class JobStore {
       const entry = this.entry(name);
       const podName = pod.metadata?.name ?? "";
       if (!isNewer(pod, entry.pods.get(podName) ?? null)) return false;
-      entry.pods.set(podName, pod);
-      this.tell(entry);
+      this.keepPod(name, pod);
       return true;
     },
     remove: (pod) => {
@@ -87,6 +89,22 @@ export class JobStore {
 
   allJobs(): readonly V1Job[] {
     return [...this.entries.values()].flatMap(({ job }) => job ?? []);
+  }
+
+  private allPods(): readonly V1Pod[] {
+    return [...this.entries.values()].flatMap(({ pods }) => [...pods.values()]);
+  }
+
+  private keepJob(entry: Entry, job: V1Job): void {
+    entry.job = job;
+    this.tell(entry);
+  }
+
+  private keepPod(jobName: string | null, pod: V1Pod): void {
+    if (jobName === null) return;
+    const entry = this.entry(jobName);
+    entry.pods.set(pod.metadata?.name ?? "", pod);
+    this.tell(entry);
   }
 
   /** Those that are there now, of the Job with that uid. */
@@ -190,6 +208,15 @@ function replaceIn<T extends V1Job | V1Pod>(
     news = true;
   }
   return news;
+}
+
+function removeMissing<T extends V1Job | V1Pod>(
+  side: Side<T>,
+  known: readonly T[],
+  items: readonly T[],
+): void {
+  const present = new Set(items.map(({ metadata }) => metadata?.name));
+  for (const item of known) if (!present.has(item.metadata?.name)) side.remove(item);
 }
 
 function jobNameOfPod({ metadata }: V1Pod): string | null {

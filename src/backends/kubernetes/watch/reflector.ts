@@ -6,7 +6,7 @@ import { Backoff } from "../../../async/backoff.ts";
 import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
-import { ClusterError, isStatus } from "../client/cluster-error.ts";
+import { ClusterError, ClusterGone, isStatus } from "../client/cluster-error.ts";
 import { Deadline } from "../client/deadline.ts";
 import type { Transport } from "../client/transport.ts";
 import type { Side } from "./job-store.ts";
@@ -33,6 +33,8 @@ const SHORT_MS = 1_000;
 /** What a list showed first has to come through the watch within this time, or the watch is dead. */
 const LAG_MS = 5_000;
 const BACKOFF = { firstMs: 500, lastMs: 30_000 } as const;
+/** Different causes that are told of one trouble, whose words may hold what changes with each try. */
+const MOST_TOLD = 5;
 
 export class Reflector<T> {
   private readonly options: ReflectorOptions<T>;
@@ -41,7 +43,10 @@ export class Reflector<T> {
   private version: string | null = null;
   private stream: Deadline | null = null;
   private heardAt = 0;
-  private troubled = false;
+  /** Why nothing can be watched, as it was told; empty: all is well. */
+  private readonly told = new Set<string>();
+  /** And nothing was heard since. */
+  private wasCut = false;
 
   constructor(options: ReflectorOptions<T>) {
     this.options = options;
@@ -76,13 +81,32 @@ export class Reflector<T> {
   /** True: something in it was news. */
   private async list(signal: AbortSignal): Promise<boolean> {
     const { transport, slim, side } = this.options;
+    const known = this.version;
     const answer = await transport.call({ method: "GET", path: this.url({}), signal });
     const { items, metadata } = answer.json as { items?: unknown; metadata?: unknown };
     const version = String(metadataOf({ metadata })["resourceVersion"] ?? "");
+    const all = Array.isArray(items) ? items.map(slim) : [];
+    if (version !== "" && isLater(known ?? "", version)) {
+      this.startOver(all, version);
+      return false;
+    }
     // The watch is ahead of it already: what it calls missing may be new, and what it shows be gone.
     if (this.version !== null && isLater(this.version, version)) return false;
     this.version = version;
-    return side.replace(Array.isArray(items) ? items.map(slim) : [], version);
+    return side.replace(all, version);
+  }
+
+  /**
+   * A list shows the newest state, so one from before what was known already when it was asked for is of a
+   * server that was restored from a backup. Of a version that is yet to come such a server's watch tells
+   * nothing: tasks waited for ever.
+   */
+  private startOver(all: readonly T[], version: string): void {
+    const { what, side, log } = this.options;
+    log.warn("the cluster's state is older than what was seen of it, as after a restored backup", { what });
+    this.version = version;
+    side.restore(all);
+    this.stream?.expire();
   }
 
   /** Returns when the server ended it, as it does every few minutes. */
@@ -113,6 +137,7 @@ export class Reflector<T> {
     const { slim, side } = this.options;
     this.heardAt = performance.now();
     this.backoff.reset();
+    this.wasCut = false;
     if (type === "ERROR") throw refusal(object);
     const version = metadataOf(object)["resourceVersion"];
     if (typeof version === "string") this.version = version;
@@ -129,16 +154,33 @@ export class Reflector<T> {
       await pause(Math.random() * SHORT_MS, signal);
       return;
     }
-    if (!this.troubled) log.warn("cannot watch the cluster; trying again", { what, why: wordsOf(error) });
-    this.troubled = true;
+    this.tell(error);
     // A refusal may be about the version, so it is not insisted upon.
     if (error instanceof ClusterError) this.version = null;
     await pause(this.backoff.next(), signal);
   }
 
+  /**
+   * Each cause once: what began with a cut connection may go on as a token that has expired. The cut itself is
+   * an everyday thing, unless it comes again at once.
+   */
+  private tell(error: unknown): void {
+    const { what, log } = this.options;
+    const why = wordsOf(error);
+    const isCut = !(error instanceof ClusterError || error instanceof ClusterGone);
+    if (isCut && !this.wasCut) {
+      this.wasCut = true;
+      log.debug("a watch was cut; it is opened again", { what, why });
+    } else if (!this.told.has(why) && this.told.size < MOST_TOLD) {
+      log.warn("cannot watch the cluster; trying again", { what, why });
+      this.told.add(why);
+    }
+  }
+
   private wellAgain(): void {
-    if (this.troubled) this.options.log.info("the cluster is watched again", { what: this.options.what });
-    this.troubled = false;
+    if (this.told.size > 0)
+      this.options.log.info("the cluster is watched again", { what: this.options.what });
+    this.told.clear();
   }
 
   private url(query: Readonly<Record<string, string>>): string {

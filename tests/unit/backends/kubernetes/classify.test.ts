@@ -315,6 +315,27 @@ describe("a message", () => {
       ["BackoffLimitExceeded: too many failures", "NodeAffinity: no"],
     ],
     [
+      "of a Job whose pod lost its node has the cluster's word for it, which only a condition holds",
+      {
+        job: job({ conditions: [FAILED] }),
+        pods: [
+          pod({
+            phase: "Failed",
+            conditions: [
+              { type: "DisruptionTarget", reason: "DeletionByTaintManager", message: "node is gone" },
+            ],
+          }),
+        ],
+        events: [],
+      },
+      ["BackoffLimitExceeded: too many failures", "disrupted: DeletionByTaintManager: node is gone"],
+    ],
+    [
+      "of a Job whose pod was deleted before its containers told how they ended says so",
+      { job: job({ conditions: [FAILED] }), pods: [pod({ beingDeleted: true })], events: [] },
+      ["BackoffLimitExceeded: too many failures", "its pod was being deleted"],
+    ],
+    [
       "of a deadline tells how long it is",
       { job: job({ conditions: [TOO_LATE], activeDeadlineSeconds: 60 }) },
       ["60 s"],

@@ -1,0 +1,202 @@
+/** How a task's Job comes to be, and its Secret, at an API server that is away, busy, or says no. */
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import type { ApiCall } from "../support/fake-api-server.ts";
+import { FakeCluster } from "../support/fake-cluster.ts";
+import { KubernetesRig } from "../support/kubernetes-rig.ts";
+import { eventually } from "../support/wait.ts";
+
+let cluster: FakeCluster;
+
+beforeEach(async () => {
+  cluster = await FakeCluster.start();
+});
+
+afterEach(async () => {
+  jest.useRealTimers();
+  await cluster[Symbol.asyncDispose]();
+});
+
+const once = (matches: (call: ApiCall) => boolean) => {
+  let left = 1;
+  return (call: ApiCall) => matches(call) && left-- > 0;
+};
+const creates = (resource: string) => (call: ApiCall) =>
+  call.verb === "create" &&
+  call.resource === resource &&
+  !call.query.has("dryRun") &&
+  !String(call.body.metadata.name).startsWith("oz-preflight");
+
+describe("a task on Kubernetes", () => {
+  test("is created once the API server is back, when that was away for a moment", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    await cluster.api.away();
+    const task = rig.run("t-1");
+    await eventually(() => rig.log.said("warn").some((line) => line.includes("did not take it")), "a try");
+    await cluster.api.listen();
+    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+    expect(await task.ended).toBe("completed");
+  });
+
+  // Seen with a real one under load: it answers before its admission plugins know the namespaces again.
+  test("is not failed by what an API server says that has only just come back", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const unsettled = once(creates("jobs"));
+    const message = "jobs.batch is forbidden: not yet ready to handle request";
+    cluster.api.fault = (call) => (unsettled(call) ? { status: 403, message } : null);
+    await cluster.api.away();
+    const task = rig.run("t-1");
+    await eventually(() => rig.log.said("warn").some((line) => line.includes("did not take it")), "a try");
+    await cluster.api.listen();
+    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+    expect(await task.ended).toBe("completed");
+  });
+
+  test("is not called lost because a proxy has lost its way to the API server", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    await eventually(() => task.handles.at(-1)?.["ready"], "the Job to be followed");
+    cluster.api.fault = ({ verb }) => (verb === "get" ? { status: 404, message: "default backend" } : null);
+    const gone = { ...cluster.jobs()[0], status: {} };
+    cluster.api.sendToWatches("jobs", { type: "DELETED", object: gone });
+    await cluster.api.until(() => cluster.api.callsOf("get", "jobs").length > 0, "the question");
+    cluster.api.fault = () => null;
+    cluster.complete(name);
+    expect(await task.ended).toBe("completed");
+  });
+
+  test("is one Job even when the answer to its creation was lost", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const lost = once(creates("jobs"));
+    cluster.api.fault = (call) => (lost(call) ? "lost" : null);
+    const task = rig.run("t-1");
+    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+    expect(await task.ended).toBe("completed");
+    expect(cluster.jobs()).toHaveLength(1);
+  });
+
+  for (const fault of ["half", "page"] as const) {
+    // Was failed with `job_create: JSON Parse error`, while its Job ran.
+    test(`is one Job even when what answers its creation is not JSON: ${fault}`, async () => {
+      await using rig = await KubernetesRig.start(cluster);
+      const spoilt = once(creates("jobs"));
+      cluster.api.fault = (call) => (spoilt(call) ? fault : null);
+      const task = rig.run("t-1");
+      cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+      expect(await task.ended).toBe("completed");
+      expect(cluster.jobs()).toHaveLength(1);
+    });
+  }
+
+  for (const resource of ["jobs", "secrets"] as const) {
+    // Two creates in one moment, in a namespace with a ResourceQuota, and one of them was failed for good.
+    test(`is created when a quota was taken from meanwhile: ${resource}`, async () => {
+      await using rig = await KubernetesRig.start(cluster);
+      let left = 2;
+      const collision = { status: 409, reason: "Conflict", message: "the object has been modified" };
+      cluster.api.fault = (call) => (creates(resource)(call) && left-- > 0 ? collision : null);
+      const task = rig.run("t-1");
+      await eventually(() => task.handles.at(-1)?.["ready"] === true, "the task to be ready");
+    });
+  }
+
+  test("gets its Secret even when the answer to that was lost", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const lost = once(creates("secrets"));
+    cluster.api.fault = (call) => (lost(call) ? "lost" : null);
+    const task = rig.run("t-1");
+    await eventually(() => task.handles.at(-1)?.["ready"] === true, "the task to be ready");
+    expect(cluster.api.store.list("secrets")).toHaveLength(1);
+  });
+
+  test("waits as long as an overloaded API server asks it to", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const busy = once(creates("jobs"));
+    const askedAt: number[] = [];
+    cluster.api.fault = (call) => {
+      if (creates("jobs")(call)) askedAt.push(performance.now());
+      return busy(call) ? { status: 429, headers: { "retry-after": "1" } } : null;
+    };
+    rig.run("t-1");
+    await cluster.jobOf("t-1");
+    expect((askedAt[1] ?? 0) - (askedAt[0] ?? 0)).toBeGreaterThan(950);
+  });
+
+  test("that the API server refuses fails with the server's words, and leaves nothing behind", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    cluster.api.fault = (call) =>
+      creates("jobs")(call) ? { status: 403, message: "exceeded quota: pods=0" } : null;
+    await expect(rig.run("t-1").ended).rejects.toMatchObject({
+      reason: "job_create",
+      message: expect.stringMatching(/exceeded quota: pods=0/),
+    });
+    expect([...cluster.jobs(), ...cluster.api.store.list("secrets")]).toEqual([]);
+  });
+
+  test("whose Secret is refused fails, and its Job goes", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    cluster.api.fault = (call) => (creates("secrets")(call) ? { status: 403 } : null);
+    const task = rig.run("t-1");
+    await expect(task.ended).rejects.toMatchObject({ reason: "job_create" });
+    rig.backend.forget(task);
+    await cluster.api.until(() => cluster.jobs().length === 0, "the Job to go");
+  });
+
+  test("whose Secret a policy refuses in its own words is failed without the values that it quotes", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const quoted = Buffer.from("very-secret").toString("base64");
+    const refuses = once(creates("secrets"));
+    cluster.api.fault = (call) =>
+      refuses(call) ? { status: 403, message: `denied: {"v1":"${quoted}"}` } : null;
+    const task = rig.run("t-1", "e-1", { TASK_ID: "t-1", TOKEN: "very-secret" });
+    const words = await task.ended.then(String, String);
+    expect(words).toContain('denied: {"v1":"***"}');
+    expect(words).not.toContain(quoted);
+  });
+
+  test("runs again after an earlier run of it was reported and left its Job", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const first = rig.run("t-1", "");
+    cluster.fail((await cluster.jobOf("t-1")).metadata.name, 1);
+    await first.ended.catch(() => {});
+    rig.backend.forget(first);
+    const uid = await cluster.api.until(() => {
+      const [job] = cluster.jobs();
+      return job?.metadata.labels["oz-ended"] && job.metadata.uid;
+    }, "the mark");
+    const second = rig.run("t-1", "");
+    const { name } = await cluster.api.until(() => {
+      const [job] = cluster.jobs();
+      return job && job.metadata.uid !== uid && job.metadata;
+    }, "another Job");
+    cluster.complete(name);
+    expect(await second.ended).toBe("completed");
+  });
+
+  test("does not touch a Job of its name that somebody else made", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1", "e-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    cluster.complete(name);
+    await task.ended;
+    cluster.api.store.patch("jobs", name, { metadata: { annotations: null } });
+    await expect(rig.run("t-1", "e-1").ended).rejects.toMatchObject({
+      reason: "job_create",
+      message: expect.stringMatching(/already exists.*delete/),
+    });
+    expect(cluster.jobs()).toHaveLength(1);
+  });
+});
+
+test("a start that is called off while its Lease is created ends with the reason for that", async () => {
+  const stopping = new AbortController();
+  const reason = new Error("stopped by the test");
+  const createsLease = creates("leases");
+  cluster.api.fault = (call) => {
+    if (!createsLease(call)) return null;
+    stopping.abort(reason);
+    return "cut";
+  };
+  const start = KubernetesRig.start(cluster, { signal: stopping.signal });
+  expect(await start.catch((error: unknown) => error)).toBe(reason);
+});
