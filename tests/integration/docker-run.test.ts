@@ -79,12 +79,6 @@ describe("a task", () => {
     expect(fake.containers.size).toBe(0);
   });
 
-  test("that was killed for its memory says so", async () => {
-    const task = runTask(backend);
-    fake.end(await fake.running(), 137, true);
-    expect(failureOf(await endOf(task))).toMatchObject({ reason: "container_oom", exitCode: 137 });
-  });
-
   test("whose container somebody removes says that nobody knows how it ended", async () => {
     const task = runTask(backend);
     fake.drop(await fake.running());

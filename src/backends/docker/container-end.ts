@@ -23,7 +23,8 @@ export function isBeingRemoved({ status, exitCode }: ContainerState): boolean {
   return status === "removing" && exitCode === SIGKILLED;
 }
 
-const SIGKILLED = 137;
+/** 128 + SIGKILL: by its engine, by somebody, or by the kernel for its memory. */
+export const SIGKILLED = 137;
 const SIGTERMED = 143;
 
 /** What an engine may need beyond the grace, to come back with a container's processes and to kill them. */

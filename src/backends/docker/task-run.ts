@@ -11,6 +11,7 @@ import {
   goneFailure,
   isBeingRemoved,
   mayBeStopping,
+  SIGKILLED,
   shutdownOf,
 } from "./container-end.ts";
 import { quoteOutput, readOutput, secretsOf } from "./container-output.ts";
@@ -41,6 +42,8 @@ export interface TaskRunTools {
 }
 
 const REST_MS = 30_000;
+/** A busy engine may tell of a container's end before it tells why the kernel ended it. */
+const LATE_OOM_MS = 500;
 const GOING: readonly string[] = ["removing", "dead"];
 const STUCK_HINT =
   "the task is reported once the container has ended; if it does not, look at the engine's log, and end the container's shim (containerd-shim or conmon with that id) or restart the engine";
@@ -53,6 +56,7 @@ export class TaskRun {
   private readonly context: RunContext;
   /** True as soon as the task's own program has begun: only then is there something worth keeping. */
   private begun: boolean;
+  private oomHeard = false;
 
   constructor(handle: DockerHandle, tools: TaskRunTools, context: RunContext) {
     this.handle = handle;
@@ -141,7 +145,8 @@ export class TaskRun {
     if (state === null || isBeingRemoved(state)) throw goneFailure(this.container);
     const finished = Date.parse(state.finishedAt);
     const finishedAt = Number.isNaN(finished) ? null : finished;
-    const result = { exitCode: state.exitCode, oomKilled: state.oomKilled, finishedAt };
+    const oomKilled = state.oomKilled || (state.exitCode === SIGKILLED && (await this.wasOutOfMemory(id)));
+    const result = { exitCode: state.exitCode, oomKilled, finishedAt };
     // From here on the container is not needed to know how the task ended.
     this.save({ started: true, result });
     const secrets = createRedactor(secretsOf(state.env));
@@ -168,13 +173,27 @@ export class TaskRun {
   private async whenEnded(id: string): Promise<ContainerState | null> {
     const { engine, watcher } = this.tools;
     const { signal } = this.context;
-    const look: Test<Ended> = (seen) => this.lookAt(seen);
+    const look: Test<Ended> = (seen, oomHeard) => {
+      this.oomHeard ||= oomHeard;
+      return this.lookAt(seen);
+    };
     for (;;) {
       const { state } = await watcher.until(id, look, signal);
       if (state !== null) return state;
       const again = await patiently((trying) => engine.containers.find(id, trying), signal);
       if (again === null) return null;
     }
+  }
+
+  /**
+   * Of one that ended with SIGKILL, without the engine's state saying why: it is written at the end, and
+   * misses what the engine heard from the kernel later, or lost. An agent that goes on after a child of its
+   * own was killed ends with another status.
+   */
+  private async wasOutOfMemory(id: string): Promise<boolean> {
+    if (this.oomHeard) return true;
+    const late: Test<true> = (state, oomHeard) => oomHeard || state?.oomKilled === true || null;
+    return this.tools.watcher.until(id, late, AbortSignal.timeout(LATE_OOM_MS)).catch(() => false);
   }
 
   /** As `endOf`. One that runs long after its grace was not stopped: an earlier worker's request was lost. */

@@ -1,7 +1,8 @@
 /**
  * Waits for containers through one stream of events, however many there are: a waiting request for
  * each would take one of the 256 connections that the runtime makes at a time. An event is a reason to
- * look, never the news itself, so a lost, a late and a doubled one do no harm.
+ * look, never the news itself, so a lost, a late and a doubled one do no harm. Only that something in the
+ * container was killed for its memory is told by the event alone, where the engine's state misses it.
  */
 
 import { Backoff } from "../../async/backoff.ts";
@@ -19,12 +20,16 @@ export interface WatchedEngine {
   events(options: EventOptions, signal: AbortSignal): AsyncIterable<EngineEvent>;
 }
 
-/** Null: there is no such container. Returns null as long as it has to be waited for. */
-export type Test<T> = (state: ContainerState | null) => T | null;
+/**
+ * State null: there is no such container. `oomHeard`: an `oom` event came while it was waited for. Returns
+ * null as long as it has to be waited for.
+ */
+export type Test<T> = (state: ContainerState | null, oomHeard: boolean) => T | null;
 
 interface Waiter {
   readonly id: string;
   look(): void;
+  hear(event: EngineEvent): void;
 }
 
 /** Against a stream that says nothing any more although it is open. */
@@ -65,9 +70,11 @@ export class Watcher implements Disposable {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     let inTroubleSince: number | null = null;
     let refusals = 0;
+    let oomHeard = false;
     const look = new Look(async () => {
       try {
-        const answer = test(await this.engine.containers.find(id, signal));
+        const state = await this.engine.containers.find(id, signal);
+        const answer = test(state, oomHeard);
         this.silence.isOver();
         inTroubleSince = null;
         refusals = 0;
@@ -81,7 +88,14 @@ export class Watcher implements Disposable {
         else reject(signal.aborted ? signal.reason : error);
       }
     });
-    const waiter: Waiter = { id, look: () => look.again() };
+    const waiter: Waiter = {
+      id,
+      look: () => look.again(),
+      hear: ({ action }) => {
+        oomHeard ||= action === "oom";
+        look.again();
+      },
+    };
     const aborted = () => reject(signal.reason);
     signal.addEventListener("abort", aborted, { once: true });
     this.add(waiter);
@@ -136,7 +150,7 @@ export class Watcher implements Disposable {
     try {
       const since = String((Date.now() - HINDSIGHT_MS) / 1000);
       for await (const event of this.engine.events({ filters: FILTERS, since }, signal)) {
-        for (const waiter of this.waiters) if (waiter.id === event.id) waiter.look();
+        for (const waiter of this.waiters) if (waiter.id === event.id) waiter.hear(event);
       }
     } catch {
       // Cut, or refused: the loop tries again, and looks by itself meanwhile.
