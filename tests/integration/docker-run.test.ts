@@ -238,6 +238,15 @@ describe("a task", () => {
     },
   );
 
+  // The report had none of the agent's last words, because the engine's answer was lost once.
+  test("that failed has its last words although the engine's answer with them is lost", async () => {
+    fake.output = logFrame(2, "no space left\n");
+    fake.mishap("GET", /\/logs$/, "lost before");
+    const task = runTask(backend);
+    fake.end(await fake.running(), 1);
+    expect(failureOf(await endOf(task)).message).toContain("its last output: no space left");
+  });
+
   test.each([
     [1, false, "info"],
     [1, true, "info"],

@@ -6,10 +6,13 @@ import { wordsOf } from "../../logging/words-of.ts";
 import { builtInEnvironment } from "../../task/prepare.ts";
 import type { Containers } from "./engine/containers.ts";
 import { type OutputLine, OutputTail } from "./output-tail.ts";
+import { persist } from "./persist.ts";
 
 /** The engine finds so many at the end of its file without reading the rest. */
 const MOST_LINES = 2_000;
 const READ_MS = 30_000;
+/** One answer that was cut does not cost a failed task its last words; an engine that is away holds up no report. */
+const AGAIN_MS = 5_000;
 const QUOTED_LINES = 10;
 const QUOTED_CHARACTERS = 1_024;
 
@@ -19,10 +22,14 @@ export async function readOutput(
   id: string,
   log: Logger,
 ): Promise<readonly OutputLine[]> {
-  const tail = new OutputTail();
-  try {
+  let tail = new OutputTail();
+  const readAll = async (signal: AbortSignal) => {
+    tail = new OutputTail();
     const options = { follow: false, tail: MOST_LINES };
-    for await (const chunk of containers.logs(id, options, AbortSignal.timeout(READ_MS))) tail.add(chunk);
+    for await (const chunk of containers.logs(id, options, signal)) tail.add(chunk);
+  };
+  try {
+    await persist(readAll, AbortSignal.timeout(READ_MS), AGAIN_MS);
   } catch (error) {
     log.warn("cannot read the container's output", { error: wordsOf(error) });
   }
