@@ -1,6 +1,6 @@
 /** How a task's Job comes to be, and its Secret, at an API server that is away, busy, or says no. */
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import type { ApiCall } from "../support/fake-api-server.ts";
+import { type ApiCall, firstOf } from "../support/fake-api-server.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
 import { KubernetesRig } from "../support/kubernetes-rig.ts";
 import { eventually } from "../support/wait.ts";
@@ -16,39 +16,34 @@ afterEach(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-const once = (matches: (call: ApiCall) => boolean) => {
-  let left = 1;
-  return (call: ApiCall) => matches(call) && left-- > 0;
-};
 const creates = (resource: string) => (call: ApiCall) =>
   call.verb === "create" &&
   call.resource === resource &&
   !call.query.has("dryRun") &&
   !String(call.body.metadata.name).startsWith("oz-preflight");
 
+async function runsWhenBack(rig: KubernetesRig): Promise<void> {
+  await cluster.api.away();
+  const task = rig.run("t-1");
+  await eventually(() => rig.log.said("warn").some((line) => line.includes("did not take it")), "a try");
+  await cluster.api.listen();
+  cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+  expect(await task.ended).toBe("completed");
+}
+
 describe("a task on Kubernetes", () => {
   test("is created once the API server is back, when that was away for a moment", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    await cluster.api.away();
-    const task = rig.run("t-1");
-    await eventually(() => rig.log.said("warn").some((line) => line.includes("did not take it")), "a try");
-    await cluster.api.listen();
-    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
-    expect(await task.ended).toBe("completed");
+    await runsWhenBack(rig);
   });
 
   // Seen with a real one under load: it answers before its admission plugins know the namespaces again.
   test("is not failed by what an API server says that has only just come back", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const unsettled = once(creates("jobs"));
+    const unsettled = firstOf(creates("jobs"));
     const message = "jobs.batch is forbidden: not yet ready to handle request";
     cluster.api.fault = (call) => (unsettled(call) ? { status: 403, message } : null);
-    await cluster.api.away();
-    const task = rig.run("t-1");
-    await eventually(() => rig.log.said("warn").some((line) => line.includes("did not take it")), "a try");
-    await cluster.api.listen();
-    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
-    expect(await task.ended).toBe("completed");
+    await runsWhenBack(rig);
   });
 
   test("is not called lost because a proxy has lost its way to the API server", async () => {
@@ -67,7 +62,7 @@ describe("a task on Kubernetes", () => {
 
   test("is one Job even when the answer to its creation was lost", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const lost = once(creates("jobs"));
+    const lost = firstOf(creates("jobs"));
     cluster.api.fault = (call) => (lost(call) ? "lost" : null);
     const task = rig.run("t-1");
     cluster.complete((await cluster.jobOf("t-1")).metadata.name);
@@ -79,7 +74,7 @@ describe("a task on Kubernetes", () => {
     // Was failed with `job_create: JSON Parse error`, while its Job ran.
     test(`is one Job even when what answers its creation is not JSON: ${fault}`, async () => {
       await using rig = await KubernetesRig.start(cluster);
-      const spoilt = once(creates("jobs"));
+      const spoilt = firstOf(creates("jobs"));
       cluster.api.fault = (call) => (spoilt(call) ? fault : null);
       const task = rig.run("t-1");
       cluster.complete((await cluster.jobOf("t-1")).metadata.name);
@@ -102,7 +97,7 @@ describe("a task on Kubernetes", () => {
 
   test("gets its Secret even when the answer to that was lost", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const lost = once(creates("secrets"));
+    const lost = firstOf(creates("secrets"));
     cluster.api.fault = (call) => (lost(call) ? "lost" : null);
     const task = rig.run("t-1");
     await eventually(() => task.handles.at(-1)?.["ready"] === true, "the task to be ready");
@@ -111,7 +106,7 @@ describe("a task on Kubernetes", () => {
 
   test("waits as long as an overloaded API server asks it to", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const busy = once(creates("jobs"));
+    const busy = firstOf(creates("jobs"));
     const askedAt: number[] = [];
     cluster.api.fault = (call) => {
       if (creates("jobs")(call)) askedAt.push(performance.now());
@@ -145,7 +140,7 @@ describe("a task on Kubernetes", () => {
   test("whose Secret a policy refuses in its own words is failed without the values that it quotes", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const quoted = Buffer.from("very-secret").toString("base64");
-    const refuses = once(creates("secrets"));
+    const refuses = firstOf(creates("secrets"));
     cluster.api.fault = (call) =>
       refuses(call) ? { status: 403, message: `denied: {"v1":"${quoted}"}` } : null;
     const task = rig.run("t-1", "e-1", { TASK_ID: "t-1", TOKEN: "very-secret" });

@@ -36,6 +36,16 @@ function adopting(rig: KubernetesRig, answer: Adoption = "taken") {
   return { orphans, tasks };
 }
 
+/** @returns how often a Job was claimed */
+function faultFirstClaim(fate: "cut" | "lost"): () => number {
+  let claims = 0;
+  cluster.api.fault = ({ verb, resource, headers }) => {
+    if (cutOff.has(String(headers["authorization"]))) return "cut";
+    return verb === "patch" && resource === "jobs" && ++claims === 1 ? fate : null;
+  };
+  return () => claims;
+}
+
 describe("of two workers of one id", () => {
   test("the one that lives takes over the Jobs of the one that is gone, with their exact ids", async () => {
     const gone = await worker("gone");
@@ -86,15 +96,11 @@ describe("of two workers of one id", () => {
   test("the one that lives takes a Job up once when its claim was cut off before it was heard", async () => {
     const [dead, alive] = [await worker("dead"), await worker("alive")];
     await runningTask(dead, "t-1");
-    let claims = 0;
-    cluster.api.fault = ({ verb, resource, headers }) => {
-      if (cutOff.has(String(headers["authorization"]))) return "cut";
-      return verb === "patch" && resource === "jobs" && ++claims === 1 ? "cut" : null;
-    };
+    const claims = faultFirstClaim("cut");
     cutOff.add("Bearer dead");
     const { orphans } = adopting(alive);
     await passTime(cluster, () => orphans.length > 0);
-    expect(claims).toBe(2);
+    expect(claims()).toBe(2);
     await aMinute();
     expect(orphans).toHaveLength(1);
   });
@@ -103,11 +109,7 @@ describe("of two workers of one id", () => {
   test("the one that lives reports a Job too when it was not told that it has it now", async () => {
     const [dead, alive] = [await worker("dead"), await worker("alive")];
     const { name } = await runningTask(dead, "t-1");
-    let claims = 0;
-    cluster.api.fault = ({ verb, resource, headers }) => {
-      if (cutOff.has(String(headers["authorization"]))) return "cut";
-      return verb === "patch" && resource === "jobs" && ++claims === 1 ? "lost" : null;
-    };
+    faultFirstClaim("lost");
     cutOff.add("Bearer dead");
     const { tasks } = adopting(alive);
     await passTime(cluster, () => tasks.length > 0);

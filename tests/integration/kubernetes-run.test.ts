@@ -1,6 +1,6 @@
 /** A task's way through the Kubernetes backend, against an API server that does what it is told. */
 import { afterEach, beforeEach, describe, expect, jest, spyOn, test } from "bun:test";
-import type { ApiCall } from "../support/fake-api-server.ts";
+import { type ApiCall, firstOf } from "../support/fake-api-server.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
 import { KubernetesRig, passTime } from "../support/kubernetes-rig.ts";
 import { eventually } from "../support/wait.ts";
@@ -15,11 +15,6 @@ afterEach(async () => {
   jest.useRealTimers();
   await cluster[Symbol.asyncDispose]();
 });
-
-const once = (matches: (call: ApiCall) => boolean) => {
-  let left = 1;
-  return (call: ApiCall) => matches(call) && left-- > 0;
-};
 
 describe("a task on Kubernetes", () => {
   test("is a Job that is deleted only after its result is safe", async () => {
@@ -143,7 +138,7 @@ describe("a task on Kubernetes", () => {
       const { name } = (await cluster.jobOf("t-1")).metadata;
       cluster.fail(name, 7);
       await expect(task.ended).rejects.toMatchObject({ reason: "container_exit" });
-      const refused = once((call) => call.verb === "patch" && call.resource === "jobs");
+      const refused = firstOf((call) => call.verb === "patch" && call.resource === "jobs");
       cluster.api.fault = (call) => (refused(call) ? { status, reason: "Conflict" } : null);
       rig.backend.forget(task);
       const marked = () => cluster.api.store.get("jobs", name).metadata.labels["oz-ended"] === "true";
@@ -310,7 +305,7 @@ describe("a task on Kubernetes", () => {
     const task = rig.run("t-1");
     await cluster.jobOf("t-1");
     await eventually(() => task.handles.at(-1)?.["ready"], "the Job to be followed");
-    const guarded = once(({ verb, resource }) => verb === "delete" && resource === "jobs");
+    const guarded = firstOf(({ verb, resource }) => verb === "delete" && resource === "jobs");
     cluster.api.fault = (call) => (guarded(call) ? { status: 403, message: "guarded" } : null);
     task.stop("cancelled");
     await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
@@ -327,7 +322,7 @@ describe("a task on Kubernetes", () => {
     const task = rig.run("t-1");
     const { name } = (await cluster.jobOf("t-1")).metadata;
     await eventually(() => task.handles.at(-1)?.["ready"], "the Job to be followed");
-    const away = once(({ verb, resource }) => verb === "delete" && resource === "jobs");
+    const away = firstOf(({ verb, resource }) => verb === "delete" && resource === "jobs");
     cluster.api.fault = (call) => (away(call) ? { status: 503 } : null);
     task.stop("cancelled");
     await cluster.api.until(() => cluster.podOf(name).metadata.deletionTimestamp, "the pod to be ending");

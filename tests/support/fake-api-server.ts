@@ -37,6 +37,12 @@ export type Fault =
   | "half"
   | "page";
 
+/** True for the first such call, and for none after it. */
+export function firstOf(matches: (call: ApiCall) => boolean): (call: ApiCall) => boolean {
+  let left = 1;
+  return (call) => matches(call) && left-- > 0;
+}
+
 export interface FakeApiServerOptions {
   readonly pki: TestPki;
   /** Refuses callers without a certificate of the CA, or without this token. */
