@@ -1,4 +1,5 @@
 /** Why a file could not be read, in words for the operator. */
+import { codeOf } from "../logging/words-of.ts";
 
 /** A file that could be read, and is not: its message says why, as the predicate after a colon. */
 export class FileRefusal extends Error {
@@ -17,6 +18,6 @@ const REASONS: Readonly<Record<string, string>> = {
 
 export function whyUnreadable(error: unknown): string {
   if (error instanceof FileRefusal) return error.message;
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return REASONS[code] ?? (code || "it cannot be read");
+  const code = codeOf(error);
+  return code === null ? "it cannot be read" : (REASONS[code] ?? code);
 }

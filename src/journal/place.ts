@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
-import { wordsOf } from "../logging/words-of.ts";
+import { codeOf, wordsOf } from "../logging/words-of.ts";
 import { openDatabase } from "./database.ts";
 import { type OnDamaged, type Slot, takeFreeSlot } from "./slot.ts";
 
@@ -108,7 +108,7 @@ function inodeOf(file: string): number | null {
   try {
     return statSync(file, { throwIfNoEntry: false })?.ino ?? null;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOTDIR") return null;
+    if (codeOf(error) === "ENOTDIR") return null;
     throw error;
   }
 }

@@ -9,6 +9,7 @@ import { writeSync } from "node:fs";
 import { never, pause } from "../async/wait.ts";
 import { writeAside } from "../runtime/write-aside.ts";
 import { type LogTarget, openLogTarget } from "./log-target.ts";
+import { codeOf } from "./words-of.ts";
 
 /** What waits for a reader; or for the pool, which takes one line for each turn of the event loop: a flood of debug lines. */
 const MAX_BACKLOG_BYTES = 1024 * 1024;
@@ -109,7 +110,6 @@ export class LogOutput {
 }
 
 function doneWith(bytes: Buffer, error: unknown): number {
-  const isFull = error instanceof Error && "code" in error && error.code === "EAGAIN";
   // EPIPE, ENOSPC…: there is no other place to complain.
-  return isFull ? 0 : bytes.length;
+  return codeOf(error) === "EAGAIN" ? 0 : bytes.length;
 }

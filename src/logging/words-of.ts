@@ -11,3 +11,8 @@ export function wordsOf(error: unknown): string {
     return "something without words was thrown";
   }
 }
+
+/** The word that the system or a library has for it (`ENOENT`); null: it has none. Never throws. */
+export function codeOf(error: unknown): string | null {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
+}

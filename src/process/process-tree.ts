@@ -1,5 +1,6 @@
 /** Ends a task's processes: all of them, gently first. */
 import { firing, never, pause, within } from "../async/wait.ts";
+import { codeOf } from "../logging/words-of.ts";
 import type { ProcessEntry } from "./process-table.ts";
 import type { Mark, Surveyor } from "./stragglers.ts";
 
@@ -61,7 +62,7 @@ export function groupIsEmpty(groupId: number): boolean {
     process.kill(-groupId, 0);
     return false;
   } catch (error) {
-    return errorCode(error) === "ESRCH";
+    return codeOf(error) === "ESRCH";
   }
 }
 
@@ -94,10 +95,6 @@ function signalProcess(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch (error) {
     // ESRCH: it ended first. EPERM: it became another user's, and is not ours to end.
-    if (errorCode(error) !== "ESRCH" && errorCode(error) !== "EPERM") throw error;
+    if (codeOf(error) !== "ESRCH" && codeOf(error) !== "EPERM") throw error;
   }
-}
-
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }

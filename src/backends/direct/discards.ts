@@ -7,7 +7,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { basename, join } from "node:path";
 import { within } from "../../async/wait.ts";
-import { wordsOf } from "../../logging/words-of.ts";
+import { codeOf, wordsOf } from "../../logging/words-of.ts";
 import { OWNER_ONLY, removeFolder, removeIfEmpty } from "./removal.ts";
 
 /** Short tasks follow each other at once, and what is done between two of them makes the second one late. */
@@ -50,7 +50,7 @@ export class Discards implements AsyncDisposable {
     try {
       renameSync(dir, aside);
     } catch (error) {
-      this.isElsewhere = error instanceof Error && "code" in error && error.code === "EXDEV";
+      this.isElsewhere = codeOf(error) === "EXDEV";
       return null;
     }
     const gone = Promise.withResolvers<void>();

@@ -2,6 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { firing } from "../../async/wait.ts";
+import { codeOf } from "../../logging/words-of.ts";
 import { NO_GROUP, startedAtNow } from "../../process/process-table.ts";
 import { killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { ShimClient, Supervised } from "../../process/shim/client.ts";
@@ -104,7 +105,7 @@ function readRegularFile(file: string): Buffer | null {
   try {
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    if (codeOf(error) === "ENOENT") return null;
     throw error;
   }
   try {

@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pathComponentOf } from "../../journal/path-component.ts";
+import { codeOf } from "../../logging/words-of.ts";
 import { identify, isAlive, type ProcessIdentity } from "../../process/process-table.ts";
 
 /** Disposed of, it lets go of the task. `taken`: another worker, which lives, has it, and works on it in `dir`. */
@@ -129,7 +130,7 @@ function refusalToName(card: Card, path: string): string | null {
     linkSync(card.path, path);
     return null;
   } catch (error) {
-    return error instanceof Error && "code" in error ? String(error.code) : "";
+    return codeOf(error) ?? "";
   }
 }
 

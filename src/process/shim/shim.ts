@@ -5,7 +5,7 @@
 
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
-import { wordsOf } from "../../logging/words-of.ts";
+import { codeOf, wordsOf } from "../../logging/words-of.ts";
 import { heardSpawner, type SpawnHeard } from "../../runtime/heard-child.ts";
 import { killGroup } from "../../runtime/kill-group.ts";
 import { type LimitScope, RLIMIT_LOCKS, RLIMIT_NOFILE } from "../../runtime/limit-scope.ts";
@@ -111,7 +111,7 @@ class Shim {
     try {
       ward = { ...this.beginMarked(request), exitFile, end: null };
     } catch (error) {
-      const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
+      const code = codeOf(error) ?? "UNKNOWN";
       this.tell({ event: "refused", id, code, message: wordsOf(error) });
       return;
     }

@@ -1,6 +1,6 @@
 /** One call to the engine's API: path and query in, its answer or its error out. */
 
-import { wordsOf } from "../../../logging/words-of.ts";
+import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import type { Channel } from "../../../runtime/byte-channel.ts";
 import { EngineError, EngineGone } from "./errors.ts";
 import { type ByteStream, exchange, type Response, SourceBroke } from "./exchange.ts";
@@ -212,8 +212,4 @@ async function readText(body: ByteStream, mostBytes: number): Promise<string> {
     if (text.length > mostBytes) break;
   }
   return text + decoder.decode();
-}
-
-function codeOf(error: unknown): string | null {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
 }

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { wordsOf } from "../../../logging/words-of.ts";
+import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import type { LoadTls } from "./endpoint.ts";
 import { EndpointError } from "./errors.ts";
 import { type Fields, fieldsOf, textOf } from "./fields.ts";
@@ -89,8 +89,8 @@ function readJson(path: string, orElse: string): Fields | null {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
-      return null;
+    const code = codeOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
     throw new EndpointError(`Cannot read ${path}: ${wordsOf(error)}; correct its owner or mode, ${orElse}`, {
       cause: error,
     });

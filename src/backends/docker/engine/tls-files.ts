@@ -1,7 +1,7 @@
 /** The certificates of an engine that is reached by TCP: ca.pem, cert.pem and key.pem in one folder. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { wordsOf } from "../../../logging/words-of.ts";
+import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import type { EngineTls } from "./endpoint.ts";
 import { EndpointError } from "./errors.ts";
 
@@ -39,8 +39,8 @@ function readPem(path: string, source: string): string | null {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
-      return null;
+    const code = codeOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
     throw new EndpointError(`Cannot read ${path} (${source}): ${wordsOf(error)}; correct its owner or mode`, {
       cause: error,
     });

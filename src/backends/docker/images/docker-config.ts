@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { whyUnreadable } from "../../../config/unreadable.ts";
+import { codeOf } from "../../../logging/words-of.ts";
 
 /** Of one registry; at least one of its fields is there. */
 export interface Credential {
@@ -40,8 +41,7 @@ export async function readDockerConfig(path: string | null): Promise<DockerConfi
   try {
     return parseDockerConfig(await readFile(path, "utf8"));
   } catch (error) {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    return missing ? EMPTY : { ...EMPTY, problem: whyUnreadable(error) };
+    return codeOf(error) === "ENOENT" ? EMPTY : { ...EMPTY, problem: whyUnreadable(error) };
   }
 }
 

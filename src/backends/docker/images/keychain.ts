@@ -2,7 +2,7 @@
  * `docker-credential-NAME get`: the program that keeps credentials in a keychain or makes them anew.
  * Source: github.com/docker/docker-credential-helpers, its README and client/client.go.
  */
-import { wordsOf } from "../../../logging/words-of.ts";
+import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import { forHelpers } from "../../../process/worker-environment.ts";
 import { type Captured, runCaptured } from "../../../runtime/captured-child.ts";
 import type { Credential } from "./docker-config.ts";
@@ -74,7 +74,7 @@ function credentialIn(stdout: string): Credential | "empty" | null {
 }
 
 function whyNotStarted(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : null;
+  const code = codeOf(error);
   if (code === "ENOENT") return "is not on PATH";
   if (code === "EACCES") return "may not be run by this user";
   return `cannot be started: ${wordsOf(error)}`;

@@ -2,7 +2,7 @@
  * HTTP to the API server by the runtime's own fetch: client-node's does not honour the cluster's CA
  * nor a client certificate under Bun. Certificates are always checked, unless the kubeconfig says not to.
  */
-import { wordsOf } from "../../../logging/words-of.ts";
+import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import { fetchCluster } from "../../../runtime/cluster-fetch.ts";
 import type { Credentials, Grant } from "../access/credentials.ts";
 import { ClusterError, ClusterGone } from "./cluster-error.ts";
@@ -203,9 +203,5 @@ const CAUSES: Readonly<Record<string, string>> = {
 };
 
 function describe(error: unknown): string {
-  return CAUSES[codeOf(error)] ?? wordsOf(error);
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
+  return CAUSES[codeOf(error) ?? ""] ?? wordsOf(error);
 }
