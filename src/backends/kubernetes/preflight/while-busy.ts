@@ -1,8 +1,7 @@
 /** Asks a server again that only said that it is busy, or about to come back: no reason not to start. */
-import { Backoff } from "../../../async/backoff.ts";
-import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
+import { askAgain } from "../client/ask-again.ts";
 import { ClusterError } from "../client/cluster-error.ts";
 
 export interface BusyContext {
@@ -17,19 +16,12 @@ const BACKOFF = { firstMs: 500, lastMs: 4_000 } as const;
 const BUSY: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /** Throws what `call` threw last, or the signal's reason. */
-export async function whileBusy<T>(call: () => Promise<T>, { signal, log }: BusyContext): Promise<T> {
-  const backoff = new Backoff(BACKOFF);
-  const giveUpAt = performance.now() + PATIENCE_MS;
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      signal.throwIfAborted();
-      const isBusy = error instanceof ClusterError && BUSY.has(error.status);
-      if (!isBusy || performance.now() >= giveUpAt) throw error;
-      log.debug("the cluster is busy; trying again", { why: wordsOf(error) });
-      await pause(Math.max(backoff.next(), Math.min(error.retryAfterMs ?? 0, BACKOFF.lastMs)), signal);
-      signal.throwIfAborted();
-    }
-  }
+export function whileBusy<T>(call: () => Promise<T>, { signal, log }: BusyContext): Promise<T> {
+  return askAgain(call, {
+    bounds: BACKOFF,
+    patienceMs: PATIENCE_MS,
+    mayPass: (error) => error instanceof ClusterError && BUSY.has(error.status),
+    onTrouble: (error) => log.debug("the cluster is busy; trying again", { why: wordsOf(error) }),
+    signal,
+  });
 }

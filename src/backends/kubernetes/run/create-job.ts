@@ -1,12 +1,12 @@
 /** Puts a task into the cluster: its Job, and the Secret with its environment. */
 import type { V1Job } from "@kubernetes/client-node";
-import { Backoff } from "../../../async/backoff.ts";
-import { pause } from "../../../async/wait.ts";
+import { never, pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { TaskFailure, type TaskRef } from "../../../task/backend.ts";
 import type { TaskSpec } from "../../../task/prepare.ts";
-import { ClusterError, isStatus } from "../client/cluster-error.ts";
+import { askAgain } from "../client/ask-again.ts";
+import { type ClusterError, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { buildEnvSecret } from "../job/env-secret.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "../ownership/marks.ts";
@@ -114,27 +114,22 @@ async function takeExisting(
 }
 
 /** `alsoPasses`: what else of this call may succeed a little later. */
-async function patiently<T>(
+function patiently<T>(
   call: (signal: AbortSignal) => Promise<T>,
   context: CreateContext,
   alsoPasses: (error: unknown) => boolean = () => false,
 ): Promise<T> {
-  const { signal, log } = context;
-  const backoff = new Backoff(BACKOFF);
-  const giveUpAt = performance.now() + PATIENCE_MS;
-  const unstoppable = new AbortController().signal;
-  for (let tries = 1; ; tries++) {
-    try {
-      signal.throwIfAborted();
-      return await call(unstoppable);
-    } catch (error) {
-      const mayPass = context.cluster.mayPass(error) || alsoPasses(error);
-      if (signal.aborted || !mayPass || performance.now() > giveUpAt) throw error;
+  const { signal, log, cluster } = context;
+  const unstoppable = never();
+  return askAgain(() => call(unstoppable), {
+    bounds: BACKOFF,
+    patienceMs: PATIENCE_MS,
+    mayPass: (error) => cluster.mayPass(error) || alsoPasses(error),
+    onTrouble: (error, tries) => {
       if (tries === 1) log.warn("the cluster did not take it; trying again", { why: wordsOf(error) });
-      const asked = error instanceof ClusterError ? (error.retryAfterMs ?? 0) : 0;
-      await pause(Math.max(backoff.next(), Math.min(asked, BACKOFF.lastMs)), signal);
-    }
-  }
+    },
+    signal,
+  });
 }
 
 /** An admission policy may quote what it refuses, and these are the forms in which the values were sent. */
