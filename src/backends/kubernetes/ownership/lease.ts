@@ -86,17 +86,17 @@ export class WorkerLease {
     const lease = await cluster.patchLease(this.name, { spec: { renewTime: microTime() } }, signal);
     const holder = lease?.spec?.holderIdentity ?? null;
     if (holder === instance) return this.renewed();
+    // Another worker would have left it, with its own name in it: nobody has this one's Jobs.
     if (lease === null && this.silentMs() < KEEP_LEASE_MS) {
-      // Another worker would have left it, with its own name in it: nobody has this one's Jobs.
       log.warn("somebody deleted the worker's Lease; it is made again", { lease: this.name });
-      return await this.acquire(signal);
+    } else {
+      this.lastLostAt = performance.now();
+      log.warn("another worker took this one for dead, because its Lease was not renewed in time", {
+        lease: this.name,
+      });
     }
-    this.lastLostAt = performance.now();
-    log.warn("another worker took this one for dead, because its Lease was not renewed in time", {
-      lease: this.name,
-    });
-    if (lease === null) await this.acquire(signal);
-    else await cluster.patchLease(this.name, { spec: { holderIdentity: instance } }, signal);
+    if (lease === null) return await this.acquire(signal);
+    await cluster.patchLease(this.name, { spec: { holderIdentity: instance } }, signal);
     this.renewed();
   }
 

@@ -32,7 +32,7 @@ export class JobStore {
   readonly jobs: Side<V1Job> = {
     replace: (items, version) => replaceIn(this.jobs, this.allJobs(), items, version),
     restore: (items) => {
-      removeMissing(this.jobs, this.allJobs(), items);
+      for (const gone of missingFrom(items, this.allJobs())) this.jobs.remove(gone);
       for (const job of items) this.keepJob(this.entry(job.metadata?.name ?? ""), job);
     },
     put: (job) => {
@@ -58,7 +58,7 @@ export class JobStore {
   readonly pods: Side<V1Pod> = {
     replace: (items, version) => replaceIn(this.pods, this.allPods(), items, version),
     restore: (items) => {
-      removeMissing(this.pods, this.allPods(), items);
+      for (const gone of missingFrom(items, this.allPods())) this.pods.remove(gone);
       for (const pod of items) this.keepPod(jobNameOfPod(pod), pod);
     },
     put: (pod) => {
@@ -198,25 +198,21 @@ function replaceIn<T extends V1Job | V1Pod>(
   items: readonly T[],
   version: string,
 ): boolean {
-  const present = new Set(items.map(({ metadata }) => metadata?.name));
   let news = false;
   for (const item of items) if (side.put(item)) news = true;
-  for (const item of known) {
+  for (const item of missingFrom(items, known)) {
     // Made after the list was read, so it cannot be in it.
-    if (present.has(item.metadata?.name) || isNewer(item, version)) continue;
+    if (isNewer(item, version)) continue;
     side.remove(item);
     news = true;
   }
   return news;
 }
 
-function removeMissing<T extends V1Job | V1Pod>(
-  side: Side<T>,
-  known: readonly T[],
-  items: readonly T[],
-): void {
+/** By name. */
+function missingFrom<T extends V1Job | V1Pod>(items: readonly T[], known: readonly T[]): readonly T[] {
   const present = new Set(items.map(({ metadata }) => metadata?.name));
-  for (const item of known) if (!present.has(item.metadata?.name)) side.remove(item);
+  return known.filter(({ metadata }) => !present.has(metadata?.name));
 }
 
 function jobNameOfPod({ metadata }: V1Pod): string | null {
