@@ -72,7 +72,7 @@ export interface RunContext {
    */
   readonly hurry: AbortSignal;
   readonly log: Logger;
-  /** What `plan` gave: on disk since the claim. Absent: nothing is yet. */
+  /** As it was reserved: on disk since the claim. Absent: nothing is yet. */
   readonly planned?: Handle;
   /** Kept on disk before it returns; call it before the step that the handle undoes or finds again. */
   saveHandle(handle: Handle): void;
@@ -108,6 +108,15 @@ export interface Orphan extends TaskRef {
 /** `taken`: it is resumed here from now on; `running`: it is already; `ended`: its end was reported. */
 export type Adoption = "taken" | "running" | "ended" | "refused";
 
+/** Of a task that no other worker takes any more. */
+export interface Reservation {
+  /**
+   * What a restart will find it by, before anything of it is made: kept with its claim, which saves a write of its
+   * own, and `run` then makes that and nothing else. Null: `run` saves one.
+   */
+  readonly planned: Handle | null;
+}
+
 export interface Backend extends AsyncDisposable {
   readonly kind: BackendKind;
   /** Its tasks run in images, so one whose images are not understood cannot run. */
@@ -117,15 +126,10 @@ export interface Backend extends AsyncDisposable {
   /** Calls to its engine that are made or wait to be made, for the metrics. Absent: there is no engine. */
   readonly engineCalls?: () => number;
   /**
-   * False: a living worker beside this one has the task, so that it is turned down. Else no other takes it until
+   * Null: a living worker beside this one has the task, so that it is turned down. Else no other takes it until
    * `letGo`. Does not throw. Absent: nobody can, or it cannot be known.
    */
-  reserve?(taskId: string): boolean;
-  /**
-   * What a restart will find the task by, before anything of it is made: kept with its claim, which saves a write of
-   * its own, and `run` then makes that and nothing else. Does not throw. Null, or absent: `run` saves one.
-   */
-  plan?(assignment: Assignment): Handle | null;
+  reserve?(assignment: Assignment): Reservation | null;
   /** Resolves when the task ended well; throws TaskFailure, or the signal's reason. */
   run(task: TaskSpec, context: RunContext): Promise<Completion>;
   /**

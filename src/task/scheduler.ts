@@ -8,7 +8,7 @@ import type { Secrets } from "../logging/secrets.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import { encodeOutbound } from "../protocol/outbound.ts";
 import { Answers, type AnswersOptions } from "./answers.ts";
-import type { Adoption, Backend, Completion, Handle, Orphan, RunContext } from "./backend.ts";
+import type { Adoption, Backend, Completion, Handle, Orphan, Reservation, RunContext } from "./backend.ts";
 import { EarlyCancellations } from "./early-cancellations.ts";
 import { HandedOff } from "./handed-off.ts";
 import { Inheritance, type Work } from "./inheritance.ts";
@@ -77,14 +77,14 @@ export class Scheduler {
     if (this.answerKnown({ taskId, executionId })) return;
     const { backend, prepare, observer } = this.options;
     const trail = observer.assigned(assignment);
-    const obstacle = this.obstacleTo(taskId);
-    if (obstacle !== null) {
-      trail.rejected(obstacle);
-      this.answers.reject(taskId, obstacle);
+    const admitted = this.admit(assignment);
+    if (typeof admitted === "string") {
+      trail.rejected(admitted);
+      this.answers.reject(taskId, admitted);
       return;
     }
+    const { planned } = admitted;
     this.early.drop(taskId);
-    const planned = backend.plan?.(assignment) ?? null;
     this.claim({ taskId, executionId }, trail, planned);
     const work: Work = (context) => {
       // Its cancellation may have been the very next frame.
@@ -172,7 +172,8 @@ export class Scheduler {
     return this.answers.endAgain(ref);
   }
 
-  private obstacleTo(taskId: string): Rejection | null {
+  private admit(assignment: Assignment): Reservation | Rejection {
+    const { taskId } = assignment;
     const { backend, maxConcurrentTasks, log } = this.options;
     if (this.stopping) return "stopping";
     if (maxConcurrentTasks !== 0 && this.running.size >= maxConcurrentTasks) {
@@ -180,7 +181,8 @@ export class Scheduler {
       return "atCapacity";
     }
     // Last: what is reserved is run.
-    return backend.reserve?.(taskId) === false ? "alreadyRunning" : null;
+    if (backend.reserve === undefined) return { planned: null };
+    return backend.reserve(assignment) ?? "alreadyRunning";
   }
 
   private claim(ref: ExecutionRef, trail: TaskTrail, handle: Handle | null): void {

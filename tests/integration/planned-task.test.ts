@@ -31,6 +31,11 @@ async function rig(hooks: { readonly setupCommand?: string } = {}) {
     saved,
     context,
     workspaces: dir.join("ws"),
+    reserve: (taskId = assignment.taskId) => {
+      const reservation = backend.reserve({ ...assignment, taskId });
+      if (reservation === null) throw new Error("Another worker has it");
+      return reservation;
+    },
     ran: () => existsSync(dir.join("ran-in")),
     async [Symbol.asyncDispose]() {
       await backend[Symbol.asyncDispose]();
@@ -41,7 +46,7 @@ async function rig(hooks: { readonly setupCommand?: string } = {}) {
 
 test("a task that runs as it was planned is written down once, with its claim", async () => {
   await using direct = await rig();
-  const planned = direct.backend.plan(assignment);
+  const { planned } = direct.reserve();
   expect(planned).toMatchObject({ dir: join(direct.workspaces, "t-1"), made: true, harness: "claude" });
   expect(readdirSync(direct.workspaces)).toEqual([]);
   await direct.backend.run(spec, { ...direct.context, ...(planned === null ? {} : { planned }) });
@@ -54,7 +59,7 @@ test("a task that runs as it was planned is written down once, with its claim", 
 
 test("a folder that somebody makes after the plan is theirs, and stays", async () => {
   await using direct = await rig();
-  const planned = direct.backend.plan(assignment);
+  const { planned } = direct.reserve();
   const theirs = join(direct.workspaces, "t-1");
   mkdirSync(theirs);
   writeFileSync(join(theirs, "notes"), "theirs");
@@ -65,7 +70,7 @@ test("a folder that somebody makes after the plan is theirs, and stays", async (
 
 test("a worker that is killed behind its claim leaves a task that is safe to retry, and no folder", async () => {
   await using direct = await rig();
-  const planned = direct.backend.plan(assignment);
+  const { planned } = direct.reserve();
   await expect(direct.backend.resume(ref, planned, direct.context)).rejects.toThrow("safe to retry");
   expect({ ran: direct.ran(), left: readdirSync(direct.workspaces) }).toEqual({ ran: false, left: [] });
 });
@@ -75,5 +80,5 @@ test.each([
   ["an id that names no folder", {}, "../t-1"],
 ])("nothing is planned of a task with %s", async (_what, hooks, taskId) => {
   await using direct = await rig(hooks);
-  expect(direct.backend.plan({ ...assignment, taskId })).toBeNull();
+  expect(direct.reserve(taskId).planned).toBeNull();
 });

@@ -15,6 +15,7 @@ import {
   type Backend,
   type Completion,
   type Handle,
+  type Reservation,
   type RunContext,
   readOwnHandle,
   TaskFailure,
@@ -33,9 +34,9 @@ import { concludeUntouched, hasAgent, LEFTOVER_GRACE_MS, seeThrough } from "./su
 import { TaskHooks } from "./task-hooks.ts";
 import {
   folderFor,
+  gitConfigIn,
   isOwnFolder,
   openWorkspace,
-  planWorkspace,
   type Workspace,
   type WorkspacePlan,
   workFolderOf,
@@ -52,6 +53,8 @@ export interface DirectOptions extends Pick<AgentsOptions, "oz" | "shim"> {
   readonly folders: () => StateFolders | null;
   readonly log: Logger;
 }
+
+const UNPLANNED: Reservation = { planned: null };
 
 /** A task in its workspace. */
 interface Stay {
@@ -80,20 +83,21 @@ export class DirectBackend implements Backend {
     this.afterlook = new Afterlook(this.surveyor, Math.min(options.graceMs, LEFTOVER_GRACE_MS));
   }
 
-  reserve(taskId: string): boolean {
-    const dir = folderFor(taskId, this.options.settings);
+  reserve({ taskId, task }: Assignment): Reservation | null {
+    const plan = this.workspacePlan();
+    const isOwn = plan.targetDir === null;
+    const dir = folderFor(taskId, plan);
     // One that names no folder cannot be run by anybody, and is told so when it is.
-    if (dir === null) return true;
+    if (dir === null) return UNPLANNED;
+    const isThere = isOwn && existsSync(dir);
     // A dead worker's agent may go on until the next one that starts takes it over. Two agents in one folder would
     // take its files, and each other's processes, for their own.
-    const isOwn = this.options.settings.targetDir === null;
-    if (isOwn && existsSync(dir) && hasAgent(dir, this.surveyor)) return false;
-    return this.had.take(taskId, dir).kind === "had";
-  }
-
-  plan({ taskId, task }: Assignment): Handle | null {
-    const workspace = planWorkspace(taskId, this.workspacePlan());
-    return workspace === null ? null : writeHandle(this.firstHandle(workspace, task.snapshot?.harness ?? ""));
+    if (isThere && hasAgent(dir, this.surveyor)) return null;
+    if (this.had.take(taskId, dir).kind === "taken") return null;
+    // A folder for hooks, or beside the target, has a name of chance: it is known once it is made.
+    if (!isOwn || plan.needsScratch) return UNPLANNED;
+    const workspace = { dir, made: !isThere, scratchDir: null, gitConfig: gitConfigIn(dir) };
+    return { planned: writeHandle(this.firstHandle(workspace, task.snapshot?.harness ?? "")) };
   }
 
   /**

@@ -25,15 +25,6 @@ export interface WorkspacePlan {
   readonly needsScratch: boolean;
 }
 
-/**
- * What `openWorkspace` is about to give, unless somebody makes that folder first. Null: it will be known only when it
- * is made, for it has a name of chance, or not even then.
- */
-export function planWorkspace(taskId: string, plan: WorkspacePlan): Workspace | null {
-  const dir = plan.targetDir === null && !plan.needsScratch ? folderFor(taskId, plan) : null;
-  return dir === null ? null : { dir, made: !existsSync(dir), scratchDir: null, gitConfig: gitConfigIn(dir) };
-}
-
 /** Made for this task, or taken as it is. Throws a TaskFailure (`workspace_setup`), and then nothing was made. */
 export function openWorkspace(taskId: string, plan: WorkspacePlan): Workspace {
   if (plan.targetDir !== null) {

@@ -1,5 +1,13 @@
 /** The far side of the scheduler: a backend whose tasks end when the test says so. */
-import type { Backend, Completion, Handle, RunContext, TaskRef } from "../../../src/task/backend.ts";
+import type { Assignment } from "../../../src/protocol/assignment.ts";
+import type {
+  Backend,
+  Completion,
+  Handle,
+  Reservation,
+  RunContext,
+  TaskRef,
+} from "../../../src/task/backend.ts";
 import type { TaskSpec } from "../../../src/task/prepare.ts";
 
 export interface ScriptedTask {
@@ -38,14 +46,10 @@ export class ScriptedBackend implements Backend {
     this.usesImages = options.usesImages ?? false;
   }
 
-  reserve(taskId: string): boolean {
-    const free = this.#options.hadElsewhere?.includes(taskId) !== true;
-    if (free) this.reserved.push(taskId);
-    return free;
-  }
-
-  plan(): Handle | null {
-    return this.#options.planned ?? null;
+  reserve({ taskId }: Assignment): Reservation | null {
+    if (this.#options.hadElsewhere?.includes(taskId) === true) return null;
+    this.reserved.push(taskId);
+    return { planned: this.#options.planned ?? null };
   }
 
   run(task: TaskSpec, context: RunContext): Promise<Completion> {
