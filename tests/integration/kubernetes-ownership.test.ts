@@ -36,6 +36,19 @@ function adopting(rig: KubernetesRig, answer: Adoption = "taken") {
   return { orphans, tasks };
 }
 
+/** What the worker takes over comes to its end there, and its Job goes. */
+async function completesTaken(
+  by: KubernetesRig,
+  tasks: ReturnType<typeof adopting>["tasks"],
+  job: string,
+): Promise<void> {
+  const [taken] = await passTime(cluster, () => tasks.length === 1 && tasks);
+  cluster.complete(job);
+  await passTimeFor(cluster, taken?.ended ?? Promise.reject());
+  by.backend.forget(taken ?? { taskId: "", executionId: "" });
+  await passTime(cluster, () => cluster.jobs().length === 0);
+}
+
 /** @returns how often a Job was claimed */
 function faultFirstClaim(fate: "cut" | "lost"): () => number {
   let claims = 0;
@@ -206,11 +219,7 @@ describe("of two workers of one id", () => {
     const { tasks } = adopting(two);
     cutOff.add("Bearer one");
     cluster.api.cutWatches();
-    const [taken] = await passTime(cluster, () => tasks.length === 1 && tasks);
-    cluster.complete(name);
-    await passTimeFor(cluster, taken?.ended ?? Promise.reject());
-    two.backend.forget(taken ?? { taskId: "", executionId: "" });
-    await passTime(cluster, () => cluster.jobs().length === 0);
+    await completesTaken(two, tasks, name);
     cutOff.clear();
     expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
   });
@@ -317,11 +326,7 @@ describe("a worker whose Lease is gone", () => {
     deleteLease();
     const two = await worker("two");
     const { tasks } = adopting(two);
-    const [taken] = await passTime(cluster, () => tasks.length === 1 && tasks);
-    cluster.complete(name);
-    await passTimeFor(cluster, taken?.ended ?? Promise.reject());
-    two.backend.forget(taken ?? { taskId: "", executionId: "" });
-    await passTime(cluster, () => cluster.jobs().length === 0);
+    await completesTaken(two, tasks, name);
     cutOff.clear();
     expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
   });

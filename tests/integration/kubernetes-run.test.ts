@@ -16,6 +16,16 @@ afterEach(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
+/** While its Job goes on. */
+async function failedForItsImage(rig: KubernetesRig): Promise<ReturnType<KubernetesRig["run"]>> {
+  const task = rig.run("t-1");
+  const { name } = (await cluster.jobOf("t-1")).metadata;
+  const waiting = { reason: "ImagePullBackOff", message: "no such image" };
+  cluster.setPod(name, { phase: "Pending", containerStatuses: [{ name: "task", state: { waiting } }] });
+  await expect(task.ended).rejects.toMatchObject({ reason: "image_pull" });
+  return task;
+}
+
 describe("a task on Kubernetes", () => {
   test("is a Job that is deleted only after its result is safe", async () => {
     await using rig = await KubernetesRig.start(cluster);
@@ -182,11 +192,7 @@ describe("a task on Kubernetes", () => {
 
   test("that fails while its Job goes on takes the Job's time away, so that it cannot start later", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const task = rig.run("t-1");
-    const { name } = (await cluster.jobOf("t-1")).metadata;
-    const waiting = { reason: "ImagePullBackOff", message: "no such image" };
-    cluster.setPod(name, { phase: "Pending", containerStatuses: [{ name: "task", state: { waiting } }] });
-    await expect(task.ended).rejects.toMatchObject({ reason: "image_pull" });
+    const task = await failedForItsImage(rig);
     rig.backend.forget(task);
     await cluster.api.until(() => cluster.jobs()[0]?.spec.activeDeadlineSeconds === 1, "the deadline");
   });
@@ -194,11 +200,7 @@ describe("a task on Kubernetes", () => {
   // It would start later, after its failure was reported.
   test("that fails while its Job goes on, which the worker may not change, has its Job deleted", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const task = rig.run("t-1");
-    const { name } = (await cluster.jobOf("t-1")).metadata;
-    const waiting = { reason: "ImagePullBackOff", message: "no such image" };
-    cluster.setPod(name, { phase: "Pending", containerStatuses: [{ name: "task", state: { waiting } }] });
-    await expect(task.ended).rejects.toMatchObject({ reason: "image_pull" });
+    const task = await failedForItsImage(rig);
     const isChange = ({ verb, resource }: ApiCall) => verb === "patch" && resource === "jobs";
     cluster.api.fault = (call) => (isChange(call) ? { status: 403, message: "may not patch jobs" } : null);
     rig.backend.forget(task);
