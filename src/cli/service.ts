@@ -1,5 +1,5 @@
 /** `oz-agent-worker service`: the worker as a service of this host. */
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { never } from "../async/wait.ts";
 import { ConfigError } from "../config/config-error.ts";
@@ -11,6 +11,7 @@ import { chooseKey, resolveSettings } from "../config/resolve.ts";
 import type { Host } from "../config/state-dir.ts";
 import { whyUnreadable } from "../config/unreadable.ts";
 import { wordsOf } from "../logging/words-of.ts";
+import { hasAccount } from "../runtime/accounts.ts";
 import { startForegroundChild } from "../runtime/foreground-child.ts";
 import { InitSystem, ServiceError } from "../service/init-system.ts";
 import {
@@ -108,16 +109,8 @@ async function planFor(request: ServiceRequest, { host, program }: ServiceEdge):
     keyFile,
     user,
     keepAgents,
-    hasDockerGroup: hasDockerGroup(),
+    hasDockerGroup: hasAccount("/etc/group", "docker"),
   });
-}
-
-function hasDockerGroup(): boolean {
-  try {
-    return /^docker:/m.test(readFileSync("/etc/group", "utf8"));
-  } catch {
-    return false;
-  }
 }
 
 function mustBeRoot({ host }: ServiceEdge): void {

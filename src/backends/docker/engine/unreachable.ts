@@ -1,6 +1,7 @@
 /** Why there is no engine at the chosen endpoint, in words that say what to try. */
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { wordsOf } from "../../../logging/words-of.ts";
+import { accountName } from "../../../runtime/accounts.ts";
 import type { ChosenEndpoint, Endpoint } from "./endpoint.ts";
 import { EngineError, EngineGone, EngineUnreachable } from "./errors.ts";
 import { NotHttp } from "./http-head.ts";
@@ -106,7 +107,8 @@ function factsOf(path: string): SocketFacts {
     const stat = statSync(path);
     const groupMay = (stat.mode & GROUP_WRITE) !== 0;
     // A container's own file of groups knows nothing of the host's: there its number says more than a name.
-    const group = user === null ? String(stat.gid) : (nameIn("/etc/group", stat.gid) ?? String(stat.gid));
+    const group =
+      user === null ? String(stat.gid) : (accountName("/etc/group", stat.gid) ?? String(stat.gid));
     return { isSocket: stat.isSocket(), group, groupMay, user };
   } catch {
     return { isSocket: null, group: null, groupMay: false, user };
@@ -119,22 +121,12 @@ function factsOf(path: string): SocketFacts {
  */
 function userName(): string | null {
   const uid = process.getuid?.() ?? null;
-  const name = uid === null ? null : nameIn("/etc/passwd", uid);
+  const name = uid === null ? null : accountName("/etc/passwd", uid);
   if (name !== null) return name;
   try {
     // Somebody whom a directory service knows is in no file.
     const { username } = process.getBuiltinModule("node:os").userInfo();
     return username === "unknown" ? null : username;
-  } catch {
-    return null;
-  }
-}
-
-/** Both files have the name first and the number third. */
-function nameIn(file: string, id: number): string | null {
-  try {
-    const lines = readFileSync(file, "utf8").split("\n");
-    return lines.map((line) => line.split(":")).find((fields) => fields[2] === String(id))?.[0] ?? null;
   } catch {
     return null;
   }
