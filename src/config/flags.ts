@@ -9,6 +9,7 @@ import { text, volume } from "./field.ts";
 import { directSchema } from "./schema-direct.ts";
 import { type Setting, settingsOf } from "./schema-walk.ts";
 import { workerEntries } from "./schema-worker.ts";
+import { isUrlOf, PAGE_SCHEMES, SESSION_SCHEMES, SOCKET_SCHEMES } from "./url.ts";
 
 export type FlagDef = (StringArgDef | BooleanArgDef | EnumArgDef) & {
   readonly multiple?: boolean;
@@ -30,10 +31,7 @@ function url(schemes: readonly string[]) {
   const rule = `must be a URL that starts with ${starts}, without a fragment`;
   return v.pipe(
     v.string(rule),
-    v.check((value) => {
-      const parsed = URL.canParse(value) ? new URL(value) : null;
-      return parsed !== null && schemes.includes(parsed.protocol) && !value.includes("#");
-    }, rule),
+    v.check((value) => isUrlOf(schemes, value), rule),
   );
 }
 
@@ -106,7 +104,7 @@ export const OWN_FLAGS = {
     valueHint: "URL",
     description: "Where the control plane listens",
     default: "wss://oz.warp.dev/api/v1/selfhosted/worker/ws",
-    schema: () => url(["ws:", "wss:"]),
+    schema: () => url(SOCKET_SCHEMES),
   },
   "server-root-url": {
     type: "string",
@@ -114,14 +112,14 @@ export const OWN_FLAGS = {
     valueHint: "URL",
     description: "The server that agents talk to",
     default: "https://app.warp.dev",
-    schema: () => url(["http:", "https:"]),
+    schema: () => url(PAGE_SCHEMES),
   },
   "session-sharing-server-url": {
     type: "string",
     hidden: true,
     valueHint: "URL",
     description: "The session sharing server that agents talk to",
-    schema: () => url(["ws:", "wss:", "http:", "https:"]),
+    schema: () => url(SESSION_SCHEMES),
   },
 } satisfies FlagDefs;
 
