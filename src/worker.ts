@@ -9,19 +9,13 @@ import { Inbox } from "./control-plane/inbox.ts";
 import { Link, type LinkEnd } from "./control-plane/link.ts";
 import { Outbox } from "./control-plane/outbox.ts";
 import type { Journal } from "./journal/journal.ts";
-import { type OpenJournal, openJournal } from "./journal/open.ts";
+import type { OpenJournal } from "./journal/open.ts";
 import type { Logger } from "./logging/logger.ts";
 import type { Secrets } from "./logging/secrets.ts";
-import { reaperForFirstProcess } from "./process/reaper.ts";
-import { HeapKeeper } from "./runtime/heap-keeper.ts";
-import { PageKeeper } from "./runtime/page-keeper.ts";
 import type { Backend } from "./task/backend.ts";
-import { createIntake } from "./task/intake.ts";
-import { prepareTask } from "./task/prepare.ts";
-import { Scheduler } from "./task/scheduler.ts";
+import type { Scheduler } from "./task/scheduler.ts";
 import { UnprovenEnds } from "./task/unproven-ends.ts";
 import { Telemetry } from "./telemetry/telemetry.ts";
-import { openWatch } from "./worker-watch.ts";
 
 export interface WorkerOptions {
   readonly settings: Settings;
@@ -69,51 +63,19 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   const outbox = createOutbox(() => opened?.journal, unprovenEnds, telemetry);
   const inbox = new Inbox();
   const link = createLink(options, inbox, outbox, telemetry);
-  // The handshake is on its way while the journal is opened.
   const linkEnded = link.run();
   await turns(TURNS_TO_HANDSHAKE);
+  const { openJournal, openTasks } = await import("./worker-tasks.ts");
   const state = closedLate.use(
     openJournal(settings.stateDir, settings.workerId, log, backend.rememberHandedOffMs),
   );
-  const { journal } = state;
   opened = state;
-  for (const frame of journal.undelivered()) outbox.add(frame);
-  await telemetry.openTraces();
-  using heap = new HeapKeeper(() => scheduler.activeTasks);
-  using _reaper = reaperForFirstProcess();
-  using pages = new PageKeeper(() => scheduler.activeTasks);
-  const scheduler: Scheduler = createScheduler(options, {
-    backend,
-    journal,
-    outbox,
-    unprovenEnds,
-    telemetry,
-    onBegun: pages.changed,
-    onEnded: () => {
-      heap.taskEnded();
-      pages.changed();
-    },
-  });
-  scheduler.recover(journal.running());
-  inbox.open(createIntake(scheduler, log));
-  using orphanage = stoppable();
-  backend.findOrphans?.(scheduler.adopt, orphanage.signal);
-  sayReady(options, outbox.size);
-  await using _watch = await openWatch(options, { backend, scheduler, link, outbox, state, telemetry });
+  const parts = { backend, link, inbox, outbox, unprovenEnds, telemetry, state };
+  await using tasks = await openTasks(options, parts);
   const end = await Promise.race([linkEnded, whenFired(options.stop)]);
   if (end?.kind === "unauthorized") return refused(options, end.status);
-  await shutDown({ options, backend, scheduler, link, linkEnded, outbox });
+  await shutDown({ options, backend, scheduler: tasks.scheduler, link, linkEnded, outbox });
   return "stopped";
-}
-
-function sayReady({ settings, log }: WorkerOptions, unreported: number): void {
-  log.info("worker ready", {
-    workerId: settings.workerId,
-    backend: settings.backend.kind,
-    controlPlane: publicPart(settings.webSocketUrl),
-    maxConcurrentTasks: settings.maxConcurrentTasks,
-    unreported,
-  });
 }
 
 function createTelemetry({ settings, secrets, log }: WorkerOptions, instanceId: () => string): Telemetry {
@@ -127,38 +89,6 @@ function createTelemetry({ settings, secrets, log }: WorkerOptions, instanceId: 
     },
     redact: secrets.redact,
     log,
-  });
-}
-
-interface SchedulerParts {
-  readonly backend: Backend;
-  readonly journal: Journal;
-  readonly outbox: Outbox;
-  readonly unprovenEnds: UnprovenEnds;
-  readonly telemetry: Telemetry;
-  readonly onBegun: () => void;
-  readonly onEnded: () => void;
-}
-
-function createScheduler(
-  { settings, log, secrets }: WorkerOptions,
-  { backend, journal, outbox, unprovenEnds, telemetry, onBegun, onEnded }: SchedulerParts,
-): Scheduler {
-  return new Scheduler({
-    workerId: settings.workerId,
-    backend,
-    unprovenEnds,
-    journal,
-    log,
-    secrets,
-    prepare: (assignment, traceContext) => prepareTask(assignment, settings, traceContext),
-    observer: telemetry.tasks,
-    onBegun,
-    onEnded,
-    deliver: (frame, urgency) => outbox.add(frame, urgency),
-    isOnItsWay: (frame) => outbox.holdsUnsent(frame),
-    maxConcurrentTasks: settings.maxConcurrentTasks,
-    maxTaskDurationMs: settings.maxTaskDurationMs,
   });
 }
 
@@ -239,18 +169,7 @@ function refused({ settings, log }: WorkerOptions, status: number): WorkerEnd {
   return "unauthorized";
 }
 
-/** A signal that fires when its owner leaves. */
-function stoppable(): Disposable & { readonly signal: AbortSignal } {
-  const controller = new AbortController();
-  return { signal: controller.signal, [Symbol.dispose]: () => controller.abort() };
-}
-
 function whenFired(signal: AbortSignal): Promise<null> {
   if (signal.aborted) return Promise.resolve(null);
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(null), { once: true }));
-}
-
-/** A query may hold a token, and what is before the host a password. */
-function publicPart(url: string): string {
-  return url.replace(/[?#].*$/, "").replace(/^([a-z]+:\/\/)[^/]*@/i, "$1");
 }

@@ -64,7 +64,7 @@ describe("layers", () => {
     const text = `import "../control-plane/link.ts";\nimport type { X } from "../task/run.ts";`;
     const findings = await findingsOf(layers, { "src/cli/doctor.ts": text });
     expect(findings).toEqual([
-      "src/cli/doctor.ts:1: imports both control-plane and task; only src/worker.ts and src/worker-watch.ts put the two together",
+      "src/cli/doctor.ts:1: imports both control-plane and task; only src/worker.ts and its parts, src/worker-*.ts, put the two together",
     ]);
   });
 

@@ -1,0 +1,94 @@
+/**
+ * The part of worker.ts that runs tasks over a journal. Apart from it, and loaded when the handshake is on its
+ * way: a start does not wait for what only a task needs.
+ */
+import type { Inbox } from "./control-plane/inbox.ts";
+import { reaperForFirstProcess } from "./process/reaper.ts";
+import { HeapKeeper } from "./runtime/heap-keeper.ts";
+import { PageKeeper } from "./runtime/page-keeper.ts";
+import { createIntake } from "./task/intake.ts";
+import { prepareTask } from "./task/prepare.ts";
+import { Scheduler, type SchedulerOptions } from "./task/scheduler.ts";
+import type { UnprovenEnds } from "./task/unproven-ends.ts";
+import { openWatch, type WatchedParts, type WatchOptions } from "./worker-watch.ts";
+
+export { openJournal } from "./journal/open.ts";
+
+export interface TaskParts extends Omit<WatchedParts, "scheduler"> {
+  /** Opened once there is a scheduler to read it. */
+  readonly inbox: Inbox;
+  readonly unprovenEnds: UnprovenEnds;
+}
+
+export interface Tasks extends AsyncDisposable {
+  readonly scheduler: Scheduler;
+}
+
+/** Takes up what earlier daemons left, and from then on what the control plane sends. */
+export async function openTasks(options: WatchOptions, parts: TaskParts): Promise<Tasks> {
+  const { backend, outbox, inbox, telemetry, state } = parts;
+  const { journal } = state;
+  await using opening = new AsyncDisposableStack();
+  for (const frame of journal.undelivered()) outbox.add(frame);
+  await telemetry.openTraces();
+  const heap = opening.use(new HeapKeeper(() => scheduler.activeTasks));
+  opening.use(reaperForFirstProcess());
+  const pages = opening.use(new PageKeeper(() => scheduler.activeTasks));
+  const scheduler: Scheduler = createScheduler(options, parts, {
+    onBegun: pages.changed,
+    onEnded: () => {
+      heap.taskEnded();
+      pages.changed();
+    },
+  });
+  scheduler.recover(journal.running());
+  inbox.open(createIntake(scheduler, options.log));
+  backend.findOrphans?.(scheduler.adopt, opening.use(stoppable()).signal);
+  sayReady(options, outbox.size);
+  opening.use(await openWatch(options, { ...parts, scheduler }));
+  const opened = opening.move();
+  return { scheduler, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+function createScheduler(
+  { settings, log, secrets }: WatchOptions,
+  { backend, outbox, unprovenEnds, telemetry, state }: TaskParts,
+  events: Pick<SchedulerOptions, "onBegun" | "onEnded">,
+): Scheduler {
+  return new Scheduler({
+    workerId: settings.workerId,
+    backend,
+    unprovenEnds,
+    journal: state.journal,
+    log,
+    secrets,
+    prepare: (assignment, traceContext) => prepareTask(assignment, settings, traceContext),
+    observer: telemetry.tasks,
+    ...events,
+    deliver: (frame, urgency) => outbox.add(frame, urgency),
+    isOnItsWay: (frame) => outbox.holdsUnsent(frame),
+    maxConcurrentTasks: settings.maxConcurrentTasks,
+    maxTaskDurationMs: settings.maxTaskDurationMs,
+  });
+}
+
+function sayReady({ settings, log }: WatchOptions, unreported: number): void {
+  log.info("worker ready", {
+    workerId: settings.workerId,
+    backend: settings.backend.kind,
+    controlPlane: publicPart(settings.webSocketUrl),
+    maxConcurrentTasks: settings.maxConcurrentTasks,
+    unreported,
+  });
+}
+
+/** A query may hold a token, and what is before the host a password. */
+function publicPart(url: string): string {
+  return url.replace(/[?#].*$/, "").replace(/^([a-z]+:\/\/)[^/]*@/i, "$1");
+}
+
+/** A signal that fires when its owner leaves. */
+function stoppable(): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  return { signal: controller.signal, [Symbol.dispose]: () => controller.abort() };
+}
