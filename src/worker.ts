@@ -1,6 +1,6 @@
 /** The composition root: builds the parts, starts them, and stops them in order, each with a budget. */
 import { turns, within } from "./async/wait.ts";
-import { createBackend } from "./backends/create.ts";
+import { prepareBackend } from "./backends/create.ts";
 import { BUILD } from "./build-info.ts";
 import { once } from "./config/once.ts";
 import type { Settings } from "./config/settings.ts";
@@ -51,7 +51,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   await using telemetry = createTelemetry(options, instanceId);
   // Closed after the backend, which learns of ends as long as it is there: a Job may end on the way out.
   using closedLate = new DisposableStack();
-  await using backend = await createBackend({
+  const openBackend = await prepareBackend({
     ...options,
     workerEnvironment: options.environment,
     get instanceId() {
@@ -59,12 +59,13 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
     },
     folders: () => opened?.folders ?? null,
   });
-  const unprovenEnds = new UnprovenEnds((ref) => backend.letGo?.(ref));
+  const unprovenEnds: UnprovenEnds = new UnprovenEnds((ref) => backend.letGo?.(ref));
   const outbox = createOutbox(() => opened?.journal, unprovenEnds, telemetry);
   const inbox = new Inbox();
   const link = createLink(options, inbox, outbox, telemetry);
   const linkEnded = link.run();
   await turns(TURNS_TO_HANDSHAKE);
+  await using backend = await openBackend();
   const { openJournal, openTasks } = await import("./worker-tasks.ts");
   const state = closedLate.use(
     openJournal(settings.stateDir, settings.workerId, log, backend.rememberHandedOffMs),

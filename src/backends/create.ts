@@ -11,6 +11,7 @@ import type { StateFolders } from "../journal/place.ts";
 import type { Logger } from "../logging/logger.ts";
 import { type Backend, BackendUnusable } from "../task/backend.ts";
 import { builtInEnvironment, operatorEnvironment } from "../task/prepare.ts";
+import { requireDirect } from "./direct/requirements.ts";
 
 export interface BackendDependencies {
   readonly settings: Settings;
@@ -28,22 +29,32 @@ export interface BackendDependencies {
   readonly platform?: string;
 }
 
-/** Throws BackendUnusable with what is wrong and what to do. */
-export async function createBackend(dependencies: BackendDependencies): Promise<Backend> {
+/** Does not reject: what could be wrong was looked at before. */
+export type OpenBackend = () => Promise<Backend>;
+
+/**
+ * Throws BackendUnusable with what is wrong and what to do, before anything is connected. What takes nothing but
+ * time is left to the function that it resolves to, for when the handshake is on its way.
+ */
+export async function prepareBackend(dependencies: BackendDependencies): Promise<OpenBackend> {
   const { backend } = dependencies.settings;
   mustRunOn(dependencies.platform ?? process.platform, backend.kind);
   switch (backend.kind) {
     case "direct":
-      return createDirect(backend, dependencies);
+      return prepareDirect(backend, dependencies);
     case "docker":
-      return createDocker(backend, dependencies);
+      return opened(await createDocker(backend, dependencies));
     case "command":
-      return createCommand(backend, dependencies);
+      return opened(await createCommand(backend, dependencies));
     case "kubernetes":
-      return createKubernetes(backend, dependencies);
+      return opened(await createKubernetes(backend, dependencies));
     default:
       return backend satisfies never;
   }
+}
+
+function opened(backend: Backend): OpenBackend {
+  return () => Promise.resolve(backend);
 }
 
 /** Those that start programs here need process groups, signals to them, and /bin/sh. */
@@ -56,10 +67,20 @@ function mustRunOn(platform: string, kind: BackendKind): void {
   );
 }
 
-async function createDirect(backend: DirectSettings, dependencies: BackendDependencies): Promise<Backend> {
+function prepareDirect(backend: DirectSettings, dependencies: BackendDependencies): OpenBackend {
+  const oz = requireDirect(backend, dependencies.workerEnvironment["PATH"] ?? "");
+  return () => createDirect(backend, oz, dependencies);
+}
+
+async function createDirect(
+  backend: DirectSettings,
+  oz: string,
+  dependencies: BackendDependencies,
+): Promise<Backend> {
   const { createDirectBackend } = await import("./direct/create.ts");
   const { settings, workerEnvironment, folders, shimCommand, log } = dependencies;
   return createDirectBackend(backend, {
+    oz,
     cleanup: settings.cleanup,
     graceMs: settings.cancelGracePeriodMs,
     workerEnvironment,

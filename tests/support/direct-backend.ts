@@ -1,6 +1,8 @@
 /** A Direct backend in a test's own process, over a real shim and an agent of the test's. */
 import { createDirectBackend } from "../../src/backends/direct/create.ts";
 import type { DirectBackend } from "../../src/backends/direct/direct.ts";
+import { requireDirect } from "../../src/backends/direct/requirements.ts";
+import type { DirectSettings } from "../../src/config/settings.ts";
 import type { Logger } from "../../src/logging/logger.ts";
 import { SHIM_COMMAND } from "../unit/process/shim-daemon.ts";
 import type { TempDir } from "./temp-dir.ts";
@@ -19,28 +21,28 @@ export async function directBackend({
   log,
   setupCommand,
 }: DirectBackendParts): Promise<DirectBackend> {
-  return createDirectBackend(
-    {
-      kind: "direct",
-      workspaceRoot: await dir.mkdir("ws"),
-      targetDir: null,
-      ozPath,
-      setupCommand: setupCommand ?? null,
-      teardownCommand: null,
-      environment: [],
-    },
-    {
-      cleanup: true,
-      graceMs: 1_000,
-      workerEnvironment: { PATH: process.env["PATH"] ?? "" },
-      environmentOf: () => ({}),
-      folders: () => ({
-        exitsDir: dir.path,
-        claimsDir: dir.join("claims"),
-        discardsDir: dir.join("discards"),
-      }),
-      shimCommand: SHIM_COMMAND,
-      log,
-    },
-  );
+  const settings: DirectSettings = {
+    kind: "direct",
+    workspaceRoot: await dir.mkdir("ws"),
+    targetDir: null,
+    ozPath,
+    setupCommand: setupCommand ?? null,
+    teardownCommand: null,
+    environment: [],
+  };
+  const searchPath = process.env["PATH"] ?? "";
+  return createDirectBackend(settings, {
+    oz: requireDirect(settings, searchPath),
+    cleanup: true,
+    graceMs: 1_000,
+    workerEnvironment: { PATH: searchPath },
+    environmentOf: () => ({}),
+    folders: () => ({
+      exitsDir: dir.path,
+      claimsDir: dir.join("claims"),
+      discardsDir: dir.join("discards"),
+    }),
+    shimCommand: SHIM_COMMAND,
+    log,
+  });
 }

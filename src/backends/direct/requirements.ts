@@ -1,0 +1,36 @@
+/** What the Direct backend needs of this host, looked at before the worker says that it is there. */
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import type { DirectSettings } from "../../config/settings.ts";
+import { wordsOf } from "../../logging/words-of.ts";
+import { BackendUnusable } from "../../task/backend.ts";
+import { isFolder } from "./folder.ts";
+import { findOz } from "./oz-path.ts";
+
+/** The agent's executable, absolute. Throws BackendUnusable for what is missing. */
+export function requireDirect(settings: DirectSettings, searchPath: string): string {
+  const oz = findOz(settings.ozPath, searchPath);
+  if (settings.targetDir !== null)
+    requireFolder("target folder", settings.targetDir, "target_dir (--target-dir)");
+  else makeWorkspaceRoot(settings.workspaceRoot);
+  return oz;
+}
+
+function makeWorkspaceRoot(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    // One in which no workspace can be made would have every task claimed, and failed.
+    if (isFolder(dir)) accessSync(dir, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const why = existsSync(dir) && !isFolder(dir) ? "it is not a folder" : wordsOf(error);
+    throw new BackendUnusable(
+      `Cannot use the workspace root ${dir}: ${why}; set backend.direct.workspace_root to a folder that this user can write`,
+    );
+  }
+  requireFolder("workspace root", dir, "workspace_root");
+}
+
+function requireFolder(what: string, dir: string, setting: string): void {
+  if (isFolder(dir)) return;
+  const why = existsSync(dir) ? "it is not a folder" : "there is no such folder";
+  throw new BackendUnusable(`Cannot use the ${what} ${dir}: ${why}; correct backend.direct.${setting}`);
+}
