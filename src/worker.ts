@@ -59,6 +59,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
     },
     folders: () => opened?.folders ?? null,
   });
+  // By the time that an end is proven the backend is open.
   const unprovenEnds: UnprovenEnds = new UnprovenEnds((ref) => backend.letGo?.(ref));
   const outbox = createOutbox(() => opened?.journal, unprovenEnds, telemetry);
   const inbox = new Inbox();

@@ -69,8 +69,8 @@ const PLAIN: Readonly<Record<string, Take>> = {
   "web-socket-url": own("webSocketUrl", (value) => isUrlOf(SOCKET_SCHEMES, value)),
   "server-root-url": own("serverRootUrl", (value) => isUrlOf(PAGE_SCHEMES, value)),
   "session-sharing-server-url": own("sessionSharingServerUrl", (value) => isUrlOf(SESSION_SCHEMES, value)),
-  volumes: (draft, value) => draft.volumes.push(value) > 0 && volumeProblem(value) === null,
-  env: (draft, value) => draft.environment.push(value) > 0 && environmentFlagProblem(value) === null,
+  volumes: oneMore("volumes", (value) => volumeProblem(value) === null),
+  env: oneMore("environment", (value) => environmentFlagProblem(value) === null),
   "worker-id": setting("worker_id", (value) => /^(?!warp)[\w.-]+$/.test(value)),
   "api-key-file": setting("api_key_file", isText),
   "state-dir": setting("state_dir", (value) => /^[^~]/.test(value) && isText(value)),
@@ -88,6 +88,13 @@ function own(
 ): Take {
   return (draft, value) => {
     draft[key] = value;
+    return isRight(value);
+  };
+}
+
+function oneMore(key: "volumes" | "environment", isRight: (value: string) => boolean): Take {
+  return (draft, value) => {
+    draft[key].push(value);
     return isRight(value);
   };
 }
