@@ -2,6 +2,8 @@
 import { type Agents, type Memory, Subject, type SubjectKind } from "./subject.ts";
 
 export interface Scale {
+  /** Of each figure that is taken of worker and floor in turn. */
+  readonly rounds: number;
   readonly starts: number;
   readonly tasks: number;
   readonly burst: number;
@@ -47,7 +49,7 @@ export class Bench {
 
   async idleMemory(): Promise<Figure[]> {
     const read = (pick: (subject: Subject) => number) =>
-      this.inTurn(3, this.agents.quick, async (subject) => {
+      this.inTurn(this.scale.rounds, this.agents.quick, async (subject) => {
         await subject.start();
         await Bun.sleep(1_000); // idle is a state of time: what start-up left is collected by then
         const value = pick(subject);
@@ -63,8 +65,7 @@ export class Bench {
   }
 
   async oneTask(): Promise<Figure> {
-    const rounds = 3;
-    const pair = await this.inTurn(rounds, this.agents.quick, async (subject) => {
+    const pair = await this.inTurn(this.scale.rounds, this.agents.quick, async (subject) => {
       await subject.start();
       const times: number[] = [];
       for (let i = 0; i < this.scale.tasks + WARM_UP; i++) {
@@ -79,7 +80,7 @@ export class Bench {
   }
 
   async burst(): Promise<Figure> {
-    const pair = await this.inTurn(3, this.agents.quick, async (subject) => {
+    const pair = await this.inTurn(this.scale.rounds, this.agents.quick, async (subject) => {
       await subject.start();
       await subject.plane.run(ids("warm", WARM_UP), {}, "ended");
       const startedAt = performance.now();
