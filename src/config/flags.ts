@@ -7,9 +7,8 @@ import * as v from "valibot";
 import { environmentFlagProblem } from "./environment.ts";
 import { text, volume } from "./field.ts";
 import { directSchema } from "./schema-direct.ts";
-import { type Setting, settingsOf } from "./schema-walk.ts";
+import { childOf, type Setting, settingOf, settingsOf } from "./schema-walk.ts";
 import { workerEntries } from "./schema-worker.ts";
-import { isUrlOf, PAGE_SCHEMES, SESSION_SCHEMES, SOCKET_SCHEMES } from "./url.ts";
 
 export type FlagDef = (StringArgDef | BooleanArgDef | EnumArgDef) & {
   readonly multiple?: boolean;
@@ -31,7 +30,10 @@ function url(schemes: readonly string[]) {
   const rule = `must be a URL that starts with ${starts}, without a fragment`;
   return v.pipe(
     v.string(rule),
-    v.check((value) => isUrlOf(schemes, value), rule),
+    v.check((value) => {
+      const parsed = URL.canParse(value) ? new URL(value) : null;
+      return parsed !== null && schemes.includes(parsed.protocol) && !value.includes("#");
+    }, rule),
   );
 }
 
@@ -104,7 +106,7 @@ export const OWN_FLAGS = {
     valueHint: "URL",
     description: "Where the control plane listens",
     default: "wss://oz.warp.dev/api/v1/selfhosted/worker/ws",
-    schema: () => url(SOCKET_SCHEMES),
+    schema: () => url(["ws:", "wss:"]),
   },
   "server-root-url": {
     type: "string",
@@ -112,14 +114,14 @@ export const OWN_FLAGS = {
     valueHint: "URL",
     description: "The server that agents talk to",
     default: "https://app.warp.dev",
-    schema: () => url(PAGE_SCHEMES),
+    schema: () => url(["http:", "https:"]),
   },
   "session-sharing-server-url": {
     type: "string",
     hidden: true,
     valueHint: "URL",
     description: "The session sharing server that agents talk to",
-    schema: () => url(SESSION_SCHEMES),
+    schema: () => url(["ws:", "wss:", "http:", "https:"]),
   },
 } satisfies FlagDefs;
 
@@ -128,6 +130,27 @@ export type OwnFlagName = keyof typeof OWN_FLAGS;
 /** All flags of `run`, those of the file's settings first. */
 export function runFlags(): FlagDefs {
   return { ...settingFlags(), ...OWN_FLAGS };
+}
+
+/** One of them, for which the others are not built; null: there is none of that name. */
+export function runFlag(name: string): FlagDef | null {
+  if (isOwnFlag(name)) return OWN_FLAGS[name];
+  // A test holds each flag of a setting to be called as its key is.
+  const key = name.replaceAll("-", "_");
+  const worker: Entries = workerEntries();
+  if (Object.hasOwn(worker, key)) return flagOf(name, [key], worker[key]);
+  return flagOf(name, ["backend", "direct", key], childOf(directSchema(), key));
+}
+
+type Entries = Readonly<Record<string, v.GenericSchema>>;
+
+function flagOf(name: string, path: readonly string[], entry: v.GenericSchema | null | undefined) {
+  const found = entry ? settingOf(path, entry) : null;
+  return found?.info.flag === name ? settingFlag(found) : null;
+}
+
+function isOwnFlag(name: string): name is OwnFlagName {
+  return Object.hasOwn(OWN_FLAGS, name);
 }
 
 function settingFlags(): FlagDefs {

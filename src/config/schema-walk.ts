@@ -64,19 +64,23 @@ export function isSecret(schema: v.GenericSchema, path: Path): boolean {
 export function settingsOf(schema: v.GenericSchema, above: readonly string[] = []): readonly Setting[] {
   const found: Setting[] = [];
   for (const [key, entry] of Object.entries(entriesOf(schema) ?? {})) {
-    const path = [...above, key];
-    const inner = unwrap(entry);
-    found.push({
-      path,
-      schema: inner,
-      info: infoOf(inner),
-      description: v.getDescription(inner) ?? "",
-      fallback: "default" in entry ? entry.default : undefined,
-      required: entry.type !== "optional",
-    });
-    found.push(...settingsOf(inner, path));
+    const setting = settingOf([...above, key], entry);
+    found.push(setting, ...settingsOf(setting.schema, setting.path));
   }
   return found;
+}
+
+/** `entry`: what its mapping has at the end of the path. */
+export function settingOf(path: readonly string[], entry: v.GenericSchema): Setting {
+  const schema = unwrap(entry);
+  return {
+    path,
+    schema,
+    info: infoOf(schema),
+    description: v.getDescription(schema) ?? "",
+    fallback: "default" in entry ? entry.default : undefined,
+    required: entry.type !== "optional",
+  };
 }
 
 /** `backend.docker.volumes[1]` */
