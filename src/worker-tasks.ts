@@ -43,7 +43,9 @@ export async function openTasks(options: WatchOptions, parts: TaskParts): Promis
   });
   scheduler.recover(journal.running());
   inbox.open(createIntake(scheduler, options.log));
-  backend.findOrphans?.(scheduler.adopt, opening.use(stoppable()).signal);
+  const orphanage = new AbortController();
+  opening.defer(() => orphanage.abort());
+  backend.findOrphans?.(scheduler.adopt, orphanage.signal);
   sayReady(options, outbox.size);
   opening.use(await openWatch(options, { ...parts, scheduler }));
   const opened = opening.move();
@@ -85,10 +87,4 @@ function sayReady({ settings, log }: WatchOptions, unreported: number): void {
 /** A query may hold a token, and what is before the host a password. */
 function publicPart(url: string): string {
   return url.replace(/[?#].*$/, "").replace(/^([a-z]+:\/\/)[^/]*@/i, "$1");
-}
-
-/** A signal that fires when its owner leaves. */
-function stoppable(): Disposable & { readonly signal: AbortSignal } {
-  const controller = new AbortController();
-  return { signal: controller.signal, [Symbol.dispose]: () => controller.abort() };
 }

@@ -64,6 +64,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   const outbox = createOutbox(() => opened?.journal, unprovenEnds, telemetry);
   const inbox = new Inbox();
   const link = createLink(options, inbox, outbox, telemetry);
+  // The handshake is on its way while the rest is loaded and the journal is opened.
   const linkEnded = link.run();
   await turns(TURNS_TO_HANDSHAKE);
   await using backend = await openBackend();
