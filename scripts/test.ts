@@ -72,7 +72,7 @@ async function runStep(here: Surroundings, step: Step): Promise<Tally> {
     case "build":
       return await runProgram(here, [process.execPath, "scripts/build.ts", "--outfile", here.binary]);
     case "unit":
-      return await runFolder(here, step);
+      return await runFolder(here, step, { atOnce: 2 });
     case "integration":
     case "binary":
       return await runFolder(here, step, { atOnce: 3 });

@@ -186,12 +186,13 @@ function patternWithout(names: readonly string[]): string {
   return `^(?!${names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})`;
 }
 
-/** What has the container engines for itself. */
+/** What has the container engines for itself, and what has the cluster. */
 const ON_ENGINES = /(?:^|\/)(?:docker-[^/]*|image)\.test\.ts$/;
+const ON_CLUSTER = /(?:^|\/)(?:kubernetes-[^/]*|command-kubectl)\.test\.ts$/;
 
 /**
  * The tests against real engines, which run as long as the tests do. Those on container engines beside those
- * on the cluster and all others: they share nothing, and mostly wait. What fails runs again on engines of its own:
+ * on the cluster and beside all others: they share nothing, and mostly wait. What fails runs again on engines of its own:
  * podman 4.3 was once seen to hold a lock for good when eight tasks began at once, and failed every test after it.
  */
 export async function runLive(here: Surroundings): Promise<Tally> {
@@ -199,7 +200,8 @@ export async function runLive(here: Surroundings): Promise<Tally> {
   let services = await start();
   const files = await testFiles(here, "live");
   const onEngines = files.filter((file) => ON_ENGINES.test(file));
-  const elsewhere = files.filter((file) => !ON_ENGINES.test(file));
+  const onCluster = files.filter((file) => ON_CLUSTER.test(file));
+  const elsewhere = files.filter((file) => !ON_ENGINES.test(file) && !ON_CLUSTER.test(file));
   const repetition: Repetition = {
     atMost: onEngines.length,
     prepare: async () => {
@@ -209,7 +211,7 @@ export async function runLive(here: Surroundings): Promise<Tally> {
     },
   };
   try {
-    return await runHands(here, [onEngines, elsewhere], { env: services.env, repetition });
+    return await runHands(here, [onEngines, onCluster, elsewhere], { env: services.env, repetition });
   } finally {
     await services[Symbol.asyncDispose]();
   }
