@@ -31,6 +31,7 @@ export function spawnDetached(command: Command): Child {
 export interface TalkingChild extends Child {
   /** Nothing more will be heard of it. It may be so before `exited` or after it. */
   readonly disconnected: Promise<void>;
+  /** Never throws: what is sent to one that is disconnected is lost. */
   send(message: object): void;
   disconnect(): void;
   /** Lets this process end although the child still runs. */
@@ -56,7 +57,13 @@ export function spawnTalking(command: Command, onMessage: (message: unknown) => 
     pid: child.pid,
     exited: child.exited,
     disconnected: disconnected.promise,
-    send: (message) => child.send(message),
+    send: (message) => {
+      try {
+        child.send(message);
+      } catch {
+        // Its channel is closed a moment before its death is told; `exited` follows.
+      }
+    },
     disconnect: () => child.disconnect(),
     unref: () => child.unref(),
   };

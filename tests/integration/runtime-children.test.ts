@@ -62,6 +62,12 @@ describe.each(RUNTIMES.map(({ name, argv }) => [name, argv] as const))("under %s
     expect(heard).toEqual(['{"n":1}', '{"n":2}']);
   });
 
+  // A task that came between the two was `unknown`, with the runtime's words about a channel that was not open.
+  test("what is said to a child whose channel is closed is lost without an error: its end is told in a moment", async () => {
+    const script = `eval "exec \${NODE_CHANNEL_FD:-$OZ_SHIM_CHANNEL}>&-"; exec sleep 1000`;
+    expect(await ask(runtime, "toNobody", command(script))).toEqual({ status: 137 });
+  });
+
   describe("an answer that is captured", () => {
     const limits = { stdin: "in", maxBytes: 1000, timeoutMs: 10_000 };
 

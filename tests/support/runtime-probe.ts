@@ -159,9 +159,22 @@ async function lastBreath(command: Command): Promise<unknown> {
   return { heard: order.filter((what) => what !== "exited"), order };
 }
 
+/** Said to a child whose channel is closed, and which has not ended. */
+async function toNobody(command: Command): Promise<unknown> {
+  const child = spawnTalking(command, () => {});
+  await child.disconnected;
+  try {
+    child.send({ n: 1 });
+  } finally {
+    process.kill(child.pid, "SIGKILL");
+  }
+  return { status: await child.exited };
+}
+
 const PROBES = {
   supervise,
   lastBreath,
+  toNobody,
   socket,
   plane,
   small,
