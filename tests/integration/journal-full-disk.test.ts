@@ -20,8 +20,14 @@ function pages(database: DatabaseSync): number {
 const fill = (database: DatabaseSync) => database.exec(`PRAGMA max_page_count = ${pages(database)}`);
 const makeRoom = (database: DatabaseSync) => database.exec("PRAGMA max_page_count = 1000000");
 
-/** One that nobody removes. */
-const diskOf = (database: DatabaseSync): Disk => ({ database, isThere: () => true, moveToNew: () => {} });
+/** One that nobody removes, and which the journal therefore has to return to. */
+const diskOf = (database: DatabaseSync): Disk => ({
+  database,
+  isThere: () => true,
+  moveToNew: () => {
+    throw new Error("It is still there");
+  },
+});
 
 async function onDisk(
   work: (journal: Journal, database: DatabaseSync, log: RecordedLog) => void,
@@ -100,6 +106,18 @@ describe("a full disk", () => {
     expect(reopened.running()).toHaveLength(names.length);
   });
 
+  test("leaves no clock running behind a journal that is closed", async () => {
+    jest.useFakeTimers();
+    using reopened = await onDisk((journal, database) => {
+      fill(database);
+      const [first = ""] = claimUntilFull(journal);
+      journal.end(ref(first), "done");
+      journal.delivered(1);
+    });
+    reopened[Symbol.dispose]();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
   test("twice is two warnings and two returns", async () => {
     jest.useFakeTimers();
     using reopened = await onDisk((journal, database, log) => {
@@ -173,4 +191,19 @@ describe("a full disk", () => {
     });
     expect(reopened.undelivered().filter(({ frame }) => frame === "claimed")).toHaveLength(2);
   });
+});
+
+// A statement that is refused leaves the transaction open, as a full disk does not, and no other could ever begin.
+test("a disk that refuses one statement of several is returned to like one that was full", async () => {
+  jest.useFakeTimers();
+  const refuse = "CREATE TEMP TRIGGER refuse BEFORE INSERT ON outbox BEGIN SELECT RAISE(FAIL, 'no'); END";
+  using reopened = await onDisk((journal, database, log) => {
+    database.exec(refuse);
+    journal.claim(ref("refused"), "claimed refused");
+    expect(journal.durable).toBe(false);
+    database.exec("DROP TRIGGER refuse");
+    jest.advanceTimersByTime(10_000);
+    expect([journal.durable, log.said()]).toEqual([true, [LEFT, BACK]]);
+  });
+  expect(reopened.undelivered().map(({ frame }) => frame)).toEqual(["claimed refused"]);
 });

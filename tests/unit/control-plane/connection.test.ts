@@ -84,3 +84,20 @@ test("what may wait for the end of its turn is sent then, each time, and a good-
   await connection.ended;
   expect(peer.texts()).toEqual(["1", "2", "3"]);
 });
+
+// Else the claim of a task that runs for hours stays here until something else is said.
+test("one that comes right after the end of that turn is sent at the end of its own", async () => {
+  await using peer = await RawPeer.start();
+  const outbox = new Outbox(() => {});
+  const connection = await connect(peer, outbox);
+  // No time passes from here on.
+  jest.useFakeTimers();
+  const sent: number[] = [];
+  for (const seq of [1, 2]) {
+    outbox.add({ seq, frame: "a" }, "afterTurn");
+    await new Promise((resolve) => setImmediate(resolve));
+    sent.push(outbox.lastSent);
+  }
+  connection.drop("over");
+  expect(sent).toEqual([1, 2]);
+});

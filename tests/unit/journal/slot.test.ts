@@ -16,6 +16,8 @@ test.each([
   ["a b\nc\u0000", "a%20b%0Ac%00"],
   ["ü", "%C3%BC"],
   ["%2E", "%252E"],
+  // Of a long one the beginning, and what it is told from others by: never another, or no version finds what one before it left.
+  ["/".repeat(80), `${"%2F".repeat(61)}-01dfdc8403e76ba3`],
 ])("the worker id %j has the folder %s", (workerId, name) => {
   expect(workerStateDir("/state", workerId)).toBe(`/state/${name}`);
 });
