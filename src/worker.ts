@@ -58,6 +58,8 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
       return instanceId();
     },
     folders: () => opened?.folders ?? null,
+    // One without a folder is in memory for good.
+    isJournalKept: () => opened === null || opened.folders === null || opened.journal.durable,
   });
   // By the time that an end is proven the backend is open.
   const unprovenEnds: UnprovenEnds = new UnprovenEnds((ref) => backend.letGo?.(ref));

@@ -20,6 +20,8 @@ export interface BackendDependencies {
   readonly instanceId: string;
   /** Null: no state folder. Asked when a task comes, because the folder is opened after the backend was made. */
   readonly folders: () => StateFolders | null;
+  /** False while the disk fails under a journal that was on it. */
+  readonly isJournalKept: () => boolean;
   /** The argv that starts a shim. */
   readonly shimCommand: readonly string[];
   readonly log: Logger;
@@ -78,13 +80,14 @@ async function createDirect(
   dependencies: BackendDependencies,
 ): Promise<Backend> {
   const { createDirectBackend } = await import("./direct/create.ts");
-  const { settings, workerEnvironment, folders, shimCommand, log } = dependencies;
+  const { settings, workerEnvironment, folders, isJournalKept, shimCommand, log } = dependencies;
   return createDirectBackend(backend, {
     oz,
     cleanup: settings.cleanup,
     graceMs: settings.cancelGracePeriodMs,
     workerEnvironment,
     folders,
+    isJournalKept,
     shimCommand,
     log,
     environmentOf: (taskId) => ({

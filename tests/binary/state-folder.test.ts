@@ -161,6 +161,27 @@ describe.skipIf(!root)("a full disk", () => {
     }
   });
 
+  // Once: its exit status was thrown away, and the next worker, to which the task still ran, reported it as failed.
+  test("in which a task ends while its worker lives keeps its end from being told otherwise when that is killed", async () => {
+    await using site = await DirectSite.create();
+    await using dir = await TempDir.create("small-disk");
+    await using disk = await mountTmpfs(dir, "disk", 1024 * 1024);
+    await using killed = await site.start({ stateDir: disk.path });
+    const [run] = await site.hold(1);
+    const taskId = run === undefined ? "" : taskIdOf(run);
+    disk.fill();
+    while (!/going on in memory/.test(killed.stderr)) await site.run(assignment());
+    run?.release();
+    expect((await site.plane.waitForTask(taskId)).state).toBe("completed");
+    // Its start tells the shim what need not be kept any longer.
+    await site.run(assignment());
+    await killed.stop("SIGKILL");
+    disk.free();
+    await using _next = await site.start({ stateDir: disk.path });
+    await eventually(() => site.terminals(taskId).length === 2, "the end to be told again");
+    expect(site.terminals(taskId).map(({ type }) => type)).toEqual(["task_completed", "task_completed"]);
+  });
+
   // Once: an empty file stayed behind in `claims` for each task that ran meanwhile, and nobody ever removed them.
   test("gets no files of tasks that could not be noted down there", async () => {
     await using dir = await TempDir.create("full");

@@ -42,6 +42,7 @@ export async function directBackend({
       claimsDir: dir.join("claims"),
       discardsDir: dir.join("discards"),
     }),
+    isJournalKept: () => true,
     shimCommand: SHIM_COMMAND,
     log,
   });

@@ -16,6 +16,8 @@ export interface AgentsOptions {
   readonly oz: string;
   readonly shim: ShimClient;
   readonly surveyor: Surveyor;
+  /** False while the disk fails under the journal: what was told as safe by then goes with this worker. */
+  readonly isJournalKept: () => boolean;
 }
 
 /** One that is about to be started. */
@@ -34,6 +36,8 @@ export class Agents {
   private readonly options: AgentsOptions;
   /** Of tasks whose result is not safe on disk yet, by task id. */
   private readonly wards = new Map<string, Ward>();
+  /** Whose result is, as soon as there is a disk for it. */
+  private readonly ended = new Set<Ward>();
 
   constructor(options: AgentsOptions) {
     this.options = options;
@@ -68,9 +72,18 @@ export class Agents {
     return { agent, handle };
   }
 
+  /**
+   * What is kept for a restart stays while the journal is in memory: a worker that comes after a crash finds the task
+   * as one that runs, and would say of one that ended well that nobody knows how.
+   */
   forget(taskId: string): void {
-    this.wards.get(taskId)?.forget();
+    const ward = this.wards.get(taskId);
+    if (ward === undefined) return;
     this.wards.delete(taskId);
+    this.ended.add(ward);
+    if (!this.options.isJournalKept()) return;
+    for (const one of this.ended) one.forget();
+    this.ended.clear();
   }
 
   /** Null: as far as anybody knows it was never started. */

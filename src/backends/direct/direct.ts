@@ -42,7 +42,7 @@ import {
   workFolderOf,
 } from "./workspace.ts";
 
-export interface DirectOptions extends Pick<AgentsOptions, "oz" | "shim"> {
+export interface DirectOptions extends Pick<AgentsOptions, "oz" | "shim" | "isJournalKept"> {
   readonly settings: DirectSettings;
   readonly cleanup: boolean;
   readonly graceMs: number;

@@ -43,18 +43,22 @@ function rig(answer: (say: (event: FromShim) => void, die: () => void) => void =
   const asked: ToShim[] = [];
   const dead = Promise.withResolvers<number>();
   const saved: Handle[] = [];
+  let say: (event: FromShim) => void = () => {};
   const stop = new AbortController();
-  const shim = new ShimClient({ command: ["shim"], openFiles: 1024 }, (_command, onMessage) => ({
-    pid: 0,
-    exited: dead.promise,
-    disconnected: dead.promise.then(() => {}),
-    send: (message) => {
-      asked.push(message as ToShim);
-      if (asked.length === 1) answer(onMessage, () => dead.resolve(137));
-    },
-    disconnect: () => {},
-    unref: () => {},
-  }));
+  const shim = new ShimClient({ command: ["shim"], openFiles: 1024 }, (_command, onMessage) => {
+    say = onMessage;
+    return {
+      pid: 0,
+      exited: dead.promise,
+      disconnected: dead.promise.then(() => {}),
+      send: (message) => {
+        asked.push(message as ToShim);
+        if (asked.length === 1) answer(onMessage, () => dead.resolve(137));
+      },
+      disconnect: () => {},
+      unref: () => {},
+    };
+  });
   const context: RunContext = {
     signal: stop.signal,
     hurry: never(),
@@ -62,11 +66,19 @@ function rig(answer: (say: (event: FromShim) => void, die: () => void) => void =
     saveHandle: (one) => void saved.push(one),
     step: (_name, work) => work(),
   };
-  const agents = new Agents({ oz: "/bin/oz", shim, surveyor: surveyor() });
+  const journal = { isKept: true };
+  const agents = new Agents({
+    oz: "/bin/oz",
+    shim,
+    surveyor: surveyor(),
+    isJournalKept: () => journal.isKept,
+  });
   return {
     agents,
+    journal,
     saved,
     stop,
+    say: (event: FromShim) => say(event),
     start: () => agents.start("t", { command, handle }, context),
     acknowledged: () => asked.flatMap(({ settled }) => settled),
     [Symbol.dispose]: () => shim[Symbol.dispose](),
@@ -113,6 +125,24 @@ describe("an agent", () => {
     at.agents.forget("t");
     jest.advanceTimersByTime(1_000);
     expect(at.acknowledged()).toEqual([1]);
+  });
+
+  // A disk that was full for a while: the next worker said of a task that had ended well that nobody knew how.
+  test("has its end kept while the journal is in memory, until a later one's is safe on disk", async () => {
+    jest.useFakeTimers();
+    using at = rig((say) => say(exited));
+    await at.start();
+    at.journal.isKept = false;
+    at.agents.forget("t");
+    jest.advanceTimersByTime(1_000);
+    expect(at.acknowledged()).toEqual([]);
+    at.journal.isKept = true;
+    const later = at.start();
+    at.say({ ...exited, id: 2 });
+    await later;
+    at.agents.forget("t");
+    jest.advanceTimersByTime(1_000);
+    expect(at.acknowledged()).toEqual([1, 2]);
   });
 
   test("that the system refuses to start says so in the task's failure", async () => {
