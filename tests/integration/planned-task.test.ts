@@ -82,3 +82,14 @@ test.each([
   await using direct = await rig(hooks);
   expect(direct.reserve(taskId).planned).toBeNull();
 });
+
+// Until setup is over a killed worker's task has no agent to be looked for, and from then on it may have one.
+test("that setup is over is written down before the agent is asked for", async () => {
+  await using direct = await rig({ setupCommand: "[ ! -e ../../ran-in ]" });
+  await direct.backend.run(spec, direct.context);
+  expect(direct.ran()).toBe(true);
+  expect(direct.saved.slice(0, 2)).toMatchObject([
+    { begun: false, stopping: false, pid: null },
+    { begun: true, stopping: false, pid: null },
+  ]);
+});
