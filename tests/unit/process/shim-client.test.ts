@@ -274,6 +274,34 @@ test("a shim is kept for as long as one of its processes is left, however long a
   expect(rig.shim.isLetGo).toBe(true);
 });
 
+// The shim would take the daemon for dead, and the process that runs on would be nobody's.
+test("a process that is started right before its shim would be let go of keeps it", async () => {
+  jest.useFakeTimers();
+  using rig = new Rig();
+  const first = await rig.spawn();
+  first.acknowledge();
+  jest.advanceTimersByTime(59_999);
+  await rig.spawn();
+  jest.advanceTimersByTime(3_600_000);
+  expect([rig.shims.length, rig.shim.isLetGo]).toEqual([1, false]);
+});
+
+test("a shim that was let go of is asked for nothing more, and its end is nothing to the one after it", async () => {
+  jest.useFakeTimers();
+  using rig = new Rig();
+  const first = await rig.spawn();
+  const old = rig.shim;
+  first.acknowledge();
+  jest.advanceTimersByTime(60_000);
+  expect(old.isLetGo).toBe(true);
+  await rig.spawn();
+  await old.hangUp();
+  await old.die(0);
+  await rig.spawn();
+  const started = (shim: FakeShim) => shim.asked.filter(({ op }) => op === "spawn").length;
+  expect(rig.shims.map(started)).toEqual([1, 2]);
+});
+
 test("ends are acknowledged with what is asked next, or in a moment, or when the shim is let go of", async () => {
   jest.useFakeTimers();
   using rig = new Rig();

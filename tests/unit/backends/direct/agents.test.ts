@@ -137,12 +137,14 @@ describe("an agent", () => {
     jest.advanceTimersByTime(1_000);
     expect(at.acknowledged()).toEqual([]);
     at.journal.isKept = true;
-    const later = at.start();
-    at.say({ ...exited, id: 2 });
-    await later;
-    at.agents.forget("t");
+    for (const id of [2, 3]) {
+      const later = at.start();
+      at.say({ ...exited, id });
+      await later;
+      at.agents.forget("t");
+    }
     jest.advanceTimersByTime(1_000);
-    expect(at.acknowledged()).toEqual([1, 2]);
+    expect(at.acknowledged()).toEqual([1, 2, 3]);
   });
 
   test("that the system refuses to start says so in the task's failure", async () => {
