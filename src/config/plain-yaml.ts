@@ -9,8 +9,8 @@ import { parseYamlNatively } from "../runtime/yaml.ts";
 import { configSchema, type FileConfig } from "./schema.ts";
 
 const KEY = "[A-Za-z_][\\w./-]*";
-/** Starts with a letter or a slash, has nothing in it that YAML could take for syntax. */
-const WORDS = "[A-Za-z/][\\w./@+=,:-]*(?: [\\w./@+=,-]+)*";
+/** Starts with a letter or a slash, has nothing in it that YAML could take for syntax: a colon at the end of a word is. */
+const WORDS = "[A-Za-z/](?:[\\w./@+=,-]|:(?=[\\w./@+=,:-]))*(?: [\\w./@+=,-]+)*";
 const QUOTED = "\"[^\"\\\\]*\"|'[^']*'";
 const INTEGER = "0|[1-9]\\d{0,9}";
 /** `45m`, `10Gi`: digits and a unit, but not the `1e3`, `0x1f` or `0o17` of numbers. */
@@ -20,7 +20,7 @@ const COMMENT = "(?: +#.*)?";
 const LINE = new RegExp(`^ *(?:- +)?(?:(${KEY}):(?: +${VALUE})?|${VALUE})${COMMENT} *$`);
 const NOTHING = /^ *(?:#.*)?$/;
 /** Words that one version of YAML reads as a truth value or as nothing, and another as text. */
-const AMBIGUOUS = /(?:^|[\s:])(?:y|yes|n|no|on|off|null|nil|nan|inf)\s*(?:#|$)/i;
+const AMBIGUOUS = /(?:^|[\s:])(?:y|yes|n|no|on|off|null|nil|nan|inf)\s*(?:[#:]|$)/i;
 
 /** Null: take the long way. */
 export function readPlainYaml(text: string): FileConfig | null {

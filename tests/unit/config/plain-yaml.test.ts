@@ -26,6 +26,9 @@ const NOT_PLAIN = [
   "worker_id: w\nmax_concurrent_tasks: 1e3\n",
   "worker_id: w\nmax_concurrent_tasks: 0x10\n",
   "worker_id: w\nworker_id: v\n",
+  // The first line was once taken for the words of a value, so the second was no repetition.
+  "worker_id: w\ncancel_grace_period: 1m30s\ncancel_grace_period: 5s\n",
+  "worker_id: w\nbackend:\n  kubernetes:\n    extra_labels:\n      null: a\n",
   "worker_id: w\nbackend:\n  direct:\n",
   "worker_id: w\nbackend:\n  direct:\n    oz_path: oz\n  docker:\n    volumes: []\n",
   "worker_id: w\nunknown_key: 1\n",
