@@ -18,7 +18,7 @@ export function hostSecrets(env: HostEnvironment): readonly string[] {
     if (!name.startsWith(OTLP)) continue;
     const setting = name.slice(OTLP.length);
     if (HEADERS.test(setting)) found.push(...headerValues(value ?? ""));
-    if (ENDPOINT.test(setting)) found.push(...passwordOf(value));
+    if (ENDPOINT.test(setting)) found.push(...passwordOf(value), ...queryValues(value));
   }
   return found;
 }
@@ -29,6 +29,15 @@ function passwordOf(url: string | undefined): readonly string[] {
   const absolute = url.includes("://") ? url : `http://${url}`;
   const password = URL.canParse(absolute) ? new URL(absolute).password : "";
   return password === "" ? [] : [password, decoded(password)];
+}
+
+/** Some collectors take their token there, and the runtime's own errors quote the whole address. */
+function queryValues(url = ""): readonly string[] {
+  const [, query = ""] = /\?([^#]*)/.exec(url) ?? [];
+  return query.split("&").flatMap((pair) => {
+    const value = pair.slice(pair.indexOf("=") + 1);
+    return [value, decoded(value)];
+  });
 }
 
 function headerValues(list: string): readonly string[] {

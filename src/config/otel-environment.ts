@@ -68,14 +68,15 @@ export class OtelEnvironment {
     return Math.min(this.number(names, fallback, 1), LONGEST_TIMER_MS);
   }
 
-  /** `name=value,name=value`, values percent-encoded. Values are never shown. */
-  pairs(name: string): Readonly<Record<string, string>> {
+  /** `name=value,name=value`, values percent-encoded; a name that does not fit `names` is none. Neither is shown. */
+  pairs(name: string, names = /./): Readonly<Record<string, string>> {
     const pairs: Record<string, string> = {};
     for (const pair of (this.text(name) ?? "").split(",")) {
       if (pair.trim() === "") continue;
       const cut = pair.indexOf("=");
       const key = pair.slice(0, Math.max(0, cut)).trim();
-      if (key === "") this.warnings.push(`${name} holds something that is not name=value; it is left out`);
+      if (!names.test(decoded(key)))
+        this.warnings.push(`${name} holds something that is not name=value; it is left out`);
       else pairs[decoded(key)] = decoded(pair.slice(cut + 1).trim());
     }
     return pairs;

@@ -123,6 +123,12 @@ function chooseTraces(otel: OtelEnvironment): TracesSettings {
   };
 }
 
+/**
+ * A token of RFC 9110. `Authorization: Bearer TOKEN==` has a "=", too: it once made a header of all before that, which
+ * no collector was sent, and whose name, token included, was in the log.
+ */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~\w-]+$/;
+
 /** Where nothing is sent. */
 const NOWHERE: OtlpSettings = {
   protocol: "http/protobuf",
@@ -149,8 +155,8 @@ function chooseOtlp(otel: OtelEnvironment, signal: string, path: string, used: b
     endpoint: protocol === "grpc" ? (given?.value ?? "http://localhost:4317") : endpoint(otel, given, path),
     endpointGiven: given !== null,
     headers: {
-      ...otel.pairs("OTEL_EXPORTER_OTLP_HEADERS"),
-      ...otel.pairs(`OTEL_EXPORTER_OTLP_${signal}_HEADERS`),
+      ...otel.pairs("OTEL_EXPORTER_OTLP_HEADERS", HEADER_NAME),
+      ...otel.pairs(`OTEL_EXPORTER_OTLP_${signal}_HEADERS`, HEADER_NAME),
     },
     timeoutMs: otel.milliseconds(names("TIMEOUT"), 10_000),
     gzip: compression === "gzip",

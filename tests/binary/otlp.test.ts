@@ -179,6 +179,35 @@ describe("a bad collector costs one warning and no task", () => {
     expect(worker.stdout + worker.stderr).not.toContain(TOKEN);
   });
 
+  /** The runtime's own words for it have the whole address. */
+  test("that speaks another protocol does not get the token in its address shown", async () => {
+    await using collector = await startGrpcCollector();
+    await using site = await DirectSite.create();
+    const env = environment(
+      { url: `${collector.url}/?api-key=${TOKEN}` },
+      { OTEL_EXPORTER_OTLP_HEADERS: "" },
+    );
+    await using worker = await site.start({ env });
+    await worker.waitForLog(/metrics could not be exported.*Malformed_HTTP_Response.*api-key=\*\*\*/);
+    expect(worker.stderr).not.toContain(TOKEN);
+  });
+
+  test.each(["http/protobuf", "grpc"])(
+    "that is told a header with a colon (%s) is told nothing of it, and the log neither",
+    async (protocol) => {
+      await using collector = await (protocol === "grpc" ? startGrpcCollector() : startHttpCollector());
+      await using site = await DirectSite.create();
+      const env = environment(collector, {
+        OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+        OTEL_EXPORTER_OTLP_HEADERS: `Authorization: Bearer ${TOKEN}==`,
+      });
+      await using worker = await site.start({ env });
+      await collector.waitFor(() => true);
+      await worker.waitForLog(/WARN {2}telemetry setting ignored why="OTEL_EXPORTER_OTLP_HEADERS holds/);
+      expect(worker.stderr).not.toContain(TOKEN);
+    },
+  );
+
   test("with a short interval it is told of soon, and exports do not pile up", async () => {
     let underway = 0;
     let most = 0;

@@ -142,6 +142,16 @@ describe("the rest", () => {
     ]);
   });
 
+  test("what stands where a header's name should be is left out, and is not said: it may be the token", () => {
+    const { metrics, warnings } = of({
+      OTEL_EXPORTER_OTLP_HEADERS: "Authorization: Bearer dG9rZW4=,x-%0Ascope=a,x_scope.1=b",
+    });
+    expect(metrics.otlp.headers).toEqual({ "x_scope.1": "b" });
+    expect(warnings).toEqual(
+      new Array(2).fill("OTEL_EXPORTER_OTLP_HEADERS holds something that is not name=value; it is left out"),
+    );
+  });
+
   test.each([
     ["always_off", undefined, 0],
     ["parentbased_always_on", undefined, 1],
@@ -168,9 +178,20 @@ test("secrets of the host's environment are found wherever they hide", () => {
     https_proxy: "http://user:pa%20ss@proxy:3128",
     OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20tok-1,x=y",
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://u:in-the-url@c",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "c:4317/p?key=in%20query&bare-token#f",
     PATH: "/usr/bin",
   });
-  for (const secret of ["wk-1", "pa%20ss", "pa ss", "tok-1", "Bearer tok-1", "in-the-url"])
+  for (const secret of [
+    "wk-1",
+    "pa%20ss",
+    "pa ss",
+    "tok-1",
+    "Bearer tok-1",
+    "in-the-url",
+    "in%20query",
+    "in query",
+    "bare-token",
+  ])
     expect(found).toContain(secret);
   expect(found).not.toContain("/usr/bin");
 });
