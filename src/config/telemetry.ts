@@ -95,6 +95,7 @@ export function chooseTelemetry(env: HostEnvironment): TelemetryChoice {
 function chooseMetrics(otel: OtelEnvironment): MetricsSettings {
   const exporters = otel.choices("OTEL_METRICS_EXPORTER", METRICS_EXPORTERS, ["otlp"]);
   const intervalMs = otel.milliseconds(["OTEL_METRIC_EXPORT_INTERVAL"], 60_000);
+  if (exporters.includes("otlp")) noOtherBuckets(otel);
   return {
     exporters,
     intervalMs,
@@ -179,6 +180,16 @@ function endpoint(otel: OtelEnvironment, given: ReturnType<OtelEnvironment["firs
   const url = new URL(given.value);
   url.pathname = `${url.pathname.replace(/\/+$/, "")}/${path}`;
   return url.href;
+}
+
+/** The one variable of OTLP that is not followed: what was counted in buckets cannot be told in others. */
+function noOtherBuckets(otel: OtelEnvironment): void {
+  const name = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+  const aggregation = otel.text(name)?.toLowerCase() ?? "explicit_bucket_histogram";
+  if (aggregation === "explicit_bucket_histogram") return;
+  otel.warnings.push(
+    `${name} can only be explicit_bucket_histogram; the worker's histograms keep their buckets`,
+  );
 }
 
 function temporality(otel: OtelEnvironment): Temporality {

@@ -152,6 +152,14 @@ describe("the rest", () => {
     );
   });
 
+  test("other buckets than the worker's own are refused aloud, where buckets are sent at all", () => {
+    const name = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+    const exponential = { [name]: "base2_exponential_bucket_histogram" };
+    expect(of(exponential).warnings).toEqual([expect.stringContaining(name)]);
+    expect(of({ ...exponential, OTEL_METRICS_EXPORTER: "prometheus" }).warnings).toEqual([]);
+    expect(of({ [name]: "Explicit_Bucket_Histogram" }).warnings).toEqual([]);
+  });
+
   test.each([
     ["always_off", undefined, 0],
     ["parentbased_always_on", undefined, 1],
