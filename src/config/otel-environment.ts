@@ -1,6 +1,8 @@
 /** OpenTelemetry's variables, read by its rules: an empty one is unset, and names and choices are told in lower case. */
 
+import { wordsOf } from "../logging/words-of.ts";
 import { LONGEST_TIMER_MS } from "./duration.ts";
+import { grpcProxy } from "./grpc-proxy.ts";
 import type { HostEnvironment } from "./host-environment.ts";
 import { decoded } from "./host-secrets.ts";
 
@@ -80,6 +82,16 @@ export class OtelEnvironment {
       else pairs[decoded(key)] = decoded(pair.slice(cut + 1).trim());
     }
     return pairs;
+  }
+
+  /** A variable that is no proxy is ignored: whoever runs the worker hears of it from the link, too. */
+  grpcProxy(endpoint: string): string | null {
+    try {
+      return grpcProxy(endpoint, this.env);
+    } catch (error) {
+      this.warnings.push(wordsOf(error));
+      return null;
+    }
   }
 
   private refuse(name: string, value: string, choices: readonly string[]): void {

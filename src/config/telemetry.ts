@@ -17,6 +17,8 @@ export interface OtlpSettings {
   readonly endpoint: string;
   /** False: nobody said where a collector is, so that there may well be none. */
   readonly endpointGiven: boolean;
+  /** Of gRPC: the proxy that leads there, credentials included. HTTP's own client looks for it by itself. */
+  readonly proxy: string | null;
   /** May hold a token. */
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
@@ -135,6 +137,7 @@ const NOWHERE: OtlpSettings = {
   protocol: "http/protobuf",
   endpoint: "",
   endpointGiven: false,
+  proxy: null,
   headers: {},
   timeoutMs: 0,
   gzip: false,
@@ -151,10 +154,12 @@ function chooseOtlp(otel: OtelEnvironment, signal: string, path: string, used: b
   const protocol = otel.choice(names("PROTOCOL"), OTLP_PROTOCOLS, "http/protobuf");
   const given = otel.first(...names("ENDPOINT"));
   const compression = otel.choice(names("COMPRESSION"), ["none", "gzip"], "none");
+  const grpcEndpoint = given?.value ?? "http://localhost:4317";
   return {
     protocol,
-    endpoint: protocol === "grpc" ? (given?.value ?? "http://localhost:4317") : endpoint(otel, given, path),
+    endpoint: protocol === "grpc" ? grpcEndpoint : endpoint(otel, given, path),
     endpointGiven: given !== null,
+    proxy: protocol === "grpc" ? otel.grpcProxy(grpcEndpoint) : null,
     headers: {
       ...otel.pairs("OTEL_EXPORTER_OTLP_HEADERS", HEADER_NAME),
       ...otel.pairs(`OTEL_EXPORTER_OTLP_${signal}_HEADERS`, HEADER_NAME),

@@ -1,6 +1,7 @@
 /** What a connection to the control plane is opened with. */
+
+import { type ProxyVariables, proxyFor } from "../runtime/proxy.ts";
 import type { SocketOptions } from "../runtime/web-socket.ts";
-import { type ProxyVariables, proxyFor } from "./proxy.ts";
 
 export interface HandshakeSettings {
   /** Its query is kept; the worker id is added. */

@@ -4,12 +4,16 @@ import { checkServerIdentity } from "node:tls";
 import {
   type ChannelCredentials,
   Client,
+  type ClientOptions,
   compressionAlgorithms,
   credentials,
+  logVerbosity,
   Metadata,
   type ServiceError,
+  setLogVerbosity,
   status,
 } from "@grpc/grpc-js";
+import { decoded } from "../config/host-secrets.ts";
 import type { OtlpSettings } from "../config/telemetry.ts";
 import type { Attempt, OtlpWay } from "./otlp-sender.ts";
 import { readPems } from "./pem.ts";
@@ -25,18 +29,28 @@ const WORTH_ANOTHER_TRY: readonly number[] = [
   ...[status.UNAVAILABLE, status.DATA_LOSS],
 ];
 
-/** Throws when a certificate cannot be read. */
+/** Throws when a certificate cannot be read, and for a proxy that the library cannot go through. */
 export function grpcWay(settings: OtlpSettings, signal: keyof typeof METHODS, userAgent: string): OtlpWay {
   const { address, secure } = readEndpoint(settings);
   const ip = addressInNumbers(address);
-  const client = new Client(address, secure ? secured(settings, ip) : credentials.createInsecure(), {
-    "grpc.primary_user_agent": userAgent,
-    "grpc.default_compression_algorithm": settings.gzip
-      ? compressionAlgorithms.gzip
-      : compressionAlgorithms.identity,
-    // The runtime refuses an address as the name to ask for, which this library would give.
-    ...(ip === null ? {} : { "grpc.ssl_target_name_override": "collector.invalid" }),
-  });
+  const proxy = readProxy(settings, address);
+  // It writes of each try for a proxy to standard error, in lines that are none of the log's.
+  setLogVerbosity(logVerbosity.NONE);
+  const client = new Client(
+    proxy?.address ?? address,
+    secure ? secured(settings, ip) : credentials.createInsecure(),
+    {
+      "grpc.enable_http_proxy": 0,
+      ...proxy?.options,
+      "grpc.primary_user_agent": userAgent,
+      "grpc.default_compression_algorithm": settings.gzip
+        ? compressionAlgorithms.gzip
+        : compressionAlgorithms.identity,
+      // The runtime refuses an address as the name to ask for, which this library would give.
+      ...(ip === null ? {} : { "grpc.ssl_target_name_override": "collector.invalid" }),
+    },
+  );
+  const shown = `${address.replace(/^.*@/, "")}${proxy === null ? "" : ` through the proxy ${proxy.address}`}`;
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(settings.headers)) metadata.set(name, value);
   return {
@@ -53,7 +67,7 @@ export function grpcWay(settings: OtlpSettings, signal: keyof typeof METHODS, us
         { deadline },
         (error, answer) => {
           resolve(
-            error === null ? { kind: "taken", answer: new Uint8Array(answer ?? []) } : failed(address, error),
+            error === null ? { kind: "taken", answer: new Uint8Array(answer ?? []) } : failed(shown, error),
           );
         },
       );
@@ -63,10 +77,10 @@ export function grpcWay(settings: OtlpSettings, signal: keyof typeof METHODS, us
   };
 }
 
-function failed(address: string, { code, details }: ServiceError): Attempt {
-  // The library puts this behind its words, mostly with nothing to note.
-  const words = details.replace(/\. Resolution note: $/, "");
-  const why = `gRPC to ${address.replace(/^.*@/, "")} ended with ${status[code] ?? code}: ${words}`;
+function failed(where: string, { code, details }: ServiceError): Attempt {
+  // The library puts these behind its words, mostly with nothing to note.
+  const words = details.replace(/\. (?:Resolution note: |Last error: undefined)$/, "");
+  const why = `gRPC to ${where} ended with ${status[code] ?? code}: ${words}`;
   return { kind: "failed", why, again: WORTH_ANOTHER_TRY.includes(code), waitMs: null };
 }
 
@@ -75,6 +89,31 @@ function readEndpoint({ endpoint, insecure }: OtlpSettings): { address: string; 
   const [, scheme, rest = ""] = /^(?:(https?):\/\/)?(.*?)\/*$/i.exec(endpoint) ?? [];
   if (scheme === undefined) return { address: rest, secure: !insecure };
   return { address: rest, secure: scheme.toLowerCase() === "https" };
+}
+
+interface Proxy {
+  readonly address: string;
+  readonly options: ClientOptions;
+}
+
+/** Its tunnel leads to `address`, by which the far side is called as ever. */
+function readProxy({ proxy }: OtlpSettings, address: string): Proxy | null {
+  if (proxy === null) return null;
+  const { protocol, hostname, port, username, password } = new URL(proxy);
+  if (protocol !== "http:") {
+    throw new Error(
+      "gRPC goes through a proxy of plain HTTP only: set HTTPS_PROXY to http://HOST:PORT, or the protocol to http/protobuf",
+    );
+  }
+  const user = decoded(`${username}:${password}`);
+  return {
+    address: `${hostname}:${port || "80"}`,
+    options: {
+      "grpc.http_connect_target": `dns:${address}`,
+      "grpc.default_authority": address,
+      ...(username === "" ? {} : { "grpc.http_connect_creds": user }),
+    },
+  };
 }
 
 /** `ip`: the certificate has to be for this address, by whatever name it was asked for. */

@@ -1,6 +1,7 @@
 /** The compiled worker and a collector: over each protocol, and with collectors that are bad at it. */
 import { describe, expect, test } from "bun:test";
 import { assignment } from "../support/assignments.ts";
+import { ConnectProxy } from "../support/connect-proxy.ts";
 import { DirectSite } from "../support/direct-site.ts";
 import { metricsOfJson, metricsOfProtobuf, type ReceivedMetrics, spansOfProtobuf } from "../support/otlp.ts";
 import { type Collector, startGrpcCollector, startHttpCollector } from "../support/otlp-collector.ts";
@@ -108,6 +109,50 @@ test("a collector on this host is not looked for behind the proxy", async () => 
   await using worker = await site.start({ env, connected: false });
   await collector.waitFor(() => true);
   worker.kill("SIGKILL");
+});
+
+describe("over grpc", () => {
+  const GRPC = { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" };
+  /** This host too, and by the look of it another. */
+  const asElsewhere = ({ url }: Collector) => ({ url: url.replace("127.0.0.1", "0.0.0.0") });
+
+  test("a collector on this host is told directly, whatever proxy there is", async () => {
+    await using collector = await startGrpcCollector();
+    await using site = await DirectSite.create();
+    const env = environment(collector, { ...GRPC, https_proxy: "http://127.0.0.1:9" });
+    await using _worker = await site.start({ env });
+    await collector.waitFor(() => true);
+  });
+
+  test("one that is elsewhere is told through the proxy, in whatever case that is named", async () => {
+    await using collector = await startGrpcCollector();
+    await using proxy = await ConnectProxy.start();
+    await using site = await DirectSite.create();
+    const env = environment(asElsewhere(collector), { ...GRPC, HTTPS_PROXY: proxy.url });
+    await using _worker = await site.start({ env });
+    await collector.waitFor(() => true);
+    expect(proxy.tunnels.map(({ request }) => request)).toEqual([
+      `CONNECT 0.0.0.0:${new URL(collector.url).port} HTTP/1.1`,
+    ]);
+  });
+
+  test("a proxy that is not there is one line of the log, and no others beside it", async () => {
+    await using collector = await startGrpcCollector();
+    await using site = await DirectSite.create();
+    const proxied = { ...GRPC, https_proxy: `http://user:${TOKEN}@127.0.0.1:9` };
+    await using worker = await site.start({
+      env: environment(asElsewhere(collector), proxied),
+      flags: ["--log-level", "debug", "--log-format", "json"],
+    });
+    await worker.waitForLog(/"metrics could not be exported".*through the proxy 127\.0\.0\.1:9 ended with/);
+    await worker.stop();
+    const levels = worker.stderr
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).level);
+    expect(levels.filter((level) => level === "warn")).toHaveLength(1);
+    expect(worker.stderr + worker.stdout).not.toContain(TOKEN);
+  });
 });
 
 test("with delta temporality each export tells what came since the last, and nothing twice", async () => {

@@ -4,6 +4,7 @@ import { Server, ServerCredentials, type sendUnaryData } from "@grpc/grpc-js";
 import { chooseTelemetry, type OtlpSettings } from "../../src/config/telemetry.ts";
 import { openSender } from "../../src/telemetry/open-sender.ts";
 import { Certificates } from "../support/certificates.ts";
+import { ConnectProxy } from "../support/connect-proxy.ts";
 
 let certificates: Certificates;
 
@@ -155,4 +156,33 @@ describe.each(PROTOCOLS)("over %s", (protocol, start) => {
       /^Cannot read the certificate or key "\/nowhere\/ca\.pem": there is no such file/,
     );
   });
+});
+
+test("over grpc a proxy's tunnel leads to it, and its certificate is looked at as ever", async () => {
+  await using proxy = await ConnectProxy.start();
+  await using right = await grpcCollector();
+  await using wrong = await grpcCollector("elsewhere");
+  const through = proxy.url.replace("//", "//user:pa%40ss@");
+  const send = async ({ endpoint }: Collector) => {
+    const sender = await openSender(
+      { ...settings("grpc", endpoint, "our-ca", "client"), proxy: through },
+      "metrics",
+      "1",
+    );
+    await sender.send(new Uint8Array([1])).finally(() => sender.close());
+  };
+  await send(right);
+  expect(right.taken).toHaveLength(1);
+  const credentials = `Basic ${btoa("user:pa@ss")}`;
+  const host = new URL(right.endpoint).host;
+  expect(proxy.tunnels).toEqual([{ request: `CONNECT ${host} HTTP/1.1`, credentials }]);
+  await expect(send(wrong)).rejects.toThrow(
+    `through the proxy ${new URL(proxy.url).host} ended with UNAVAILABLE`,
+  );
+  expect(wrong.taken).toEqual([]);
+});
+
+test("over grpc a proxy that is itself behind TLS is refused in words", async () => {
+  const behindTls = { ...settings("grpc", "https://c:1", "our-ca", null), proxy: "https://proxy:3128" };
+  await expect(openSender(behindTls, "metrics", "1")).rejects.toThrow(/plain HTTP only: set HTTPS_PROXY/);
 });

@@ -83,6 +83,38 @@ describe("the endpoint", () => {
   });
 });
 
+describe("the proxy to a collector that is told by gRPC", () => {
+  const via = (endpoint: string, env: Record<string, string>) =>
+    of({ OTEL_EXPORTER_OTLP_PROTOCOL: "grpc", OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, ...env }).metrics.otlp
+      .proxy;
+  const BOTH = { HTTPS_PROXY: "http://u:p@s:1", http_proxy: "plain:2" };
+
+  test.each<[string, Record<string, string>, string | null]>([
+    ["https://c:4317", BOTH, "http://u:p@s:1"],
+    // Once it was taken in lower case alone, and in the direction of this very host too.
+    ["c:4317", BOTH, "http://u:p@s:1"],
+    ["http://c", { http_proxy: "plain:2" }, "http://plain:2"],
+    ["http://localhost:4317", BOTH, null],
+    ["127.0.0.1:4317", BOTH, null],
+    ["http://[::1]:4317", BOTH, null],
+    ["https://c:4317", { ...BOTH, NO_PROXY: "c" }, null],
+    ["https://c", { ...BOTH, NO_PROXY: "c:443" }, null],
+    ["10.1.2.3:4317", { ...BOTH, no_proxy: "10.0.0.0/8" }, null],
+    ["unix:///run/c.sock", BOTH, null],
+    ["a b:c", BOTH, null],
+    ["https://c:4317", {}, null],
+  ])("%s with %j is %p", (endpoint, env, proxy) => {
+    expect(via(endpoint, env)).toBe(proxy);
+  });
+
+  test("is left out with a warning where the variable names none, and is HTTP's own affair for HTTP", () => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "https://c:4317", HTTPS_PROXY: "socks5://s:1" };
+    const { metrics, warnings } = of({ ...env, OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" });
+    expect([metrics.otlp.proxy, ...warnings]).toEqual([null, expect.stringContaining("HTTPS_PROXY is not")]);
+    expect(of({ ...env, HTTPS_PROXY: "http://s:1" }).metrics.otlp.proxy).toBeNull();
+  });
+});
+
 describe("the rest", () => {
   test("of one signal wins over the general one", () => {
     const { otlp } = of({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type ProxyVariables, proxyFor } from "../../../src/control-plane/proxy.ts";
+import { type ProxyVariables, proxyFor } from "../../../src/runtime/proxy.ts";
 
 const P = "http://proxy:3128";
 const over = (url: string, variables: ProxyVariables) => proxyFor(new URL(url), variables);

@@ -1,7 +1,7 @@
 /**
- * Which proxy a URL goes through, by the usual variables. Bun's WebSocket reads none of them, so
- * they are resolved here: lower or upper case, NO_PROXY with hosts, suffixes, ports, addresses and
- * networks.
+ * Which proxy a URL goes through, by the usual variables. Bun's WebSocket reads none of them, and the
+ * client of gRPC not all, so they are resolved here: lower or upper case, NO_PROXY with hosts, suffixes,
+ * ports, addresses and networks.
  */
 export type ProxyVariables = Readonly<Record<string, string | undefined>>;
 
