@@ -33,46 +33,62 @@ async function dispatch(
   { host, stopSignal, shimArgument }: ProcessEdge,
 ): Promise<number> {
   const commandLine = await readCommandLine(argv);
+  if (commandLine.command !== "run") return await answer(commandLine, host, stopSignal);
+  const stop = await alsoAtEndOfInput(stopSignal(), commandLine.flags);
+  return unlessAsked(stop, async () => {
+    const settings = await loadSettings(commandLine.flags, host, stop);
+    return await runDaemon(settings, { environment: definedOnly(host.env), shimArgument, stop });
+  });
+}
+
+/** The commands that speak to whoever gave them; the daemon has its log. */
+async function answer(
+  commandLine: Exclude<CommandLine, { command: "run" }>,
+  host: Host,
+  stopSignal: ProcessEdge["stopSignal"],
+): Promise<number> {
+  const { onStandardOutput } = await import("./standard-output.ts");
+  return await onStandardOutput(({ write, gone }) => {
+    const writeError = (text: string) => void process.stderr.write(text);
+    return carryOut(commandLine, { host, stopSignal, write, writeError, gone });
+  });
+}
+
+interface CommandEdge extends Pick<ProcessEdge, "host" | "stopSignal"> {
+  readonly write: (text: string) => void;
+  readonly writeError: (text: string) => void;
+  /** Nobody reads what is written any more. */
+  readonly gone: AbortSignal;
+}
+
+async function carryOut(
+  commandLine: Exclude<CommandLine, { command: "run" }>,
+  { host, stopSignal, write, writeError, gone }: CommandEdge,
+): Promise<number> {
   switch (commandLine.command) {
     case "help": {
       const { renderHelp } = await import("./usage.ts");
-      process.stdout.write(`${await renderHelp(commandLine.topic, process.stdout.isTTY === true)}\n`);
+      write(`${await renderHelp(commandLine.topic, process.stdout.isTTY === true)}\n`);
       return EXIT.ok;
     }
     case "version": {
       const { versionText } = await import("./version.ts");
-      process.stdout.write(`${versionText(commandLine.json)}\n`);
+      write(`${versionText(commandLine.json)}\n`);
       return EXIT.ok;
     }
     case "health": {
       const { askHealth } = await import("./health.ts");
-      return askHealth(
-        commandLine,
-        (text) => void process.stdout.write(text),
-        (text) => void process.stderr.write(text),
-      );
+      return askHealth(commandLine, write, writeError);
     }
     case "service": {
       const { runServiceCommand } = await import("./service.ts");
-      return runServiceCommand(commandLine, {
-        host,
-        platform: process.platform,
-        program: process.execPath,
-        write: (text) => void process.stdout.write(text),
-        writeError: (text) => void process.stderr.write(text),
-      });
-    }
-    case "run": {
-      const stop = await alsoAtEndOfInput(stopSignal(), commandLine.flags);
-      return unlessAsked(stop, async () => {
-        const settings = await loadSettings(commandLine.flags, host, stop);
-        return await runDaemon(settings, { environment: definedOnly(host.env), shimArgument, stop });
-      });
+      const { platform, execPath: program } = process;
+      return runServiceCommand(commandLine, { host, platform, program, write, writeError });
     }
     case "dev": {
-      const stop = stopSignal();
+      const stop = AbortSignal.any([stopSignal(), gone]);
       const { runDevCommand } = await import("./dev-command.ts");
-      return unlessAsked(stop, () => runDevCommand(commandLine, host, stop));
+      return unlessAsked(stop, () => runDevCommand(commandLine, host, { stop, write, writeError }));
     }
     default:
       return commandLine satisfies never;

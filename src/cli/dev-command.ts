@@ -14,11 +14,17 @@ import type { CommandLine } from "./parse.ts";
 /** Only to have the settings checked before anything is started; the worker gets the real ones. */
 const PLACEHOLDERS = { workerId: "dev", apiKey: "dev", webSocketUrl: "ws://127.0.0.1/" };
 
+interface DevEdge {
+  readonly stop: AbortSignal;
+  readonly write: (text: string) => void;
+  readonly writeError: (text: string) => void;
+}
+
 /** Throws a ConfigError for settings with which the worker would not start. */
 export async function runDevCommand(
   { dev, flags, workerArgs }: Extract<CommandLine, { command: "dev" }>,
   host: Host,
-  stop: AbortSignal,
+  { stop, write, writeError }: DevEdge,
 ): Promise<number> {
   const file = await loadFile(flags, stop);
   const { workerId, backend, shutdownTimeoutMs } = await settingsFrom(flags, file, host, PLACEHOLDERS);
@@ -37,8 +43,8 @@ export async function runDevCommand(
         workerEnv: host.env,
         handsOver: handsOver(backend),
         shutdownTimeoutMs,
-        write: (text) => void process.stdout.write(text),
-        writeError: (text) => void process.stderr.write(text),
+        write,
+        writeError,
         isTerminal: process.stdout.isTTY === true,
         terminalSize: () => ({ columns: process.stdout.columns, rows: process.stdout.rows }),
       },
