@@ -81,7 +81,7 @@ async function openExporter(
     }
     case "console": {
       const { openConsoleMetrics } = await import("./console-metrics.ts");
-      return openConsoleMetrics({ settings, resource, metrics: catalogue(), sinceMs });
+      return openConsoleMetrics({ settings, resource, metrics: catalogue(), sinceMs, log });
     }
     default:
       return exporter satisfies never;

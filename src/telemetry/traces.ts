@@ -3,7 +3,6 @@ import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otl
 import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
 import {
   BatchSpanProcessor,
-  ConsoleSpanExporter,
   type ReadableSpan,
   SimpleSpanProcessor,
   type SpanExporter,
@@ -72,11 +71,11 @@ export async function openTraces(options: TracesOptions): Promise<OpenTraces | n
 
 async function openWay(exporter: TracesExporter, options: TracesOptions): Promise<Way> {
   switch (exporter) {
-    case "console":
-      return {
-        processor: new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() }),
-        hurry: () => {},
-      };
+    case "console": {
+      const { consoleSpans } = await import("./console-spans.ts");
+      const exporter = consoleSpans(options.log);
+      return { processor: new SimpleSpanProcessor({ exporter }), hurry: () => {} };
+    }
     case "otlp":
       return openOtlp(options);
     default:

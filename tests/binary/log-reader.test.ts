@@ -45,6 +45,27 @@ describe.skipIf(!canObey).each(Object.entries(FORBIDDEN))("a log that nobody rea
   test("holds up neither tasks nor the stop", () => expectNoHoldUp(unread));
 });
 
+/** The console of the runtime waits for its reader: nothing ran, no ping was answered, and SIGTERM was not heard. */
+test.each(["METRICS", "TRACES"])(
+  "%s on a console that nobody reads hold up neither tasks nor the stop",
+  async (signal) => {
+    await using site = await DirectSite.create();
+    const pipe = 'mkfifo "$0" && exec 3<>"$0" && exec "$@" >&3';
+    await using worker = await site.start({
+      command: ["/bin/sh", "-c", pipe, site.dir.join("stdout"), ...workerCommand()],
+      env: {
+        OTEL_METRICS_EXPORTER: "none",
+        OTEL_METRIC_EXPORT_INTERVAL: "1",
+        [`OTEL_${signal}_EXPORTER`]: "console",
+      },
+    });
+    // What is said of them is several times what a pipe holds.
+    for (let n = 0; n < 40; n++) expect((await site.run(assignment())).state).toBe("completed");
+    expect(await worker.stop()).toBe(0);
+    expect(worker.stderr).toContain("telemetry could not be sent to the end");
+  },
+);
+
 function canRun([program = "", ...args]: readonly string[]): boolean {
   return Bun.which(program) !== null && Bun.spawnSync([program, ...args]).exitCode === 0;
 }

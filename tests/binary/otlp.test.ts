@@ -366,6 +366,18 @@ describe("traces", () => {
     });
   });
 
+  test("on the console each span is printed, with its events", async () => {
+    await using site = await DirectSite.create();
+    const env = { OTEL_METRICS_EXPORTER: "none", OTEL_TRACES_EXPORTER: "console" };
+    await using worker = await site.start({ env });
+    const { taskId } = await site.run(assignment());
+    expect(await worker.stop()).toBe(0);
+    for (const name of ["oz_worker.run", "oz_worker.report", "oz_worker.task", "task.completed"]) {
+      expect(worker.stdout).toMatch(new RegExp(`name: ["']${name}["']`));
+    }
+    expect(worker.stdout).toContain(taskId);
+  });
+
   test("that nobody asked for leave no trace in the task's environment", async () => {
     await using site = await DirectSite.create();
     await using _worker = await site.start({ env: { OTEL_METRICS_EXPORTER: "none" } });

@@ -64,6 +64,7 @@ export type DenoSymbols<Names extends string> = Readonly<
 export interface DenoGlobal {
   readonly version: { readonly deno: string };
   readonly env: { get(name: string): string | undefined };
+  readonly stdout: { write(bytes: Uint8Array): Promise<number> };
   readonly stderr: { write(bytes: Uint8Array): Promise<number> };
   readonly Command: new (program: string, options: DenoCommandOptions) => { spawn(): DenoChild };
   serve(
