@@ -33,11 +33,14 @@ export class OtelEnvironment {
 
   /** One of a few words; another one is a problem that names them. */
   choice<const C extends string>(names: readonly string[], choices: readonly C[], fallback: C): C {
-    const given = this.first(...names);
-    if (given === null) return fallback;
-    const chosen = choices.find((choice) => choice === given.value.toLowerCase());
-    if (chosen === undefined) this.refuse(given.name, given.value, choices);
-    return chosen ?? fallback;
+    return this.chosen(names, choices, fallback, (why) => this.problems.push(why));
+  }
+
+  /** The same of what changes only how things are told: another word is ignored, as others know more of them. */
+  preference<const C extends string>(names: readonly string[], choices: readonly C[], fallback: C): C {
+    return this.chosen(names, choices, fallback, (why) =>
+      this.warnings.push(`${why}; it is taken as ${fallback}`),
+    );
   }
 
   /** Several words between commas; `none` stands alone and means an empty list. */
@@ -48,7 +51,7 @@ export class OtelEnvironment {
     if (words.length === 1 && words[0] === "none") return [];
     const chosen = choices.filter((choice) => words.includes(choice));
     const wrong = words.find((word) => !choices.some((choice) => choice === word));
-    if (wrong !== undefined) this.refuse(name, wrong, [...choices, "none"]);
+    if (wrong !== undefined) this.problems.push(noneOf(name, wrong, [...choices, "none"]));
     return chosen;
   }
 
@@ -94,7 +97,20 @@ export class OtelEnvironment {
     }
   }
 
-  private refuse(name: string, value: string, choices: readonly string[]): void {
-    this.problems.push(`${name} is ${JSON.stringify(value)}, which is none of ${choices.join(", ")}`);
+  private chosen<const C extends string>(
+    names: readonly string[],
+    choices: readonly C[],
+    fallback: C,
+    tell: (why: string) => void,
+  ): C {
+    const given = this.first(...names);
+    if (given === null) return fallback;
+    const chosen = choices.find((choice) => choice === given.value.toLowerCase());
+    if (chosen === undefined) tell(noneOf(given.name, given.value, choices));
+    return chosen ?? fallback;
   }
+}
+
+function noneOf(name: string, value: string, choices: readonly string[]): string {
+  return `${name} is ${JSON.stringify(value)}, which is none of ${choices.join(", ")}`;
 }

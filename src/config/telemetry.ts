@@ -91,13 +91,16 @@ export function chooseTelemetry(env: HostEnvironment): TelemetryChoice {
     ...otel.pairs("OTEL_RESOURCE_ATTRIBUTES"),
     ...(serviceName === null ? {} : { "service.name": serviceName }),
   };
-  return { settings: { metrics, traces, resource, warnings: otel.warnings }, problems: otel.problems };
+  // What two signals have in common is told once.
+  const [warnings = [], problems = []] = [otel.warnings, otel.problems].map((lines) => [...new Set(lines)]);
+  return { settings: { metrics, traces, resource, warnings }, problems };
 }
 
 function chooseMetrics(otel: OtelEnvironment): MetricsSettings {
   const exporters = otel.choices("OTEL_METRICS_EXPORTER", METRICS_EXPORTERS, ["otlp"]);
   const intervalMs = otel.milliseconds(["OTEL_METRIC_EXPORT_INTERVAL"], 60_000);
   if (exporters.includes("otlp")) noOtherBuckets(otel);
+  const prometheus = exporters.includes("prometheus") ? otel : unset();
   return {
     exporters,
     intervalMs,
@@ -105,25 +108,31 @@ function chooseMetrics(otel: OtelEnvironment): MetricsSettings {
     otlp: chooseOtlp(otel, "METRICS", "v1/metrics", exporters.includes("otlp")),
     temporality: temporality(otel),
     prometheus: {
-      host: otel.text("OTEL_EXPORTER_PROMETHEUS_HOST") ?? "localhost",
-      port: port(otel, "OTEL_EXPORTER_PROMETHEUS_PORT", 9464),
+      host: prometheus.text("OTEL_EXPORTER_PROMETHEUS_HOST") ?? "localhost",
+      port: port(prometheus, "OTEL_EXPORTER_PROMETHEUS_PORT", 9464),
     },
   };
 }
 
 function chooseTraces(otel: OtelEnvironment): TracesSettings {
   const exporters = otel.choices("OTEL_TRACES_EXPORTER", TRACES_EXPORTERS, []);
+  const used = exporters.length > 0 ? otel : unset();
   return {
     exporters,
     otlp: chooseOtlp(otel, "TRACES", "v1/traces", exporters.includes("otlp")),
-    share: share(otel),
+    share: share(used),
     batch: {
-      delayMs: otel.milliseconds(["OTEL_BSP_SCHEDULE_DELAY"], 5_000),
-      timeoutMs: otel.milliseconds(["OTEL_BSP_EXPORT_TIMEOUT"], 30_000),
-      queueSize: otel.number(["OTEL_BSP_MAX_QUEUE_SIZE"], 2_048, 1),
-      size: otel.number(["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"], 512, 1),
+      delayMs: used.milliseconds(["OTEL_BSP_SCHEDULE_DELAY"], 5_000),
+      timeoutMs: used.milliseconds(["OTEL_BSP_EXPORT_TIMEOUT"], 30_000),
+      queueSize: used.number(["OTEL_BSP_MAX_QUEUE_SIZE"], 2_048, 1),
+      size: used.number(["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"], 512, 1),
     },
   };
+}
+
+/** For what is not used: a variable that is there for the other programs of a host is none of the worker's business. */
+function unset(): OtelEnvironment {
+  return new OtelEnvironment({});
 }
 
 /**
@@ -153,7 +162,7 @@ function chooseOtlp(otel: OtelEnvironment, signal: string, path: string, used: b
   const names = (what: string) => [`OTEL_EXPORTER_OTLP_${signal}_${what}`, `OTEL_EXPORTER_OTLP_${what}`];
   const protocol = otel.choice(names("PROTOCOL"), OTLP_PROTOCOLS, "http/protobuf");
   const given = otel.first(...names("ENDPOINT"));
-  const compression = otel.choice(names("COMPRESSION"), ["none", "gzip"], "none");
+  const compression = otel.preference(names("COMPRESSION"), ["none", "gzip"], "none");
   const grpcEndpoint = given?.value ?? "http://localhost:4317";
   return {
     protocol,
@@ -198,7 +207,7 @@ function noOtherBuckets(otel: OtelEnvironment): void {
 }
 
 function temporality(otel: OtelEnvironment): Temporality {
-  return otel.choice(["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"], TEMPORALITIES, "cumulative");
+  return otel.preference(["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"], TEMPORALITIES, "cumulative");
 }
 
 function port(otel: OtelEnvironment, name: string, fallback: number): number {
@@ -209,7 +218,7 @@ function port(otel: OtelEnvironment, name: string, fallback: number): number {
 }
 
 function share(otel: OtelEnvironment): number {
-  const sampler = otel.choice(["OTEL_TRACES_SAMPLER"], SAMPLERS, "parentbased_always_on");
+  const sampler = otel.preference(["OTEL_TRACES_SAMPLER"], SAMPLERS, "parentbased_always_on");
   if (sampler.endsWith("always_on")) return 1;
   if (sampler.endsWith("always_off")) return 0;
   const ratio = otel.number(["OTEL_TRACES_SAMPLER_ARG"], 1, 0);

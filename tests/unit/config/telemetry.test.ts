@@ -179,9 +179,9 @@ describe("the rest", () => {
       OTEL_EXPORTER_OTLP_HEADERS: "Authorization: Bearer dG9rZW4=,x-%0Ascope=a,x_scope.1=b",
     });
     expect(metrics.otlp.headers).toEqual({ "x_scope.1": "b" });
-    expect(warnings).toEqual(
-      new Array(2).fill("OTEL_EXPORTER_OTLP_HEADERS holds something that is not name=value; it is left out"),
-    );
+    expect(warnings).toEqual([
+      "OTEL_EXPORTER_OTLP_HEADERS holds something that is not name=value; it is left out",
+    ]);
   });
 
   test("other buckets than the worker's own are refused aloud, where buckets are sent at all", () => {
@@ -199,6 +199,7 @@ describe("the rest", () => {
     ["parentbased_traceidratio", "7", 1],
   ])("the sampler %s %s takes a share of %d", (sampler, arg, share) => {
     const env = {
+      OTEL_TRACES_EXPORTER: "otlp",
       OTEL_TRACES_SAMPLER: sampler,
       ...(arg === undefined ? {} : { OTEL_TRACES_SAMPLER_ARG: arg }),
     };
@@ -206,9 +207,44 @@ describe("the rest", () => {
   });
 
   test("a port that is none is a problem", () => {
-    expect(chooseTelemetry({ OTEL_EXPORTER_PROMETHEUS_PORT: "70000" }).problems).toEqual([
+    const port = { OTEL_EXPORTER_PROMETHEUS_PORT: "70000" };
+    expect(chooseTelemetry({ ...port, OTEL_METRICS_EXPORTER: "prometheus" }).problems).toEqual([
       "OTEL_EXPORTER_PROMETHEUS_PORT must be a port from 0 to 65535",
     ]);
+    expect(chooseTelemetry(port).problems).toEqual([]);
+  });
+
+  // A host has such variables for all its programs: the worker once did not start for a sampler without having traces.
+  test.each([
+    ["OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote", "parentbased_always_on"],
+    ["OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "none"],
+    ["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "stateless", "cumulative"],
+  ])("%s=%s, which others know, is ignored with one warning", (name, value, fallback) => {
+    const { settings, problems } = chooseTelemetry({ [name]: value, OTEL_TRACES_EXPORTER: "otlp" });
+    expect(problems).toEqual([]);
+    expect(settings.warnings.join("\n")).toMatch(
+      new RegExp(`^${name} is "${value}", which is none of .*; it is taken as ${fallback}$`),
+    );
+  });
+
+  test("of traces is not looked at where there are none", () => {
+    const { settings, problems } = chooseTelemetry({
+      OTEL_TRACES_SAMPLER: "xray",
+      OTEL_TRACES_SAMPLER_ARG: "much",
+      OTEL_BSP_SCHEDULE_DELAY: "soon",
+      OTEL_EXPORTER_PROMETHEUS_PORT: "tcp://10.0.0.7:9464",
+    });
+    expect([...problems, ...settings.warnings]).toEqual([]);
+  });
+
+  test("that is wrong for both signals is told once", () => {
+    const env = {
+      OTEL_TRACES_EXPORTER: "otlp",
+      OTEL_EXPORTER_OTLP_PROTOCOL: "tcp",
+      OTEL_EXPORTER_OTLP_TIMEOUT: "0",
+    };
+    const { settings, problems } = chooseTelemetry(env);
+    expect([problems.length, settings.warnings.length]).toEqual([1, 1]);
   });
 });
 
