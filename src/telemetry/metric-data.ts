@@ -87,7 +87,8 @@ export class CatalogueProducer implements MetricProducer {
 
   private temporalityOf({ type }: Metric): AggregationTemporality {
     const instrument = {
-      counter: InstrumentType.OBSERVABLE_COUNTER,
+      // Counted as things happen, as an instrument of the SDK's that is not observed would: `lowmemory` tells them apart.
+      counter: InstrumentType.COUNTER,
       gauge: InstrumentType.OBSERVABLE_GAUGE,
       histogram: InstrumentType.HISTOGRAM,
     }[type];

@@ -366,6 +366,24 @@ describe("traces", () => {
     });
   });
 
+  test("by a protocol of their own go in that one", async () => {
+    await using collector = startHttpCollector();
+    await using site = await DirectSite.create();
+    const env = environment(collector, {
+      OTEL_METRICS_EXPORTER: "none",
+      OTEL_TRACES_EXPORTER: "otlp",
+      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/json",
+    });
+    await using worker = await site.start({ env });
+    await site.run(assignment({ title: "in words" }));
+    await worker.stop();
+    const [first] = collector.exports;
+    expect(first?.headers["content-type"]).toBe("application/json");
+    const text = new TextDecoder().decode(first?.body);
+    expect(() => JSON.parse(text)).not.toThrow();
+    expect(text).toMatch(/"oz_worker\.task".*"in words"/);
+  });
+
   test("on the console each span is printed, with its events", async () => {
     await using site = await DirectSite.create();
     const env = { OTEL_METRICS_EXPORTER: "none", OTEL_TRACES_EXPORTER: "console" };

@@ -1,18 +1,20 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { ValueType } from "@opentelemetry/api";
 import { hrTime } from "@opentelemetry/core";
 import { emptyResource } from "@opentelemetry/resources";
+import { AggregationTemporality, type MetricData } from "@opentelemetry/sdk-metrics";
+import type { Temporality } from "../../../src/config/telemetry.ts";
 import { catalogueOf } from "../../../src/telemetry/catalogue.ts";
 import { CatalogueProducer } from "../../../src/telemetry/metric-data.ts";
 import { Tally } from "../../../src/telemetry/tally.ts";
 import { sampleFigures } from "./sample-figures.ts";
 
-function producer(sinceMs = 0) {
+function producer(sinceMs = 0, temporality: Temporality = "cumulative", tally = new Tally()) {
   return new CatalogueProducer({
-    metrics: catalogueOf(new Tally(), sampleFigures()),
+    metrics: catalogueOf(tally, sampleFigures()),
     resource: emptyResource(),
     scope: { name: "test", version: "1" },
-    temporality: "cumulative",
+    temporality,
     sinceMs,
   });
 }
@@ -36,4 +38,70 @@ test("a sum says since when it was counted, which may be long before anybody was
   const { resourceMetrics } = await producer(sinceMs).collect();
   const [claimed] = resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics);
   expect(claimed?.dataPoints[0]?.startTime).toEqual(hrTime(sinceMs));
+});
+
+const { CUMULATIVE, DELTA } = AggregationTemporality;
+
+async function collected(from: CatalogueProducer, name: string): Promise<MetricData> {
+  const { resourceMetrics } = await from.collect();
+  const all = resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics);
+  const found = all.find(({ descriptor }) => descriptor.name === name);
+  if (found === undefined) throw new Error(`There is no ${name}`);
+  return found;
+}
+
+describe("of what is counted", () => {
+  const CASES: readonly [Temporality, AggregationTemporality, AggregationTemporality][] = [
+    ["cumulative", CUMULATIVE, CUMULATIVE],
+    ["delta", DELTA, DELTA],
+    // By the specification: what counts as things happen, and histograms.
+    ["lowmemory", DELTA, DELTA],
+  ];
+  test.each(CASES)(
+    "%s is the preference, and so the temporality of counters and histograms",
+    async (preference, counter, histogram) => {
+      const from = producer(0, preference);
+      const claimed = await collected(from, "oz_worker_tasks_claimed_total");
+      expect(claimed).toMatchObject({ aggregationTemporality: counter, isMonotonic: true });
+      const seconds = await collected(from, "oz_worker_task_duration_seconds");
+      expect(seconds.aggregationTemporality).toBe(histogram);
+    },
+  );
+
+  test("a difference is told from one time to the next: number, sum and every bucket, without a gap between", async () => {
+    const tally = new Tally();
+    const from = producer(0, "delta", tally);
+    const record = (seconds: number) => tally.taskSeconds.succeeded.record(seconds);
+    const tell = async () => {
+      const { dataPoints } = await collected(from, "oz_worker_task_duration_seconds");
+      return dataPoints[0];
+    };
+    for (const seconds of [0.5, 3, 3]) record(seconds);
+    const first = await tell();
+    expect(first?.value).toMatchObject({ count: 3, sum: 6.5 });
+    expect(first?.value).toHaveProperty("buckets.counts", [1, 2, ...new Array(13).fill(0)]);
+    for (const seconds of [3, 100_000]) record(seconds);
+    const second = await tell();
+    expect(second?.value).toMatchObject({ count: 2, sum: 100_003 });
+    expect(second?.value).toHaveProperty("buckets.counts", [0, 1, ...new Array(12).fill(0), 1]);
+    expect(second?.startTime).toEqual(first?.endTime ?? [0, 0]);
+    expect((await tell())?.value).toMatchObject({ count: 0, sum: 0 });
+  });
+
+  test("a difference of a count is what came since, and a total all that there was", async () => {
+    for (const [preference, then] of [
+      ["delta", [2, 1, 0]],
+      ["cumulative", [2, 3, 3]],
+    ] as const) {
+      const tally = new Tally();
+      const from = producer(0, preference, tally);
+      const values: unknown[] = [];
+      for (const more of [2, 1, 0]) {
+        tally.claimed += more;
+        const { dataPoints } = await collected(from, "oz_worker_tasks_claimed_total");
+        values.push(dataPoints[0]?.value);
+      }
+      expect(values).toEqual([...then]);
+    }
+  });
 });
