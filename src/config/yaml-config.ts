@@ -7,12 +7,14 @@ import { configSchema, type FileConfig } from "./schema.ts";
 import { isSecret, type Path, pathText } from "./schema-walk.ts";
 import { type Finding, fitToSchema } from "./yaml-fit.ts";
 import { offsetOf } from "./yaml-locate.ts";
+import { repeatedKeys } from "./yaml-repeated-keys.ts";
 import { syntaxProblem } from "./yaml-syntax.ts";
 
 type Schema = ReturnType<typeof configSchema>;
 
-/** A stray bracket can make a thousand of them. */
+/** A stray bracket can make a thousand of them, and a file that is another program's a line each. */
 const MOST_SYNTAX_PROBLEMS = 20;
+const MOST_PROBLEMS = 100;
 
 export interface CheckedText {
   /** What is right in the file. */
@@ -39,9 +41,11 @@ export function checkYaml(text: string, file: string): CheckedText {
   if (document.errors.some((error) => error.code !== "DUPLICATE_KEY")) {
     // The parser may stumble over one place again and again, and once is enough to be told.
     const places = [...new Set(sorted(syntax).map(place))];
-    const shown = places.slice(0, MOST_SYNTAX_PROBLEMS);
-    const more = places.length - shown.length;
-    const problems = more > 0 ? [...shown, `${file}: ${more} more places are not well-formed`] : shown;
+    const problems = atMost(
+      MOST_SYNTAX_PROBLEMS,
+      places,
+      (more) => `${file}: ${more} more places are not well-formed`,
+    );
     return { config: {}, problems, broken: null, emptyBackend: null };
   }
   const schema = configSchema();
@@ -60,17 +64,30 @@ export function checkYaml(text: string, file: string): CheckedText {
       ? { config: good, broken: new Set<string>() }
       : keepGood(schema, raw.value, wrong);
   for (const { meant } of unfit) if (meant) markBroken(broken, meant);
-  return { config, problems: sorted([...syntax, ...unfit, ...wrong]).map(place), broken, emptyBackend };
+  const places = sorted([...syntax, ...unfit, ...wrong]).map(place);
+  const problems = atMost(
+    MOST_PROBLEMS,
+    places,
+    (more) => `${file}: ${more} more mistakes; is it the right file?`,
+  );
+  return { config, problems, broken, emptyBackend };
+}
+
+function atMost(most: number, lines: readonly string[], rest: (more: number) => string): readonly string[] {
+  return lines.length <= most ? lines : [...lines.slice(0, most), rest(lines.length - most)];
 }
 
 function parse(text: string, lineCounter: LineCounter): Document | string {
   try {
-    return parseDocument(withoutEmptyDocuments(text), {
+    const document = parseDocument(withoutEmptyDocuments(text), {
       lineCounter,
       prettyErrors: false,
       merge: true,
       logLevel: "error",
+      uniqueKeys: false,
     });
+    document.errors.push(...repeatedKeys(document));
+    return document;
   } catch {
     return "The YAML cannot be read; it may be nested too deeply";
   }

@@ -128,6 +128,29 @@ describe("YAML that is not well-formed", () => {
     ]);
   });
 
+  test.each([
+    [
+      "in brackets",
+      "worker_id: a\nbackend: {docker: {volumes: [], volumes: []}}\n",
+      '2:33: The key "volumes" is',
+    ],
+    ["in quotes", 'worker_id: a\n"worker_id": b\n', '2:1: The key "worker_id" is'],
+    ["three times", "worker_id: a\nworker_id: b\nworker_id: c\n", '3:1: The key "worker_id" is'],
+  ])("a repeated key is told by its place, %s", async (_how, text, says) => {
+    expect((await problemsOf(text)).at(-1)).toBe(`worker.yaml:${says} given twice`);
+  });
+
+  // The parser's own look for repeated keys took minutes of it, in which no signal was heard.
+  test("another program's dump of very many keys is told by the first hundred of them", async () => {
+    const keys = Array.from({ length: 10_000 }, (_, i) => `key_${i}: 1`);
+    const problems = await problemsOf(keys.join("\n"));
+    expect(problems).toHaveLength(101);
+    expect(problems.slice(99)).toEqual([
+      'worker.yaml:100:1: Unknown key "key_99"',
+      "worker.yaml: 9900 more mistakes; is it the right file?",
+    ]);
+  });
+
   // Once: the unknown key was left out before its alias was followed, and the aliases were blamed for a circle.
   test("an unknown key is named, also when the file has an alias of something in it", async () => {
     expect(await problemsOf("x: &a {direct: {oz_path: /oz}}\nworker_id: w\nbackend: *a\n")).toEqual([
