@@ -108,7 +108,8 @@ function chooseMetrics(otel: OtelEnvironment): MetricsSettings {
     otlp: chooseOtlp(otel, "METRICS", "v1/metrics", exporters.includes("otlp")),
     temporality: temporality(otel),
     prometheus: {
-      host: prometheus.text("OTEL_EXPORTER_PROMETHEUS_HOST") ?? "localhost",
+      // In brackets, as a URL has it, or bare.
+      host: (prometheus.text("OTEL_EXPORTER_PROMETHEUS_HOST") ?? "localhost").replace(/^\[|\]$/g, ""),
       port: port(prometheus, "OTEL_EXPORTER_PROMETHEUS_PORT", 9464),
     },
   };

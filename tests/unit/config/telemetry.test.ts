@@ -184,6 +184,11 @@ describe("the rest", () => {
     ]);
   });
 
+  test.each(["::1", "[::1]"])("Prometheus is answered at the address %s", (host) => {
+    const env = { OTEL_METRICS_EXPORTER: "prometheus", OTEL_EXPORTER_PROMETHEUS_HOST: host };
+    expect(of(env).metrics.prometheus).toEqual({ host: "::1", port: 9464 });
+  });
+
   test("other buckets than the worker's own are refused aloud, where buckets are sent at all", () => {
     const name = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
     const exponential = { [name]: "base2_exponential_bucket_histogram" };
