@@ -1,17 +1,16 @@
 /** Waits for the end of a Job, by what the watches show and what can be made of it. */
-import type { CoreV1Event, V1Job, V1Pod } from "@kubernetes/client-node";
+import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { Backoff } from "../../../async/backoff.ts";
 import { pause } from "../../../async/wait.ts";
 import { LONGEST_TIMER_MS } from "../../../config/duration.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
-import { ClusterError } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
-import { EXECUTION_HASH_LABEL } from "../job/labels.ts";
 import { instanceOf } from "../ownership/marks.ts";
 import { classify } from "../verdict/classify.ts";
 import type { Failed, JobView } from "../verdict/view.ts";
 import type { Subscription } from "../watch/job-store.ts";
+import { FreshLook } from "./fresh-look.ts";
 
 export interface JobToFollow {
   readonly name: string;
@@ -40,39 +39,51 @@ const BACKOFF = { firstMs: 500, lastMs: 15_000 } as const;
 
 /** Rejects with the signal's reason. */
 export async function followJob(target: JobToFollow, context: FollowContext): Promise<JobEnd> {
-  const { subscription, signal } = context;
+  const { cluster, subscription, signal, log } = context;
+  const look = new FreshLook({ uid: target.uid, cluster, log });
   for (;;) {
     signal.throwIfAborted();
     subscription.look();
     const job = sameJob(subscription.job, target);
     if (job === null) {
-      const end = await whenMissing(target, context);
+      const end = await whenMissing(target, look, context);
       if (end !== null) return end;
       continue;
     }
     if (isTaken(job, target)) return { kind: "taken" };
-    const outcome = await judge(job, target, context);
+    const outcome = await judge(job, target, look, context);
     if (typeof outcome !== "number") return outcome;
     await subscription.changed(outcome, signal);
   }
 }
 
 /** How it ended, or after how many ms to look again without any news. */
-async function judge(job: V1Job, target: JobToFollow, context: FollowContext): Promise<JobEnd | number> {
+async function judge(
+  job: V1Job,
+  target: JobToFollow,
+  look: FreshLook,
+  context: FollowContext,
+): Promise<JobEnd | number> {
   const seen = viewOf(job, context.subscription.pods(target.uid), target, context);
   let view = seen;
   let verdict = classify(view);
   if (verdict.kind === "running" && verdict.needsEvents === true) {
-    view = await freshView(seen, target, context);
+    view = await look.take(seen, context.signal);
     verdict = classify(view);
   }
   if (verdict.kind === "succeeded") return { kind: "succeeded" };
   if (verdict.kind === "failed") return { kind: "failed", failure: verdict, pods: view.pods };
-  return Math.min(Math.max(verdict.recheckInMs ?? LONGEST_TIMER_MS, 50), LONGEST_TIMER_MS);
+  // Of a Job that has failed there may never be any news again.
+  const recheckInMs = verdict.needsEvents === true ? look.againInMs() : verdict.recheckInMs;
+  return Math.min(Math.max(recheckInMs ?? LONGEST_TIMER_MS, 50), LONGEST_TIMER_MS);
 }
 
 /** Null: it is there after all. Asks the server, because a Job that is thought gone is reported failed. */
-async function whenMissing(target: JobToFollow, context: FollowContext): Promise<JobEnd | null> {
+async function whenMissing(
+  target: JobToFollow,
+  look: FreshLook,
+  context: FollowContext,
+): Promise<JobEnd | null> {
   const { cluster, subscription, signal, log } = context;
   const backoff = new Backoff(BACKOFF);
   const last = sameJob(subscription.lastJob, target);
@@ -89,7 +100,7 @@ async function whenMissing(target: JobToFollow, context: FollowContext): Promise
       const found = sameJob(await cluster.getJob(target.name, signal), target);
       if (found === null) return vanished(target, context);
       if (isTaken(found, target)) return { kind: "taken" };
-      const outcome = await judge(found, target, context);
+      const outcome = await judge(found, target, look, context);
       if (typeof outcome !== "number") return outcome;
       await subscription.changed(Math.min(outcome, BACKOFF.lastMs), signal);
       return null;
@@ -120,38 +131,6 @@ function viewOf(
 ): JobView {
   const { namespace } = cluster;
   return { jobName: name, namespace, job, pods, events: null, nowMs: cluster.now(), unschedulableTimeoutMs };
-}
-
-/** With events, and pods as they are now, or were when they went; without the right to read them, as if there were none. */
-async function freshView(seen: JobView, target: JobToFollow, context: FollowContext): Promise<JobView> {
-  const { cluster, signal, log } = context;
-  try {
-    const selector = `${EXECUTION_HASH_LABEL}=${executionHash(seen)}`;
-    const all = await cluster.listPods(selector, signal);
-    const present = all.filter((pod) => pod.metadata?.ownerReferences?.some(({ uid }) => uid === target.uid));
-    const pods = [...goneOf(seen.pods, present), ...present];
-    const uids = [target.uid, ...pods.flatMap(({ metadata }) => metadata?.uid ?? [])];
-    const lists = await Promise.all(
-      uids.map((uid) => cluster.listEvents(`involvedObject.uid=${uid}`, signal)),
-    );
-    const events: readonly CoreV1Event[] = lists.flat();
-    return { ...seen, pods, events, nowMs: cluster.now() };
-  } catch (error) {
-    signal.throwIfAborted();
-    log.debug("cannot read the events of a Job", { job: target.name, why: wordsOf(error) });
-    return error instanceof ClusterError ? { ...seen, events: [] } : seen;
-  }
-}
-
-/** As they last were: why the Job failed may be that somebody deleted its pod. */
-function goneOf(seen: readonly V1Pod[], present: readonly V1Pod[]): readonly V1Pod[] {
-  const uids = new Set(present.map(({ metadata }) => metadata?.uid));
-  return seen.filter(({ metadata }) => !uids.has(metadata?.uid));
-}
-
-function executionHash({ job, pods }: JobView): string {
-  const labels = job?.metadata?.labels ?? pods[0]?.metadata?.labels ?? {};
-  return labels[EXECUTION_HASH_LABEL] ?? "";
 }
 
 function sameJob(job: V1Job | null, { uid }: JobToFollow): V1Job | null {

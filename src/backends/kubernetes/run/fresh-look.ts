@@ -1,0 +1,83 @@
+/** What a verdict may need beside the watches: the events of a Job, and its pods as they are now. */
+import type { V1Pod } from "@kubernetes/client-node";
+import { Backoff } from "../../../async/backoff.ts";
+import type { Logger } from "../../../logging/logger.ts";
+import { wordsOf } from "../../../logging/words-of.ts";
+import { ClusterError } from "../client/cluster-error.ts";
+import type { Cluster } from "../cluster.ts";
+import { EXECUTION_HASH_LABEL } from "../job/labels.ts";
+import type { JobView } from "../verdict/view.ts";
+
+export interface FreshLookOptions {
+  /** The Job's. */
+  readonly uid: string;
+  readonly cluster: Cluster;
+  readonly log: Logger;
+}
+
+const BACKOFF = { firstMs: 1_000, lastMs: 15_000 } as const;
+/** Events often have a store of their own, which may be away for long while all else goes on. */
+const PATIENCE_MS = 60_000;
+
+export class FreshLook {
+  private readonly options: FreshLookOptions;
+  private readonly backoff = new Backoff(BACKOFF);
+  /** By performance.now; null: the last look brought what was asked for. */
+  private failingSince: number | null = null;
+
+  constructor(options: FreshLookOptions) {
+    this.options = options;
+  }
+
+  /**
+   * With events, and pods as they are now, or were when they went; without the right to read them, as if there
+   * were no events. `seen` itself: that cannot be told in this moment. Rejects with the signal's reason.
+   */
+  async take(seen: JobView, signal: AbortSignal): Promise<JobView> {
+    try {
+      const fresh = await this.read(seen, signal);
+      this.failingSince = null;
+      this.backoff.reset();
+      return fresh;
+    } catch (error) {
+      signal.throwIfAborted();
+      this.options.log.debug("cannot read the events of a Job", { job: seen.jobName, why: wordsOf(error) });
+      this.failingSince ??= performance.now();
+      return this.isRefused(error) ? { ...seen, events: [] } : seen;
+    }
+  }
+
+  /** After which time it is worth another look. */
+  againInMs(): number {
+    return this.backoff.next();
+  }
+
+  private isRefused(error: unknown): boolean {
+    if (!(error instanceof ClusterError)) return false;
+    if (error.status === 403 && !this.options.cluster.mayPass(error)) return true;
+    return performance.now() - (this.failingSince ?? 0) > PATIENCE_MS;
+  }
+
+  private async read(seen: JobView, signal: AbortSignal): Promise<JobView> {
+    const { cluster, uid } = this.options;
+    const all = await cluster.listPods(`${EXECUTION_HASH_LABEL}=${executionHash(seen)}`, signal);
+    const present = all.filter((pod) => pod.metadata?.ownerReferences?.some((owner) => owner.uid === uid));
+    const pods = [...goneOf(seen.pods, present), ...present];
+    const uids = [uid, ...pods.flatMap(({ metadata }) => metadata?.uid ?? [])];
+    const lists = await Promise.all(
+      uids.map((about) => cluster.listEvents(`involvedObject.uid=${about}`, signal)),
+    );
+    return { ...seen, pods, events: lists.flat(), nowMs: cluster.now() };
+  }
+}
+
+/** As they last were: why the Job failed may be that somebody deleted its pod. */
+function goneOf(seen: readonly V1Pod[], present: readonly V1Pod[]): readonly V1Pod[] {
+  const uids = new Set(present.map(({ metadata }) => metadata?.uid));
+  return seen.filter(({ metadata }) => !uids.has(metadata?.uid));
+}
+
+function executionHash({ job, pods }: JobView): string {
+  const labels = job?.metadata?.labels ?? pods[0]?.metadata?.labels ?? {};
+  return labels[EXECUTION_HASH_LABEL] ?? "";
+}

@@ -1,0 +1,113 @@
+/** What is read of a Job before its failure is told, when the API server does not answer in that moment. */
+import { afterEach, beforeEach, describe, expect, jest, spyOn, test } from "bun:test";
+import { type ApiCall, type Fault, firstOf } from "../support/fake-api-server.ts";
+import { FakeCluster } from "../support/fake-cluster.ts";
+import { KubernetesRig, passTime } from "../support/kubernetes-rig.ts";
+import { eventually } from "../support/wait.ts";
+
+let cluster: FakeCluster;
+
+beforeEach(async () => {
+  cluster = await FakeCluster.start();
+});
+
+afterEach(async () => {
+  jest.useRealTimers();
+  await cluster[Symbol.asyncDispose]();
+});
+
+async function runningTask(rig: KubernetesRig) {
+  await cluster.api.until(() => cluster.api.openWatches === 2, "two watches");
+  const task = rig.run("t-1");
+  const { name } = (await cluster.jobOf("t-1")).metadata;
+  await eventually(() => task.handles.at(-1)?.["ready"] === true, "the Job to be followed");
+  return { task, name };
+}
+
+const SHUTDOWN = { phase: "Failed", reason: "NodeShutdown", message: "its node is shut down" };
+
+function failJob(name: string): void {
+  const failed = { type: "Failed", status: "True", reason: "BackoffLimitExceeded" };
+  cluster.api.store.patch("jobs", name, { status: { failed: 1, conditions: [failed] } });
+}
+
+const isEvents = ({ resource }: ApiCall) => resource === "events";
+/** Not the list of a watch, which wants those of all tasks. */
+const isPods = ({ verb, resource, query }: ApiCall) =>
+  verb === "list" && resource === "pods" && /execution-hash/.test(query.get("labelSelector") ?? "");
+
+describe("a Job that failed for a reason which only its events and its pods of now can tell", () => {
+  // Nothing ever changes again of a Job that has failed, and the task waited for that without end.
+  test.each<readonly [string, (call: ApiCall) => boolean, Fault]>([
+    ["its events come as a proxy's page", isEvents, "page"],
+    ["its pods come as half an answer", isPods, "half"],
+    ["the API server has trouble with its events", isEvents, { status: 500 }],
+    ["the API server is too busy for its pods", isPods, { status: 429 }],
+    ["the worker's token was renewed in that moment", isPods, { status: 401, reason: "Unauthorized" }],
+  ])("is reported although once %s", async (_what, matches, fault) => {
+    // Of each pause the least.
+    using _soon = spyOn(Math, "random").mockReturnValue(0);
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await runningTask(rig);
+    const once = firstOf(matches);
+    const seen: string[] = [];
+    cluster.api.fault = (call) => {
+      if (!once(call)) return null;
+      seen.push(call.resource);
+      return fault;
+    };
+    // Not seen by the watch before the Job's failure: only a fresh look shows that.
+    cluster.api.store.quietly(() => cluster.setPod(name, { phase: "Failed", reason: "Evicted" }));
+    failJob(name);
+    await expect(task.ended).rejects.toMatchObject({ reason: "evicted" });
+    expect(seen).toHaveLength(1);
+  });
+
+  test("is reported when the API server that went away just then is back", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await runningTask(rig);
+    let gone: Promise<void> | null = null;
+    cluster.api.fault = (call) => {
+      if (!isPods(call)) return null;
+      gone ??= cluster.api.away();
+      return "cut";
+    };
+    cluster.setPod(name, SHUTDOWN);
+    failJob(name);
+    await eventually(() => rig.log.said("warn").length > 0, "the outage to be told");
+    await gone;
+    cluster.api.fault = () => null;
+    await cluster.api.listen();
+    await expect(task.ended).rejects.toMatchObject({
+      reason: "job_failed",
+      message: expect.stringMatching(/NodeShutdown: its node is shut down/),
+    });
+  });
+
+  test("is reported at once without the right to read events", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await runningTask(rig);
+    cluster.api.fault = (call) => (isEvents(call) ? { status: 403, reason: "Forbidden" } : null);
+    cluster.setPod(name, SHUTDOWN);
+    failJob(name);
+    await expect(task.ended).rejects.toMatchObject({ reason: "job_failed" });
+    expect(cluster.api.calls.filter(isPods)).toHaveLength(1);
+  });
+
+  test("is reported after a minute without events, whose own store may be away for hours", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await runningTask(rig);
+    cluster.api.fault = (call) => (isEvents(call) ? { status: 500 } : null);
+    let endedAt = 0;
+    task.ended.catch(() => {
+      endedAt = performance.now();
+    });
+    jest.useFakeTimers();
+    cluster.setPod(name, SHUTDOWN);
+    failJob(name);
+    const startedAt = performance.now();
+    await passTime(cluster, () => endedAt > 0, { stepMs: 1_000 });
+    expect(endedAt - startedAt).toBeWithin(60_000, 80_000);
+    await expect(task.ended).rejects.toMatchObject({ reason: "job_failed" });
+  });
+});
