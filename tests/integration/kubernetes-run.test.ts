@@ -236,6 +236,35 @@ describe("a task on Kubernetes", () => {
     });
   });
 
+  // The controller waits for the pod's end, and the kubelet that would tell of it is gone.
+  test("whose node is lost is reported although its Job never says that it has failed, and the Job is ended", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    await cluster.api.until(() => cluster.api.openWatches === 2, "two watches");
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    await eventually(() => task.handles.at(-1)?.["ready"] === true, "the Job to be followed");
+    let endedAt = 0;
+    task.ended.catch(() => {
+      endedAt = performance.now();
+    });
+    jest.useFakeTimers();
+    const startedAt = performance.now();
+    const graceIsOver = new Date(Date.now() + 30_000).toISOString();
+    const pod = cluster.podOf(name).metadata.name;
+    cluster.api.store.patch("pods", pod, { metadata: { deletionTimestamp: graceIsOver } });
+    const givenUp = { type: "FailureTarget", status: "True", reason: "BackoffLimitExceeded" };
+    cluster.api.store.patch("jobs", name, { status: { terminating: 1, conditions: [givenUp] } });
+    await passTime(cluster, () => endedAt > 0, { stepMs: 1_000 });
+    jest.useRealTimers();
+    expect(endedAt - startedAt).toBeWithin(85_000, 95_000);
+    await expect(task.ended).rejects.toMatchObject({
+      reason: "job_failed",
+      message: expect.stringMatching(/BackoffLimitExceeded.*is still there .* may be lost/),
+    });
+    rig.backend.forget(task);
+    await cluster.api.until(() => cluster.jobs()[0]?.metadata.labels["oz-ended"], "the mark");
+  });
+
   test("whose Job somebody deletes when its agent has ended well has ended well", async () => {
     await using rig = await KubernetesRig.start(cluster);
     await cluster.api.until(() => cluster.api.openWatches === 2, "two watches");

@@ -6,6 +6,7 @@ import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { hasEnded } from "./containers.ts";
 import { deadlineText, failedContainer, failedInitContainer } from "./ended-containers.ts";
 import { failureOf, isComplete } from "./job-condition.ts";
+import { lingering } from "./lingering-pods.ts";
 import { podless, unmountable, unschedulable } from "./pending-pods.ts";
 import type { JobView, Verdict } from "./view.ts";
 import { stuckContainer } from "./waiting-containers.ts";
@@ -24,6 +25,7 @@ const RULES: readonly Rule[] = [
   (view) => [view.job === null ? null : outOfTime(view, view.job)],
   ofPods(podOutOfTime),
   (view) => [view.job === null ? gone(view) : (podless(view, view.job) ?? failedOtherwise(view, view.job))],
+  (view) => [view.job === null ? null : lingering(view, view.job)],
 ];
 
 export function classify(view: JobView): Verdict {

@@ -20,9 +20,14 @@ export function failureOf(job: V1Job): V1JobCondition | null {
   return conditionOf(job, "Failed");
 }
 
+/** Why it will have failed once all its pods have ended: what the controller has decided stays so. */
+export function failureTargetOf(job: V1Job): V1JobCondition | null {
+  return conditionOf(job, "FailureTarget");
+}
+
 /** True as soon as the controller has decided so, which is before the pods have ended. */
 export function saysDeadline(job: V1Job): boolean {
-  const conditions = [conditionOf(job, "FailureTarget"), failureOf(job)];
+  const conditions = [failureTargetOf(job), failureOf(job)];
   return conditions.some((condition) => condition?.reason === "DeadlineExceeded");
 }
 

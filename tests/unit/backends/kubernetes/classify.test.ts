@@ -266,6 +266,44 @@ describe("a container that was killed at the deadline", () => {
   });
 });
 
+// From 1.31 on such a Job never says that it has failed: its tasks were never reported, deadline or not.
+describe("a Job that the cluster has given up while its pod's node is lost", () => {
+  const main = [running()];
+  const late = { activeDeadlineSeconds: 60, conditions: [{ ...TOO_LATE, type: "FailureTarget" }] };
+  const lost = { conditions: [{ ...FAILED, type: "FailureTarget" }] };
+
+  test.each([
+    ["active_deadline", late, ["60 s", "DeadlineExceeded"]],
+    ["job_failed", lost, ["BackoffLimitExceeded: too many failures"]],
+  ])("is %s a minute after the pod had to be gone, and what ran may run on", (reason, fields, words) => {
+    const verdict = classify(view({ job: job(fields), pods: [pod({ main, goneSince: 60 })], events: [] }));
+    if (verdict.kind !== "failed") throw new Error(`no failure: ${JSON.stringify(verdict)}`);
+    expect(verdict.reason).toBe(reason as typeof verdict.reason);
+    for (const word of [...words, 'pod "pod-1"', "60 s after its grace period", "may still run"])
+      expect(verdict.message).toContain(word);
+  });
+
+  test("is not believed before, nor without a fresh look", () => {
+    const seen = (goneSince: number) => view({ job: job(late), pods: [pod({ main, goneSince })] });
+    expect(classify(seen(20))).toEqual({ kind: "running", recheckInMs: 40_000 });
+    expect(classify(seen(60))).toEqual({ kind: "running", needsEvents: true });
+  });
+
+  test.each<readonly [string, Partial<JobView>]>([
+    ["the pod is not to go", { job: job(late), pods: [pod({ main })] }],
+    ["one of its pods is not to go", { job: job(late), pods: [pod({ main, goneSince: 99 }), pod({ main })] }],
+    ["its pods have ended", { job: job(late), pods: [pod({ phase: "Failed", goneSince: 99 })] }],
+    ["nothing is decided", { pods: [pod({ main, goneSince: 99 })] }],
+  ])("is none of that when %s", (_what, fields) => {
+    expect(classify(view({ ...fields, events: [] }))).toEqual({ kind: "running" });
+  });
+
+  test("is reported as its container ended, when that is told", () => {
+    const pods = [pod({ main: [ended(3)], goneSince: 99 })];
+    expect(classify(view({ job: job(lost), pods, events: [] }))).toMatchObject(failure("container_exit", 3));
+  });
+});
+
 describe("a message", () => {
   test.each<readonly [string, Partial<JobView>, readonly string[]]>([
     [

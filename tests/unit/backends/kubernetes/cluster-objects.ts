@@ -47,6 +47,8 @@ export interface PodFields {
   /** Names of the init containers that go on beside the others. */
   readonly lasting?: readonly string[];
   readonly beingDeleted?: boolean;
+  /** It is being deleted, and its grace was over so many seconds ago. */
+  readonly goneSince?: number;
   readonly createdAgo?: number;
 }
 
@@ -57,7 +59,9 @@ export function pod(fields: PodFields = {}): V1Pod {
       name: "pod-1",
       uid: "pod-uid",
       creationTimestamp: ago(fields.createdAgo ?? 60),
-      ...(fields.beingDeleted ? { deletionTimestamp: ago(0) } : {}),
+      ...(fields.beingDeleted || fields.goneSince !== undefined
+        ? { deletionTimestamp: ago(fields.goneSince ?? 0) }
+        : {}),
     },
     spec: {
       containers: main.map(({ name }) => ({ name })),
