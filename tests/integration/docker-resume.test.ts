@@ -227,6 +227,25 @@ describe("a task of an earlier worker", () => {
     expect(await endOf(resumeTask(backend, saved()))).toBe("container_wait");
   });
 
+  // As after a restart of podman's host. Once it was waited for without end.
+  test("whose container's end the engine has forgotten is told as such, and the container goes", async () => {
+    const container = left();
+    container.status = "created";
+    const task = resumeTask(backend, saved());
+    expect(await endOf(task)).toBe("container_wait");
+    expect(await task.ended).toMatchObject({
+      error: { message: expect.stringContaining("does not know how") },
+    });
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("whose container's end the engine has forgotten was stopped, when that was under way", async () => {
+    left().status = "created";
+    expect(await endOf(resumeTask(backend, saved({ stopping: true, stoppedAt: Date.now() })))).toBe(
+      "shutdown",
+    );
+  });
+
   test("whose end was saved before the container went has that end", async () => {
     const result = { exitCode: 3, oomKilled: false, finishedAt: null };
     expect(await retell(saved({ result }))).toBe("container_exit 3");

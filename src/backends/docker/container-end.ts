@@ -11,12 +11,23 @@ export interface Ended {
 
 /** Null as long as it runs. */
 export function endOf(state: ContainerState | null): Ended | null {
-  if (state === null) return { state };
+  if (state === null || isForgotten(state)) return { state };
   return !state.running && ENDED.includes(state.status) ? { state } : null;
 }
 
 /** What is on its way there (podman: stopping) has no exit status yet, and shows 0 instead. */
 const ENDED: readonly string[] = ["exited", "dead", "removing", "stopped"];
+
+/**
+ * It ran, and nobody told its engine how that ended: podman shows all that ran so when its host was started anew,
+ * as if it had yet to begin, or as ended with 0 at no time.
+ */
+export function isForgotten({ running, status, startedAt, finishedAt, exitCode }: ContainerState): boolean {
+  if (running || startedAt === "") return false;
+  return NOT_BEGUN.includes(status) || (ENDED.includes(status) && exitCode === 0 && finishedAt === "");
+}
+
+const NOT_BEGUN: readonly string[] = ["created", "configured"];
 
 /** The engine kills what it is told to remove: that is no end of the agent's own. */
 export function isBeingRemoved({ status, exitCode }: ContainerState): boolean {
@@ -61,6 +72,13 @@ export function goneFailure(container: string): TaskFailure {
   return new TaskFailure(
     "container_wait",
     `the container ${container} was removed by somebody else, so nobody knows how it ended`,
+  );
+}
+
+export function forgottenFailure(container: string): TaskFailure {
+  return new TaskFailure(
+    "container_wait",
+    `the engine does not know how the container ${container} ended, as after a restart of its host`,
   );
 }
 

@@ -3,13 +3,15 @@
 import type { Logger } from "../../logging/logger.ts";
 import { createRedactor, type Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
-import { isShutdown, type RunContext, TaskFailure } from "../../task/backend.ts";
+import { isShutdown, type RunContext, TaskFailure, TaskStopped } from "../../task/backend.ts";
 import {
   type Ended,
   endOf,
   failureOf,
+  forgottenFailure,
   goneFailure,
   isBeingRemoved,
+  isForgotten,
   mayBeStopping,
   SIGKILLED,
   shutdownOf,
@@ -143,6 +145,8 @@ export class TaskRun {
       throw signal.reason;
     }
     if (state === null || isBeingRemoved(state)) throw goneFailure(this.container);
+    if (isForgotten(state))
+      throw this.handle.stopping ? new TaskStopped("shutdown") : forgottenFailure(this.container);
     const finished = Date.parse(state.finishedAt);
     const finishedAt = Number.isNaN(finished) ? null : finished;
     const oomKilled = state.oomKilled || (state.exitCode === SIGKILLED && (await this.wasOutOfMemory(id)));

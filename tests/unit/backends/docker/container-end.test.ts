@@ -4,6 +4,7 @@ import {
   endOf,
   failureOf,
   isBeingRemoved,
+  isForgotten,
   mayBeStopping,
   shutdownOf,
 } from "../../../../src/backends/docker/container-end.ts";
@@ -42,6 +43,34 @@ describe("a container", () => {
     ["exited", 137, false],
   ])("that is %s with status %d was killed to be removed: %p", (status, exitCode, expected) => {
     expect(isBeingRemoved(stateOf(status, exitCode))).toBe(expected);
+  });
+});
+
+/** What podman 4.3 and later ones make of what ran when its host was started anew. */
+describe("a container that ran, and of which the engine does not know how it ended,", () => {
+  const StartedAt = "2026-01-01T00:00:00Z";
+  const state = (fields: object) =>
+    readContainerState({ Id: "c", State: { ExitCode: 0, StartedAt, ...fields } });
+
+  test.each([
+    ["is as if it had yet to begin", { Status: "created" }],
+    ["is as if it had yet to be made", { Status: "configured" }],
+    ["has ended with 0, at no time", { Status: "exited", FinishedAt: "0001-01-01T00:00:00Z" }],
+  ])("%s: it has ended all the same, and not well", (_how, fields) => {
+    const seen = state(fields);
+    expect(endOf(seen)).toEqual({ state: seen });
+    expect(isForgotten(seen)).toBe(true);
+  });
+
+  test.each([
+    ["ended well", { Status: "exited", FinishedAt: "2026-01-01T00:00:01Z" }],
+    ["failed at a time that nobody noted", { Status: "exited", ExitCode: 255 }],
+    ["is paused", { Status: "paused" }],
+    ["is being stopped", { Status: "stopping" }],
+    ["runs", { Status: "running", Running: true }],
+    ["has not begun", { Status: "created", StartedAt: "0001-01-01T00:00:00Z" }],
+  ])("is not one that %s", (_how, fields) => {
+    expect(isForgotten(state(fields))).toBe(false);
   });
 });
 
