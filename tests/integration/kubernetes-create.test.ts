@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { type ApiCall, firstOf } from "../support/fake-api-server.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
-import { KubernetesRig } from "../support/kubernetes-rig.ts";
+import { KubernetesRig, passTimeFor } from "../support/kubernetes-rig.ts";
 import { eventually } from "../support/wait.ts";
 
 let cluster: FakeCluster;
@@ -166,6 +166,69 @@ describe("a task on Kubernetes", () => {
     }, "another Job");
     cluster.complete(name);
     expect(await second.ended).toBe("completed");
+  });
+
+  /** An earlier run of `t-1`, over and done, whose Job is being deleted and held by a finalizer. */
+  async function goingJob(rig: KubernetesRig): Promise<string> {
+    const first = rig.run("t-1", "");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    cluster.complete(name);
+    await first.ended;
+    cluster.api.store.patch("jobs", name, { metadata: { deletionTimestamp: cluster.api.now() } });
+    return name;
+  }
+
+  // Taken for its own, it would have been "completed" without ever running.
+  test("waits until an earlier run's Job is gone that is being deleted, and then runs", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const name = await goingJob(rig);
+    const second = rig.run("t-1", "");
+    await cluster.api.until(() => cluster.api.callsOf("get", "jobs").length > 0, "a look at the old one");
+    cluster.api.store.delete("pods", cluster.podOf(name).metadata.name);
+    cluster.api.store.delete("jobs", name);
+    await cluster.api.until(() => cluster.jobs().length === 1, "a Job of its own");
+    cluster.complete(name);
+    expect(await second.ended).toBe("completed");
+  });
+
+  test("is told what has its name when an earlier run's Job does not go", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    await goingJob(rig);
+    jest.useFakeTimers();
+    const second = rig.run("t-1", "");
+    await expect(passTimeFor(cluster, second.ended)).rejects.toMatchObject({
+      reason: "job_create",
+      message: expect.stringMatching(/already exists.*delete what has that name/),
+    });
+  });
+
+  test("does not touch the Job of another execution whose id ends alike", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    rig.run("t-1", "first-12345678");
+    await cluster.jobOf("t-1");
+    await expect(rig.run("t-1", "other-12345678").ended).rejects.toMatchObject({
+      reason: "job_create",
+      message: expect.stringMatching(/already exists/),
+    });
+    expect(cluster.jobs()).toHaveLength(1);
+  });
+
+  test.each([
+    ["", null],
+    [", although its status changes in that moment", { status: 409, reason: "Conflict" }],
+  ])("that another worker has a Job of is that one's no more%s", async (_when, fault) => {
+    await using one = await KubernetesRig.start(cluster, { instanceId: crypto.randomUUID() });
+    const theirs = one.run("t-1", "e-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    await eventually(() => theirs.handles.at(-1)?.["ready"], "the Job to be followed");
+    await using other = await KubernetesRig.start(cluster, { instanceId: crypto.randomUUID() });
+    const patches = firstOf(({ verb, resource }) => verb === "patch" && resource === "jobs");
+    cluster.api.fault = (call) => (fault !== null && patches(call) ? fault : null);
+    const ours = other.run("t-1", "e-1");
+    expect(await theirs.ended).toBe("handed-off");
+    cluster.complete(name);
+    expect(await ours.ended).toBe("completed");
+    expect(cluster.jobs()).toHaveLength(1);
   });
 
   test("does not touch a Job of its name that somebody else made", async () => {
