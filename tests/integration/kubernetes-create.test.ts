@@ -168,6 +168,58 @@ describe("a task on Kubernetes", () => {
     expect(await second.ended).toBe("completed");
   });
 
+  // Once it was told again how the first run had ended, and nothing ran: a role may lack the right to mark Jobs.
+  test("runs again after an earlier run of it whose Job could not be marked as reported", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    cluster.api.fault = ({ verb, resource }) =>
+      verb === "patch" && resource === "jobs" ? { status: 403, reason: "Forbidden" } : null;
+    const first = rig.run("t-1", "");
+    const { name, uid } = (await cluster.jobOf("t-1")).metadata;
+    cluster.fail(name, 3);
+    await first.ended.catch(() => {});
+    rig.backend.forget(first);
+    const second = rig.run("t-1", "");
+    await cluster.api.until(() => cluster.jobs().some((job) => job.metadata.uid !== uid), "another Job");
+    cluster.complete(name);
+    expect(await second.ended).toBe("completed");
+  });
+
+  test("has its end when its Job has ended by the time that the answer to its creation is known to be lost", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const lost = firstOf(creates("jobs"));
+    cluster.api.fault = (call) => (lost(call) ? "lost" : null);
+    const made: string[] = [];
+    cluster.api.store.watch(({ type, resource, object }) => {
+      if (type !== "ADDED" || resource !== "jobs") return;
+      made.push(object.metadata.uid);
+      cluster.complete(object.metadata.name);
+    });
+    expect(await rig.run("t-1", "").ended).toBe("completed");
+    expect(cluster.api.callsOf("create", "jobs").filter(creates("jobs")).length).toBeGreaterThan(1);
+    expect(made).toHaveLength(1);
+  });
+
+  test("has the end of another worker's Job, which that one may not have reported yet", async () => {
+    await using one = await KubernetesRig.start(cluster, { instanceId: crypto.randomUUID() });
+    const theirs = one.run("t-1", "");
+    const { name, uid } = (await cluster.jobOf("t-1")).metadata;
+    cluster.complete(name);
+    await theirs.ended;
+    await using other = await KubernetesRig.start(cluster, { instanceId: crypto.randomUUID() });
+    expect(await other.run("t-1", "").ended).toBe("completed");
+    expect(cluster.jobs().map((job) => job.metadata.uid)).toEqual([uid]);
+  });
+
+  test("of an execution whose Job a worker without journal finds ended does not run a second time", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const first = rig.run("t-1", "e-1");
+    const { name, uid } = (await cluster.jobOf("t-1")).metadata;
+    cluster.complete(name);
+    await first.ended;
+    expect(await rig.run("t-1", "e-1").ended).toBe("completed");
+    expect(cluster.jobs().map((job) => job.metadata.uid)).toEqual([uid]);
+  });
+
   /** An earlier run of `t-1`, over and done, whose Job is being deleted and held by a finalizer. */
   async function goingJob(rig: KubernetesRig): Promise<string> {
     const first = rig.run("t-1", "");
@@ -184,7 +236,6 @@ describe("a task on Kubernetes", () => {
     const name = await goingJob(rig);
     const second = rig.run("t-1", "");
     await cluster.api.until(() => cluster.api.callsOf("get", "jobs").length > 0, "a look at the old one");
-    cluster.api.store.delete("pods", cluster.podOf(name).metadata.name);
     cluster.api.store.delete("jobs", name);
     await cluster.api.until(() => cluster.jobs().length === 1, "a Job of its own");
     cluster.complete(name);

@@ -14,6 +14,7 @@ export class FakeCluster implements AsyncDisposable {
     // Each Job has its pod at once, as from a quick controller.
     api.store.watch(({ type, resource, object }) => {
       if (type === "ADDED" && resource === "jobs") this.addPod(object);
+      if (type === "DELETED" && resource === "jobs") this.#collectPods(object);
     });
   }
 
@@ -114,6 +115,13 @@ export class FakeCluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.api[Symbol.asyncDispose]();
     await this.pki[Symbol.asyncDispose]();
+  }
+
+  /** As the garbage collector does behind a deletion in the background. */
+  #collectPods({ metadata: { uid } }: ApiObject): void {
+    const owned = ({ metadata }: ApiObject) => metadata.ownerReferences?.[0]?.uid === uid;
+    for (const pod of this.api.store.list("pods").filter(owned))
+      this.api.store.delete("pods", pod.metadata.name);
   }
 
   #endPod(job: string, phase: string, ended: { exitCode: number; reason: string }): void {

@@ -10,6 +10,7 @@ import { type ClusterError, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { buildEnvSecret } from "../job/env-secret.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "../ownership/marks.ts";
+import { isFinished } from "../verdict/job-condition.ts";
 
 export interface CreateContext {
   readonly cluster: Cluster;
@@ -33,13 +34,23 @@ const SHORTEST_HIDDEN = 8;
 export async function createJob(job: V1Job, ref: TaskRef, context: CreateContext): Promise<V1Job> {
   const { cluster } = context;
   const name = job.metadata?.name ?? "";
+  // By a try of this very run, whose answer did not come.
+  let mayBeMade = false;
+  const create = async (signal: AbortSignal) => {
+    try {
+      return await cluster.createJob(job, signal);
+    } catch (error) {
+      mayBeMade ||= !exists(error);
+      throw error;
+    }
+  };
   for (let tries = 1; ; tries++) {
     try {
-      return await patiently((signal) => cluster.createJob(job, signal), context, isCollision);
+      return await patiently(create, context, isCollision);
     } catch (error) {
       context.signal.throwIfAborted();
       if (!exists(error)) throw refused(name, context, error);
-      const existing = await takeExisting(name, ref, context, error).catch((why: unknown) => {
+      const existing = await takeExisting(name, ref, context, { error, mayBeMade }).catch((why: unknown) => {
         context.signal.throwIfAborted();
         throw why instanceof TaskFailure ? why : refused(name, context, why);
       });
@@ -84,7 +95,7 @@ async function takeExisting(
   name: string,
   ref: TaskRef,
   context: CreateContext,
-  error: ClusterError,
+  { error, mayBeMade }: { readonly error: ClusterError; readonly mayBeMade: boolean },
 ): Promise<V1Job | null> {
   const { cluster, instance, log } = context;
   const existing = await patiently((signal) => cluster.getJob(name, signal), context);
@@ -94,7 +105,7 @@ async function takeExisting(
     throw refused(name, context, error);
   }
   if (existing.metadata?.deletionTimestamp !== undefined) return null;
-  if (isEnded(existing)) {
+  if (isEnded(existing) || (!mayBeMade && isOfEarlierRun(existing, ref, instance))) {
     log.info("the Job of an earlier run of this task is replaced", { job: name });
     const uid = existing.metadata?.uid ?? "";
     await patiently((signal) => cluster.deleteJob(name, signal, { uid }), context);
@@ -111,6 +122,14 @@ async function takeExisting(
       throw why;
     }
   }, context);
+}
+
+/**
+ * It has not been marked as reported, which the role may not allow. Without an execution id, a task that this worker
+ * was given and that does not run is to run again.
+ */
+function isOfEarlierRun(existing: V1Job, { executionId }: TaskRef, instance: string | null): boolean {
+  return executionId === "" && isFinished(existing) && instanceOf(existing) === instance;
 }
 
 /** `alsoPasses`: what else of this call may succeed a little later. */
