@@ -348,6 +348,10 @@ export class StatefulEngine implements AsyncDisposable {
   }
 
   private async onStop(container: StoredContainer): Promise<Reply> {
+    if (container.status === "restarting") {
+      container.status = "exited";
+      return OK;
+    }
     if (container.status !== "running") return { status: 304 };
     if (!container.stubborn) this.end(container, 143);
     await container.ended.promise;

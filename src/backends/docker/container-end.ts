@@ -11,7 +11,7 @@ export interface Ended {
 
 /** Null as long as it runs. */
 export function endOf(state: ContainerState | null): Ended | null {
-  if (state === null || isForgotten(state)) return { state };
+  if (state === null || isForgotten(state) || isRestarting(state)) return { state };
   return !state.running && ENDED.includes(state.status) ? { state } : null;
 }
 
@@ -28,6 +28,11 @@ export function isForgotten({ running, status, startedAt, finishedAt, exitCode }
 }
 
 const NOT_BEGUN: readonly string[] = ["created", "configured"];
+
+/** It has ended, and its engine is about to run it once more: somebody has given it a restart policy. */
+export function isRestarting({ status, startedAt }: ContainerState): boolean {
+  return status === "restarting" && startedAt !== "";
+}
 
 /** The engine kills what it is told to remove: that is no end of the agent's own. */
 export function isBeingRemoved({ status, exitCode }: ContainerState): boolean {

@@ -12,6 +12,7 @@ import {
   goneFailure,
   isBeingRemoved,
   isForgotten,
+  isRestarting,
   mayBeStopping,
   SIGKILLED,
   shutdownOf,
@@ -147,6 +148,7 @@ export class TaskRun {
     if (state === null || isBeingRemoved(state)) throw goneFailure(this.container);
     if (isForgotten(state))
       throw this.handle.stopping ? new TaskStopped("shutdown") : forgottenFailure(this.container);
+    if (isRestarting(state)) await this.endRestarts(id);
     const finished = Date.parse(state.finishedAt);
     const finishedAt = Number.isNaN(finished) ? null : finished;
     const oomKilled = state.oomKilled || (state.exitCode === SIGKILLED && (await this.wasOutOfMemory(id)));
@@ -171,6 +173,23 @@ export class TaskRun {
       const settlers = [...new Set([...this.handle.settlers, instance])];
       this.save({ started: this.begun, settlers });
     });
+  }
+
+  /** As by `docker update --restart` of all that runs. The task has had its run, and another would do its work twice. */
+  private async endRestarts(id: string): Promise<void> {
+    const { log } = this.context;
+    const { container } = this;
+    log.warn("somebody gave the container a restart policy: its first end counts, and it is stopped", {
+      container,
+    });
+    try {
+      await persist(
+        (trying) => this.tools.engine.containers.stop(id, 0, trying),
+        AbortSignal.timeout(REST_MS),
+      );
+    } catch (error) {
+      log.warn("cannot stop the container from being started again", { container, error: wordsOf(error) });
+    }
   }
 
   /** Null: it is gone, and was so at a second look: a task that ends well is not lost to one wrong answer. */

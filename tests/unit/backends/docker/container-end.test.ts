@@ -5,6 +5,7 @@ import {
   failureOf,
   isBeingRemoved,
   isForgotten,
+  isRestarting,
   mayBeStopping,
   shutdownOf,
 } from "../../../../src/backends/docker/container-end.ts";
@@ -72,6 +73,14 @@ describe("a container that ran, and of which the engine does not know how it end
   ])("is not one that %s", (_how, fields) => {
     expect(isForgotten(state(fields))).toBe(false);
   });
+});
+
+test("a container that its engine is about to run once more has ended, if it ran", () => {
+  const State = { Status: "restarting", Running: true, Restarting: true, ExitCode: 7 };
+  const ran = readContainerState({ Id: "c", State: { ...State, StartedAt: "2026-01-01T00:00:00Z" } });
+  expect(endOf(ran)).toEqual({ state: ran });
+  expect(isRestarting(ran)).toBe(true);
+  expect(endOf(readContainerState({ Id: "c", State }))).toBeNull();
 });
 
 const GRACE_MS = 10_000;
