@@ -268,7 +268,7 @@ describe("a task on Kubernetes", () => {
     ["", null],
     [", although its status changes in that moment", { status: 409, reason: "Conflict" }],
   ])("that another worker has a Job of is that one's no more%s", async (_when, fault) => {
-    await using one = await KubernetesRig.start(cluster, { instanceId: crypto.randomUUID() });
+    const one = await KubernetesRig.start(cluster, { instanceId: crypto.randomUUID() });
     const theirs = one.run("t-1", "e-1");
     const { name } = (await cluster.jobOf("t-1")).metadata;
     await eventually(() => theirs.handles.at(-1)?.["ready"], "the Job to be followed");
@@ -277,6 +277,8 @@ describe("a task on Kubernetes", () => {
     cluster.api.fault = (call) => (fault !== null && patches(call) ? fault : null);
     const ours = other.run("t-1", "e-1");
     expect(await theirs.ended).toBe("handed-off");
+    one.backend.forget(theirs);
+    await one[Symbol.asyncDispose]();
     cluster.complete(name);
     expect(await ours.ended).toBe("completed");
     expect(cluster.jobs()).toHaveLength(1);

@@ -299,6 +299,7 @@ describe("a task on Kubernetes", () => {
     task.stop("cancelled");
     const deletion = await cluster.api.until(() => cluster.api.callsOf("delete", "jobs")[1], "the deletion");
     expect(deletion.body.propagationPolicy).toBe("Foreground");
+    expect(deletion.body.preconditions).toEqual({ uid: cluster.podOf(name).metadata.ownerReferences[0].uid });
     expect(deletion.body.gracePeriodSeconds).toBeUndefined();
     await cluster.api.until(() => cluster.podOf(name).metadata.deletionTimestamp, "the pod to be ending");
     expect(over).toBe(false);
@@ -331,6 +332,18 @@ describe("a task on Kubernetes", () => {
   });
 
   // Somebody's policy may guard it: what is reported is what the user wanted, and the operator hears of the rest.
+  test("that is cancelled holds up no worker that has to go", async () => {
+    const rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    task.stop("cancelled");
+    await cluster.api.until(() => cluster.podOf(name).metadata.deletionTimestamp, "the pod to be ending");
+    // The answer to the deletion has come by then.
+    for (let turn = 0; turn < 3; turn++) await cluster.turn();
+    await rig[Symbol.asyncDispose]();
+    await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
+  });
+
   test("that is cancelled and whose Job may not be deleted is told of, and deleted once it may be", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const task = rig.run("t-1");
@@ -360,6 +373,16 @@ describe("a task on Kubernetes", () => {
     cluster.reap(name);
     await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
     expect(rig.log.said("warn")).toEqual([]);
+  });
+
+  test("without cleanup, a completed Job stays, marked as reported", async () => {
+    const rig = await KubernetesRig.start(cluster, { cleanup: false });
+    const task = rig.run("t-1");
+    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+    await task.ended;
+    rig.backend.forget(task);
+    await rig[Symbol.asyncDispose]();
+    expect(cluster.jobs().map(({ metadata }) => metadata.labels["oz-ended"])).toEqual(["true"]);
   });
 
   test("without cleanup, a cancelled Job ends and stays", async () => {
