@@ -70,9 +70,9 @@ describe("a task on Kubernetes", () => {
     expect(cluster.jobs()).toHaveLength(1);
   });
 
-  for (const fault of ["half", "page"] as const) {
+  for (const fault of ["half", "page", "other"] as const) {
     // Was failed with `job_create: JSON Parse error`, while its Job ran.
-    test(`is one Job even when what answers its creation is not JSON: ${fault}`, async () => {
+    test(`is one Job even when what answers its creation is not the API server's: ${fault}`, async () => {
       await using rig = await KubernetesRig.start(cluster);
       const spoilt = firstOf(creates("jobs"));
       cluster.api.fault = (call) => (spoilt(call) ? fault : null);

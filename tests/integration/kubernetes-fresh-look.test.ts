@@ -41,6 +41,8 @@ describe("a Job that failed for a reason which only its events and its pods of n
   test.each<readonly [string, (call: ApiCall) => boolean, Fault]>([
     ["its events come as a proxy's page", isEvents, "page"],
     ["its pods come as half an answer", isPods, "half"],
+    ["its pods come as a proxy's own JSON", isPods, "other"],
+    ["its events come as a proxy's own JSON", isEvents, "other"],
     ["the API server has trouble with its events", isEvents, { status: 500 }],
     ["the API server is too busy for its pods", isPods, { status: 429 }],
     ["the worker's token was renewed in that moment", isPods, { status: 401, reason: "Unauthorized" }],

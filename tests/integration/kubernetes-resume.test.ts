@@ -1,5 +1,6 @@
 /** What becomes of the Jobs of a killed worker whose journal the next one has. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { firstOf } from "../support/fake-api-server.ts";
 import type { FakeCluster } from "../support/fake-cluster.ts";
 import { KubernetesFleet } from "../support/kubernetes-fleet.ts";
 import { passTime, passTimeFor } from "../support/kubernetes-rig.ts";
@@ -123,6 +124,30 @@ describe("the next worker, with the journal of a killed one", () => {
     cluster.complete(name);
     expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
   });
+
+  // It was called deleted, and ran on.
+  test.each(["get", "patch"])(
+    "does not call a Job deleted because once a proxy answers the %s with JSON of its own",
+    async (spoiled) => {
+      const old = await worker("old");
+      const { task, name } = await runningTask(old, "t-1");
+      cutOff.add("Bearer old");
+      const next = await worker("next");
+      const once = firstOf(({ verb, resource }) => verb === spoiled && resource === "jobs");
+      let seen = 0;
+      cluster.api.fault = (call) => {
+        if (cutOff.has(String(call.headers["authorization"]))) return "cut";
+        if (!once(call)) return null;
+        seen += 1;
+        return "other";
+      };
+      const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+      await passTime(cluster, () => seen > 0 && resumed.handles.at(-1)?.["formerInstance"]);
+      cluster.complete(name);
+      expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
+      expect(seen).toBe(1);
+    },
+  );
 
   test("says after a time which Job it may not read, and in whose words", async () => {
     const old = await worker("old");

@@ -23,7 +23,7 @@ export interface ApiCall {
 
 /**
  * What happens instead of an answer: a status, a cut connection after (`lost`) or before the work is done,
- * an answer that is cut short and ends all the same (`half`), a page of somebody else's (`page`).
+ * an answer that is cut short and ends all the same (`half`), a page of somebody else's (`page`) or his JSON (`other`).
  */
 export type Fault =
   | {
@@ -35,7 +35,8 @@ export type Fault =
   | "cut"
   | "lost"
   | "half"
-  | "page";
+  | "page"
+  | "other";
 
 /** True for the first such call, and for none after it. */
 export function firstOf(matches: (call: ApiCall) => boolean): (call: ApiCall) => boolean {
@@ -193,6 +194,7 @@ export class FakeApiServer implements AsyncDisposable {
         response.writeHead(200, { "content-type": "text/html" });
         return void response.end("<html>Please log in</html>");
       }
+      if (fault === "other") return answer(response, 200, { error: "upstream is not ready" });
       if (fault === "lost" || fault === "half") {
         const [code, body] = this.#work(call);
         if (fault === "lost") return void request.socket.destroy();

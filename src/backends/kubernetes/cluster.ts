@@ -2,8 +2,16 @@
  * The calls that this backend makes, each on one namespace, in the types of client-node. Whatever goes
  * wrong is a ClusterError (the server's words) or a ClusterGone; a signal that fires rejects with its reason.
  */
-import type { CoreV1Event, V1Job, V1Lease, V1Pod, V1Secret, VersionInfo } from "@kubernetes/client-node";
-import { isPassing, isStatus, mayBeUnsettled } from "./client/cluster-error.ts";
+import type {
+  CoreV1Event,
+  V1Job,
+  V1Lease,
+  V1ObjectMeta,
+  V1Pod,
+  V1Secret,
+  VersionInfo,
+} from "@kubernetes/client-node";
+import { ClusterGone, isPassing, isStatus, mayBeUnsettled } from "./client/cluster-error.ts";
 import type { TypedApi } from "./client/typed-api.ts";
 
 export interface DeleteOptions {
@@ -78,16 +86,16 @@ export class Cluster {
   /** Sent as it is and checked strictly: a field that the server does not know is an error that names it. */
   createJob(job: V1Job, signal: AbortSignal, { dryRun }: CreateOptions = {}): Promise<V1Job> {
     const request = { namespace: this.namespace, body: {}, fieldValidation: "Strict" };
-    return this.api.batch.createNamespacedJob(
-      dryRun ? { ...request, dryRun: "All" } : request,
-      this.api.options(signal, { body: job }),
-    );
+    const options = this.api.options(signal, { body: job });
+    if (dryRun) return this.api.batch.createNamespacedJob({ ...request, dryRun: "All" }, options);
+    return whole(this.api.batch.createNamespacedJob(request, options));
   }
 
   /** Null: there is none. */
   getJob(name: string, signal: AbortSignal): Promise<V1Job | null> {
     const { namespace } = this;
-    return nullWhenMissing(this.api.batch.readNamespacedJob({ name, namespace }, this.api.options(signal)));
+    const call = this.api.batch.readNamespacedJob({ name, namespace }, this.api.options(signal));
+    return nullWhenMissing(whole(call));
   }
 
   /**
@@ -97,7 +105,7 @@ export class Cluster {
   patchJob(name: string, patch: MergePatch, signal: AbortSignal): Promise<V1Job | null> {
     const { namespace } = this;
     const options = this.api.options(signal, { mergePatch: patch });
-    return nullWhenMissing(this.api.batch.patchNamespacedJob({ name, namespace, body: {} }, options));
+    return nullWhenMissing(whole(this.api.batch.patchNamespacedJob({ name, namespace, body: {} }, options)));
   }
 
   /** False: there was none. */
@@ -116,7 +124,7 @@ export class Cluster {
       { namespace, labelSelector },
       this.api.options(signal),
     );
-    return list.items;
+    return itemsOf(list);
   }
 
   podLog(pod: string, container: string, signal: AbortSignal, options: LogOptions = {}): Promise<string> {
@@ -131,7 +139,7 @@ export class Cluster {
       { namespace, fieldSelector },
       this.api.options(signal),
     );
-    return list.items;
+    return itemsOf(list);
   }
 
   async createSecret(secret: V1Secret, signal: AbortSignal): Promise<void> {
@@ -156,7 +164,7 @@ export class Cluster {
     const { namespace } = this;
     const options = this.api.options(signal, { mergePatch: patch });
     return nullWhenMissing(
-      this.api.coordination.patchNamespacedLease({ name, namespace, body: {} }, options),
+      whole(this.api.coordination.patchNamespacedLease({ name, namespace, body: {} }, options)),
     );
   }
 
@@ -166,7 +174,7 @@ export class Cluster {
       { namespace, labelSelector },
       this.api.options(signal),
     );
-    return list.items;
+    return itemsOf(list);
   }
 
   /** False: there was none. */
@@ -197,4 +205,21 @@ async function nullWhenMissing<T>(call: Promise<T>): Promise<T | null> {
     if (isStatus(error, 404) && error.reason === "NotFound") return null;
     throw error;
   }
+}
+
+/** JSON of somebody in between says nothing of an object: a Job that runs was called deleted for it. */
+async function whole<T extends { readonly metadata?: V1ObjectMeta }>(call: Promise<T>): Promise<T> {
+  const object = await call;
+  if (!object.metadata?.uid) throw notTheApi();
+  return object;
+}
+
+/** Null of none, as some servers write an empty list. */
+function itemsOf<T>({ items }: { readonly items?: readonly T[] | null }): readonly T[] {
+  if (items === undefined) throw notTheApi();
+  return items ?? [];
+}
+
+function notTheApi(): ClusterGone {
+  return new ClusterGone("what came is JSON, but not the answer of an API server (is a proxy in between?)");
 }
