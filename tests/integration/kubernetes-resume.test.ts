@@ -219,4 +219,17 @@ describe("the next worker, with the journal of a killed one", () => {
     const resumed = next.resume("t-1", { ...task.handles.at(-1), stopping: "cancelled" });
     await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ why: "cancelled" });
   });
+
+  // Else the next one would have called it cancelled by its user.
+  test("knows that a Job which is gone was stopped because its time was over", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    task.stop("timeout");
+    await passTime(cluster, () => cluster.podOf(name).metadata.deletionTimestamp);
+    cutOff.add("Bearer old");
+    cluster.reap(name);
+    const next = await worker("next");
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ why: "timeout" });
+  });
 });
