@@ -210,7 +210,7 @@ async function nullWhenMissing<T>(call: Promise<T>): Promise<T | null> {
 /** JSON of somebody in between says nothing of an object: a Job that runs was called deleted for it. */
 async function whole<T extends { readonly metadata?: V1ObjectMeta }>(call: Promise<T>): Promise<T> {
   const object = await call;
-  if (!object.metadata?.uid) throw notTheApi();
+  if (object.metadata?.name === undefined) throw notTheApi();
   return object;
 }
 
