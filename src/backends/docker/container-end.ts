@@ -22,9 +22,15 @@ const ENDED: readonly string[] = ["exited", "dead", "removing", "stopped"];
  * It ran, and nobody told its engine how that ended: podman shows all that ran so when its host was started anew,
  * as if it had yet to begin, or as ended with 0 at no time.
  */
-export function isForgotten({ running, status, startedAt, finishedAt, exitCode }: ContainerState): boolean {
+export function isForgotten({
+  running,
+  status,
+  startedAt,
+  neverFinished,
+  exitCode,
+}: ContainerState): boolean {
   if (running || startedAt === "") return false;
-  return NOT_BEGUN.includes(status) || (ENDED.includes(status) && exitCode === 0 && finishedAt === "");
+  return NOT_BEGUN.includes(status) || (ENDED.includes(status) && exitCode === 0 && neverFinished);
 }
 
 const NOT_BEGUN: readonly string[] = ["created", "configured"];

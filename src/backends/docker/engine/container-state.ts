@@ -30,6 +30,8 @@ export interface ContainerState {
   /** RFC 3339; empty for never. */
   readonly startedAt: string;
   readonly finishedAt: string;
+  /** The engine says that it never has; without a word of it, nobody knows. */
+  readonly neverFinished: boolean;
   readonly createdAt: string;
   readonly tty: boolean;
   readonly labels: Readonly<Record<string, string>>;
@@ -83,6 +85,7 @@ export function readContainerState(value: unknown): ContainerState {
     error: textOf(state, "Error"),
     startedAt: timeOf(state, "StartedAt"),
     finishedAt: timeOf(state, "FinishedAt"),
+    neverFinished: NEVER.test(textOf(state, "FinishedAt")),
     createdAt: timeOf(fields, "Created"),
     tty: config["Tty"] === true,
     labels: textMapOf(config["Labels"]),

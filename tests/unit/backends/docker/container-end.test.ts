@@ -65,7 +65,11 @@ describe("a container that ran, and of which the engine does not know how it end
 
   test.each([
     ["ended well", { Status: "exited", FinishedAt: "2026-01-01T00:00:01Z" }],
-    ["failed at a time that nobody noted", { Status: "exited", ExitCode: 255 }],
+    [
+      "failed at a time that nobody noted",
+      { Status: "exited", ExitCode: 255, FinishedAt: "0001-01-01T00:00:00Z" },
+    ],
+    ["ended, and of whose time nothing is said", { Status: "exited" }],
     ["is paused", { Status: "paused" }],
     ["is being stopped", { Status: "stopping" }],
     ["runs", { Status: "running", Running: true }],
