@@ -86,10 +86,13 @@ describe("a Job that failed for a reason which only its events and its pods of n
     });
   });
 
-  test("is reported at once without the right to read events", async () => {
+  test.each([
+    ["without the right to read events", { status: 403, reason: "Forbidden" }],
+    ["by a server that has no events", { status: 404 }],
+  ])("is reported at once %s", async (_why, fault) => {
     await using rig = await KubernetesRig.start(cluster);
     const { task, name } = await runningTask(rig);
-    cluster.api.fault = (call) => (isEvents(call) ? { status: 403, reason: "Forbidden" } : null);
+    cluster.api.fault = (call) => (isEvents(call) ? fault : null);
     cluster.setPod(name, SHUTDOWN);
     failJob(name);
     await expect(task.ended).rejects.toMatchObject({ reason: "job_failed" });

@@ -54,7 +54,8 @@ export class FreshLook {
 
   private isRefused(error: unknown): boolean {
     if (!(error instanceof ClusterError)) return false;
-    if (error.status === 403 && !this.options.cluster.mayPass(error)) return true;
+    // But for a token that was just renewed, which the next call has.
+    if (error.status !== 401 && !this.options.cluster.mayPass(error)) return true;
     return performance.now() - (this.failingSince ?? 0) > PATIENCE_MS;
   }
 
