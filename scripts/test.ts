@@ -24,6 +24,9 @@ const STEPS = ["check", "build", "unit", "integration", "binary", "deno", "live"
 type Step = (typeof STEPS)[number];
 
 const ONLY_IN_CI: readonly Step[] = ["demo", "bench"];
+/** For tasks and for figures. */
+const MOSTLY_WAIT: readonly Step[] = ["demo", "bench"];
+const BESIDE_THEM: Step = "deno";
 const NEEDS_EXECUTABLE: readonly Step[] = ["integration", "binary", "live", "demo", "bench"];
 
 async function main(): Promise<number> {
@@ -32,22 +35,21 @@ async function main(): Promise<number> {
     root,
     binary: join(root, "dist/oz-agent-worker"),
     write: (text) => void process.stdout.write(text),
+    output: "inherit",
     findings: new Findings(),
     repeats: process.env["CI"] === "true",
   };
   process.env["PATH"] = await pathWithTools(here.write);
   const done = new Map<Step, Tally>();
+  const asides = new Map<Step, Aside>();
   const steps = chooseSteps(process.argv.slice(2));
-  let slow: Late | null = null;
   for (const step of steps) {
     here.write(`\n== ${step}\n`);
     const startMs = performance.now();
     const blocked = (done.get("build")?.failed ?? 0) > 0 && NEEDS_EXECUTABLE.includes(step);
     if (blocked) here.write("skip  there is no executable to test\n");
-    // They begin with the first step that leaves the processor some time, and are waited for in their own.
-    if (steps.includes("binary") && done.has("build") && !blocked) slow ??= beginSlow(here);
-    const own = blocked ? ONE_SKIPPED : await runStep(here, step);
-    const tally = step === "binary" && slow !== null ? sum([own, await slow.ended(here.write)]) : own;
+    if (done.get("build")?.failed === 0) beginAsides(here, step, steps, asides);
+    const tally = blocked ? ONE_SKIPPED : await runWhole(here, step, asides.get(step));
     done.set(step, tally);
     const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
     here.write(`-- ${step}: ${renderTally(tally)}, ${seconds} s\n`);
@@ -74,8 +76,9 @@ async function runStep(here: Surroundings, step: Step): Promise<Tally> {
     case "unit":
       return await runFolder(here, step, { atOnce: 2 });
     case "integration":
+      return await runFolder(here, step, { atOnce: 4 });
     case "binary":
-      return await runFolder(here, step, { atOnce: 3 });
+      return await runFolder(here, step, { atOnce: 5 });
     case "deno":
       return await runUnderDeno(here);
     case "live":
@@ -89,14 +92,34 @@ async function runStep(here: Surroundings, step: Step): Promise<Tally> {
   }
 }
 
-interface Late {
+/** What runs beside other steps, because it needs hardly a processor, and is told of in its own. */
+interface Aside {
   /** Writes what was said meanwhile. */
   ended(write: (text: string) => void): Promise<Tally>;
 }
 
-function beginSlow(here: Surroundings): Late {
+function beginAsides(here: Surroundings, step: Step, steps: readonly Step[], asides: Map<Step, Aside>): void {
+  // With the first step that leaves the processor some time.
+  if (steps.includes("binary") && !asides.has("binary")) {
+    asides.set(
+      "binary",
+      beginAside(here, (quiet) => runSlow(quiet, "binary")),
+    );
+  }
+  // With the one that leaves it none, and needs nothing of what they need.
+  if (step !== BESIDE_THEM) return;
+  for (const waits of MOSTLY_WAIT) {
+    if (steps.includes(waits))
+      asides.set(
+        waits,
+        beginAside(here, (quiet) => runStep(quiet, waits)),
+      );
+  }
+}
+
+function beginAside(here: Surroundings, run: (quiet: Surroundings) => Promise<Tally>): Aside {
   const said: string[] = [];
-  const tally = runSlow({ ...here, write: (text) => said.push(text) }, "binary");
+  const tally = run({ ...here, write: (text) => said.push(text), output: "late" });
   return {
     ended: async (write) => {
       const result = await tally;
@@ -104,6 +127,13 @@ function beginSlow(here: Surroundings): Late {
       return result;
     },
   };
+}
+
+/** With what of it has run aside; of the binary's tests that is a part. */
+async function runWhole(here: Surroundings, step: Step, aside: Aside | undefined): Promise<Tally> {
+  if (aside === undefined) return await runStep(here, step);
+  const own = step === "binary" ? await runStep(here, step) : NOTHING;
+  return sum([own, await aside.ended(here.write)]);
 }
 
 /** Where an engine may be started for it; on somebody's machine the demo is theirs to start. */

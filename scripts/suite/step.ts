@@ -1,23 +1,23 @@
 /** One part of a test run: the gate, the build, a folder of tests, a program. */
-import { closeSync, openSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runGate } from "../check.ts";
 import { liveServices, startServices } from "../services/start-services.ts";
+import { type Output, runChild } from "./child.ts";
 import type { Findings } from "./findings.ts";
 import { type Report, readReport } from "./junit.ts";
 import { NOTHING, ONE_FAILED, ONE_PASSED, sum, type Tally } from "./tally.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
-/** Of a whole folder or program: a run that hangs ends, and is red. Real engines on a busy machine take long. */
-const STEP_TIMEOUT_MS = 30 * 60_000;
 
 export interface Surroundings {
   readonly root: string;
   /** The executable that the build writes. */
   readonly binary: string;
   readonly write: (text: string) => void;
+  /** Of what is started. */
+  readonly output: Output;
   readonly findings: Findings;
   /** Whether tests that fail run once more by themselves. */
   readonly repeats: boolean;
@@ -33,10 +33,10 @@ export async function runRules({ write, findings }: Surroundings): Promise<Tally
 
 /** A program counts as one test, passed when its exit status is 0. */
 export async function runProgram(
-  { root, write, findings }: Surroundings,
+  { root, write, output, findings }: Surroundings,
   argv: readonly string[],
 ): Promise<Tally> {
-  const exitCode = await runChild(root, argv, {});
+  const exitCode = await runChild(argv, { root, env: {}, output, write });
   if (exitCode === 0) return ONE_PASSED;
   write(`FAIL  ${argv.join(" ")} ended with status ${exitCode}\n`);
   findings.failed(`${argv.join(" ")}: status ${exitCode}`);
@@ -73,15 +73,13 @@ export async function runFolder(
   return await runShared(here, files, { env, atOnce });
 }
 
-/** The slow ones of a folder. What they say is written when they have ended. */
+/** The slow ones of a folder. */
 export async function runSlow(here: Surroundings, folder: string): Promise<Tally> {
   const files = (await testFiles(here, folder)).filter((file) => SLOW.test(file));
-  return await runShared(here, files, { env: {}, atOnce: 1, output: "late" });
+  return await runShared(here, files, { env: {}, atOnce: 1 });
 }
 
 interface HandsRun extends Omit<FilesRun, "output"> {
-  /** Of the first process; "inherit" unless told. */
-  readonly output?: FilesRun["output"];
   /** What stands between a run and its repetition; unless told, nothing, and few files are worth one. */
   readonly repetition?: Repetition;
 }
@@ -94,20 +92,24 @@ export interface Repetition {
 }
 
 export interface SharedRun extends HandsRun {
+  /** How many processes. */
   readonly atOnce: number;
 }
 
 /** More of them have a reason in common. */
 const REPEATED_AT_MOST = 3;
+/** Of each process that runs at once, one after the other: one that had all the long files would go on alone. */
+const HANDS_EACH = 4;
 
-/** Files dealt out to so many processes. */
+/** Files dealt out to many processes, of which so many run at once. */
 export function runShared(
   here: Surroundings,
   files: readonly string[],
   { atOnce, ...run }: SharedRun,
 ): Promise<Tally> {
-  const hands = Array.from({ length: atOnce }, (_, hand) => files.filter((_, at) => at % atOnce === hand));
-  return runHands(here, hands, run);
+  const count = atOnce === 1 ? 1 : atOnce * HANDS_EACH;
+  const hands = Array.from({ length: count }, (_, hand) => files.filter((_, at) => at % count === hand));
+  return runHands(here, hands, { ...run, atOnce });
 }
 
 /**
@@ -117,13 +119,16 @@ export function runShared(
 async function runHands(
   here: Surroundings,
   hands: readonly (readonly string[])[],
-  { output = "inherit", repetition, ...run }: HandsRun,
+  { repetition, atOnce, ...run }: SharedRun,
 ): Promise<Tally> {
-  const results = await Promise.all(
-    hands
-      .filter((hand) => hand.length > 0)
-      .map((hand, index) => runFiles(here, hand, { ...run, output: index === 0 ? output : "late" })),
-  );
+  const results: FilesResult[] = [];
+  const waiting = hands.filter((hand) => hand.length > 0).entries();
+  const takeHands = async () => {
+    for (const [index, hand] of waiting) {
+      results.push(await runFiles(here, hand, { ...run, output: index === 0 ? here.output : "late" }));
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, takeHands));
   const tally = sum(results.map((result) => result.tally));
   const failures = results.flatMap((result) => result.failures);
   const failing = [...new Set(failures.map(({ file }) => file))];
@@ -131,7 +136,7 @@ async function runHands(
   if (here.repeats && allKnown && failing.length <= (repetition?.atMost ?? REPEATED_AT_MOST)) {
     here.write(`\nagain, by themselves: ${failing.join(" ")}\n`);
     const env = (await repetition?.prepare()) ?? run.env;
-    const second = await runFiles(here, failing, { ...run, env, output });
+    const second = await runFiles(here, failing, { ...run, env, output: here.output });
     // One that is only skipped the second time has not passed.
     if (second.tally.failed === 0 && failures.every(second.passed)) {
       here.findings.unsteadyTests(failures);
@@ -145,8 +150,7 @@ async function runHands(
 export interface FilesRun {
   /** Over this process's own environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** "late": shown when it has ended, so that two processes do not talk at once. */
-  readonly output: "inherit" | "late";
+  readonly output: Output;
   /** Tests whose full name begins with one of these are not run. */
   readonly except?: readonly string[];
 }
@@ -165,9 +169,7 @@ async function runFiles(
     const options = [`--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${outfile}`];
     if (except.length > 0) options.push(`--test-name-pattern=${patternWithout(except)}`);
     const argv = [process.execPath, "test", ...options, ...files.map((file) => `./${file}`)];
-    const log = output === "inherit" ? null : join(scratch, "log");
-    const exitCode = await runChild(root, argv, { OZ_TEST_BINARY: binary, ...env }, log);
-    if (log !== null) write(await Bun.file(log).text());
+    const exitCode = await runChild(argv, { root, env: { OZ_TEST_BINARY: binary, ...env }, output, write });
     const xml = await Bun.file(outfile)
       .text()
       .catch(() => null);
@@ -211,30 +213,9 @@ export async function runLive(here: Surroundings): Promise<Tally> {
     },
   };
   try {
-    return await runHands(here, [onEngines, onCluster, elsewhere], { env: services.env, repetition });
+    const hands = [onEngines, onCluster, elsewhere];
+    return await runHands(here, hands, { env: services.env, repetition, atOnce: hands.length });
   } finally {
     await services[Symbol.asyncDispose]();
-  }
-}
-
-/** @param log where its output goes; null: to ours. A file, for a process left over would hold a pipe open for ever. */
-async function runChild(
-  root: string,
-  argv: readonly string[],
-  extra: Readonly<Record<string, string>>,
-  log: string | null = null,
-): Promise<number> {
-  const output = log === null ? "inherit" : openSync(log, "a");
-  try {
-    const child = Bun.spawn([...argv], {
-      cwd: root,
-      env: { ...process.env, ...extra },
-      stdio: ["ignore", output, output],
-      timeout: STEP_TIMEOUT_MS,
-      killSignal: "SIGKILL",
-    });
-    return await child.exited;
-  } finally {
-    if (typeof output === "number") closeSync(output);
   }
 }

@@ -10,9 +10,17 @@ import type { AgentRun } from "../support/fake-agent.ts";
 import { eventually } from "../support/wait.ts";
 import { TEST_API_KEY, WorkerProcess } from "../support/worker-process.ts";
 
-function linkOf(site: DirectSite, run: AgentRun): number | undefined {
-  return site.plane.frames.findLast(({ taskId, type }) => taskId === taskIdOf(run) && type === "task_claimed")
-    ?.connection;
+/** Those that were claimed on this link, which may be told a moment after their agents began. */
+async function claimedOn(
+  site: DirectSite,
+  runs: readonly AgentRun[],
+  link: number,
+): Promise<readonly AgentRun[]> {
+  const claims = runs.map((run) =>
+    site.plane.waitForFrame(({ taskId, type }) => taskId === taskIdOf(run) && type === "task_claimed"),
+  );
+  const links = (await Promise.all(claims)).map(({ connection }) => connection);
+  return runs.filter((_, at) => links[at] === link);
 }
 
 function reportedOn(site: DirectSite, runs: readonly AgentRun[]): (readonly number[])[] {
@@ -35,8 +43,8 @@ describe("two daemons of one worker id", () => {
     await using dying = await site.start();
     await using living = await site.start();
     const runs = await site.hold(10);
-    const ofTheDying = runs.filter((run) => linkOf(site, run) === 1);
-    const ofTheLiving = runs.filter((run) => linkOf(site, run) === 2);
+    const ofTheDying = await claimedOn(site, runs, 1);
+    const ofTheLiving = await claimedOn(site, runs, 2);
     expect([ofTheDying.length, ofTheLiving.length]).toEqual([5, 5]);
     dying.kill("SIGKILL");
     await dying.exited;
@@ -85,7 +93,7 @@ describe("two daemons of one worker id", () => {
     await using stopping = await site.start();
     await using _staying = await site.start();
     const runs = await site.hold(4);
-    const others = runs.filter((run) => linkOf(site, run) === 2);
+    const others = await claimedOn(site, runs, 2);
     expect(await stopping.stop()).toBe(0);
     for (const run of others) {
       expect(run.alive.length).toBeGreaterThan(0);

@@ -24,8 +24,15 @@ async function run(
   const files = Object.keys(sources);
   for (const [file, source] of Object.entries(sources)) await dir.write(file, source);
   const findings = new Findings();
-  const here: Surroundings = { root: dir.path, binary: "/none", write: () => {}, findings, repeats };
-  const tally = await runShared(here, files, { env: {}, atOnce: 2, output: "late", ...more });
+  const here: Surroundings = {
+    root: dir.path,
+    binary: "/none",
+    write: () => {},
+    output: "late",
+    findings,
+    repeats,
+  };
+  const tally = await runShared(here, files, { env: {}, atOnce: 2, ...more });
   return { tally, said: findings.render() };
 }
 
@@ -80,4 +87,10 @@ test("a file that runs no test is not excused by a second run", async () => {
   const { tally, said } = await run({ "a.test.ts": "export {};", "b.test.ts": UNSTEADY }, true);
   expect(tally.failed).toBe(2);
   expect(said).toContain("without a report");
+});
+
+test("of many files each is run once, by whichever process is free", async () => {
+  const names = Array.from({ length: 11 }, (_, i) => `${String.fromCharCode(97 + i)}.test.ts`);
+  const { tally } = await run(Object.fromEntries(names.map((name) => [name, PASSES])), false);
+  expect(tally).toEqual({ passed: 11, failed: 0, skipped: 0 });
 });
