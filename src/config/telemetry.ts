@@ -211,9 +211,10 @@ function temporality(otel: OtelEnvironment): Temporality {
   return otel.preference(["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"], TEMPORALITIES, "cumulative");
 }
 
+/** No fallback for one that cannot be read: nobody would look for the metrics at a port that was not asked for. */
 function port(otel: OtelEnvironment, name: string, fallback: number): number {
-  const value = otel.number([name], fallback, 0);
-  if (Number.isInteger(value) && value <= 65_535) return value;
+  const value = Number(otel.text(name) ?? fallback);
+  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
   otel.problems.push(`${name} must be a port from 0 to 65535`);
   return fallback;
 }

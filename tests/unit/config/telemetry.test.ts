@@ -211,11 +211,12 @@ describe("the rest", () => {
     expect(of(env).traces.share).toBe(share);
   });
 
-  test("a port that is none is a problem", () => {
-    const port = { OTEL_EXPORTER_PROMETHEUS_PORT: "70000" };
-    expect(chooseTelemetry({ ...port, OTEL_METRICS_EXPORTER: "prometheus" }).problems).toEqual([
-      "OTEL_EXPORTER_PROMETHEUS_PORT must be a port from 0 to 65535",
-    ]);
+  // "9464/metrics" and ":9464" once were a warning, and the metrics at a port where nobody looked for them.
+  test.each(["70000", "-1", "94.64", ":9464", "9464/metrics"])("the port %s is a problem", (value) => {
+    const port = { OTEL_EXPORTER_PROMETHEUS_PORT: value };
+    const { problems, settings } = chooseTelemetry({ ...port, OTEL_METRICS_EXPORTER: "prometheus" });
+    expect(problems).toEqual(["OTEL_EXPORTER_PROMETHEUS_PORT must be a port from 0 to 65535"]);
+    expect(settings.warnings).toEqual([]);
     expect(chooseTelemetry(port).problems).toEqual([]);
   });
 
