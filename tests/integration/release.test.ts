@@ -124,7 +124,9 @@ describe.if(onLinux)("docs/install.md, run as it is written", () => {
     expect(await readdir(host.join("host/local-bin"))).toEqual([]);
     const installed = await runAsWritten(`${install}oz-agent-worker version`, { dir: host, env });
     expect(installed.stdout).toMatch(INSTALLED);
-    const upgraded = await runAsWritten(upgrade, { dir: host, env });
+    // Typed by a plain user, it once put the new version below his home, and the service went on with the old one.
+    const plain = { ...env, HOME: await host.mkdir("host/home") };
+    const upgraded = await runAsWritten(upgrade, { dir: host, env: plain });
     expect(upgraded.stderr).toMatch(/it replaces oz-agent-worker \d/);
     expect(await readFile(host.join("host/told"), "utf8")).toBe("systemctl restart oz-agent-worker\n");
     const removed = await runAsWritten(remove, { dir: host, env });

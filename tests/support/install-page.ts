@@ -20,14 +20,15 @@ export interface PageHost {
 }
 
 /**
- * In a mount namespace, where whoever runs the tests is root. `sudo` hands no variables on, as the real
- * one; systemctl notes what it is told.
+ * In a mount namespace, where whoever runs the tests is root, or takes himself for a plain user with
+ * another HOME than /root. `sudo` hands no variables on, as the real one; systemctl notes what it is told.
  */
 export async function runAsWritten(text: string, { dir, env = {} }: PageHost): Promise<Run> {
   for (const name of ["host/local-bin", "host/state", "host/media", "host/stubs"]) await dir.mkdir(name);
   const stub = (name: string, script: string) =>
     dir.write(`host/stubs/${name}`, `#!/bin/sh\n${script}\n`, 0o755);
   await stub("sudo", 'exec env -i PATH="$PATH" HOME=/root "$@"');
+  await stub("id", '[ "$*$HOME" = -u/root ] || [ "$*" != -u ] || exec echo 1000; exec /usr/bin/id "$@"');
   await stub("systemctl", `echo "systemctl $*" >>'${dir.join("host/told")}'`);
   const child = Bun.spawn(
     ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", ENTER, "sh", dir.path],
