@@ -99,20 +99,31 @@ describe("a Job that failed for a reason which only its events and its pods of n
     expect(cluster.api.calls.filter(isPods)).toHaveLength(1);
   });
 
-  test("is reported after a minute without events, whose own store may be away for hours", async () => {
-    await using rig = await KubernetesRig.start(cluster);
-    const { task, name } = await runningTask(rig);
-    cluster.api.fault = (call) => (isEvents(call) ? { status: 500 } : null);
-    let endedAt = 0;
-    task.ended.catch(() => {
-      endedAt = performance.now();
-    });
-    jest.useFakeTimers();
-    cluster.setPod(name, SHUTDOWN);
-    failJob(name);
-    const startedAt = performance.now();
-    await passTime(cluster, () => endedAt > 0, { stepMs: 1_000 });
-    expect(endedAt - startedAt).toBeWithin(60_000, 80_000);
-    await expect(task.ended).rejects.toMatchObject({ reason: "job_failed" });
-  });
+  // Of a store that hangs, the API server or a balancer before it says nothing at all: the task was never reported.
+  test.each<readonly [string, Fault]>([
+    ["of which the server has its own trouble", { status: 500 }],
+    ["for which it has no answer", "cut"],
+  ])(
+    "is reported after a minute without events, %s: their store may be away for hours",
+    async (_how, fault) => {
+      await using rig = await KubernetesRig.start(cluster);
+      const { task, name } = await runningTask(rig);
+      cluster.api.fault = (call) => (isEvents(call) ? fault : null);
+      let endedAt = 0;
+      task.ended.catch(() => {
+        endedAt = performance.now();
+      });
+      jest.useFakeTimers();
+      // Not seen by the watch: what the look did bring is told.
+      cluster.api.store.quietly(() => cluster.setPod(name, SHUTDOWN));
+      failJob(name);
+      const startedAt = performance.now();
+      await passTime(cluster, () => endedAt > 0, { stepMs: 1_000 });
+      expect(endedAt - startedAt).toBeWithin(60_000, 80_000);
+      await expect(task.ended).rejects.toMatchObject({
+        reason: "job_failed",
+        message: expect.stringMatching(/NodeShutdown: its node is shut down/),
+      });
+    },
+  );
 });

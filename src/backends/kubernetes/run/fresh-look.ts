@@ -1,5 +1,5 @@
 /** What a verdict may need beside the watches: the events of a Job, and its pods as they are now. */
-import type { V1Pod } from "@kubernetes/client-node";
+import type { CoreV1Event, V1Pod } from "@kubernetes/client-node";
 import { Backoff } from "../../../async/backoff.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
@@ -34,16 +34,20 @@ export class FreshLook {
    * were no events. `seen` itself: that cannot be told in this moment. Rejects with the signal's reason.
    */
   async take(seen: JobView, signal: AbortSignal): Promise<JobView> {
+    const askedAt = performance.now();
+    let known = seen;
     try {
-      const fresh = await this.read(seen, signal);
+      known = await this.readPods(seen, signal);
+      const events = await this.readEvents(known, signal);
       this.failingSince = null;
       this.backoff.reset();
-      return fresh;
+      return { ...known, events };
     } catch (error) {
       signal.throwIfAborted();
       this.options.log.debug("cannot read the events of a Job", { job: seen.jobName, why: wordsOf(error) });
-      this.failingSince ??= performance.now();
-      return this.isRefused(error) ? { ...seen, events: [] } : seen;
+      this.failingSince ??= askedAt;
+      // The server is there when it has shown the pods: then only the events have no answer.
+      return this.isInVain(error, known !== seen) ? { ...known, events: [] } : seen;
     }
   }
 
@@ -52,23 +56,28 @@ export class FreshLook {
     return this.backoff.next();
   }
 
-  private isRefused(error: unknown): boolean {
-    if (!(error instanceof ClusterError)) return false;
+  private isInVain(error: unknown, isThere: boolean): boolean {
+    const isRefusal = error instanceof ClusterError;
     // But for a token that was just renewed, which the next call has.
-    if (error.status !== 401 && !this.options.cluster.mayPass(error)) return true;
+    if (isRefusal && error.status !== 401 && !this.options.cluster.mayPass(error)) return true;
+    if (!isRefusal && !isThere) return false;
     return performance.now() - (this.failingSince ?? 0) > PATIENCE_MS;
   }
 
-  private async read(seen: JobView, signal: AbortSignal): Promise<JobView> {
+  private async readPods(seen: JobView, signal: AbortSignal): Promise<JobView> {
     const { cluster, uid } = this.options;
     const all = await cluster.listPods(`${EXECUTION_HASH_LABEL}=${executionHash(seen)}`, signal);
     const present = all.filter((pod) => pod.metadata?.ownerReferences?.some((owner) => owner.uid === uid));
-    const pods = [...goneOf(seen.pods, present), ...present];
+    return { ...seen, pods: [...goneOf(seen.pods, present), ...present], nowMs: cluster.now() };
+  }
+
+  private async readEvents({ pods }: JobView, signal: AbortSignal): Promise<readonly CoreV1Event[]> {
+    const { cluster, uid } = this.options;
     const uids = [uid, ...pods.flatMap(({ metadata }) => metadata?.uid ?? [])];
     const lists = await Promise.all(
       uids.map((about) => cluster.listEvents(`involvedObject.uid=${about}`, signal)),
     );
-    return { ...seen, pods, events: lists.flat(), nowMs: cluster.now() };
+    return lists.flat();
   }
 }
 
