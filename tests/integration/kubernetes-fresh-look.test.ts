@@ -127,3 +127,17 @@ describe("a Job that failed for a reason which only its events and its pods of n
     },
   );
 });
+
+// They had all the places for calls that there are: no Job was created, and the worker's Lease ran out.
+test("tasks that wait for events of which nothing is heard hold up no other task", async () => {
+  await using rig = await KubernetesRig.start(cluster);
+  await cluster.api.until(() => cluster.api.openWatches === 2, "two watches");
+  cluster.api.fault = (call) => (isEvents(call) ? "silence" : null);
+  const tasks = Array.from({ length: 40 }, (_, at) => rig.run(`t-${at}`));
+  for (const { taskId } of tasks) failJob((await cluster.jobOf(taskId)).metadata.name);
+  await cluster.api.until(() => cluster.api.callsOf("list", "events").length >= 32, "events to be asked for");
+  const other = rig.run("other");
+  cluster.complete((await cluster.jobOf("other")).metadata.name);
+  expect(await other.ended).toBe("completed");
+  for (const task of tasks) task.stop("cancelled");
+});

@@ -23,7 +23,8 @@ export interface ApiCall {
 
 /**
  * What happens instead of an answer: a status, a cut connection after (`lost`) or before the work is done,
- * an answer that is cut short and ends all the same (`half`), a page of somebody else's (`page`) or his JSON (`other`).
+ * an answer that is cut short and ends all the same (`half`), a page of somebody else's (`page`) or his JSON
+ * (`other`), or nothing at all (`silence`).
  */
 export type Fault =
   | {
@@ -36,7 +37,8 @@ export type Fault =
   | "lost"
   | "half"
   | "page"
-  | "other";
+  | "other"
+  | "silence";
 
 /** True for the first such call, and for none after it. */
 export function firstOf(matches: (call: ApiCall) => boolean): (call: ApiCall) => boolean {
@@ -189,6 +191,7 @@ export class FakeApiServer implements AsyncDisposable {
     this.certified.push("authorized" in request.socket && request.socket.authorized === true);
     try {
       const fault = this.fault(call);
+      if (fault === "silence") return;
       if (fault === "cut") return void request.socket.destroy();
       if (fault === "page") {
         response.writeHead(200, { "content-type": "text/html" });

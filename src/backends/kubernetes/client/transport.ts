@@ -30,6 +30,8 @@ export interface HttpAnswer {
 const CALL_TIMEOUT_MS = 30_000;
 /** At once. Each has a connection, and each of those costs memory here and there. */
 const MOST_CALLS = 32;
+/** The collection of a namespace. */
+const EVENTS = /\/events\?/;
 const MOST_WORDS = 2_000;
 /** An answer's `Date` is whole seconds, and was written a moment before it came: less than this is no difference. */
 const CLOCKS_AGREE_MS = 2_000;
@@ -40,6 +42,11 @@ export class Transport {
   private clockAheadMs = 0;
   private readonly credentials: Credentials;
   private readonly turnstile = new Turnstile(MOST_CALLS);
+  /**
+   * Events often have a store of their own. While that hung, tasks that asked for theirs had all the places:
+   * no Job was created, and the worker's Lease ran out.
+   */
+  private readonly forEvents = new Turnstile(MOST_CALLS);
 
   constructor(credentials: Credentials) {
     this.credentials = credentials;
@@ -59,12 +66,12 @@ export class Transport {
 
   /** Made now or waiting to be made; watches are none. */
   get callsUnderway(): number {
-    return this.turnstile.size;
+    return this.turnstile.size + this.forEvents.size;
   }
 
   /** The whole answer. Throws ClusterError, ClusterGone, or the signal's reason. */
   async call(request: HttpRequest): Promise<HttpAnswer> {
-    using _ = await this.turnstile.enter();
+    using _ = await (EVENTS.test(request.path) ? this.forEvents : this.turnstile).enter();
     using deadline = new Deadline(request.signal, CALL_TIMEOUT_MS);
     try {
       const response = await this.open({ ...request, signal: deadline.signal });
