@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { classify } from "../../../../src/backends/kubernetes/verdict/classify.ts";
-import { ago, event, JOB_NAME, job, pod, running, view, waiting } from "./cluster-objects.ts";
+import { ago, ended, event, JOB_NAME, job, pod, running, view, waiting } from "./cluster-objects.ts";
 
 const FAILED = { type: "Failed", reason: "BackoffLimitExceeded" };
 
@@ -87,6 +87,19 @@ describe("a pod that waits for its volumes", () => {
   });
 });
 
+describe("a pod whose containers are being started", () => {
+  // Kubelets before Kubernetes 1.29 do not say that the volumes are there.
+  test.each([
+    ["runs", running("setup")],
+    ["has ended", ended(0, { name: "setup" })],
+  ])("is past its volumes when an init container %s, whatever trouble those had", (_what, container) => {
+    const scheduled = { type: "PodScheduled", lastTransitionTime: ago(60) };
+    const pods = [pod({ phase: "Pending", conditions: [scheduled], init: [container] })];
+    const events = [event({ reason: "FailedMount", firstAgo: 50, lastAgo: 40 })];
+    expect(classify(view({ pods, events }))).toEqual({ kind: "running" });
+  });
+});
+
 describe("a Job without a pod", () => {
   const refused = event({ reason: "FailedCreate", message: "exceeded quota", of: "job-uid" });
 
@@ -110,6 +123,18 @@ describe("a Job without a pod", () => {
     expect(JSON.stringify(verdict)).toContain("exceeded quota");
     const forEver = view({ job: job({ startedAgo: 9999 }), events, unschedulableTimeoutMs: null });
     expect(classify(forEver)).toMatchObject({ kind: "running" });
+  });
+
+  test("that a queue held back for hours has its time from its start on", () => {
+    const started = job({ startedAgo: 20 });
+    const held = { ...started, metadata: { ...started.metadata, creationTimestamp: ago(9999) } };
+    const recheck = { kind: "running", recheckInMs: 10_000 } as const;
+    expect(classify(view({ job: held, events: [refused] }))).toEqual(recheck);
+  });
+
+  test("that no controller has seen to has its time from its creation on", () => {
+    const unseen = { ...job({ startedAgo: 9 }), status: {} };
+    expect(classify(view({ job: unseen }))).toEqual({ kind: "running", needsEvents: true });
   });
 
   test("is not failed by another Job's refusal, nor by what else is told of its own", () => {

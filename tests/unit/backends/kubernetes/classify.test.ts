@@ -226,6 +226,11 @@ describe("a container that was killed at the deadline", () => {
     },
   );
 
+  test("and ended with a status of its own is seen before the Job says so, while its pod is deleted", () => {
+    const pods = [pod({ main: [ended(1)], beingDeleted: true })];
+    expect(classify(view({ job: job(late), pods }))).toMatchObject(failure("active_deadline"));
+  });
+
   test("although its node's clock is a second behind", () => {
     const pods = [pod({ main: [ended(137, { finishedAgo: 2 })] })];
     expect(classify(view({ job: job(late), pods }))).toMatchObject(failure("active_deadline"));
