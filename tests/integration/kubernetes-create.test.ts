@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { type ApiCall, firstOf } from "../support/fake-api-server.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
-import { KubernetesRig, passTimeFor } from "../support/kubernetes-rig.ts";
+import { KubernetesRig, passTime, passTimeFor, type RiggedTask } from "../support/kubernetes-rig.ts";
 import { eventually } from "../support/wait.ts";
 
 let cluster: FakeCluster;
@@ -29,6 +29,22 @@ async function runsWhenBack(rig: KubernetesRig): Promise<void> {
   await cluster.api.listen();
   cluster.complete((await cluster.jobOf("t-1")).metadata.name);
   expect(await task.ended).toBe("completed");
+}
+
+/** A task whose Job is there, and that was failed because nothing was heard of the API server since. */
+async function unheard(rig: KubernetesRig): Promise<RiggedTask> {
+  const lost = firstOf(creates("jobs"));
+  cluster.api.fault = (call) => (lost(call) ? "lost" : "cut");
+  jest.useFakeTimers();
+  const task = rig.run("t-1", "");
+  let why: unknown;
+  task.ended.catch((error: unknown) => {
+    why = error;
+  });
+  await passTime(cluster, () => why, { stepMs: 1_000, mostMs: 200_000 });
+  expect(why).toMatchObject({ reason: "job_create" });
+  expect(cluster.jobs()).toHaveLength(1);
+  return task;
 }
 
 describe("a task on Kubernetes", () => {
@@ -68,6 +84,47 @@ describe("a task on Kubernetes", () => {
     cluster.complete((await cluster.jobOf("t-1")).metadata.name);
     expect(await task.ended).toBe("completed");
     expect(cluster.jobs()).toHaveLength(1);
+  });
+
+  // It was failed with the quota's words, and its Job stayed, which nobody followed.
+  test("is one Job even when a quota that this one uses up refuses the try after a lost answer", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const lost = firstOf(creates("jobs"));
+    const quota = { status: 403, reason: "Forbidden", message: "exceeded quota: count/jobs.batch=1" };
+    cluster.api.fault = (call) => (creates("jobs")(call) ? (lost(call) ? "lost" : quota) : null);
+    jest.useFakeTimers();
+    const task = rig.run("t-1");
+    await passTime(cluster, () => task.handles.at(-1)?.["ready"]);
+    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+    expect(await passTimeFor(cluster, task.ended)).toBe("completed");
+  });
+
+  // Its task was reported as failed, and the Job stayed: without Secrets its agent worked on.
+  test("whose creation had no answer for so long that it failed does not run when it was created", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = await unheard(rig);
+    rig.backend.forget(task);
+    cluster.api.fault = () => null;
+    const [job] = cluster.jobs();
+    const now = () => cluster.api.store.get("jobs", job?.metadata.name);
+    await passTime(cluster, () => now().metadata.labels["oz-ended"]);
+    expect(now().spec.activeDeadlineSeconds).toBe(1);
+  });
+
+  test("is left alone when it is given again, and runs, before anybody could look for the Job of its failed creation", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    rig.backend.forget(await unheard(rig));
+    cluster.api.store.delete("jobs", cluster.jobs()[0]?.metadata.name);
+    cluster.api.fault = ({ verb, resource }) => (verb === "get" && resource === "jobs" ? "cut" : null);
+    const again = rig.run("t-1", "");
+    await passTime(cluster, () => again.handles.at(-1)?.["ready"]);
+    const looks = cluster.api.callsOf("get", "jobs").length;
+    cluster.api.fault = () => null;
+    await passTime(cluster, () => cluster.api.callsOf("get", "jobs").length > looks);
+    await cluster.turn();
+    cluster.complete(cluster.jobs()[0]?.metadata.name);
+    expect(cluster.jobs()[0]?.spec).not.toHaveProperty("activeDeadlineSeconds");
+    expect(await passTimeFor(cluster, again.ended)).toBe("completed");
   });
 
   for (const fault of ["half", "page", "other"] as const) {

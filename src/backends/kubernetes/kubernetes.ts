@@ -25,7 +25,7 @@ import { buildJob } from "./job/job.ts";
 import { jobNameOf } from "./job/name.ts";
 import { mark } from "./ownership/marks.ts";
 import type { Ownership } from "./ownership/ownership.ts";
-import { type CreateContext, createEnvSecret, createJob } from "./run/create-job.ts";
+import { type CreateContext, createEnvSecret, createJob, mayBeThere } from "./run/create-job.ts";
 import { logFailure } from "./run/failure-log.ts";
 import { Fates } from "./run/fates.ts";
 import { followJob, type JobEnd } from "./run/follow-job.ts";
@@ -150,9 +150,15 @@ export class KubernetesBackend implements Backend {
       stopping: null,
     };
     context.saveHandle(writeHandle(handle));
+    this.retirement.spare(name);
     const createContext: CreateContext = { cluster, instance, log: context.log, signal: context.signal };
     try {
-      const created = await createJob(mark(job, ref, instance), ref, createContext);
+      const created = await createJob(mark(job, ref, instance), ref, createContext).catch(
+        (error: unknown) => {
+          if (mayBeThere(error)) this.fates.decide(ref, handle, "recall", context);
+          throw error;
+        },
+      );
       const made = { ...handle, uid: created.metadata?.uid ?? "" };
       if (withSecret) {
         context.saveHandle(writeHandle(made));

@@ -6,7 +6,7 @@ import { wordsOf } from "../../../logging/words-of.ts";
 import { TaskFailure, type TaskRef } from "../../../task/backend.ts";
 import type { TaskSpec } from "../../../task/prepare.ts";
 import { askAgain } from "../client/ask-again.ts";
-import { type ClusterError, isStatus } from "../client/cluster-error.ts";
+import { type ClusterError, isPassing, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { buildEnvSecret } from "../job/env-secret.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "../ownership/marks.ts";
@@ -40,7 +40,7 @@ export async function createJob(job: V1Job, ref: TaskRef, context: CreateContext
     try {
       return await cluster.createJob(job, signal);
     } catch (error) {
-      mayBeMade ||= !exists(error);
+      mayBeMade ||= isPassing(error);
       throw error;
     }
   };
@@ -49,16 +49,22 @@ export async function createJob(job: V1Job, ref: TaskRef, context: CreateContext
       return await patiently(create, context, isCollision);
     } catch (error) {
       context.signal.throwIfAborted();
-      if (!exists(error)) throw refused(name, context, error);
+      // A quota counts the Job of such a try too, and refuses the next one before its name is looked at.
+      if (!exists(error) && (!mayBeMade || isPassing(error))) throw refused(name, context, error);
       const existing = await takeExisting(name, ref, context, { error, mayBeMade }).catch((why: unknown) => {
         context.signal.throwIfAborted();
         throw why instanceof TaskFailure ? why : refused(name, context, why);
       });
       if (existing !== null) return existing;
-      if (tries === REPLACE_TRIES) throw refused(name, context, error);
+      if (!exists(error) || tries === REPLACE_TRIES) throw refused(name, context, error);
       await pause(REPLACE_PAUSE_MS, context.signal);
     }
   }
+}
+
+/** Whether a Job that could not be created may be there all the same, or may yet come. */
+export function mayBeThere(failure: unknown): boolean {
+  return failure instanceof TaskFailure && isPassing(failure.cause);
 }
 
 /** Owned by the Job, so that both go together. Throws as createJob. */
@@ -95,7 +101,7 @@ async function takeExisting(
   name: string,
   ref: TaskRef,
   context: CreateContext,
-  { error, mayBeMade }: { readonly error: ClusterError; readonly mayBeMade: boolean },
+  { error, mayBeMade }: { readonly error: unknown; readonly mayBeMade: boolean },
 ): Promise<V1Job | null> {
   const { cluster, instance, log } = context;
   const existing = await patiently((signal) => cluster.getJob(name, signal), context);

@@ -17,9 +17,10 @@ export class Fates {
     this.retirement = retirement;
   }
 
-  /** The last word counts. Of a Job that may not be there nothing is to be done. */
+  /** The last word counts. Of a Job that may not be there nothing is to be done, but for its recall. */
   decide(ref: TaskRef, { job, uid }: JobHandle, what: Retiree["what"], { step }: RunContext): void {
-    if (uid !== null) this.byExecution.set(keyOf(ref), { retiree: { name: job, uid, what }, step });
+    if (uid === null && what !== "recall") return;
+    this.byExecution.set(keyOf(ref), { retiree: { name: job, uid: uid ?? "", what }, step });
   }
 
   undecide(ref: TaskRef): void {

@@ -8,7 +8,7 @@ import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { isStatus } from "../client/cluster-error.ts";
 import type { Cluster, MergePatch } from "../cluster.ts";
-import { endedPatch } from "../ownership/marks.ts";
+import { endedPatch, instanceOf } from "../ownership/marks.ts";
 import { isFinished } from "../verdict/job-condition.ts";
 import type { Observatory } from "../watch/observatory.ts";
 import { slimJob } from "../watch/slim.ts";
@@ -16,12 +16,14 @@ import { PASSED_DEADLINE } from "./stop-job.ts";
 
 export interface Retiree {
   readonly name: string;
+  /** Empty: not known. */
   readonly uid: string;
   /**
    * `delete`; `mark`: it has ended, and stays; `settle`: its agent has ended, so it will too, unless another
-   * container goes on; `end`: it has not ended, and would run on after its task was reported.
+   * container goes on; `end`: it has not ended, and would run on after its task was reported; `recall`: the
+   * answer to its creation never came, so it may be there, and would run on too.
    */
-  readonly what: "delete" | "mark" | "settle" | "end";
+  readonly what: "delete" | "mark" | "settle" | "end" | "recall";
 }
 
 /** One may be of this moment: a Job that is not marked would be taken up, and reported, by another worker. */
@@ -38,6 +40,8 @@ const SETTLE_MS = 15_000;
 export interface RetirementOptions {
   readonly cluster: Cluster;
   readonly observatory: Observatory;
+  /** Null: its Jobs cannot be told from those of others. */
+  readonly ownership: { readonly instance: string | null };
   readonly log: Logger;
 }
 
@@ -46,26 +50,36 @@ type Recorder = (work: () => Promise<void>) => Promise<void>;
 export class Retirement implements AsyncDisposable {
   private readonly cluster: Cluster;
   private readonly observatory: Observatory;
+  private readonly ownership: RetirementOptions["ownership"];
   private readonly log: Logger;
+  /** Names that are to be recalled. */
+  private readonly recalled = new Set<string>();
   private readonly stop = new AbortController();
   /** The worker stops: what is done is done now, else another worker would report those Jobs again. */
   private readonly hurry = new AbortController();
   private readonly underway = new Set<Promise<void>>();
 
-  constructor({ cluster, observatory, log }: RetirementOptions) {
+  constructor({ cluster, observatory, ownership, log }: RetirementOptions) {
     this.cluster = cluster;
     this.observatory = observatory;
+    this.ownership = ownership;
     this.log = log;
   }
 
   /** `record`: as a step of the task, where that is still known. */
   add(retiree: Retiree, record: Recorder = (work) => work()): void {
+    if (retiree.what === "recall") this.recalled.add(retiree.name);
     const work: Promise<void> = record(() => this.retire(retiree))
       .catch((error: unknown) => {
         this.log.warn("cannot clean up after a task", { job: retiree.name, why: wordsOf(error) });
       })
       .finally(() => this.underway.delete(work));
     this.underway.add(work);
+  }
+
+  /** Its task runs again: from now on the Job of that name is wanted. */
+  spare(name: string): void {
+    this.recalled.delete(name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -111,6 +125,9 @@ export class Retirement implements AsyncDisposable {
       case "end":
         await this.end(name, uid, signal);
         return;
+      case "recall":
+        await this.recall(name, signal);
+        return;
       default:
         what satisfies never;
     }
@@ -131,6 +148,16 @@ export class Retirement implements AsyncDisposable {
   private hasFinished(name: string): boolean {
     const known = this.observatory.store.job(name);
     return known === null || isFinished(known);
+  }
+
+  private async recall(name: string, signal: AbortSignal): Promise<void> {
+    const job = await this.cluster.getJob(name, signal);
+    const { instance } = this.ownership;
+    if (job === null || instance === null || instanceOf(job) !== instance || !this.recalled.has(name)) return;
+    const { uid = "" } = job.metadata ?? {};
+    this.log.warn("a Job whose task could not be started is there after all; it is ended", { job: name });
+    if (isFinished(job)) await this.mark(name, endedPatch(uid), signal);
+    else await this.end(name, uid, signal);
   }
 
   private async end(name: string, uid: string, signal: AbortSignal): Promise<void> {
