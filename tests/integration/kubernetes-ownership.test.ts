@@ -105,6 +105,48 @@ describe("of two workers of one id", () => {
     expect(other.log.said("warn")).toEqual([]);
   });
 
+  test("the one that lives leaves everything to one that renews its Lease in the last moment", async () => {
+    const late = await worker("late");
+    const { name } = await runningTask(late, "t-1");
+    const [lease] = cluster.api.store.list("leases");
+    const other = await worker("other");
+    let renewals = 0;
+    cluster.api.fault = (call) => {
+      const by = String(call.headers["authorization"]);
+      if (cutOff.has(by)) return "cut";
+      const isTaking = call.verb === "patch" && call.name === lease.metadata.name && by === "Bearer other";
+      if (isTaking && ++renewals === 1) {
+        cutOff.clear();
+        cluster.api.store.patch("leases", lease.metadata.name, { spec: { renewTime: cluster.api.now() } });
+      }
+      return null;
+    };
+    cutOff.add("Bearer late");
+    const owner = instanceOf(name);
+    const { tasks } = adopting(other);
+    await passTime(cluster, () => renewals > 0);
+    await aMinute();
+    expect([instanceOf(name), renewals, tasks.length]).toEqual([owner, 1, 0]);
+  });
+
+  test("the one that lives leaves a Job to a third that claimed it in the same moment", async () => {
+    const gone = await worker("gone");
+    const { name } = await runningTask(gone, "t-1");
+    const other = await worker("other");
+    let claims = 0;
+    cluster.api.fault = ({ verb, resource, headers }) => {
+      if (cutOff.has(String(headers["authorization"]))) return "cut";
+      if (verb === "patch" && resource === "jobs" && ++claims === 1)
+        cluster.api.store.patch("jobs", name, { metadata: { labels: { "oz-instance": "third" } } });
+      return null;
+    };
+    cutOff.add("Bearer gone");
+    const { tasks } = adopting(other);
+    await passTime(cluster, () => cluster.api.callsOf("get", "jobs").length > 0);
+    for (let turn = 0; turn < 5; turn++) await cluster.turn();
+    expect([instanceOf(name), tasks.length]).toEqual(["third", 0]);
+  });
+
   // What is not known to be one's own is somebody else's to report.
   test("the one that lives takes a Job up once when its claim was cut off before it was heard", async () => {
     const [dead, alive] = [await worker("dead"), await worker("alive")];
