@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, jest, spyOn, test } from "bun:test";
 import { type ApiCall, type Fault, firstOf } from "../support/fake-api-server.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
-import { KubernetesRig, passTime } from "../support/kubernetes-rig.ts";
+import { KubernetesRig, passTime, passTimeFor } from "../support/kubernetes-rig.ts";
 import { eventually } from "../support/wait.ts";
 
 let cluster: FakeCluster;
@@ -97,6 +97,27 @@ describe("a Job that failed for a reason which only its events and its pods of n
     failJob(name);
     await expect(task.ended).rejects.toMatchObject({ reason: "job_failed" });
     expect(cluster.api.calls.filter(isPods)).toHaveLength(1);
+  });
+
+  // The minute of patience was counted from the first of both, and the second was told at once from an old view.
+  test("is looked at again although a look failed long ago too, before its pod ran", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await runningTask(rig);
+    cluster.api.fault = (call) => (isEvents(call) ? { status: 500 } : null);
+    jest.useFakeTimers();
+    const lastTransitionTime = new Date(Date.now() - 20_000).toISOString();
+    const scheduled = { type: "PodScheduled", status: "True", lastTransitionTime };
+    cluster.setPod(name, { phase: "Pending", conditions: [scheduled] });
+    await passTime(cluster, () => rig.log.said("debug").some((line) => /cannot read the events/.test(line)));
+    cluster.setPod(name, { phase: "Running" });
+    const ranAt = performance.now();
+    await passTime(cluster, () => performance.now() - ranAt > 120_000, { stepMs: 5_000, mostMs: 130_000 });
+    const once = firstOf(isPods);
+    cluster.api.fault = (call) => (once(call) ? { status: 500 } : null);
+    cluster.api.store.quietly(() => cluster.setPod(name, { phase: "Failed", reason: "Evicted" }));
+    failJob(name);
+    const reason = task.ended.then(String, (why: { reason?: unknown }) => why.reason);
+    expect(await passTimeFor(cluster, reason)).toBe("evicted");
   });
 
   // Of a store that hangs, the API server or a balancer before it says nothing at all: the task was never reported.

@@ -22,8 +22,8 @@ const PATIENCE_MS = 60_000;
 export class FreshLook {
   private readonly options: FreshLookOptions;
   private readonly backoff = new Backoff(BACKOFF);
-  /** By performance.now; null: the last look brought what was asked for. */
-  private failingSince: number | null = null;
+  /** From the first to the last look in vain, by performance.now; null: the last one brought what was asked for. */
+  private failing: { readonly since: number; readonly until: number } | null = null;
 
   constructor(options: FreshLookOptions) {
     this.options = options;
@@ -39,13 +39,13 @@ export class FreshLook {
     try {
       known = await this.readPods(seen, signal);
       const events = await this.readEvents(known, signal);
-      this.failingSince = null;
+      this.failing = null;
       this.backoff.reset();
       return { ...known, events };
     } catch (error) {
       signal.throwIfAborted();
       this.options.log.debug("cannot read the events of a Job", { job: seen.jobName, why: wordsOf(error) });
-      this.failingSince ??= askedAt;
+      this.noteFailure(askedAt);
       // The server is there when it has shown the pods: then only the events have no answer.
       return this.isInVain(error, known !== seen) ? { ...known, events: [] } : seen;
     }
@@ -56,12 +56,19 @@ export class FreshLook {
     return this.backoff.next();
   }
 
+  /** What failed while the pod was about to start is no part of what fails when its Job has ended. */
+  private noteFailure(askedAt: number): void {
+    const { failing } = this;
+    const goesOn = failing !== null && askedAt - failing.until < PATIENCE_MS;
+    this.failing = { since: goesOn ? failing.since : askedAt, until: performance.now() };
+  }
+
   private isInVain(error: unknown, isThere: boolean): boolean {
     const isRefusal = error instanceof ClusterError;
     // But for a token that was just renewed, which the next call has.
     if (isRefusal && error.status !== 401 && !this.options.cluster.mayPass(error)) return true;
     if (!isRefusal && !isThere) return false;
-    return performance.now() - (this.failingSince ?? 0) > PATIENCE_MS;
+    return this.failing !== null && this.failing.until - this.failing.since > PATIENCE_MS;
   }
 
   private async readPods(seen: JobView, signal: AbortSignal): Promise<JobView> {
