@@ -199,6 +199,12 @@ describe("a role that allows too little", () => {
     expect(JSON.stringify(log.lines)).toContain("delete secrets");
   });
 
+  test("to create Secrets is not made use of with task_env_secret never", async () => {
+    await using server = await startServer();
+    onJob(server, (job) => createPod(server, job));
+    expect(await preflight(server, { taskEnvSecret: "never" })).toMatchObject({ envSecrets: false });
+  });
+
   test("to create Secrets is refused with task_env_secret always", async () => {
     await using server = await startServer({ forbidden: ["create secrets"] });
     expect(await refusalOf(preflight(server, { taskEnvSecret: "always" }))).toContain("create secrets");
@@ -334,6 +340,13 @@ describe("image volumes", () => {
     expect(words).toContain("use_image_volumes");
     expect(server.store.list("jobs")).toEqual([]);
   });
+});
+
+test("a server that does not tell the worker its version is reached all the same", async () => {
+  await using server = await startServer();
+  server.fault = ({ resource }) => (resource === "version" ? { status: 403, reason: "Forbidden" } : null);
+  onJob(server, (job) => createPod(server, job));
+  expect(await preflight(server)).toMatchObject({ envSecrets: true });
 });
 
 test("a server that does not know the worker is told from one that is not there", async () => {

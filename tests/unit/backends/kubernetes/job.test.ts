@@ -4,6 +4,7 @@ import { buildJob } from "../../../../src/backends/kubernetes/job/job.ts";
 import { workerHashOf } from "../../../../src/backends/kubernetes/job/labels.ts";
 import type { KubernetesSettings } from "../../../../src/config/settings.ts";
 import type { TaskSpec } from "../../../../src/task/prepare.ts";
+import { expandAsKubelet } from "./kubelet-expansion.ts";
 import { INSTANCE_ID, kubernetesSettings, sampleTask, WORKER_ID } from "./sample-settings.ts";
 
 const START =
@@ -47,6 +48,14 @@ function mountsOf(container: V1Container | undefined) {
     readOnly ?? false,
   ]);
 }
+
+// As servers of its MCP object hold them, which the kubelet would fill in itself, or halve.
+test("what the agent is called with reaches it as it is, dollar signs and all", () => {
+  const argv = ["agent", "run", "--mcp", '{"token":"$(TASK_ID)","cost":"$$5"}'];
+  const { args } = taskOf({ ...sampleTask(), argv }) ?? {};
+  expect(args).not.toEqual(argv);
+  expect(args?.map((text) => expandAsKubelet(text, { TASK_ID: "t-1" }))).toEqual(argv);
+});
 
 test("a bare assignment is a Job to the letter", () => {
   const labels = {
