@@ -19,8 +19,9 @@ export interface ContainerState {
   readonly imageId: string;
   /** The reference that it was created with. */
   readonly image: string;
-  /** created, running, paused, restarting, removing, exited, dead; podman also: configured, stopped. */
+  /** created, running, paused, restarting, removing, exited, dead; podman also: configured, stopping, stopped. */
   readonly status: string;
+  /** Podman says so neither of a paused one nor of one that is stopping, and some engines leave it out: see `isAtRest`. */
   readonly running: boolean;
   /** 0 as long as it has not ended: look at `status`. */
   readonly exitCode: number;
@@ -45,6 +46,13 @@ const SHORT_ID = 12;
 /** A container's id as people know it. */
 export function shortIdOf(id: string): string {
   return id.slice(0, SHORT_ID);
+}
+
+const AT_REST: readonly string[] = ["created", "configured", "exited", "stopped", "removing", "dead"];
+
+/** Nothing runs in it, for certain. */
+export function isAtRest({ running, status }: ContainerState): boolean {
+  return !running && AT_REST.includes(status);
 }
 
 export interface ContainerSummary {

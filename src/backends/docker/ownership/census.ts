@@ -1,5 +1,6 @@
 /** Whether the owner of something in the engine still lives. Only proof of death counts as death. */
 import { readProcess } from "../../../process/process-table.ts";
+import { isAtRest } from "../engine/container-state.ts";
 import type { Containers } from "../engine/containers.ts";
 import type { Owner } from "./owner.ts";
 
@@ -20,7 +21,8 @@ export class Census {
     if (owner.instanceId === this.self.instanceId) return "self";
     if (owner.containerId === "") return this.lifeOnHost(owner);
     const container = await this.containers.find(owner.containerId, signal);
-    if (container === null || !container.running) return "dead";
+    // One that is paused, or told to stop and within its grace, lives, and reports its tasks by itself.
+    if (container === null || isAtRest(container)) return "dead";
     // Another process of this very container: its pids can be seen from here.
     return owner.containerId === this.self.containerId ? this.lifeOfProcess(owner) : "alive";
   }

@@ -13,11 +13,13 @@ const MACHINE = "machine";
 const self: Owner = { ...describeSelf("me", ""), machineId: MACHINE };
 const gone = { ...self, instanceId: "other", pid: 2 ** 22 - 1 };
 
-function lifeOf(owner: Owner | null, containers: Record<string, boolean> = {}, me = self) {
-  const find = async (id: string): Promise<ContainerState | null> =>
-    id in containers
-      ? readContainerState({ Id: id, State: { Status: "any", ExitCode: 0, Running: containers[id] } })
-      : null;
+/** `containers`: the status of each, by id. Running is told as podman does. */
+function lifeOf(owner: Owner | null, containers: Record<string, string> = {}, me = self) {
+  const find = async (id: string): Promise<ContainerState | null> => {
+    const Status = containers[id];
+    if (Status === undefined) return null;
+    return readContainerState({ Id: id, State: { Status, ExitCode: 0, Running: Status === "running" } });
+  };
   return new Census(me, { find }).lifeOf(owner, AbortSignal.timeout(5_000));
 }
 
@@ -49,16 +51,22 @@ describe("an owner", () => {
   test("in a container is dead when that is gone or stopped, whatever its pid", async () => {
     const contained = { ...self, instanceId: "other", containerId: "c" };
     expect(await lifeOf(contained)).toBe("dead");
-    expect(await lifeOf(contained, { c: false })).toBe("dead");
-    expect(await lifeOf(contained, { c: true })).toBe("alive");
+    for (const c of ["created", "configured", "exited", "stopped", "removing", "dead"])
+      expect(await lifeOf(contained, { c })).toBe("dead");
+    expect(await lifeOf(contained, { c: "running" })).toBe("alive");
+  });
+
+  // Once a worker that was started while podman stopped the earlier one, in its grace, took that one's tasks from it.
+  test.each(["paused", "stopping"])("in a container that is %s lives", async (c) => {
+    expect(await lifeOf({ ...self, instanceId: "other", containerId: "c" }, { c })).toBe("alive");
   });
 
   test("in this very container is judged by its pid", async () => {
     const me = { ...self, containerId: "c" };
-    expect(await lifeOf({ ...gone, containerId: "c" }, { c: true }, me)).toBe("dead");
-    expect(await lifeOf({ ...me, instanceId: "other" }, { c: true }, me)).toBe("alive");
+    expect(await lifeOf({ ...gone, containerId: "c" }, { c: "running" }, me)).toBe("dead");
+    expect(await lifeOf({ ...me, instanceId: "other" }, { c: "running" }, me)).toBe("alive");
     // The container was stopped and started again: another namespace of pids.
-    expect(await lifeOf({ ...me, instanceId: "other", pidNamespace: "pid:[1]" }, { c: true }, me)).toBe(
+    expect(await lifeOf({ ...me, instanceId: "other", pidNamespace: "pid:[1]" }, { c: "running" }, me)).toBe(
       "dead",
     );
   });
