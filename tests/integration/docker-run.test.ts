@@ -138,11 +138,23 @@ describe("a task", () => {
     expect(await endOf(task)).toEqual({ kind: "completed" });
   });
 
+  // It was waited for without end: nothing had begun.
+  test("runs although a proxy has said that it was started, which the engine was not asked for", async () => {
+    const letThrough = fake.refuse("POST", START, 200);
+    const task = runTask(backend);
+    await fake.until(() => fake.http.requests.some(({ path }) => START.test(path)));
+    letThrough();
+    fake.end(await fake.running(), 0);
+    expect(await endOf(task)).toEqual({ kind: "completed" });
+    expect(fake.made).toHaveLength(1);
+  });
+
   // An empty id was asked about: the engine sent the caller elsewhere, which passed for a container that runs.
   test.each([
     ["creation", CREATE, ""],
     ["creation", CREATE, "{}"],
     ["start", START, "started"],
+    ["start", START, ""],
   ])("runs once when the answer to its %s is spoiled", async (_what, path, instead) => {
     fake.mishap("POST", path, { instead });
     const task = runTask(backend);

@@ -20,6 +20,8 @@ export interface CallOptions {
   readonly tar?: Uint8Array | ByteStream;
   /** For the whole call; null: as long as it takes. Left out: QUICK_CALL_MS. */
   readonly limitMs?: number | null;
+  /** The engine has no words for what it did, and says so by its status: any other answer is somebody else's. */
+  readonly wordless?: boolean;
 }
 
 /** Opens a connection to the engine. Throws the system's words. */
@@ -31,6 +33,7 @@ const QUICK_CALL_MS = 60_000;
 const LARGEST_JSON_BYTES = 64 * 1024 * 1024;
 /** What was asked for is so already. */
 const NOT_MODIFIED = 304;
+const NO_CONTENT = 204;
 /** Enough of an error's page to know where it comes from. */
 const LARGEST_REFUSAL_BYTES = 64 * 1024;
 
@@ -70,6 +73,8 @@ export class Calls {
     return await this.#told(what, limit, async () => {
       const response = await this.#send(method, path, options, limit.signal);
       const text = await readText(response.body, LARGEST_JSON_BYTES);
+      if (options.wordless && response.status !== NO_CONTENT && response.status !== NOT_MODIFIED)
+        throw notTheApi(response.status, text);
       if (text.trim() === "") return null;
       try {
         return JSON.parse(text);

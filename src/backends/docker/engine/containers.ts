@@ -88,9 +88,12 @@ export class Containers {
     return { id, warnings: textsOf(fields["Warnings"]) };
   }
 
-  /** Resolves for one that runs already. @throws EngineError 404, 400/409/500 with why it cannot run */
+  /**
+   * Resolves for one that runs already. @throws EngineError 404, 400/409/500 with why it cannot run; a foreign one
+   * for an answer of a proxy's own, though it be an empty 200: what was never started never ends either
+   */
   async start(id: string, signal: AbortSignal): Promise<void> {
-    await this.#calls.json("POST", `${at(id)}/start`, { limitMs: HEAVY_CALL_MS }, signal);
+    await this.#calls.json("POST", `${at(id)}/start`, { limitMs: HEAVY_CALL_MS, wordless: true }, signal);
   }
 
   /**
