@@ -223,6 +223,18 @@ describe("a task of an earlier worker", () => {
     expect(await endOf(resumeTask(backend, saved()))).toBe("completed");
   });
 
+  test.each([
+    [0, "completed"],
+    [3, "container_exit 3"],
+  ])(
+    "that ended meanwhile with %d has that end also where the engine tells no times",
+    async (status, end) => {
+      fake.tellsTimes = false;
+      fake.end(left(), status);
+      expect(await endOf(resumeTask(backend, saved()))).toBe(end);
+    },
+  );
+
   test("whose container is gone is told as such", async () => {
     expect(await endOf(resumeTask(backend, saved()))).toBe("container_wait");
   });

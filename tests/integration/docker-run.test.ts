@@ -131,12 +131,19 @@ describe("a task", () => {
   });
 
   // A start that is asked for again starts a container that has ended a second time.
-  test("runs once when the answer to its start is lost, however soon it ends", async () => {
-    fake.mishap("POST", START, "lost after");
-    const task = runTask(backend);
-    fake.end(await fake.running(), 0);
-    expect(await endOf(task)).toEqual({ kind: "completed" });
-  });
+  test.each([
+    ["says", true],
+    ["does not say", false],
+  ])(
+    "runs once when the answer to its start is lost, however soon it ends, by an engine that %s when",
+    async (_says, tellsTimes) => {
+      fake.tellsTimes = tellsTimes;
+      fake.mishap("POST", START, "lost after");
+      const task = runTask(backend);
+      fake.end(await fake.running(), 0);
+      expect(await endOf(task)).toEqual({ kind: "completed" });
+    },
+  );
 
   // It was waited for without end: nothing had begun.
   test("runs although a proxy has said that it was started, which the engine was not asked for", async () => {

@@ -102,6 +102,8 @@ export class StatefulEngine implements AsyncDisposable {
   output: Uint8Array = new Uint8Array(0);
   /** False: nobody hears of anything. */
   tellsEvents = true;
+  /** False: when a container was started and ended is left out of what is said of it. */
+  tellsTimes = true;
   private readonly listeners = new Set<Listener>();
   private past: { readonly at: number; readonly event: string }[] = [];
   private readonly ambushes: Ambush[] = [];
@@ -325,7 +327,7 @@ export class StatefulEngine implements AsyncDisposable {
   ): Reply | Promise<Reply> {
     switch (action) {
       case "json":
-        return { status: 200, body: inspected(container) };
+        return { status: 200, body: inspected(container, this.tellsTimes) };
       case "start":
         if (container.status === "running") return { status: 304 };
         container.status = "running";
@@ -476,7 +478,7 @@ function told({ name, labels, createdAt }: StoredVolume) {
   return { Name: name, Driver: "local", Labels: labels, CreatedAt: createdAt, Mountpoint: "" };
 }
 
-function inspected(container: StoredContainer) {
+function inspected(container: StoredContainer, withTimes: boolean) {
   const { id, name, body, labels, createdAt, status, exitCode, oomKilled, startedAt, finishedAt } = container;
   const running = status === "running";
   return {
@@ -489,8 +491,7 @@ function inspected(container: StoredContainer) {
       Running: running,
       ExitCode: exitCode,
       OOMKilled: oomKilled,
-      StartedAt: startedAt,
-      FinishedAt: finishedAt,
+      ...(withTimes ? { StartedAt: startedAt, FinishedAt: finishedAt } : {}),
     },
     Config: { Image: body.Image, Labels: labels, Env: body.Env ?? [], Tty: false },
   };

@@ -19,6 +19,16 @@ export function endOf(state: ContainerState | null): Ended | null {
 const ENDED: readonly string[] = ["exited", "dead", "removing", "stopped"];
 
 /**
+ * Its program was started. Where the engine does not say when, the status tells, but for that of one on its way out
+ * (removing, dead): it may never have been.
+ */
+export function hasBegun({ running, status, startedAt }: ContainerState): boolean {
+  return running || startedAt !== "" || BEGUN.includes(status);
+}
+
+const BEGUN: readonly string[] = ["running", "paused", "restarting", "stopping", "exited", "stopped"];
+
+/**
  * It ran, and nobody told its engine how that ended: podman shows all that ran so when its host was started anew,
  * as if it had yet to begin, or as ended with 0 at no time.
  */

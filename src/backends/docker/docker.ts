@@ -16,7 +16,7 @@ import {
   TaskStopped,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
-import { failureOf, goneFailure, shutdownOf } from "./container-end.ts";
+import { failureOf, goneFailure, hasBegun, shutdownOf } from "./container-end.ts";
 import type { Disposal } from "./disposal.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineError } from "./engine/errors.ts";
@@ -171,7 +171,7 @@ export class DockerBackend implements Backend {
     }
     if (claim.kind !== "ours") throw whenGone(handle, context.signal);
     const { state } = claim;
-    if (!state.running && state.startedAt === "") throw notBegun();
+    if (!hasBegun(state)) throw notBegun();
     await context.step("run", () => run.finish(state.id));
   }
 }

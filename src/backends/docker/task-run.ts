@@ -10,6 +10,7 @@ import {
   failureOf,
   forgottenFailure,
   goneFailure,
+  hasBegun,
   isBeingRemoved,
   isForgotten,
   isRestarting,
@@ -108,7 +109,7 @@ export class TaskRun {
     try {
       const started = await persist(async (trying) => {
         // The answer of an earlier try was lost: a task that has ended meanwhile must not begin again.
-        if (asked && (await containers.inspect(id, trying)).startedAt !== "") return true;
+        if (asked && hasBegun(await containers.inspect(id, trying))) return true;
         const mayHaveBegun = asked;
         asked = true;
         try {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import {
   endOf,
   failureOf,
+  hasBegun,
   isBeingRemoved,
   isForgotten,
   isRestarting,
@@ -44,6 +45,29 @@ describe("a container", () => {
     ["exited", 137, false],
   ])("that is %s with status %d was killed to be removed: %p", (status, exitCode, expected) => {
     expect(isBeingRemoved(stateOf(status, exitCode))).toBe(expected);
+  });
+});
+
+/** Of an engine that leaves out when; a task that had ended well was called one that had not begun, and safe to retry. */
+describe("a container of which nobody says when it was started", () => {
+  test.each(["running", "paused", "restarting", "stopping", "exited", "stopped"])(
+    "has begun when it is %s",
+    (status) => {
+      expect(hasBegun(stateOf(status))).toBe(true);
+    },
+  );
+
+  test.each(["created", "configured", "initialized", "removing", "dead"])(
+    "may not have when it is %s, and runs once it does",
+    (status) => {
+      expect(hasBegun(stateOf(status))).toBe(false);
+      expect(hasBegun(stateOf(status, 0, true))).toBe(true);
+    },
+  );
+
+  test("has when it ran, whatever it is now", () => {
+    const State = { Status: "created", ExitCode: 0, StartedAt: "2026-01-01T00:00:00Z" };
+    expect(hasBegun(readContainerState({ Id: "c", State }))).toBe(true);
   });
 });
 
