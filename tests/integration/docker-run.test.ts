@@ -466,16 +466,6 @@ describe("a task that is cancelled", () => {
     expect(fake.containers.size).toBe(0);
   });
 
-  test("and that the engine refuses to stop is not held up by that, and goes", async () => {
-    const task = runTask(backend);
-    await fake.running();
-    await fake.until(() => fake.listening === 1);
-    fake.mishap("POST", STOP, { status: 403, words: "not for you" });
-    task.stop("cancelled");
-    expect(await endOf(task)).toMatchObject({ kind: "failed" });
-    expect(fake.containers.size).toBe(0);
-  });
-
   test("and does not stop is killed once there is no more time", async () => {
     const task = runTask(backend);
     const container = await fake.running();

@@ -2,6 +2,7 @@
 import { Backoff } from "../../async/backoff.ts";
 import { expiring, pause } from "../../async/wait.ts";
 import { LONGEST_TIMER_MS } from "../../config/duration.ts";
+import { isAtRest } from "./engine/container-state.ts";
 import type { Containers } from "./engine/containers.ts";
 import { EngineGone } from "./engine/errors.ts";
 import { isAway } from "./persist.ts";
@@ -11,6 +12,7 @@ const KILL_MS = 5_000;
 /** An engine that has not answered so long after the grace is stuck: its own kill comes at the end of the grace. */
 const STUCK_MS = 15_000;
 const STUCK_KILL_MS = 30_000;
+const LOOK_MS = 30_000;
 const KILL_AGAIN = { firstMs: 60_000, lastMs: 10 * 60_000 };
 
 type Ends = Pick<Containers, "stop" | "kill">;
@@ -50,6 +52,16 @@ export async function stopContainer(containers: Ends, stop: Stop): Promise<void>
     throw new EngineGone("The container engine did not confirm that the container was killed", {
       cause: error,
     });
+  }
+}
+
+/** Of one that the engine refuses to stop: it may have ended by itself. True as well where the engine does not tell. */
+export async function mayRun(containers: Pick<Containers, "find">, id: string): Promise<boolean> {
+  try {
+    const state = await containers.find(id, AbortSignal.timeout(LOOK_MS));
+    return state !== null && !isAtRest(state);
+  } catch {
+    return true;
   }
 }
 

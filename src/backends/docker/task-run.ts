@@ -29,7 +29,7 @@ import { EngineError, EngineGone, isMissingOrGoing } from "./engine/errors.ts";
 import { type DockerHandle, writeHandle } from "./handle.ts";
 import { shortened } from "./output-tail.ts";
 import { patiently, persist } from "./persist.ts";
-import { stopContainer } from "./stop.ts";
+import { mayRun, stopContainer } from "./stop.ts";
 import type { Test, Watcher } from "./watcher.ts";
 
 export interface TaskRunTools {
@@ -61,6 +61,8 @@ export class TaskRun {
   /** True as soon as the task's own program has begun: only then is there something worth keeping. */
   private begun: boolean;
   private oomHeard = false;
+  /** The engine has refused to stop it: as far as anybody knows it runs, and is nothing to be kept. */
+  private unstopped = false;
 
   constructor(handle: DockerHandle, tools: TaskRunTools, context: RunContext) {
     this.handle = handle;
@@ -168,7 +170,7 @@ export class TaskRun {
   async remove(): Promise<void> {
     const { cleanup, disposal, instance } = this.tools;
     const { container, id } = this.handle;
-    const spent = { container, id, keep: this.begun && !cleanup };
+    const spent = { container, id, keep: this.begun && !cleanup && !this.unstopped };
     await disposal.dispose(spent, this.context.log, () => {
       // Before there is a mark: a worker that dies behind its own has to know it again.
       const settlers = [...new Set([...this.handle.settlers, instance])];
@@ -248,7 +250,12 @@ export class TaskRun {
     try {
       await stopContainer(engine.containers, { id, graceMs, hurry, onStuck });
     } catch (error) {
-      if (!(error instanceof EngineGone)) throw error;
+      if (!(error instanceof EngineGone)) {
+        this.unstopped = await mayRun(engine.containers, id);
+        const what = "engine refuses to stop the container: removing it, for it may run";
+        if (this.unstopped) log.warn(what, { container: this.container, error: wordsOf(error) });
+        return;
+      }
       log.warn(
         "engine does not answer: the container goes on, and the next start of the worker takes it up",
         {

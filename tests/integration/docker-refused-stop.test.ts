@@ -1,0 +1,60 @@
+/** A task that is cancelled, and an engine that refuses to stop its container: AppArmor in its way, a proxy's rules. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
+import { within } from "../support/wait.ts";
+import { DockerRig, runTask } from "./docker-rig.ts";
+
+let rig: DockerRig;
+let fake: StatefulEngine;
+
+beforeEach(async () => {
+  rig = await DockerRig.start();
+  fake = rig.fake;
+});
+
+afterEach(() => rig[Symbol.asyncDispose]());
+
+/** `before`: what happens to the container before the engine refuses. Resolves with the warnings. */
+async function cancel(
+  cleanup: boolean,
+  before: (container: StoredContainer) => void = () => {},
+): Promise<readonly string[]> {
+  const { backend } = await rig.backend("me", { cleanup });
+  const task = runTask(backend);
+  const container = await fake.running();
+  await fake.until(() => fake.listening === 1);
+  const stop = fake.hold("POST", /\/stop$/);
+  task.stop("cancelled");
+  await stop.arrived;
+  before(container);
+  stop.release({ status: 500, words: "permission denied" });
+  expect(await within(task.ended, "the task to end")).toMatchObject({ error: { why: "cancelled" } });
+  return task.log.said("warn");
+}
+
+const REFUSED = "engine refuses to stop the container: removing it, for it may run";
+
+describe("a container that the engine refuses to stop", () => {
+  test("goes, and the operator is told", async () => {
+    expect(await cancel(true)).toEqual([REFUSED]);
+    expect(fake.containers.size).toBe(0);
+  });
+
+  // It was renamed as one that had ended, without a word, and its agent went on.
+  test("goes also where what has ended is to stay", async () => {
+    expect(await cancel(false)).toEqual([REFUSED]);
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("and that has ended by itself stays there", async () => {
+    const end = (container: StoredContainer) => void Object.assign(container, { status: "exited" });
+    expect(await cancel(false, end)).toEqual([]);
+    expect([...fake.containers.values()]).toMatchObject([{ name: expect.stringMatching(/-ended$/) }]);
+  });
+
+  test("and of which it does not tell whether it runs goes as well", async () => {
+    const hide = () => void fake.refuse("GET", /^\/containers\/\w+\/json$/, 403);
+    expect(await cancel(false, hide)).toEqual([REFUSED]);
+    expect(fake.containers.size).toBe(0);
+  });
+});
