@@ -294,6 +294,29 @@ describe("a task of an earlier worker", () => {
     expect(fake.containers.size).toBe(0);
   });
 
+  // In a container of another engine, or in a pod: each worker has pids of its own. The task was never reported.
+  test.each([
+    ["had this journal before, is taken from it", ["first", "taker", "third"], "completed"],
+    ["had another journal, is its own", ["first"], "handed-off"],
+  ])("whose taker is of unknown life, and %s", async (_which, settlers, end) => {
+    const container = left();
+    const taker = { ...describeSelf("taker", ""), pidNamespace: "pid:[1]" };
+    fake.add(lockNameOf(container), labelsOf(taker), "created");
+    fake.end(container, 0);
+    expect(await endOf(resumeTask(backend, saved({ settlers })))).toBe(end);
+  });
+
+  test("knows its taker before there is a lock that names it", async () => {
+    left();
+    const lock = fake.hold("POST", /^\/containers\/create$/);
+    const task = resumeTask(backend, saved({ settlers: ["first"] }));
+    await within(lock.arrived, "the lock to be asked for");
+    expect(task.handle()).toMatchObject({ settledBefore: "first", settler: "me" });
+    lock.release();
+    task.stop("cancelled");
+    expect(await endOf(task)).toBe("cancelled");
+  });
+
   test("is told to stop, with its grace, when it is cancelled while the engine is away", async () => {
     const container = left();
     await fake.goAway();

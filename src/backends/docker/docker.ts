@@ -97,7 +97,12 @@ export class DockerBackend implements Backend {
     own(container);
     if (id !== "") own(id);
     try {
-      const claim = await this.claim({ ...ref, container, id, onFound: own }, context);
+      // Before there is a lock or a mark: a worker that dies behind its own has to know it again, and may come back
+      // where nobody can see that this process is dead.
+      const { settlers } = earlier;
+      context.saveHandle(writeHandle({ ...earlier, settlers: [...settlers, this.tools.instance] }));
+      const sought = { ...ref, container, id, onFound: own, predecessors: settlers };
+      const claim = await this.claim(sought, context);
       return await this.resumeClaimed(earlier, claim, context);
     } finally {
       for (const name of names) this.options.ownedHere.delete(name);
@@ -112,7 +117,6 @@ export class DockerBackend implements Backend {
     }
     const id = claim.kind === "ours" ? claim.state.id : earlier.id;
     const handle = { ...earlier, id, settlers: [...earlier.settlers, this.tools.instance] };
-    // Before there is a mark: a worker that dies behind its own has to know it again.
     if (claim.kind !== "reported") context.saveHandle(writeHandle(handle));
     try {
       const run = new TaskRun(handle, this.tools, context);

@@ -40,6 +40,8 @@ export interface Sought {
   readonly taskId: string;
   /** Called with its id before it is claimed. */
   readonly onFound?: (id: string) => void;
+  /** Instance ids of the processes that had this journal before, none of which lives. */
+  readonly predecessors?: readonly string[];
 }
 
 export interface ClaimsOptions {
@@ -67,7 +69,7 @@ export class Claims {
     const found = await this.find(sought, signal);
     if (found === null) return this.whenGone(container, signal);
     sought.onFound?.(found.id);
-    const lock = await this.lock(found, signal);
+    const lock = await this.lock(found, sought, signal);
     if (lock === null) return { kind: "another's" };
     const release = () => this.release(lock);
     try {
@@ -112,8 +114,12 @@ export class Claims {
     }
   }
 
-  private async lock({ id, imageId }: ContainerState, signal: AbortSignal): Promise<EngineLock | null> {
-    const request = { name: `oz-worker-claims-${shortIdOf(id)}`, image: imageId };
+  private async lock(
+    { id, imageId }: ContainerState,
+    { predecessors: dead = [] }: Sought,
+    signal: AbortSignal,
+  ): Promise<EngineLock | null> {
+    const request = { name: `oz-worker-claims-${shortIdOf(id)}`, image: imageId, dead };
     return patiently((trying) => this.options.locks.tryTake(request, trying), signal);
   }
 

@@ -26,6 +26,8 @@ export interface LockSmithOptions {
 export interface LockRequest {
   readonly name: string;
   readonly image: string;
+  /** Instance ids of processes that are dead, whatever can be seen of them: they had a journal that is ours now. */
+  readonly dead?: readonly string[];
 }
 
 export interface EngineLock {
@@ -77,7 +79,7 @@ export class LockSmith {
         signal.throwIfAborted();
         continue;
       }
-      const life = await this.lifeOf(holder, signal);
+      const life = await this.lifeOf(holder, signal, request.dead);
       if (life === "self") return this.lock(holder.id);
       if (life !== "dead") return null;
       // By its id: by its name this could be the lock of the next holder.
@@ -144,9 +146,14 @@ export class LockSmith {
     return { id, release: (signal) => persist((trying) => this.remove(id, trying), signal) };
   }
 
-  private lifeOf({ labels }: ContainerState, signal: AbortSignal): Promise<Life> {
-    const owner = readOwner(labels[LABELS.instance], labels[LABELS.owner]);
-    return this.options.census.lifeOf(owner, signal);
+  private async lifeOf(
+    { labels }: ContainerState,
+    signal: AbortSignal,
+    dead: readonly string[] = [],
+  ): Promise<Life> {
+    const instance = labels[LABELS.instance];
+    const life = await this.options.census.lifeOf(readOwner(instance, labels[LABELS.owner]), signal);
+    return life === "unknown" && instance !== undefined && dead.includes(instance) ? "dead" : life;
   }
 
   private async remove(id: string, signal: AbortSignal): Promise<void> {
