@@ -67,4 +67,16 @@ describe("a container that was not removed", () => {
       Array(2).fill("what could not be removed when the task ended is cleared away"),
     );
   });
+
+  // Of one whose creation was not answered. Its mark gives it another name, under which nobody would look for it.
+  test("goes at the next turn although only its name was known", async () => {
+    const { disposal, log } = await rig.worker("worker");
+    const allow = fake.refuse("DELETE", /^\/containers\//);
+    const { name } = fake.add("unanswered", taskLabelsOf(deadOwner("dead"), "t-1"));
+    await disposal.dispose({ container: name, id: "", keep: false }, log, () => {});
+    expect(fake.find(name)).toBeUndefined();
+    allow();
+    await disposal.tryAgain(signal);
+    expect(isEmpty()).toBe(true);
+  });
 });
