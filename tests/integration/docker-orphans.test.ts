@@ -56,6 +56,18 @@ const left = (owner: Owner, taskId: string, status = "running"): StoredContainer
 const names = () => [...fake.containers.values()].map(({ name }) => name).sort();
 
 describe("a search for orphans", () => {
+  // Without its mark it would be taken for a task that was left behind, once its worker is dead.
+  test("leaves the mark of a container that was made since it had the list of them", async () => {
+    const { marks } = await rig.worker("sibling");
+    const marksAreListed = fake.hold("GET", /^\/volumes$/);
+    const looking = looker.look();
+    await within(marksAreListed.arrived, "the marks to be asked for");
+    await marks.set(left(alive, "t-sibling").id, signal);
+    marksAreListed.release();
+    await looking;
+    expect(fake.volumesWithRole("ended")).toHaveLength(1);
+  });
+
   test("offers the tasks of dead workers, and of nobody else", async () => {
     const container = left(dead, "t-dead");
     container.createdAt = 1_700_000_000;
