@@ -137,6 +137,13 @@ describe("a container that is to stop", () => {
     expect(failure).toMatchObject({ message: "permission denied" });
   });
 
+  // Podman says of both that they do not run, and refuses to kill a paused one: it passed for one that was killed.
+  test.each(["stopping", "paused"])("is not said to be killed while it is %s", async (status) => {
+    container.status = status;
+    hurry.abort();
+    expect(await failureOf(stop())).toBeInstanceOf(EngineError);
+  });
+
   // A shim that was stopped let the engine's answer never come: nothing was said, and nothing more was tried.
   test("is killed, and the operator told, when the engine is stuck in its stop long after the grace", async () => {
     const stuck = fake.hold("POST", STOP);

@@ -22,7 +22,7 @@ import { quoteOutput, readOutput, secretsOf } from "./container-output.ts";
 import { createContainer } from "./creation.ts";
 import type { Disposal } from "./disposal.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
-import { shortIdOf } from "./engine/container-state.ts";
+import { isAtRest, shortIdOf } from "./engine/container-state.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineError, EngineGone, isMissingOrGoing } from "./engine/errors.ts";
@@ -265,7 +265,7 @@ export class TaskRun {
       // Not to be called stopped: as far as anybody knows it runs.
       await new Promise<never>(() => {});
     }
-    const resting: Test<true> = (state) => (state?.running ? null : true);
+    const resting: Test<true> = (state) => state === null || isAtRest(state) || null;
     await watcher.until(id, resting, AbortSignal.timeout(REST_MS)).catch(() => {});
   }
 

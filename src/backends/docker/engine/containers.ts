@@ -10,6 +10,7 @@ import type { ContainerBody } from "./container-body.ts";
 import {
   type ContainerState,
   type ContainerSummary,
+  isAtRest,
   readContainerState,
   readContainerSummary,
 } from "./container-state.ts";
@@ -113,7 +114,8 @@ export class Containers {
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       // 409 says so of one that does not run; podman says 500, as of anything else.
-      if ((await this.find(id, signal))?.running) throw error;
+      const state = await this.find(id, signal);
+      if (state !== null && !isAtRest(state)) throw error;
     }
   }
 
