@@ -436,6 +436,21 @@ describe("a task that is cancelled", () => {
     expect(fake.containers.size).toBe(0);
   });
 
+  test("while its container is made anew leaves none, although the answer to that is lost", async () => {
+    const start = fake.hold("POST", START);
+    const task = runTask(backend);
+    await start.arrived;
+    for (const container of fake.withRole("task")) fake.drop(container);
+    const creation = fake.hold("POST", CREATE);
+    start.release();
+    await creation.arrived;
+    task.stop("cancelled");
+    creation.release("lost after");
+    expect(stopOf(await endOf(task))).toBe("cancelled");
+    expect(fake.made).toHaveLength(2);
+    expect(fake.containers.size).toBe(0);
+  });
+
   test("while it is being started is stopped gently, if it did start", async () => {
     const start = fake.hold("POST", START);
     const task = runTask(backend);
