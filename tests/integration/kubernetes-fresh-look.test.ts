@@ -16,14 +16,6 @@ afterEach(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-async function runningTask(rig: KubernetesRig) {
-  await cluster.api.until(() => cluster.api.openWatches === 2, "two watches");
-  const task = rig.run("t-1");
-  const { name } = (await cluster.jobOf("t-1")).metadata;
-  await eventually(() => task.handles.at(-1)?.["ready"] === true, "the Job to be followed");
-  return { task, name };
-}
-
 const SHUTDOWN = { phase: "Failed", reason: "NodeShutdown", message: "its node is shut down" };
 
 function failJob(name: string): void {
@@ -50,7 +42,7 @@ describe("a Job that failed for a reason which only its events and its pods of n
     // Of each pause the least.
     using _soon = spyOn(Math, "random").mockReturnValue(0);
     await using rig = await KubernetesRig.start(cluster);
-    const { task, name } = await runningTask(rig);
+    const { task, name } = await rig.follow();
     const once = firstOf(matches);
     const seen: string[] = [];
     cluster.api.fault = (call) => {
@@ -67,7 +59,7 @@ describe("a Job that failed for a reason which only its events and its pods of n
 
   test("is reported when the API server that went away just then is back", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const { task, name } = await runningTask(rig);
+    const { task, name } = await rig.follow();
     let gone: Promise<void> | null = null;
     cluster.api.fault = (call) => {
       if (!isPods(call)) return null;
@@ -91,7 +83,7 @@ describe("a Job that failed for a reason which only its events and its pods of n
     ["by a server that has no events", { status: 404 }],
   ])("is reported at once %s", async (_why, fault) => {
     await using rig = await KubernetesRig.start(cluster);
-    const { task, name } = await runningTask(rig);
+    const { task, name } = await rig.follow();
     cluster.api.fault = (call) => (isEvents(call) ? fault : null);
     cluster.setPod(name, SHUTDOWN);
     failJob(name);
@@ -102,7 +94,7 @@ describe("a Job that failed for a reason which only its events and its pods of n
   // The minute of patience was counted from the first of both, and the second was told at once from an old view.
   test("is looked at again although a look failed long ago too, before its pod ran", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const { task, name } = await runningTask(rig);
+    const { task, name } = await rig.follow();
     cluster.api.fault = (call) => (isEvents(call) ? { status: 500 } : null);
     jest.useFakeTimers();
     const lastTransitionTime = new Date(Date.now() - 20_000).toISOString();
@@ -128,7 +120,7 @@ describe("a Job that failed for a reason which only its events and its pods of n
     "is reported after a minute without events, %s: their store may be away for hours",
     async (_how, fault) => {
       await using rig = await KubernetesRig.start(cluster);
-      const { task, name } = await runningTask(rig);
+      const { task, name } = await rig.follow();
       cluster.api.fault = (call) => (isEvents(call) ? fault : null);
       let endedAt = 0;
       task.ended.catch(() => {

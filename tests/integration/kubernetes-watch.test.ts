@@ -16,14 +16,6 @@ afterEach(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-async function runningTask(rig: KubernetesRig) {
-  await cluster.api.until(() => cluster.api.openWatches === 2, "two watches");
-  const task = rig.run("t-1");
-  const { name } = (await cluster.jobOf("t-1")).metadata;
-  await eventually(() => task.handles.at(-1)?.["ready"] === true, "the Job to be followed");
-  return { task, name };
-}
-
 const isComplaint = ({ message }: { readonly message: string }) => message.startsWith("cannot watch");
 
 describe("the watches of a worker", () => {
@@ -42,7 +34,7 @@ describe("the watches of a worker", () => {
 
   test("go on from where they were when they are cut", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const { task, name } = await runningTask(rig);
+    const { task, name } = await rig.follow();
     const lists = cluster.api.callsOf("list", "jobs").length;
     cluster.api.cutWatches();
     cluster.complete(name);
@@ -52,7 +44,7 @@ describe("the watches of a worker", () => {
 
   test("ask for what is newer than the last bookmark", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    await runningTask(rig);
+    await rig.follow();
     const bookmark = { type: "BOOKMARK", object: { metadata: { resourceVersion: "99999" } } };
     cluster.api.sendToWatches("jobs", bookmark);
     cluster.api.endWatches();
@@ -62,7 +54,7 @@ describe("the watches of a worker", () => {
 
   test("list everything again when the server has forgotten where they were", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const { task, name } = await runningTask(rig);
+    const { task, name } = await rig.follow();
     cluster.api.store.quietly(() => cluster.complete(name));
     cluster.api.cutWatches();
     expect(await task.ended).toBe("completed");
@@ -71,7 +63,7 @@ describe("the watches of a worker", () => {
 
   test("list everything again after 410 Gone in the midst of a stream", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const { task, name } = await runningTask(rig);
+    const { task, name } = await rig.follow();
     cluster.api.store.quietly(() => cluster.complete(name));
     const expired = { code: 410, reason: "Expired", message: "too old resource version" };
     cluster.api.sendToWatches("jobs", { type: "ERROR", object: expired });
@@ -80,7 +72,7 @@ describe("the watches of a worker", () => {
 
   test("survive a stream that ends in the middle of an event", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const { task, name } = await runningTask(rig);
+    const { task, name } = await rig.follow();
     cluster.api.sendRaw('{"type":"MODIFIED","object":{"metadata":{"na');
     cluster.api.cutWatches();
     cluster.complete(name);
@@ -89,7 +81,7 @@ describe("the watches of a worker", () => {
 
   test("survive a stream that is not JSON, as a proxy in between may write it", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const { task, name } = await runningTask(rig);
+    const { task, name } = await rig.follow();
     cluster.api.sendRaw("<html>502 Bad Gateway</html>\n");
     cluster.complete(name);
     expect(await task.ended).toBe("completed");
@@ -97,7 +89,7 @@ describe("the watches of a worker", () => {
 
   test("survive a restart of the API server, and the outage is said once", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const { task, name } = await runningTask(rig);
+    const { task, name } = await rig.follow();
     await cluster.api.away();
     await eventually(() => rig.log.said("warn").length >= 2, "both watches to complain");
     cluster.complete(name);
@@ -109,7 +101,7 @@ describe("the watches of a worker", () => {
 
   test("say why they cannot go on also when that is another reason than at first", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const { task, name } = await runningTask(rig);
+    const { task, name } = await rig.follow();
     const whys = () => new Set(rig.log.lines.filter(isComplaint).map(({ fields }) => fields["why"]));
     const isWatch = ({ verb }: ApiCall) => verb === "watch" || verb === "list";
     cluster.api.fault = (call) => (isWatch(call) ? { status: 500, message: "etcd is ill" } : null);
@@ -125,7 +117,7 @@ describe("the watches of a worker", () => {
 
   test("go on when the server has trouble for a while", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const { task, name } = await runningTask(rig);
+    const { task, name } = await rig.follow();
     let troubles = 4;
     cluster.api.fault = ({ verb }) =>
       (verb === "watch" || verb === "list") && troubles-- > 0

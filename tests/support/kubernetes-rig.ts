@@ -13,6 +13,7 @@ import {
 import { kubernetesSettings, sampleTask } from "../unit/backends/kubernetes/sample-settings.ts";
 import { type RecordedLog, recordLog } from "../unit/logging/recorded-log.ts";
 import type { FakeCluster } from "./fake-cluster.ts";
+import { eventually } from "./wait.ts";
 
 export interface RigOptions {
   readonly settings?: Partial<KubernetesSettings>;
@@ -42,7 +43,10 @@ export class KubernetesRig implements AsyncDisposable {
   /** Tasks of a worker that is killed never end; nobody may be told of that. */
   readonly #hurry = new AbortController();
 
-  private constructor(backend: KubernetesBackend, log: RecordedLog) {
+  readonly #cluster: FakeCluster;
+
+  private constructor(cluster: FakeCluster, backend: KubernetesBackend, log: RecordedLog) {
+    this.#cluster = cluster;
     this.backend = backend;
     this.log = log;
   }
@@ -58,7 +62,16 @@ export class KubernetesRig implements AsyncDisposable {
       log,
       signal: options.signal ?? new AbortController().signal,
     });
-    return new KubernetesRig(backend, log);
+    return new KubernetesRig(cluster, backend, log);
+  }
+
+  /** A task `t-1` whose Job both watches show, by its name. */
+  async follow(): Promise<{ readonly task: RiggedTask; readonly name: string }> {
+    await this.#cluster.api.until(() => this.#cluster.api.openWatches === 2, "two watches");
+    const task = this.run("t-1");
+    const { name } = (await this.#cluster.jobOf("t-1")).metadata;
+    await eventually(() => task.handles.at(-1)?.["ready"] === true, "the Job to be followed");
+    return { task, name };
   }
 
   run(
