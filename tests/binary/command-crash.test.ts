@@ -128,13 +128,17 @@ describe("a worker killed while tasks are dispatched", () => {
 
   test("right after a claim is followed by one true end, and by no second dispatch", async () => {
     await using site = await CommandSite.create();
-    const options = { dispatch: 'echo "$OZ_RUN_ID" >>"$NOTES/runs"; sleep 0.05; exit 5' };
+    // It ends when the first worker is dead: one that had time to report it would be repeated, unproven, by the second.
+    const dispatch =
+      'echo "$OZ_RUN_ID" >>"$NOTES/runs"; until [ -e "$NOTES/$OZ_RUN_ID.go" ]; do sleep 0.02; done; exit 5';
+    const options = { dispatch };
     for (let round = 0; round < 8; round++) {
       await using first = await site.start(options);
       const task = assignment();
       site.plane.submit(task);
       await site.plane.waitForTask(task.task_id, ["claimed"]);
       await killHard(first);
+      await Bun.write(`${site.notes}/${task.task_id}.go`, "");
       await using _second = await site.start(options);
       const { failureReason, exitCode, message, terminals } = await site.plane.waitForTask(task.task_id);
       const runs = site
