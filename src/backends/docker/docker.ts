@@ -99,25 +99,22 @@ export class DockerBackend implements Backend {
     try {
       // Before there is a lock or a mark: a worker that dies behind its own has to know it again, and may come back
       // where nobody can see that this process is dead.
-      const { settlers } = earlier;
-      context.saveHandle(writeHandle({ ...earlier, settlers: [...settlers, this.tools.instance] }));
-      const sought = { ...ref, container, id, onFound: own, predecessors: settlers };
+      const handle = { ...earlier, settlers: [...earlier.settlers, this.tools.instance] };
+      context.saveHandle(writeHandle(handle));
+      const sought = { ...ref, container, id, onFound: own, predecessors: earlier.settlers };
       const claim = await this.claim(sought, context);
-      return await this.resumeClaimed(earlier, claim, context);
+      if (isForUs(claim, earlier)) return await this.resumeClaimed(handle, claim, context);
+      if (claim.kind === "ours") await claim.release();
+      return "handed-off";
     } finally {
       for (const name of names) this.options.ownedHere.delete(name);
     }
   }
 
-  private async resumeClaimed(earlier: DockerHandle, claim: Claim, context: RunContext): Promise<Completion> {
-    const { container } = earlier;
-    if (!isForUs(claim, earlier)) {
-      if (claim.kind === "ours") await claim.release();
-      return "handed-off";
-    }
-    const id = claim.kind === "ours" ? claim.state.id : earlier.id;
-    const handle = { ...earlier, id, settlers: [...earlier.settlers, this.tools.instance] };
-    if (claim.kind !== "reported") context.saveHandle(writeHandle(handle));
+  private async resumeClaimed(saved: DockerHandle, claim: Claim, context: RunContext): Promise<Completion> {
+    const { container } = saved;
+    const handle = claim.kind === "ours" ? { ...saved, id: claim.state.id } : saved;
+    if (handle.id !== saved.id) context.saveHandle(writeHandle(handle));
     try {
       const run = new TaskRun(handle, this.tools, context);
       const pickedUp = this.pickUp(handle, claim, run, context).finally(async () => {

@@ -58,8 +58,7 @@ export async function stopContainer(containers: Ends, stop: Stop): Promise<void>
 /** Of one that the engine refuses to stop: it may have ended by itself. True as well where the engine does not tell. */
 export async function mayRun(containers: Pick<Containers, "find">, id: string): Promise<boolean> {
   try {
-    const state = await containers.find(id, AbortSignal.timeout(LOOK_MS));
-    return state !== null && !isAtRest(state);
+    return !isAtRest(await containers.find(id, AbortSignal.timeout(LOOK_MS)));
   } catch {
     return true;
   }

@@ -265,7 +265,7 @@ export class TaskRun {
       // Not to be called stopped: as far as anybody knows it runs.
       await new Promise<never>(() => {});
     }
-    const resting: Test<true> = (state) => state === null || isAtRest(state) || null;
+    const resting: Test<true> = (state) => isAtRest(state) || null;
     await watcher.until(id, resting, AbortSignal.timeout(REST_MS)).catch(() => {});
   }
 

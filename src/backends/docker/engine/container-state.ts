@@ -50,9 +50,9 @@ export function shortIdOf(id: string): string {
 
 const AT_REST: readonly string[] = ["created", "configured", "exited", "stopped", "removing", "dead"];
 
-/** Nothing runs in it, for certain. */
-export function isAtRest({ running, status }: ContainerState): boolean {
-  return !running && AT_REST.includes(status);
+/** Nothing runs in it, for certain. Null: it is gone. */
+export function isAtRest(state: ContainerState | null): boolean {
+  return state === null || (!state.running && AT_REST.includes(state.status));
 }
 
 export interface ContainerSummary {

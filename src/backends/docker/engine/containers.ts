@@ -114,8 +114,7 @@ export class Containers {
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       // 409 says so of one that does not run; podman says 500, as of anything else.
-      const state = await this.find(id, signal);
-      if (state !== null && !isAtRest(state)) throw error;
+      if (!isAtRest(await this.find(id, signal))) throw error;
     }
   }
 

@@ -22,7 +22,7 @@ export class Census {
     if (owner.containerId === "") return this.lifeOnHost(owner);
     const container = await this.containers.find(owner.containerId, signal);
     // One that is paused, or told to stop and within its grace, lives, and reports its tasks by itself.
-    if (container === null || isAtRest(container)) return "dead";
+    if (isAtRest(container)) return "dead";
     // Another process of this very container: its pids can be seen from here.
     return owner.containerId === this.self.containerId ? this.lifeOfProcess(owner) : "alive";
   }
