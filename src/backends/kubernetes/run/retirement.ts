@@ -153,11 +153,14 @@ export class Retirement implements AsyncDisposable {
   private async recall(name: string, signal: AbortSignal): Promise<void> {
     const job = await this.cluster.getJob(name, signal);
     const { instance } = this.ownership;
-    if (job === null || instance === null || instanceOf(job) !== instance || !this.recalled.has(name)) return;
-    const { uid = "" } = job.metadata ?? {};
-    this.log.warn("a Job whose task could not be started is there after all; it is ended", { job: name });
-    if (isFinished(job)) await this.mark(name, endedPatch(uid), signal);
-    else await this.end(name, uid, signal);
+    const isOwn = job !== null && instance !== null && instanceOf(job) === instance;
+    if (isOwn && this.recalled.has(name)) {
+      const { uid = "" } = job.metadata ?? {};
+      this.log.warn("a Job whose task could not be started is there after all; it is ended", { job: name });
+      if (isFinished(job)) await this.mark(name, endedPatch(uid), signal);
+      else await this.end(name, uid, signal);
+    }
+    this.recalled.delete(name);
   }
 
   private async end(name: string, uid: string, signal: AbortSignal): Promise<void> {
