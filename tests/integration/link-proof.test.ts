@@ -129,6 +129,30 @@ describe("a message", () => {
     await peer.untilPings(3);
   });
 
+  // A ping for each of some hundred short tasks in a second, its pong and what is written of it: a tenth of their time.
+  test("of a rush is asked for together with all that follows, and one that comes alone at once", async () => {
+    jest.useFakeTimers();
+    await using peer = await RawPeer.start();
+    await using rig = new LinkRig(peer);
+    await rig.untilConnected();
+    const oweForMs = (ms: number) => {
+      rig.owe("x");
+      jest.advanceTimersByTime(ms);
+    };
+    oweForMs(3);
+    await rig.untilDelivered(1);
+    // 20 ms from one ping to the next.
+    for (const ms of [5, 5, 9]) oweForMs(ms);
+    await peer.untilTexts(4);
+    expect(peer.pings()).toHaveLength(1);
+    oweForMs(1);
+    await rig.untilDelivered(5);
+    jest.advanceTimersByTime(17);
+    oweForMs(3);
+    await rig.untilDelivered(6);
+    expect(rig.delivered).toEqual([1, 5, 6]);
+  });
+
   test("is not proven by a pong to a ping of the connection before", async () => {
     await using peer = await RawPeer.start({ pongsFor: never });
     await using rig = new LinkRig(peer);
