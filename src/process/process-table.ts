@@ -52,23 +52,6 @@ export function readBootId(): string {
   }
 }
 
-/** Linux counts in hundredths of a second since the boot on all machines that this program is built for. */
-const TICKS_PER_SECOND = 100;
-
-/** This moment in the unit of `startedAt`; before any process where there is no /proc. */
-export function startedAtNow(): number {
-  try {
-    return startedAtIn(readFileSync("/proc/uptime", "latin1"));
-  } catch {
-    return Number.NEGATIVE_INFINITY;
-  }
-}
-
-/** Linux, proc_uptime(5): seconds since the boot come first. */
-export function startedAtIn(uptime: string): number {
-  return Math.floor(Number.parseFloat(uptime) * TICKS_PER_SECOND);
-}
-
 export function identify(pid: number): ProcessIdentity | null {
   const entry = readProcess(pid);
   return entry === null || entry.zombie ? null : { pid, startedAt: entry.startedAt, bootId: readBootId() };

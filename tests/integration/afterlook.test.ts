@@ -1,7 +1,8 @@
 /** What a short task left outside of its group, and what only looks like that. */
 import { describe, expect, test } from "bun:test";
 import { Afterlook } from "../../src/process/afterlook.ts";
-import { identify, isAlive, type ProcessIdentity, startedAtNow } from "../../src/process/process-table.ts";
+import { startedAtNow } from "../../src/process/boot-clock.ts";
+import { identify, isAlive, type ProcessIdentity } from "../../src/process/process-table.ts";
 import { Surveyor } from "../../src/process/stragglers.ts";
 import { eventually } from "../support/wait.ts";
 import { Spawned } from "../unit/process/spawned.ts";

@@ -3,7 +3,8 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync 
 import { join } from "node:path";
 import { firing } from "../../async/wait.ts";
 import { codeOf } from "../../logging/words-of.ts";
-import { NO_GROUP, startedAtNow } from "../../process/process-table.ts";
+import { startedAtNow } from "../../process/boot-clock.ts";
+import { NO_GROUP } from "../../process/process-table.ts";
 import { killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { ShimClient, Supervised } from "../../process/shim/client.ts";
 import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";

@@ -6,6 +6,7 @@
 type Twin<Original, Own extends Original> = Own;
 
 export type Twins = [
+  Twin<typeof import("../boot-seconds.ts"), typeof import("./boot-seconds.ts")>,
   Twin<typeof import("../captured-child.ts"), typeof import("./captured-child.ts")>,
   Twin<typeof import("../cluster-fetch.ts"), typeof import("./cluster-fetch.ts")>,
   Twin<typeof import("../collect.ts"), typeof import("./collect.ts")>,

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { BootClock } from "../../../src/process/boot-clock.ts";
-import { readProcess, startedAtNow } from "../../../src/process/process-table.ts";
+import { BootClock, startedAtNow } from "../../../src/process/boot-clock.ts";
+import { readProcess } from "../../../src/process/process-table.ts";
 import { eventually } from "../../support/wait.ts";
 
 test("the clock goes on, in the unit of a process's start, and holds one descriptor until it is let go of", async () => {
