@@ -104,12 +104,9 @@ export class Statements {
     this.deliveredUpTo = 0;
   }
 
-  /** Both in ms since 1970. */
+  /** Both in ms since 1970. Not those whose end is still owed. */
   forgetEndedBefore(reported: number, handedOff: number): void {
-    this.sql("DELETE FROM executions WHERE ended_at < iif(terminal IS NULL, ?2, ?1)").run(
-      reported,
-      handedOff,
-    );
+    this.sql(FORGET).run(reported, handedOff);
   }
 
   /** Makes this database say what the other says, whole or not at all. */
@@ -157,6 +154,9 @@ const CLAIM = `INSERT OR REPLACE INTO executions (task_id, execution_id, handle,
 const END = `INSERT INTO executions (task_id, execution_id, terminal, claimed_at, ended_at)
   VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO UPDATE
   SET handle = NULL, terminal = excluded.terminal, ended_at = excluded.ended_at, cancelled_at = NULL`;
+/** Who has not read of an end may well ask for it to be run again, with the first words after a weekend without a link. */
+const FORGET = `DELETE FROM executions WHERE ended_at < iif(terminal IS NULL, ?2, ?1)
+  AND (terminal IS NULL OR terminal NOT IN (SELECT frame FROM outbox))`;
 const SELECT_EXECUTIONS = `SELECT ${EXECUTION_COLUMNS.join(", ")} FROM executions`;
 
 type Row = Record<string, string | number | bigint | null | Uint8Array>;
