@@ -142,7 +142,8 @@ export class Journal implements Disposable {
 
   private prune(): void {
     const now = Date.now();
-    if (now - this.prunedAt < PRUNE_EVERY_MS) return;
+    // A clock that was set back may need years to come to that moment again.
+    if (Math.abs(now - this.prunedAt) < PRUNE_EVERY_MS) return;
     this.prunedAt = now;
     this.attempt((statements) =>
       statements.forgetEndedBefore(now - REMEMBER_MS, now - this.rememberHandedOffMs),

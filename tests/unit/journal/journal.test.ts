@@ -188,6 +188,20 @@ describe("an ended execution", () => {
     expect(journal.handedOff("t")).toHaveLength(1);
   });
 
+  // Once: until the clock was again where it had been, nothing was forgotten any more.
+  test("is forgotten after 24 hours, too, when the clock was years ahead at first and was set back", () => {
+    jest.useFakeTimers();
+    jest.setSystemTime(new Date("2036-01-01"));
+    using journal = inMemory();
+    journal.claim(ref("first"), "claimed");
+    jest.setSystemTime(new Date("2026-01-01"));
+    journal.claim(ref("old"), "claimed");
+    journal.delivered(journal.end(ref("old"), "done")?.seq ?? 0);
+    jest.advanceTimersByTime(25 * HOUR_MS);
+    journal.claim(ref("b"), "claimed");
+    expect(journal.find(ref("old"))).toBeNull();
+  });
+
   // Once: a worker that came back after a weekend was asked first for a new task, then for the one whose end it still
   // had to tell, and ran that again.
   test("whose report nobody has read yet is remembered for longer", () => {
