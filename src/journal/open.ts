@@ -57,14 +57,25 @@ export function openJournal(
 /** An exit status that no daemon asked for in this time belongs to a task that nobody remembers. */
 const EXIT_FILE_MAX_AGE_MS = 7 * 24 * 60 * 60 * 1000;
 
-/** `running`: whose status may be among them, however long it has been waiting there. */
+/**
+ * `running`: whose status may be among them, however long it has been waiting there. What cannot be removed stays (a
+ * folder that the system's own programs lay into every other, a file that nobody may change): it costs a few bytes,
+ * and a worker that went without its journal for that would lose the tasks in it.
+ */
 function pruneExitFiles(dir: string, running: readonly Execution[]): void {
   const wanted = new Set(running.flatMap(({ handle }) => Object.values(handle ?? {})));
   for (const name of readdirSync(dir)) {
     const file = join(dir, name);
-    if (wanted.has(file)) continue;
+    if (!wanted.has(file)) removeIfOld(file);
+  }
+}
+
+function removeIfOld(file: string): void {
+  try {
     const age = Date.now() - (lstatSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
     if (age > EXIT_FILE_MAX_AGE_MS) rmSync(file, { force: true });
+  } catch {
+    // The next start tries again.
   }
 }
 

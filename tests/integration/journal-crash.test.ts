@@ -205,6 +205,23 @@ test("exit statuses of tasks that still run in the journal are kept, however old
   expect(names.map((name) => existsSync(file(state, name)))).toEqual([true, false, true]);
 });
 
+// Once: a NAS lays an index folder into every other one. A week later it was old enough to be removed, as a file, which
+// failed, and the worker went on in memory without what its predecessor had been killed in.
+test("what nobody can remove from among the exit statuses keeps no worker from its journal", async () => {
+  await using dir = await TempDir.create("journal");
+  const task = ref("t");
+  {
+    using state = openJournal(dir.path, "w", recordLog());
+    const index = join(state.folders?.exitsDir ?? "", "@eaDir");
+    await mkdir(index);
+    utimesSync(index, 0, 0);
+    state.journal.claim(task, "claimed");
+  }
+  const log = recordLog();
+  using state = openJournal(dir.path, "w", log);
+  expect([state.journal.durable, state.journal.running().length, log.said("warn")]).toEqual([true, 1, []]);
+});
+
 // Once it put the worker into memory for good, and what it had been killed in was never reported.
 test("somebody who reads the journal at the start is waited for", async () => {
   await using dir = await TempDir.create("journal");
