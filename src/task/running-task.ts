@@ -1,4 +1,5 @@
 /** One execution that runs here, and what can be said of it while it does. */
+import { HEARD_WITHIN_MS, limitTime } from "../async/time-limit.ts";
 import { LONGEST_TIMER_MS } from "../config/duration.ts";
 import type { ExecutionRef } from "../journal/execution.ts";
 import { secondsOf } from "../logging/seconds-of.ts";
@@ -15,12 +16,6 @@ export interface TaskStatus extends ExecutionRef {
   /** What a restart would find it by; ids and paths, no secrets. */
   readonly handle: Handle | null;
 }
-
-/**
- * What a backend has to find out how a task of a dead worker ended. One that had ended in time, or had not even begun,
- * was once reported as over time, because the time while nobody was there had counted and was up at once.
- */
-const FOUND_WITHIN_MS = 5_000;
 
 export class RunningTask {
   readonly ref: ExecutionRef;
@@ -67,9 +62,10 @@ export class RunningTask {
   limitTo(durationMs: number | null): Disposable | null {
     if (durationMs === null) return null;
     const leftMs = this.claimedAt + durationMs - Date.now();
-    const waitMs = Math.max(leftMs, Math.min(durationMs, FOUND_WITHIN_MS));
-    const timer = setTimeout(() => this.stop("timeout"), Math.min(waitMs, LONGEST_TIMER_MS));
-    return { [Symbol.dispose]: () => clearTimeout(timer) };
+    // Of a dead worker's task it has to be found out first how it ended. One that had ended in time, or had not even
+    // begun, was once reported as over time, because the time while nobody was there had counted and was up at once.
+    const waitMs = Math.max(leftMs, Math.min(durationMs, HEARD_WITHIN_MS));
+    return limitTime(Math.min(waitMs, LONGEST_TIMER_MS), () => this.stop("timeout"));
   }
 
   /** Not async, as those of the trails: for as long as it waits it would hold `work`, and all that came with it. */

@@ -117,4 +117,20 @@ describe("max_task_duration", () => {
     expect(run?.trapped).toBe(true);
     expect(run?.alive).toEqual([]);
   });
+
+  // Once: it heard of the limit before it read how the agent had ended, and called every such task over time.
+  test("does not touch a task that ended in time while its worker was frozen", async () => {
+    await using site = await DirectSite.create();
+    await using worker = await site.start({ top: { max_task_duration: "1s" } });
+    const startedAt = performance.now();
+    const [run] = await site.hold(1, { AGENT_EXIT: "4" });
+    if (run === undefined) throw new Error("one task was asked for");
+    worker.kill("SIGSTOP");
+    run.release();
+    await site.gone(run);
+    await eventually(() => performance.now() - startedAt > 2_000, "the limit to be over for a while");
+    worker.kill("SIGCONT");
+    const { failureReason, exitCode } = await site.plane.waitForTask(taskIdOf(run));
+    expect([failureReason, exitCode]).toEqual(["agent_invocation", 4]);
+  });
 });

@@ -1,4 +1,5 @@
 /** Sees one of the operator's commands through to its end, or ends it when it has to end before. */
+import { limitTime } from "../../async/time-limit.ts";
 import { within } from "../../async/wait.ts";
 import { type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Exit } from "../../process/shim/client.ts";
@@ -63,7 +64,7 @@ function interruptionOf(
 ): Interrupted {
   const { promise, resolve } = Promise.withResolvers<Interruption>();
   const scope = new AbortController();
-  const timer = setTimeout(() => resolve({ kind: "over-time" }), leftMs);
+  const limit = limitTime(leftMs, () => resolve({ kind: "over-time" }));
   whenFired(signal, scope.signal, () => {
     const told: Interruption = { kind: "told", reason: signal.reason };
     if (isShutdown(signal)) whenFired(hurry, scope.signal, () => resolve(told));
@@ -72,7 +73,7 @@ function interruptionOf(
   return {
     promise,
     [Symbol.dispose]: () => {
-      clearTimeout(timer);
+      limit[Symbol.dispose]();
       scope.abort();
     },
   };
