@@ -144,6 +144,33 @@ describe("the watches of a worker", () => {
     jest.useRealTimers();
   });
 
+  // Once: the task was failed by what had last been seen of it, and its agent, which worked by then, was killed.
+  test("that are silent fail no pod for want of a node which it got meanwhile", async () => {
+    jest.useFakeTimers();
+    const settings = { unschedulableTimeoutMs: 10_000 };
+    const rig = await passTimeFor(cluster, KubernetesRig.start(cluster, { settings }));
+    const task = rig.run("t-1");
+    await passTime(cluster, () => task.handles.at(-1)?.["ready"] === true, { stepMs: 10 });
+    const { name } = cluster.jobs()[0].metadata;
+    const condition = { type: "PodScheduled", lastTransitionTime: cluster.api.now() };
+    const waits = { ...condition, status: "False", reason: "Unschedulable" };
+    cluster.setPod(name, { phase: "Pending", conditions: [waits] });
+    await cluster.turn();
+    cluster.api.silenceWatches();
+    cluster.setPod(name, { phase: "Running", conditions: [{ ...condition, status: "True" }] });
+    let isOver = false;
+    task.ended
+      .catch(() => {})
+      .finally(() => {
+        isOver = true;
+      });
+    await passTime(cluster, () => isOver || cluster.api.callsOf("list", "events").length > 0);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, task.ended)).toBe("completed");
+    await passTimeFor(cluster, rig[Symbol.asyncDispose]());
+    jest.useRealTimers();
+  });
+
   test("are not blind for what a server does that was restored from a backup", async () => {
     jest.useFakeTimers();
     const rig = await passTimeFor(cluster, KubernetesRig.start(cluster));

@@ -20,6 +20,8 @@ export function unschedulable(view: JobView, pod: V1Pod): Verdict | null {
   const since = scheduled.lastTransitionTime?.getTime() ?? view.nowMs;
   const leftMs = since + view.unschedulableTimeoutMs - view.nowMs;
   if (leftMs > 0) return { kind: "running", recheckInMs: leftMs };
+  // It may have got one meanwhile: a watch may have gone silent, or this process have been frozen.
+  if (view.events === null && !hasFinished(view)) return { kind: "running", needsEvents: true };
   const head = `no node takes ${podText(view, pod)} since ${Math.round((view.nowMs - since) / 1000)} s`;
   return { kind: "failed", reason: "unschedulable", message: withWords(head, reasonText(scheduled)) };
 }
@@ -55,6 +57,11 @@ export function podless(view: JobView, job: V1Job): Verdict | null {
   if (leftMs > 0) return { kind: "running", recheckInMs: leftMs };
   const head = `the cluster creates no pod for ${jobText(view)}`;
   return { kind: "failed", reason: "job_create", message: withWords(head, reasonText(event)) };
+}
+
+/** What has ended has no news to come. */
+function hasFinished({ job }: JobView): boolean {
+  return job === null || isFinished(job);
 }
 
 /** Soon the first time, then ever more seldom. */

@@ -76,8 +76,16 @@ const TABLE: readonly (readonly [string, Partial<JobView>, object])[] = [
   ],
   [
     "no node for too long",
-    { pods: [pod({ phase: "Pending", conditions: [{ ...STUCK, lastTransitionTime: ago(30) }] })] },
+    {
+      pods: [pod({ phase: "Pending", conditions: [{ ...STUCK, lastTransitionTime: ago(30) }] })],
+      events: [],
+    },
     failure("unschedulable"),
+  ],
+  [
+    "no node for too long, by what was last heard of it",
+    { pods: [pod({ phase: "Pending", conditions: [{ ...STUCK, lastTransitionTime: ago(30) }] })] },
+    { kind: "running", needsEvents: true },
   ],
   [
     "a volume that does not come",
