@@ -1,48 +1,31 @@
 /** The time in the unit of a process's start: when the kernel noted that is its own clock, and no other will do. */
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
-import { type BootSeconds, openBootSeconds } from "../runtime/boot-seconds.ts";
+import { openBootSeconds } from "../runtime/boot-seconds.ts";
 
 /** Linux counts in hundredths of a second since the boot on all machines that this program is built for. */
 const TICKS_PER_SECOND = 100;
 const PROC = "/proc";
 const ANSWER_BYTES = 64;
 
+interface Source extends Disposable {
+  /** Since the boot. */
+  seconds(): number;
+}
+
 /** For who asks often: what it asks is opened once. */
 export class BootClock implements Disposable {
   /** Null until it was asked for. */
-  private descriptor: number | null = null;
-  private readonly answer = Buffer.alloc(ANSWER_BYTES);
-  private kernel: BootSeconds | null = null;
+  private source: Source | null = null;
 
   /** This moment in the unit of `startedAt`; before any process where that cannot be told. */
   now(): number {
-    try {
-      if (this.descriptor === null) this.open();
-      return Math.floor((this.kernel?.() ?? this.uptime()) * TICKS_PER_SECOND);
-    } catch {
-      return Number.NEGATIVE_INFINITY;
-    }
+    this.source ??= openUptime() ?? askKernel();
+    return Math.floor(this.source.seconds() * TICKS_PER_SECOND);
   }
 
   [Symbol.dispose](): void {
-    if (this.descriptor !== null) closeSync(this.descriptor);
-    this.descriptor = null;
-  }
-
-  /**
-   * In a container of LXC something lies over this file (lxcfs), and it counts from the container's own start,
-   * while the starts of processes are the kernel's: by it everything had been started after whatever ended now.
-   */
-  private open(): void {
-    this.descriptor = openSync(`${PROC}/uptime`, "r");
-    const isOver = fstatSync(this.descriptor).dev !== statSync(PROC).dev;
-    this.kernel = isOver ? openBootSeconds() : null;
-  }
-
-  /** Linux, proc_uptime(5): seconds since the boot come first. */
-  private uptime(): number {
-    const bytes = readSync(Number(this.descriptor), this.answer, 0, ANSWER_BYTES, 0);
-    return Number.parseFloat(this.answer.toString("latin1", 0, bytes));
+    this.source?.[Symbol.dispose]();
+    this.source = null;
   }
 }
 
@@ -50,4 +33,38 @@ export class BootClock implements Disposable {
 export function startedAtNow(): number {
   using clock = new BootClock();
   return clock.now();
+}
+
+/**
+ * Null: it is not there (a service with ProcSubset=pid), or not the kernel's. In a container of LXC something lies over
+ * it (lxcfs), and it counts from the container's own start, while the starts of processes are the kernel's: by it
+ * everything had been started after whatever ended now.
+ */
+function openUptime(): Source | null {
+  let descriptor: number | null = null;
+  try {
+    descriptor = openSync(`${PROC}/uptime`, "r");
+    if (fstatSync(descriptor).dev === statSync(PROC).dev) return uptimeIn(descriptor);
+  } catch {
+    // There is another way.
+  }
+  if (descriptor !== null) closeSync(descriptor);
+  return null;
+}
+
+/** Linux, proc_uptime(5): seconds since the boot come first. */
+function uptimeIn(descriptor: number): Source {
+  const answer = Buffer.alloc(ANSWER_BYTES);
+  return {
+    seconds: () => {
+      const bytes = readSync(descriptor, answer, 0, ANSWER_BYTES, 0);
+      return Number.parseFloat(answer.toString("latin1", 0, bytes));
+    },
+    [Symbol.dispose]: () => closeSync(descriptor),
+  };
+}
+
+function askKernel(): Source {
+  const seconds = process.platform === "linux" ? openBootSeconds() : null;
+  return { seconds: seconds ?? (() => Number.NEGATIVE_INFINITY), [Symbol.dispose]: () => {} };
 }
