@@ -38,6 +38,10 @@ export class Journal implements Disposable {
   private readonly rememberHandedOffMs: number;
   private statements: Statements;
   private onDisk: boolean;
+  /** It could not even be read when it was left: what is there is known to nobody here. */
+  private unread = false;
+  /** Proven to have been read, whatever was written of that. */
+  private deliveredUpTo = 0;
   private retryTimer: ReturnType<typeof setInterval> | null = null;
   private prunedAt = 0;
   private deliveredTimer: ReturnType<typeof setTimeout> | null = null;
@@ -123,6 +127,7 @@ export class Journal implements Disposable {
    * next, or in a moment: a crash before that repeats a message, and never loses one.
    */
   delivered(seq: number): void {
+    this.deliveredUpTo = seq;
     this.statements.deliveredUpTo = seq;
     this.deliveredTimer ??= setTimeout(() => this.writeDelivered(), WRITE_DELIVERED_MS);
   }
@@ -179,7 +184,8 @@ export class Journal implements Disposable {
     try {
       if (this.disk !== null) copyRows(this.disk.database, memory);
     } catch {
-      // What cannot be read is lost to this process; the tasks it holds are in the scheduler all the same.
+      // The tasks that it holds are in the scheduler all the same, and its frames in the outbox.
+      this.unread = true;
     }
     this.statements = new Statements(memory, this.statements);
     this.retryTimer = setInterval(() => this.returnToDisk(), RETRY_DISK_MS);
@@ -190,6 +196,7 @@ export class Journal implements Disposable {
     if (this.disk === null) return;
     try {
       if (!this.disk.isThere()) this.disk.moveToNew();
+      if (this.unread) this.readAtLast(this.disk);
       const disk = new Statements(this.disk.database, this.statements);
       disk.replaceAll(this.statements);
       this.statements = disk;
@@ -199,5 +206,12 @@ export class Journal implements Disposable {
     this.onDisk = true;
     if (this.retryTimer !== null) clearInterval(this.retryTimer);
     this.log.info("journal is on disk again");
+  }
+
+  /** Or it would be replaced by what little was written since, and a restart would not tell what was not delivered yet. */
+  private readAtLast({ database }: Disk): void {
+    this.statements.addFrom(database);
+    this.statements.deliveredUpTo = this.deliveredUpTo;
+    this.unread = false;
   }
 }

@@ -1,7 +1,7 @@
 /** The journal's queries over one database, on disk or in memory. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Execution, ExecutionRef, StoredFrame } from "./execution.ts";
-import { EXECUTION_COLUMNS, INSERT_EXECUTION } from "./schema.ts";
+import { copyRows, EXECUTION_COLUMNS, INSERT_EXECUTION } from "./schema.ts";
 
 export class Statements {
   /** Numbers are given here and not by the database, so that a change of database keeps their order. */
@@ -107,6 +107,11 @@ export class Statements {
   /** Both in ms since 1970. Not those whose end is still owed. */
   forgetEndedBefore(reported: number, handedOff: number): void {
     this.sql(FORGET).run(reported, handedOff);
+  }
+
+  /** Adds what is in a database that it took the place of: frames keep their numbers, and what was written since counts. */
+  addFrom(db: DatabaseSync): void {
+    copyRows(db, this.db);
   }
 
   /** Makes this database say what the other says, whole or not at all. */

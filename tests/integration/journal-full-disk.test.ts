@@ -207,3 +207,32 @@ test("a disk that refuses one statement of several is returned to like one that 
   });
   expect(reopened.undelivered().map(({ frame }) => frame)).toEqual(["claimed refused"]);
 });
+
+describe("a disk that cannot be read either when it fails", () => {
+  const hide = (database: DatabaseSync) => database.exec("ALTER TABLE executions RENAME TO hidden");
+  const show = (database: DatabaseSync) => database.exec("ALTER TABLE hidden RENAME TO executions");
+
+  // Once: it was replaced by the few rows that were written since it failed, and a worker that was stopped while it had
+  // no connection took the only other copy of what it had to tell with it.
+  test("has lost nothing when it is there again", async () => {
+    jest.useFakeTimers();
+    using reopened = await onDisk((journal, database, log) => {
+      for (const name of ["runs", "ends"]) journal.claim(ref(name), `claimed ${name}`);
+      journal.saveHandle(ref("runs"), { pid: 7 });
+      const [first] = journal.undelivered();
+      journal.end(ref("ends"), "done");
+      hide(database);
+      journal.claim(ref("new"), "claimed new");
+      expect(journal.durable).toBe(false);
+      journal.delivered(first?.seq ?? 0);
+      journal.end(ref("runs"), "done, too");
+      show(database);
+      jest.advanceTimersByTime(10_000);
+      expect([journal.durable, log.said()]).toEqual([true, [LEFT, BACK]]);
+    });
+    const frames = reopened.undelivered().map(({ frame }) => frame);
+    expect(frames).toEqual(["claimed ends", "done", "claimed new", "done, too"]);
+    expect(reopened.running()).toMatchObject([ref("new")]);
+    expect(reopened.find(ref("ends"))).toMatchObject({ ended: true, terminal: "done" });
+  });
+});
