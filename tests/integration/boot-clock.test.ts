@@ -1,20 +1,39 @@
 /** The clock that starts of processes are compared with, where the system does not show it. */
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
+import { TempDir } from "../support/temp-dir.ts";
 
-/** As systemd's ProcSubset=pid: of /proc there are processes, and nothing else. */
 const APART = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child"];
-const BARE = [...APART, "sh", "-c", 'mount -t proc -o subset=pid proc /proc && exec "$@"', "sh"];
-const isAllowed = Bun.which("unshare") !== null && Bun.spawnSync([...BARE, "true"]).exitCode === 0;
+const PROC = "mount -t proc proc /proc";
 
-// Once: what a short task had left was never ended there, for it was not known when the task had ended.
-test.skipIf(!isAllowed)("the clock goes on where /proc does not show it", () => {
-  const source = resolve(import.meta.dir, "../../src/process");
-  const script = `import { startedAtNow } from "${source}/boot-clock.ts";
+/** What is done to /proc; `$0` shows another time. */
+const PROCS: readonly (readonly [string, string])[] = [
+  // Once: what a short task had left was never ended in either, for it was not known when the task had ended.
+  ["does not show it, as with systemd's ProcSubset=pid", `${PROC} -o subset=pid`],
+  ["shows another, as in a container of LXC", `${PROC} && mount --bind "$0" /proc/uptime`],
+];
+
+const isAllowed = Bun.which("unshare") !== null && Bun.spawnSync([...APART, "sh", "-c", PROC]).exitCode === 0;
+
+test.skipIf(!isAllowed).each(PROCS)(
+  "the clock goes on where /proc %s, and holds nothing",
+  async (_, mount) => {
+    await using dir = await TempDir.create("clock");
+    const uptime = await dir.write("uptime", "99999999.99 0.00\n");
+    const source = resolve(import.meta.dir, "../../src/process");
+    const script = `import { readdirSync } from "node:fs";
+    import { startedAtNow } from "${source}/boot-clock.ts";
     import { readProcess } from "${source}/process-table.ts";
-    console.log(startedAtNow() - Number(readProcess(process.pid).startedAt));`;
-  const { stdout, stderr } = Bun.spawnSync([...BARE, process.execPath, "-e", script]);
-  expect(stderr.toString()).toBe("");
-  // Of a process that was started a moment ago.
-  expect(Number(stdout.toString())).toBeWithin(0, 60 * 100);
-});
+    const age = startedAtNow() - Number(readProcess(process.pid).startedAt);
+    const before = readdirSync("/proc/self/fd").length;
+    for (let asked = 0; asked < 10; asked++) startedAtNow();
+    console.log(JSON.stringify([age, readdirSync("/proc/self/fd").length - before]));`;
+    const argv = [...APART, "sh", "-c", `${mount} && exec "$@"`, uptime, process.execPath, "-e", script];
+    const { stdout, stderr } = Bun.spawnSync(argv);
+    expect(stderr.toString()).toBe("");
+    const [age, kept] = JSON.parse(stdout.toString());
+    // Of a process that was started a moment ago.
+    expect(age).toBeWithin(0, 60 * 100);
+    expect(kept).toBe(0);
+  },
+);
