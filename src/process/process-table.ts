@@ -58,9 +58,17 @@ export function identify(pid: number): ProcessIdentity | null {
 }
 
 export function isAlive(identity: ProcessIdentity): boolean {
-  if (identity.bootId !== readBootId()) return false;
+  if (isOfAnotherBoot(identity.bootId, readBootId())) return false;
   const entry = readProcess(identity.pid);
   return entry !== null && !entry.zombie && entry.startedAt === identity.startedAt;
+}
+
+/**
+ * Not known where one of both is empty: a worker whose service was given ProcSubset=pid follows one that could read it,
+ * and would end that one's agents as lost. That another process has the same pid and the same start is most unlikely.
+ */
+function isOfAnotherBoot(one: string, other: string): boolean {
+  return one !== other && one !== "" && other !== "";
 }
 
 /** The environment that a process was started with; null when it is gone or another user's. */

@@ -72,6 +72,8 @@ describe("a process", () => {
     expect(isAlive({ ...identity, startedAt: `${Number(identity.startedAt) + 1}` })).toBe(false);
     expect(isAlive({ ...identity, startedAt: "" })).toBe(false);
     expect(isAlive({ ...identity, bootId: "another" })).toBe(false);
+    // Noted by a worker that could not read it.
+    expect(isAlive({ ...identity, bootId: "" })).toBe(true);
     expect(isAlive({ ...identity, pid: process.pid })).toBe(false);
     child.kill("SIGKILL");
     await child.exited;
