@@ -2,7 +2,7 @@
  * Tasks that somebody else runs now. All that can still come for them is a cancellation, which is
  * passed on; a later one too when an earlier one failed, and not when it got through.
  */
-import type { Execution, ExecutionRef } from "../journal/execution.ts";
+import type { Execution } from "../journal/execution.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
@@ -23,7 +23,7 @@ const CANCELLED = { cancelled: true } as const;
 
 export class HandedOff {
   private readonly options: HandedOffOptions;
-  /** Being told, by task id. */
+  /** Being told, by the run of the task: a later one may be handed off and cancelled while an earlier one's command is slow. */
   private readonly underway = new Map<string, Promise<void>>();
 
   constructor(options: HandedOffOptions) {
@@ -32,16 +32,17 @@ export class HandedOff {
 
   cancel(taskId: string): void {
     const { backend, journal, log } = this.options;
-    if (this.underway.has(taskId)) return;
     // Where nobody can be told, what ended without a report is another worker's, and so is its cancellation.
-    const waiting = backend.cancelHandedOff === undefined ? [] : journal.handedOff(taskId).filter(isWanted);
-    if (waiting.length === 0) {
+    const wanted = backend.cancelHandedOff === undefined ? [] : journal.handedOff(taskId).filter(isWanted);
+    if (wanted.length === 0) {
       log.info("cancellation for a task that does not run here", { taskId });
       return;
     }
+    const waiting = wanted.filter((execution) => !this.underway.has(runOf(execution)));
+    if (waiting.length === 0) return;
     log.info("cancellation of a task that was handed off", { taskId });
     for (const execution of waiting) journal.noteCancellation(execution);
-    this.pass(taskId, waiting);
+    this.pass(waiting);
   }
 
   /** Goes on with what an earlier worker was killed in: a runtime may be told twice, and never not at all. */
@@ -49,15 +50,16 @@ export class HandedOff {
     const byTask = Map.groupBy(this.options.journal.beingCancelled().filter(isWanted), (each) => each.taskId);
     for (const [taskId, executions] of byTask) {
       this.options.log.info("cancellation of an earlier worker is passed on again", { taskId });
-      this.pass(taskId, executions);
+      this.pass(executions);
     }
   }
 
-  private pass(taskId: string, executions: readonly Execution[]): void {
-    const told = Promise.all(executions.map((execution) => this.tell(execution))).then(() => {
-      this.underway.delete(taskId);
-    });
-    this.underway.set(taskId, told);
+  private pass(executions: readonly Execution[]): void {
+    for (const execution of executions) {
+      const run = runOf(execution);
+      const told = this.tell(execution).then(() => void this.underway.delete(run));
+      this.underway.set(run, told);
+    }
   }
 
   /** Resolves when nobody is being told any more. Never rejects. */
@@ -65,7 +67,8 @@ export class HandedOff {
     await Promise.all(this.underway.values());
   }
 
-  private async tell({ taskId, executionId }: ExecutionRef): Promise<void> {
+  private async tell(execution: Execution): Promise<void> {
+    const { taskId, executionId } = execution;
     const { backend, journal, log: daemonLog, hurry } = this.options;
     const log = daemonLog.with({ taskId });
     const ref = { taskId, executionId };
@@ -77,17 +80,26 @@ export class HandedOff {
         saveHandle: () => {},
         step: (_name, work) => work(),
       });
-      journal.saveHandle(ref, CANCELLED);
+      if (this.isLatest(execution)) journal.saveHandle(ref, CANCELLED);
       log.info("cancellation passed on");
     } catch (error) {
       // A worker that had to stop leaves it to the next one.
-      if (!hurry.aborted) journal.dropCancellation(ref);
+      if (!hurry.aborted && this.isLatest(execution)) journal.dropCancellation(ref);
       const reason = error instanceof TaskFailure ? error.reason : "cancel_command";
       const why = wordsOf(error);
       this.options.observer.cancelFailed(ref, reason, why);
       log.warn("cancellation could not be passed on", { reason, why });
     }
   }
+
+  /** False: without an execution id the same row is a later run's by now, which was not told of anything. */
+  private isLatest(execution: Execution): boolean {
+    return this.options.journal.find(execution)?.claimedAt === execution.claimedAt;
+  }
+}
+
+function runOf({ taskId, executionId, claimedAt }: Execution): string {
+  return JSON.stringify([taskId, executionId, claimedAt]);
 }
 
 /** False: its runtime knows already. */

@@ -1,4 +1,5 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setSystemTime, test } from "bun:test";
+import { turns } from "../../../src/async/wait.ts";
 import { Journal } from "../../../src/journal/journal.ts";
 import { type Backend, type RunContext, TaskFailure, type TaskRef } from "../../../src/task/backend.ts";
 import { HandedOff } from "../../../src/task/handed-off.ts";
@@ -13,6 +14,20 @@ interface Telling {
   readonly context: RunContext;
   succeed(): void;
   fail(error: unknown): void;
+}
+
+/** Two runs without an execution id are told apart by when they were claimed. */
+class ClockOfTest implements Disposable {
+  #now = Date.now();
+
+  later(): void {
+    this.#now += 1_000;
+    setSystemTime(this.#now);
+  }
+
+  [Symbol.dispose](): void {
+    setSystemTime();
+  }
 }
 
 /** A backend that passes cancellations on when the test says so. */
@@ -74,6 +89,53 @@ describe("a cancellation of a task that was handed off", () => {
     await rig.handedOff.settled();
     expect(rig.tellings).toHaveLength(1);
   });
+
+  // The command may take a minute, and a user who starts the task anew and stops that too does not wait for it: the
+  // engine was once left running the second, of whose cancellation not even the log knew.
+  test("reaches a later execution, too, while an earlier one's is still underway", async () => {
+    using rig = new Rig();
+    rig.handOff(ref("t", "e1"));
+    rig.handedOff.cancel("t");
+    rig.handOff(ref("t", "e2"));
+    rig.handedOff.cancel("t");
+    expect(rig.tellings.map((each) => each.ref.executionId)).toEqual(["e1", "e2"]);
+    let settled = false;
+    const wait = rig.handedOff.settled().then(() => {
+      settled = true;
+    });
+    rig.tellings[0]?.succeed();
+    await turns(1);
+    expect(settled).toBe(false);
+    rig.tellings[1]?.succeed();
+    await wait;
+  });
+
+  test.each([
+    ["got through", (first: Telling | undefined) => first?.succeed()],
+    ["failed", (first: Telling | undefined) => first?.fail(new Error("engine is down"))],
+  ])(
+    "of a task without an execution id says nothing of its later run: the earlier run's %s",
+    async (_what, conclude) => {
+      using rig = new Rig();
+      using clock = new ClockOfTest();
+      rig.handOff(ref("t", ""));
+      rig.handedOff.cancel("t");
+      clock.later();
+      rig.handOff(ref("t", ""));
+      rig.handedOff.cancel("t");
+      expect(rig.tellings).toHaveLength(2);
+      conclude(rig.tellings[0]);
+      await turns(1);
+      // What a worker would find that came after one killed now.
+      expect(rig.journal.beingCancelled()).toMatchObject([{ taskId: "t", handle: null }]);
+      rig.tellings[1]?.succeed();
+      await rig.handedOff.settled();
+      clock.later();
+      rig.handOff(ref("t", ""));
+      rig.handedOff.cancel("t");
+      expect(rig.tellings).toHaveLength(3);
+    },
+  );
 
   test("is not passed on again once it got through, by a later worker on the same journal either", async () => {
     using rig = new Rig();
