@@ -1,5 +1,6 @@
 /** Tasks of daemons that are dead: each is picked up where it is, as soon as its task's turn has come. */
 import type { Execution, ExecutionRef } from "../journal/execution.ts";
+import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Backend, Completion, RunContext } from "./backend.ts";
 import type { TaskObserver, TaskTrail } from "./observer.ts";
@@ -9,6 +10,7 @@ export type Work = (context: RunContext) => Promise<Completion>;
 
 export interface InheritanceOptions {
   readonly backend: Backend;
+  readonly journal: Journal;
   readonly log: Logger;
   readonly observer: TaskObserver;
   /** By task id. */
@@ -19,8 +21,8 @@ export interface InheritanceOptions {
 
 export class Inheritance {
   private readonly options: InheritanceOptions;
-  /** Executions that wait for another one of their task to end. */
-  private readonly turns = new Set<Promise<void>>();
+  /** Executions that wait for another one of their task to end, and when each has begun. */
+  private readonly turns = new Map<Execution, Promise<void>>();
 
   constructor(options: InheritanceOptions) {
     this.options = options;
@@ -28,22 +30,32 @@ export class Inheritance {
 
   /** Each resolves when what waited has begun. */
   get waiting(): readonly Promise<void>[] {
-    return [...this.turns];
+    return [...this.turns.values()];
+  }
+
+  /** It is this worker's, and runs perhaps, although nobody looks after it yet. */
+  isWaiting({ taskId, executionId }: ExecutionRef): boolean {
+    return this.waitingOf(taskId).some((waiting) => waiting.executionId === executionId);
+  }
+
+  /** Whoever cancels a task means all of it: what waits is stopped as soon as its turn has come. */
+  cancel(taskId: string): void {
+    for (const waiting of this.waitingOf(taskId)) this.options.journal.noteCancellation(waiting);
   }
 
   takeOver(execution: Execution): void {
     const { taskId, executionId, handle, claimedAt, cancelled } = execution;
-    const { backend, log, observer, running, begin } = this.options;
+    const { backend, journal, log, observer, running, begin } = this.options;
     const other = running.get(taskId);
     // Sent again before it was taken over: it runs already, and must not run once more after its report.
     if (other?.ref.executionId === executionId) return;
     if (other !== undefined) {
       // Two dead daemons may each have left an execution of one task: one after the other.
-      const turn: Promise<void> = other.ended.then(() => {
-        this.turns.delete(turn);
-        this.takeOver(execution);
+      const begun = other.ended.then(() => {
+        this.turns.delete(execution);
+        this.takeOver(journal.find(execution) ?? execution);
       });
-      this.turns.add(turn);
+      this.turns.set(execution, begun);
       return;
     }
     log.info("task taken over from an earlier daemon", { taskId, executionId });
@@ -56,5 +68,9 @@ export class Inheritance {
     const task = begin(ref, trail, work, claimedAt);
     task.handle = handle;
     if (cancelled) task.stop("cancelled");
+  }
+
+  private waitingOf(taskId: string): Execution[] {
+    return [...this.turns.keys()].filter((execution) => execution.taskId === taskId);
   }
 }

@@ -117,6 +117,7 @@ export class Scheduler {
       return;
     }
     this.options.journal.noteCancellation(task.ref);
+    this.inheritance.cancel(taskId);
     this.options.log.info("task cancellation requested", { taskId });
     task.stop("cancelled");
   }
@@ -165,7 +166,8 @@ export class Scheduler {
   private answerKnown(ref: ExecutionRef): boolean {
     const running = this.running.get(ref.taskId);
     if (running !== undefined) {
-      if (running.ref.executionId === ref.executionId) this.answers.claimAgain(ref);
+      const isOurs = running.ref.executionId === ref.executionId || this.inheritance.isWaiting(ref);
+      if (isOurs) this.answers.claimAgain(ref);
       else this.answers.reject(ref.taskId, "alreadyRunning");
       return true;
     }
