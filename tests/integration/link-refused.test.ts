@@ -183,6 +183,27 @@ describe("no connection at all", () => {
     peer.drop();
     expect((await rig.untilSaid("connection to the control plane lost", 5)).fields["retryInSeconds"]).toBe(1);
   });
+
+  // An idle worker has nothing that could be proven: else each lost link would double its wait, and for good.
+  test("a connection of ten seconds served, although nothing was said on it, and a shorter one did not", async () => {
+    await using peer = await RawPeer.start();
+    jest.useFakeTimers();
+    await using rig = new LinkRig({ url: peer.url, jitter: 1 - Number.EPSILON });
+    const rounds = [
+      [9_900, 1],
+      [9_900, 2],
+      [10_000, 1],
+      [9_900, 2],
+    ] as const;
+    for (const [round, [lastedMs, seconds]] of rounds.entries()) {
+      await rig.untilConnected(round + 1);
+      jest.advanceTimersByTime(lastedMs);
+      peer.drop();
+      const line = await rig.untilSaid("connection to the control plane lost", round + 1);
+      expect(line.fields["retryInSeconds"]).toBe(seconds);
+      jest.advanceTimersByTime(seconds * 1_000 + 10);
+    }
+  });
 });
 
 test("Bun still tells the status of a refused handshake in the words that are looked for", async () => {
