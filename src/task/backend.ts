@@ -105,8 +105,11 @@ export interface Orphan extends TaskRef {
   readonly claimedAt: number;
 }
 
-/** `taken`: it is resumed here from now on; `running`: it is already; `ended`: its end was reported. */
-export type Adoption = "taken" | "running" | "ended" | "refused";
+/**
+ * `taken`: it is resumed here from now on; `running`: it is already; `ended`: its end was reported; `later`: another
+ * execution of its task runs here, so it is to be offered again.
+ */
+export type Adoption = "taken" | "running" | "ended" | "later" | "refused";
 
 /** Of a task that no other worker takes any more. */
 export interface Reservation {

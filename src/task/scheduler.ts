@@ -131,7 +131,7 @@ export class Scheduler {
   /** Takes up a task of a dead worker that no journal here knows. */
   readonly adopt = (orphan: Orphan): Adoption => {
     const { taskId, executionId, handle, claimedAt } = orphan;
-    if (this.running.has(taskId)) return "running";
+    if (this.running.has(taskId)) return this.isOurs(orphan) ? "running" : "later";
     const known = executionId === "" ? null : this.options.journal.find(orphan);
     // One that was left to another worker is an orphan again when that one is dead too.
     if (known?.ended === true && known.terminal !== null) return "ended";
@@ -164,14 +164,18 @@ export class Scheduler {
 
   /** The same assignment again: it does not run twice, but its sender gets its answer twice. */
   private answerKnown(ref: ExecutionRef): boolean {
-    const running = this.running.get(ref.taskId);
-    if (running !== undefined) {
-      const isOurs = running.ref.executionId === ref.executionId || this.inheritance.isWaiting(ref);
-      if (isOurs) this.answers.claimAgain(ref);
+    if (this.running.has(ref.taskId)) {
+      if (this.isOurs(ref)) this.answers.claimAgain(ref);
       else this.answers.reject(ref.taskId, "alreadyRunning");
       return true;
     }
     return this.answers.endAgain(ref);
+  }
+
+  /** It runs here, or its turn will come. */
+  private isOurs({ taskId, executionId }: ExecutionRef): boolean {
+    const running = this.running.get(taskId)?.ref.executionId;
+    return running === executionId || this.inheritance.isWaiting({ taskId, executionId });
   }
 
   private admit(assignment: Assignment): Reservation | Rejection {

@@ -25,10 +25,11 @@ const aMinute = () => {
 };
 
 /** Takes up whatever it is offered, as the scheduler does. */
-function adopting(rig: KubernetesRig, answer: Adoption = "taken") {
+function adopting(rig: KubernetesRig, ...answers: readonly Adoption[]) {
   const orphans: Orphan[] = [];
   const tasks: ReturnType<KubernetesRig["resume"]>[] = [];
   rig.findOrphans((orphan) => {
+    const answer = answers[orphans.length] ?? "taken";
     orphans.push(orphan);
     if (answer === "taken") tasks.push(rig.resume(orphan.taskId, orphan.handle, orphan.executionId));
     return answer;
@@ -394,6 +395,23 @@ test("a Job whose end its dead worker had reported is cleaned up and not taken u
   const { orphans } = adopting(await worker("next"), "ended");
   await passTime(cluster, () => cluster.jobs().length === 0);
   expect(orphans).toHaveLength(1);
+});
+
+// By its label it was this worker's from the first offer on, so nobody looked for it again, and its end was told to nobody.
+test("a Job of a task of which another execution runs here is offered again until that has ended", async () => {
+  const gone = await worker("gone");
+  const { name } = await runningTask(gone, "t-1");
+  const other = await worker("other");
+  const { orphans, tasks } = adopting(other, "later", "later", "later");
+  cutOff.add("Bearer gone");
+  await passTime(cluster, () => orphans.length === 1);
+  cluster.complete(name);
+  const [taken] = await passTime(cluster, () => tasks.length === 1 && tasks);
+  expect(await passTimeFor(cluster, taken?.ended ?? Promise.reject())).toBe("completed");
+  await aMinute();
+  expect(orphans).toHaveLength(4);
+  const told = other.log.lines.filter(({ message }) => message === "Job of a dead worker taken over");
+  expect(told.map(({ fields }) => fields["adoption"])).toEqual(["later", "taken"]);
 });
 
 test("Jobs that this program did not make, and those of other worker ids, are left alone", async () => {

@@ -30,6 +30,15 @@ describe("a task of a dead worker that is offered", () => {
     expect(rig.scheduler.adopt(orphan)).toBe("running");
   });
 
+  test("is taken later while another execution of its task runs here", async () => {
+    rig.scheduler.offer(sampleAssignment({ executionId: "another" }));
+    expect(rig.scheduler.adopt(orphan)).toBe("later");
+    expect(rig.journal.find(ref)).toBeNull();
+    (await rig.started(1)).end();
+    await rig.ended(1);
+    expect(rig.scheduler.adopt(orphan)).toBe("taken");
+  });
+
   test("is not taken when its end was reported here", () => {
     rig.journal.claim(ref, "claim");
     rig.journal.end(ref, "end");

@@ -38,6 +38,8 @@ export class Orphanage {
   private readonly signs = new VitalSigns();
   /** Claimed, or not: the answer to that did not come. Nobody else would ever look for one that is ours. */
   private readonly unsure = new Set<string>();
+  /** Ours, for nobody else any more, and not followed: another execution of its task runs here. */
+  private readonly waiting = new Set<string>();
 
   constructor(options: OrphanageOptions) {
     this.options = options;
@@ -49,7 +51,7 @@ export class Orphanage {
     for (let look = 0; !signal.aborted; look++) {
       try {
         const others = this.others();
-        const busy = others.size > 0 || this.unsure.size > 0;
+        const busy = others.size + this.unsure.size + this.waiting.size > 0;
         if (busy || look % QUIET_LOOKS === 0) await this.look(others, signal);
         failing = false;
       } catch (error) {
@@ -74,7 +76,7 @@ export class Orphanage {
 
   private async look(others: ReadonlyMap<string, readonly V1Job[]>, signal: AbortSignal): Promise<void> {
     const { cluster, workerHash, instance } = this.options;
-    for (const name of this.unsure) await this.makeSure(name, signal);
+    for (const name of [...this.unsure, ...this.waiting]) await this.makeSure(name, signal);
     const leases = await cluster.listLeases(`${WORKER_HASH_LABEL}=${workerHash}`, signal);
     this.signs.observe(leases, new Set(others.keys()), performance.now());
     for (const [dead, jobs] of others) {
@@ -134,6 +136,7 @@ export class Orphanage {
     const job = await cluster.getJob(name, signal);
     this.unsure.delete(name);
     if (job !== null && instanceOf(job) === instance && !isEnded(job)) this.hand(job);
+    else this.waiting.delete(name);
   }
 
   private async claim(seen: V1Job, dead: string, signal: AbortSignal): Promise<void> {
@@ -173,6 +176,9 @@ export class Orphanage {
     });
     const claimedAt = creationTimestamp?.getTime() ?? Date.now();
     const adoption = adopt({ ...execution, handle, claimedAt });
+    if (adoption !== "later") this.waiting.delete(name);
+    else if (this.waiting.has(name)) return;
+    else this.waiting.add(name);
     log.info("Job of a dead worker taken over", { job: name, taskId: execution.taskId, adoption });
     if (adoption === "ended") onEnded(job);
   }
