@@ -1,6 +1,6 @@
 /**
- * Cancellations of tasks that nobody here has. A task whose worker has died is taken over once that is proven,
- * which takes most of a minute with Kubernetes, and its user does not cancel it twice.
+ * Cancellations, kept for executions that are not here yet. What a dead worker left is taken over once its death is
+ * proven, which takes most of a minute with Kubernetes, and a user does not cancel a task twice.
  */
 
 /** Longer than any take-over takes while the engine answers. */

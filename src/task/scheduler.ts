@@ -110,9 +110,10 @@ export class Scheduler {
   }
 
   cancel(taskId: string): void {
+    // Although it runs here: a dead worker may have left another execution of it.
+    this.early.note(taskId);
     const task = this.running.get(taskId);
     if (task === undefined) {
-      this.early.note(taskId);
       this.handedOff.cancel(taskId);
       return;
     }

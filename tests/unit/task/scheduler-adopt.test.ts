@@ -76,6 +76,16 @@ describe("a cancellation that comes before the task of a dead worker is taken ov
     expect(await rig.frames(2)).toEqual([claimed("t-1"), cancelled("t-1")]);
   });
 
+  // The control plane had its CANCELLED, and the other execution was taken over 40 s later and worked on.
+  test("is heeded although another execution of the task ran here, and was stopped by it", async () => {
+    rig.scheduler.offer(sampleAssignment({ executionId: "another" }));
+    await rig.started(1);
+    rig.scheduler.cancel("t-1");
+    await rig.ended(1);
+    expect(rig.scheduler.adopt({ ...orphan, claimedAt: since })).toBe("taken");
+    expect((await rig.frames(4)).slice(1)).toEqual([cancelled("t-1"), claimed("t-1"), cancelled("t-1")]);
+  });
+
   test("is of no account for what was begun later", async () => {
     rig.scheduler.cancel("t-1");
     expect(rig.scheduler.adopt({ ...orphan, claimedAt: Date.now() + 60_000 })).toBe("taken");
