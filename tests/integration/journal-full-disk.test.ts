@@ -145,6 +145,22 @@ describe("a full disk", () => {
   });
 
   // A proof waits for the next write, which may be the one that the disk has no room for.
+  // A number that is lower than the last one sent would be taken for one that was asked for already.
+  test("does not give a number twice either when everything before was delivered", async () => {
+    using _reopened = await onDisk((journal, database) => {
+      fill(database);
+      let last = 0;
+      while (journal.durable && last < 1_000) {
+        const { seq } = journal.claim(ref(`t-${last}`), `claimed ${BIG}`);
+        expect(seq).toBe(last + 1);
+        last = seq;
+        journal.delivered(seq);
+        expect(journal.undelivered()).toEqual([]);
+      }
+      expect(journal.durable).toBe(false);
+    });
+  });
+
   test("in the moment after a proof does not bring back what was proven", async () => {
     using reopened = await onDisk((journal, database) => {
       fill(database);
