@@ -88,6 +88,23 @@ describe("a link that is to finish", () => {
     expect(rig.delivered).toEqual([1]);
   });
 
+  // It has five seconds in all: pauses that double would leave three attempts in them.
+  test("tries every second, however often it was refused", async () => {
+    await using plane = await ControlPlane.start({ apiKey: "key" });
+    plane.faults.refuse(503);
+    jest.useFakeTimers();
+    await using rig = LinkRig.to(plane, { jitter: 1 - Number.EPSILON });
+    rig.owe("a");
+    const pauses: unknown[] = [];
+    for (const nth of [1, 2, 3, 4, 5]) {
+      const { fields } = await rig.untilSaid("control plane refused the connection", nth);
+      pauses.push(fields["retryInSeconds"]);
+      if (nth === 1) rig.link.finish(open());
+      else jest.advanceTimersByTime(1_000);
+    }
+    expect(pauses).toEqual([1, 1, 1, 1, 1]);
+  });
+
   test("at its deadline leaves the rest to the journal", async () => {
     await using peer = await RawPeer.start({ pongsFor: never });
     await using rig = new LinkRig(peer);
