@@ -29,10 +29,6 @@ export class Faults {
     this.#handshakesLeft = times;
   }
 
-  acceptHandshakes(): void {
-    this.#handshakeFault = null;
-  }
-
   /** Every open link ends without a close frame. */
   drop(how: Cut = "reset"): void {
     for (const link of this.#links.open) link.pipe.cut(how);

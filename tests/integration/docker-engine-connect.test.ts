@@ -289,15 +289,15 @@ exec "$OZ_BUN" -e '
     const environment = await site(fake, dir);
     fake.on("GET", "/containers/from/export", (response) => response.end(Buffer.alloc(2_000_000, "tar")));
     fake.on("PUT", "/containers/to/archive", (response) => response.end());
-    fake.on("POST", "/containers/c/wait", () => undefined);
+    fake.on("GET", "/containers/c/json", () => undefined);
     const engine = await connect(environment);
     const source = await engine.containers.exportRoot("from", never());
     await within(engine.containers.putArchive("to", "/t", source, never()), "the archive");
     expect(fake.requests.find(({ method }) => method === "PUT")?.body.length).toBe(2_000_000);
-    const waiting = engine.containers.wait("c", never()).catch(() => null);
-    await fake.seen("POST", "/containers/c/wait");
+    const call = engine.containers.inspect("c", never()).catch(() => null);
+    await fake.seen("GET", "/containers/c/json");
     await engine[Symbol.asyncDispose]();
-    expect(await within(waiting, "the wait to end")).toBeNull();
+    expect(await within(call, "the call to end")).toBeNull();
     await within(fake.idle(), "the connections to close");
     const log = readFileSync(dir.join("log"), "utf8");
     expect(log).toStartWith(

@@ -25,8 +25,7 @@ export async function readOutput(
   let tail = new OutputTail();
   const readAll = async (signal: AbortSignal) => {
     tail = new OutputTail();
-    const options = { follow: false, tail: MOST_LINES };
-    for await (const chunk of containers.logs(id, options, signal)) tail.add(chunk);
+    for await (const chunk of containers.logs(id, MOST_LINES, signal)) tail.add(chunk);
   };
   try {
     await persist(readAll, AbortSignal.timeout(READ_MS), AGAIN_MS);

@@ -6,15 +6,10 @@
 export interface ContainerBody {
   readonly Image: string;
   readonly Cmd?: readonly string[];
-  /** Left out: the image's own. */
-  readonly Entrypoint?: readonly string[];
   /** NAME=VALUE. */
   readonly Env?: readonly string[];
   readonly WorkingDir?: string;
-  readonly User?: string;
   readonly Labels?: Readonly<Record<string, string>>;
-  readonly Tty?: boolean;
-  readonly NetworkDisabled?: boolean;
   readonly HostConfig?: HostConfig;
 }
 
@@ -29,16 +24,12 @@ export interface HostConfig {
   readonly SecurityOpt?: readonly string[];
   readonly CapDrop?: readonly string[];
   readonly NetworkMode?: string;
-  readonly AutoRemove?: boolean;
-  readonly Init?: boolean;
 }
 
 export interface Mount {
-  /** "image" needs API 1.48. */
-  readonly Type: "volume" | "bind" | "image" | "tmpfs";
-  readonly Source?: string;
+  /** Needs API 1.48. */
+  readonly Type: "image";
+  readonly Source: string;
   readonly Target: string;
-  readonly ReadOnly?: boolean;
-  readonly VolumeOptions?: { readonly NoCopy?: boolean; readonly Labels?: Readonly<Record<string, string>> };
-  readonly ImageOptions?: { readonly Subpath?: string };
+  readonly ReadOnly: boolean;
 }

@@ -1,15 +1,6 @@
 /** What the engine says of a container, in our terms. */
 import { incomplete } from "./errors.ts";
-import { type Fields, fieldsOf, listOf, numberOf, textMapOf, textOf, textsOf } from "./fields.ts";
-
-export interface ContainerMount {
-  readonly type: string;
-  /** Of a volume; empty for others. */
-  readonly name: string;
-  readonly source: string;
-  readonly target: string;
-  readonly readOnly: boolean;
-}
+import { type Fields, fieldsOf, numberOf, textMapOf, textOf, textsOf } from "./fields.ts";
 
 export interface ContainerState {
   readonly id: string;
@@ -17,8 +8,6 @@ export interface ContainerState {
   readonly name: string;
   /** The image's id. */
   readonly imageId: string;
-  /** The reference that it was created with. */
-  readonly image: string;
   /** created, running, paused, restarting, removing, exited, dead; podman also: configured, stopping, stopped. */
   readonly status: string;
   /** Podman says so neither of a paused one nor of one that is stopping, and some engines leave it out: see `isAtRest`. */
@@ -38,7 +27,6 @@ export interface ContainerState {
   readonly labels: Readonly<Record<string, string>>;
   /** NAME=VALUE, the image's included. Never to be shown. */
   readonly env: readonly string[];
-  readonly mounts: readonly ContainerMount[];
 }
 
 const SHORT_ID = 12;
@@ -59,7 +47,6 @@ export interface ContainerSummary {
   readonly id: string;
   /** Without leading slashes. */
   readonly names: readonly string[];
-  readonly image: string;
   /** The image's id. */
   readonly imageId: string;
   /** As ContainerState.status. */
@@ -67,7 +54,6 @@ export interface ContainerSummary {
   readonly labels: Readonly<Record<string, string>>;
   /** Seconds since 1970. */
   readonly createdAt: number;
-  readonly mounts: readonly ContainerMount[];
 }
 
 /** Go's zero time, which the engine gives for "never". */
@@ -85,7 +71,6 @@ export function readContainerState(value: unknown): ContainerState {
     id: textOf(fields, "Id"),
     name: textOf(fields, "Name").replace(/^\//, ""),
     imageId: textOf(fields, "Image"),
-    image: textOf(config, "Image"),
     status: textOf(state, "Status"),
     running: state["Running"] === true,
     exitCode: numberOf(state, "ExitCode"),
@@ -98,7 +83,6 @@ export function readContainerState(value: unknown): ContainerState {
     tty: config["Tty"] === true,
     labels: textMapOf(config["Labels"]),
     env: textsOf(config["Env"]),
-    mounts: readMounts(fields["Mounts"]),
   };
 }
 
@@ -107,25 +91,11 @@ export function readContainerSummary(value: unknown): ContainerSummary {
   return {
     id: textOf(fields, "Id"),
     names: textsOf(fields["Names"]).map((name) => name.replace(/^\//, "")),
-    image: textOf(fields, "Image"),
     imageId: textOf(fields, "ImageID"),
     state: textOf(fields, "State"),
     labels: textMapOf(fields["Labels"]),
     createdAt: numberOf(fields, "Created"),
-    mounts: readMounts(fields["Mounts"]),
   };
-}
-
-function readMounts(value: unknown): readonly ContainerMount[] {
-  return listOf(value)
-    .map(fieldsOf)
-    .map((mount) => ({
-      type: textOf(mount, "Type"),
-      name: textOf(mount, "Name"),
-      source: textOf(mount, "Source"),
-      target: textOf(mount, "Destination"),
-      readOnly: mount["RW"] === false,
-    }));
 }
 
 function timeOf(fields: Fields, name: string): string {

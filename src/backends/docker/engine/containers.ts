@@ -14,7 +14,7 @@ import {
   readContainerState,
   readContainerSummary,
 } from "./container-state.ts";
-import { EngineError, EngineGone, incomplete, isMissing } from "./errors.ts";
+import { EngineError, incomplete, isMissing } from "./errors.ts";
 import { fieldsOf, textOf, textsOf } from "./fields.ts";
 import { type LogChunk, readLog } from "./log-frames.ts";
 
@@ -23,21 +23,6 @@ export type { ContainerState, ContainerSummary } from "./container-state.ts";
 export interface CreatedContainer {
   readonly id: string;
   readonly warnings: readonly string[];
-}
-
-export interface ContainerEnd {
-  readonly exitCode: number;
-  /** The engine's words when it could not wait properly; null otherwise. */
-  readonly error: string | null;
-}
-
-export interface LogOptions {
-  readonly follow: boolean;
-  /** RFC 3339 or seconds since 1970, fractions allowed. */
-  readonly since?: string;
-  /** Lines. */
-  readonly tail?: number;
-  readonly timestamps?: boolean;
 }
 
 /** Creating and starting copy files and set up networks; a slow disk takes minutes for a large image. */
@@ -118,21 +103,6 @@ export class Containers {
     }
   }
 
-  /**
-   * Resolves when it does not run any more, at once for one that has ended or never started; as long as
-   * that takes. @throws EngineError 404; EngineGone when the engine went away meanwhile: wait again
-   */
-  async wait(id: string, signal: AbortSignal): Promise<ContainerEnd> {
-    const options = { query: { condition: "not-running" }, limitMs: null };
-    const answer = await this.#calls.json("POST", `${at(id)}/wait`, options, signal);
-    const fields = fieldsOf(answer);
-    // An engine that is shutting down ends the answer properly, without having said anything.
-    if (typeof fields["StatusCode"] !== "number") {
-      throw new EngineGone(`The container engine stopped waiting for container ${id} without a result`);
-    }
-    return { exitCode: fields["StatusCode"], error: textOf(fieldsOf(fields["Error"]), "Message") || null };
-  }
-
   /** @throws EngineError 404 */
   async inspect(id: string, signal: AbortSignal): Promise<ContainerState> {
     return readContainerState(await this.#calls.json("GET", `${at(id)}/json`, {}, signal));
@@ -181,10 +151,9 @@ export class Containers {
     return answer.map(readContainerSummary);
   }
 
-  /** Ends with the container when `follow`. @throws EngineError 404; EngineGone when cut */
-  async *logs(id: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk> {
-    const { follow, since, tail, timestamps } = options;
-    const query = { stdout: true, stderr: true, follow, since, tail, timestamps };
+  /** What it has written until now, the last `tail` lines of it. @throws EngineError 404; EngineGone when cut */
+  async *logs(id: string, tail: number, signal: AbortSignal): AsyncIterable<LogChunk> {
+    const query = { stdout: true, stderr: true, follow: false, tail };
     const { header, body, close } = await this.#calls.stream("GET", `${at(id)}/logs`, { query }, signal);
     try {
       // Engines before API 1.42 do not tell the two kinds apart.
@@ -212,11 +181,6 @@ export class Containers {
   ): Promise<void> {
     const options = { query: { path }, tar: body, limitMs: null };
     await this.#calls.json("PUT", `${at(id)}/archive`, options, signal);
-  }
-
-  /** A tar archive of what is at the path. @throws EngineError 404 for either */
-  async getArchive(id: string, path: string, signal: AbortSignal): Promise<ByteStream> {
-    return (await this.#calls.stream("GET", `${at(id)}/archive`, { query: { path } }, signal)).body;
   }
 
   async #isBeingRemoved(id: string, signal: AbortSignal): Promise<boolean> {

@@ -11,11 +11,10 @@ import { unreachable } from "./unreachable.ts";
 import { compareVersions, isVersion, negotiate } from "./version.ts";
 import { Volumes } from "./volumes.ts";
 
-/** As image platforms name it: linux, amd64 | arm64…; variant empty for none. */
+/** As image platforms name it: linux, amd64 | arm64…. */
 export interface EnginePlatform {
   readonly os: string;
   readonly architecture: string;
-  readonly variant: string;
 }
 
 interface About {
@@ -121,7 +120,6 @@ async function askWho(calls: Calls, chosen: ChosenEndpoint, signal: AbortSignal)
     platform: {
       os: textOf(fields, "Os") || "linux",
       architecture: ARCHITECTURES.get(architecture) ?? architecture,
-      variant: "",
     },
   };
 }

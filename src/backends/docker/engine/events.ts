@@ -1,19 +1,14 @@
 /** What happens on the engine, as it happens. */
 import type { Calls } from "./calls.ts";
 import { EngineGone } from "./errors.ts";
-import { fieldsOf, numberOf, textMapOf, textOf } from "./fields.ts";
+import { fieldsOf, textOf } from "./fields.ts";
 import { readJsonLines } from "./json-lines.ts";
 
 export interface EngineEvent {
-  /** container, image, volume, network… */
-  readonly type: string;
   /** create, start, die, oom, stop, destroy… */
   readonly action: string;
   /** The container's id, the volume's name. */
   readonly id: string;
-  /** Labels among them; of a `die`: exitCode. */
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly timeMs: number;
 }
 
 export interface EventOptions {
@@ -23,7 +18,7 @@ export interface EventOptions {
    */
   readonly filters: Readonly<Record<string, readonly string[]>>;
   /** Seconds since 1970, fractions allowed: what the engine remembers since then comes first. */
-  readonly since?: string;
+  readonly since: string;
 }
 
 /** Never ends by itself: @throws EngineGone when the engine goes away, the signal's reason when it fires. */
@@ -41,12 +36,5 @@ export async function* readEvents(
 function readEvent(line: unknown): EngineEvent {
   const fields = fieldsOf(line);
   const actor = fieldsOf(fields["Actor"]);
-  const nanoseconds = numberOf(fields, "timeNano");
-  return {
-    type: textOf(fields, "Type"),
-    action: textOf(fields, "Action", "status"),
-    id: textOf(actor, "ID") || textOf(fields, "id"),
-    attributes: textMapOf(actor["Attributes"]),
-    timeMs: nanoseconds > 0 ? Math.floor(nanoseconds / 1e6) : numberOf(fields, "time") * 1000,
-  };
+  return { action: textOf(fields, "Action", "status"), id: textOf(actor, "ID") || textOf(fields, "id") };
 }

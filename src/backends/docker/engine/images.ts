@@ -8,12 +8,8 @@ export interface ImageDetails {
   readonly id: string;
   /** NAME@sha256:… */
   readonly repoDigests: readonly string[];
-  readonly repoTags: readonly string[];
   readonly os: string;
   readonly architecture: string;
-  /** Empty for none. */
-  readonly variant: string;
-  readonly sizeBytes: number;
   /** Every container of it has them, unless it was given others. */
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -81,11 +77,8 @@ function readImage(value: unknown): ImageDetails {
   return {
     id: textOf(fields, "Id"),
     repoDigests: textsOf(fields["RepoDigests"]),
-    repoTags: textsOf(fields["RepoTags"]),
     os: textOf(fields, "Os"),
     architecture: textOf(fields, "Architecture"),
-    variant: textOf(fields, "Variant"),
-    sizeBytes: numberOf(fields, "Size"),
     labels: textMapOf(fieldsOf(fields["Config"])["Labels"]),
   };
 }

@@ -5,8 +5,6 @@ import { fieldsOf, listOf, textMapOf, textOf } from "./fields.ts";
 
 export interface Volume {
   readonly name: string;
-  readonly driver: string;
-  readonly mountpoint: string;
   readonly labels: Readonly<Record<string, string>>;
   /** RFC 3339; empty when the engine does not say. */
   readonly createdAt: string;
@@ -78,8 +76,6 @@ function readVolume(value: unknown): Volume {
   if (textOf(fields, "Name") === "") throw incomplete("the volume's name");
   return {
     name: textOf(fields, "Name"),
-    driver: textOf(fields, "Driver"),
-    mountpoint: textOf(fields, "Mountpoint"),
     labels: textMapOf(fields["Labels"]),
     createdAt: textOf(fields, "CreatedAt"),
   };

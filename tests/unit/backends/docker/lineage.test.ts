@@ -11,12 +11,10 @@ const signal = AbortSignal.timeout(5_000);
 const containerOf = (imageId: string, names = ["somebody's"]): ContainerSummary => ({
   id: "c",
   names,
-  image: "any",
   imageId,
   state: "running",
   labels: LABELLED,
   createdAt: 0,
-  mounts: [],
 });
 
 /** An engine whose every image has been committed from a task's container. */
@@ -24,7 +22,7 @@ function committed() {
   const asked: string[] = [];
   const inspect = async (id: string): Promise<ImageDetails> => {
     asked.push(id);
-    const nothing = { repoDigests: [], repoTags: [], os: "", architecture: "", variant: "", sizeBytes: 0 };
+    const nothing = { repoDigests: [], os: "", architecture: "" };
     return { ...nothing, id, labels: LABELLED };
   };
   return { lineage: new Lineage({ inspect }), asked };
