@@ -13,6 +13,7 @@ import { moduleState } from "./state.ts";
 import { generated, lint, types } from "./tools.ts";
 import type { Tree } from "./tree.ts";
 import { twins } from "./twins.ts";
+import { unused } from "./unused.ts";
 import { testHonesty, waits } from "./waits.ts";
 
 export const RULES: readonly Rule[] = [
@@ -33,6 +34,7 @@ export const RULES: readonly Rule[] = [
   fileNames,
   exportNames,
   wireNames,
+  unused,
   phrases,
   exactVersions,
   shellSyntax,
