@@ -55,32 +55,41 @@ class SignalFiring implements Firing {
 
 export interface Expiry extends Disposable {
   readonly signal: AbortSignal;
-}
-
-/** A signal that fires with the other one, or after `ms`; disposed, it keeps neither timer nor listener. */
-export function expiring(signal: AbortSignal, ms: number): Expiry {
-  return stalling(signal, ms, () => new DOMException("Time is up", "TimeoutError"));
-}
-
-export interface Stall extends Expiry {
-  /** Something came. */
+  /** Time was up before the other signal fired. */
+  readonly expired: boolean;
+  /** Something came: the time begins anew. */
   renew(): void;
+  /** As if time were up, for what has been in vain. */
+  expire(): void;
 }
 
-/** A signal that fires with the other one, or with `reason` when nothing came for `ms`; to be disposed. */
-export function stalling(signal: AbortSignal, ms: number, reason: () => Error): Stall {
+/**
+ * A signal that fires with the other one, or with `reason` after `ms`; disposed, it keeps neither timer nor listener.
+ * AbortSignal.any would: a long-lived signal keeps all that ever came of it.
+ */
+export function expiring(signal: AbortSignal, ms: number, reason: () => Error = timeIsUp): Expiry {
   const controller = new AbortController();
+  let expired = false;
   const abort = () => controller.abort(signal.reason);
-  const arm = () => setTimeout(() => controller.abort(reason()), ms);
+  const expire = () => {
+    if (controller.signal.aborted) return;
+    expired = true;
+    controller.abort(reason());
+  };
+  const arm = () => setTimeout(expire, ms);
   let timer = arm();
   if (signal.aborted) abort();
   else signal.addEventListener("abort", abort, { once: true });
   return {
     signal: controller.signal,
+    get expired() {
+      return expired;
+    },
     renew: () => {
       clearTimeout(timer);
       timer = arm();
     },
+    expire,
     [Symbol.dispose]: () => {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
@@ -88,8 +97,16 @@ export function stalling(signal: AbortSignal, ms: number, reason: () => Error): 
   };
 }
 
+function timeIsUp(): Error {
+  return new DOMException("Time is up", "TimeoutError");
+}
+
+export interface Respite extends Disposable {
+  readonly signal: AbortSignal;
+}
+
 /** A signal that fires `ms` after the other one, for what is better brought to its end; to be disposed. */
-export function outlasting(signal: AbortSignal, ms: number): Expiry {
+export function outlasting(signal: AbortSignal, ms: number): Respite {
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | null = null;
   const begin = () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import { expiring, firing, outlasting, pause, stalling, turns, within } from "../../../src/async/wait.ts";
+import { expiring, firing, outlasting, pause, turns, within } from "../../../src/async/wait.ts";
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
@@ -87,29 +87,28 @@ describe("expiring", () => {
     stop.abort();
     expect(expiry.signal.aborted).toBe(false);
   });
-});
 
-describe("stalling", () => {
-  const why = () => new Error("nothing came");
-
-  test("fires when nothing came for its time, however long it went on before", () => {
-    using stall = stalling(new AbortController().signal, 1_000, why);
+  test("fires when nothing came for its time, however long it went on before, for the reason that it is given", () => {
+    using expiry = expiring(new AbortController().signal, 1_000, () => new Error("nothing came"));
     for (let times = 0; times < 3; times++) {
       jest.advanceTimersByTime(900);
-      stall.renew();
+      expiry.renew();
     }
-    expect(stall.signal.aborted).toBe(false);
+    expect(expiry.signal.aborted).toBe(false);
     jest.advanceTimersByTime(1_000);
-    expect(stall.signal.reason).toMatchObject({ message: "nothing came" });
+    expect(expiry.signal.reason).toMatchObject({ message: "nothing came" });
   });
 
-  test("fires with the other one, and keeps no timer once it is disposed of", () => {
+  test("tells its own end from that of the other signal, whichever came first", () => {
     const stop = new AbortController();
-    const stall = stalling(stop.signal, 1_000, why);
+    using stopped = expiring(stop.signal, 1_000);
+    using expired = expiring(stop.signal, 1_000);
+    expired.expire();
     stop.abort("stopped");
-    expect(stall.signal.reason).toBe("stopped");
-    stall[Symbol.dispose]();
-    expect(jest.getTimerCount()).toBe(0);
+    stopped.expire();
+    expect([stopped.expired, expired.expired]).toEqual([false, true]);
+    expect(stopped.signal.reason).toBe("stopped");
+    expect(expired.signal.reason).toMatchObject({ name: "TimeoutError" });
   });
 });
 

@@ -1,5 +1,5 @@
 /** Opens connections to the chosen endpoint. */
-
+import { expiring } from "../../../async/wait.ts";
 import { forHelpers } from "../../../process/worker-environment.ts";
 import type { Channel } from "../../../runtime/byte-channel.ts";
 import { dialTcp, dialUnix } from "../../../runtime/dial.ts";
@@ -36,18 +36,9 @@ async function inTime(
   signal: AbortSignal,
   connect: (signal: AbortSignal) => Promise<Channel>,
 ): Promise<Channel> {
-  const controller = new AbortController();
-  const stop = () => controller.abort(signal.reason);
-  const late = new Error(`no connection within ${CONNECT_MS / 1000} s`);
-  const timer = setTimeout(() => controller.abort(late), CONNECT_MS);
-  if (signal.aborted) stop();
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    return await connect(controller.signal);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
-  }
+  using limit = expiring(signal, CONNECT_MS, () => new Error(`no connection within ${CONNECT_MS / 1000} s`));
+  // With await, or the limit is let go before there is a connection.
+  return await connect(limit.signal);
 }
 
 async function dialSsh(target: string, environment: Environment): Promise<Channel> {

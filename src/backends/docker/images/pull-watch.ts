@@ -1,4 +1,5 @@
 /** Looks on while an image is pulled: says at debug how far it is, and ends a pull that has come to a stop. */
+import { type Expiry, expiring } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import type { PullProgress } from "../engine/images.ts";
 
@@ -9,50 +10,33 @@ import type { PullProgress } from "../engine/images.ts";
 export const STALL_MS = 15 * 60_000;
 const BETWEEN_LINES_MS = 5_000;
 
-/** Nothing was heard of a pull for too long. */
-export class PullStalled extends Error {
-  override readonly name = "PullStalled";
-}
-
 export class PullWatch implements Disposable {
-  readonly #controller = new AbortController();
-  readonly #outer: AbortSignal;
+  readonly #patience: Expiry;
   readonly #log: Logger;
-  readonly #forward: () => void;
-  #timer: ReturnType<typeof setTimeout>;
   #lastLine = performance.now();
 
   constructor(signal: AbortSignal, log: Logger) {
-    this.#outer = signal;
+    this.#patience = expiring(signal, STALL_MS, stalled);
     this.#log = log;
-    this.#forward = () => this.#controller.abort(signal.reason);
-    if (signal.aborted) this.#forward();
-    else signal.addEventListener("abort", this.#forward, { once: true });
-    this.#timer = this.#arm();
   }
 
-  /** Fires with the pull's own signal, or with PullStalled. */
+  /** Fires with the pull's own signal, or when nothing was heard of it for too long. */
   get signal(): AbortSignal {
-    return this.#controller.signal;
+    return this.#patience.signal;
   }
 
   saw({ id, status, currentBytes, totalBytes }: PullProgress): void {
-    clearTimeout(this.#timer);
-    this.#timer = this.#arm();
+    this.#patience.renew();
     if (performance.now() - this.#lastLine < BETWEEN_LINES_MS) return;
     this.#lastLine = performance.now();
     this.#log.debug("pull goes on", { layer: id, status, currentBytes, totalBytes });
   }
 
-  #arm(): ReturnType<typeof setTimeout> {
-    const minutes = STALL_MS / 60_000;
-    const stalled = () =>
-      this.#controller.abort(new PullStalled(`the engine has said nothing of it for ${minutes} minutes`));
-    return setTimeout(stalled, STALL_MS);
-  }
-
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-    this.#outer.removeEventListener("abort", this.#forward);
+    this.#patience[Symbol.dispose]();
   }
+}
+
+function stalled(): Error {
+  return new Error(`the engine has said nothing of it for ${STALL_MS / 60_000} minutes`);
 }

@@ -1,5 +1,5 @@
 /** Puts an image's files into a volume without running anything of the image: it may have no shell, no tar. */
-import { type Stall, stalling } from "../../../async/wait.ts";
+import { type Expiry, expiring } from "../../../async/wait.ts";
 import { createContainer } from "../creation.ts";
 import type { ByteStream } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -44,9 +44,9 @@ export async function fillVolume(
       neverStarted(image, marked, binds),
       signal,
     );
-    using stall = stalling(signal, STALL_MS, stalled);
-    const files = await containers.exportRoot(source.id, stall.signal);
-    await containers.putArchive(target.id, TARGET, imageFilesOf(moving(files, stall)), stall.signal);
+    using patience = expiring(signal, STALL_MS, stalled);
+    const files = await containers.exportRoot(source.id, patience.signal);
+    await containers.putArchive(target.id, TARGET, imageFilesOf(moving(files, patience)), patience.signal);
   } finally {
     const giveUp = AbortSignal.timeout(CLEAN_UP_MS);
     // What cannot be removed now is found by its labels later.
@@ -62,9 +62,9 @@ function stalled(): EngineGone {
   );
 }
 
-async function* moving(files: ByteStream, stall: Stall): ByteStream {
+async function* moving(files: ByteStream, patience: Expiry): ByteStream {
   for await (const bytes of files) {
-    stall.renew();
+    patience.renew();
     yield bytes;
   }
 }

@@ -2,11 +2,11 @@
  * HTTP to the API server by the runtime's own fetch: client-node's does not honour the cluster's CA
  * nor a client certificate under Bun. Certificates are always checked, unless the kubeconfig says not to.
  */
+import { expiring } from "../../../async/wait.ts";
 import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import { fetchCluster } from "../../../runtime/cluster-fetch.ts";
 import type { Credentials, Grant } from "../access/credentials.ts";
 import { ClusterError, ClusterGone } from "./cluster-error.ts";
-import { Deadline } from "./deadline.ts";
 import { Turnstile } from "./turnstile.ts";
 
 export interface HttpRequest {
@@ -72,7 +72,7 @@ export class Transport {
   /** The whole answer. Throws ClusterError, ClusterGone, or the signal's reason. */
   async call(request: HttpRequest): Promise<HttpAnswer> {
     using _ = await (EVENTS.test(request.path) ? this.forEvents : this.turnstile).enter();
-    using deadline = new Deadline(request.signal, CALL_TIMEOUT_MS);
+    using deadline = expiring(request.signal, CALL_TIMEOUT_MS);
     try {
       const response = await this.open({ ...request, signal: deadline.signal });
       const text = await response.text();

@@ -3,11 +3,10 @@
  * forgotten where that was. Nothing that happens in between is missed, and nothing ends it but its signal.
  */
 import { Backoff } from "../../../async/backoff.ts";
-import { pause } from "../../../async/wait.ts";
+import { type Expiry, expiring, pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { ClusterError, ClusterGone, isStatus } from "../client/cluster-error.ts";
-import { Deadline } from "../client/deadline.ts";
 import type { Transport } from "../client/transport.ts";
 import type { Side } from "./job-store.ts";
 import { jsonLines } from "./json-lines.ts";
@@ -41,7 +40,7 @@ export class Reflector<T> {
   private readonly backoff = new Backoff(BACKOFF);
   /** Up to where everything is known; null: a list has to tell. */
   private version: string | null = null;
-  private stream: Deadline | null = null;
+  private stream: Expiry | null = null;
   private heardAt = 0;
   /** Why nothing can be watched, as it was told; empty: all is well. */
   private readonly told = new Set<string>();
@@ -112,7 +111,7 @@ export class Reflector<T> {
   /** Returns when the server ended it, as it does every few minutes. */
   private async watch(signal: AbortSignal): Promise<void> {
     const seconds = WATCH_SECONDS.least + Math.floor(Math.random() * WATCH_SECONDS.spread);
-    using stream = new Deadline(signal, (seconds + 30) * 1000);
+    using stream = expiring(signal, (seconds + 30) * 1000);
     this.stream = stream;
     const path = this.url({
       watch: "1",

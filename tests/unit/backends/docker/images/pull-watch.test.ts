@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import { PullStalled, PullWatch, STALL_MS } from "../../../../../src/backends/docker/images/pull-watch.ts";
+import { PullWatch, STALL_MS } from "../../../../../src/backends/docker/images/pull-watch.ts";
 import { recordLog } from "../../../logging/recorded-log.ts";
 
 const PROGRESS = { id: "a1b2", status: "Downloading", currentBytes: 1, totalBytes: 9 };
@@ -13,7 +13,6 @@ describe("a pull that is watched", () => {
     jest.advanceTimersByTime(STALL_MS - 1);
     expect(watch.signal.aborted).toBe(false);
     jest.advanceTimersByTime(1);
-    expect(watch.signal.reason).toBeInstanceOf(PullStalled);
     expect(watch.signal.reason.message).toBe("the engine has said nothing of it for 15 minutes");
   });
 
