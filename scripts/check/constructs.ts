@@ -11,8 +11,10 @@ import {
   isNonNullExpression,
   isPropertyAccessExpression,
   isStringLiteral,
+  isSwitchStatement,
   isVariableDeclaration,
   type Node,
+  type SwitchStatement,
   SyntaxKind,
 } from "typescript/unstable/ast";
 import { banRule, inSource, inSourceOutside } from "./ban.ts";
@@ -99,6 +101,18 @@ export const backendKinds = banRule(
     },
   ],
 );
+
+export const switches = banRule("switches", "a switch says what becomes of every case", [
+  {
+    where: inSource,
+    find: (node) => (isSwitchStatement(node) && !hasDefault(node) ? "a switch without `default`" : null),
+    todo: "end it with `default`, and with `satisfies never` where all cases are named",
+  },
+]);
+
+function hasDefault({ caseBlock }: SwitchStatement): boolean {
+  return caseBlock.clauses.some(({ kind }) => kind === SyntaxKind.DefaultClause);
+}
 
 function isDoubleCast(node: Node): boolean {
   if (!isAsExpression(node)) return false;

@@ -1,7 +1,8 @@
 /** All rules, applied to one tree, with the written exceptions taken into account. */
 
-import { backendKinds, processEdges, runtimeEdge, typeEscapes } from "./constructs.ts";
+import { backendKinds, processEdges, runtimeEdge, switches, typeEscapes } from "./constructs.ts";
 import { cycles } from "./cycles.ts";
+import { errorClasses } from "./error-classes.ts";
 import { EXCEPTIONS } from "./exceptions.ts";
 import { layers } from "./layers.ts";
 import { exportNames, fileNames, wireNames } from "./naming.ts";
@@ -24,6 +25,8 @@ export const RULES: readonly Rule[] = [
   fileSize,
   functionSize,
   typeEscapes,
+  switches,
+  errorClasses,
   processEdges,
   runtimeEdge,
   twins,

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { backendKinds, processEdges, runtimeEdge, typeEscapes } from "../../../scripts/check/constructs.ts";
+import {
+  backendKinds,
+  processEdges,
+  runtimeEdge,
+  switches,
+  typeEscapes,
+} from "../../../scripts/check/constructs.ts";
+import { errorClasses } from "../../../scripts/check/error-classes.ts";
 import type { Rule } from "../../../scripts/check/rule.ts";
 import { moduleState } from "../../../scripts/check/state.ts";
 import { findingsOf } from "./snippet.ts";
@@ -23,6 +30,16 @@ const CASES: readonly Case[] = [
   { rule: typeEscapes, text: "const x = y as unknown;" },
   { rule: typeEscapes, text: "const enum Color { Red }", what: "enum" },
   { rule: typeEscapes, path: "tests/a.test.ts", text: "const x = y as unknown as string;" },
+
+  { rule: switches, text: "switch (x) { case 1: f(); }", what: "without `default`" },
+  { rule: switches, text: "switch (x) { case 1: f(); break; default: x satisfies never; }" },
+  { rule: switches, path: "tests/a.test.ts", text: "switch (x) { case 1: f(); }" },
+
+  { rule: errorClasses, text: "class A extends Error {} throw new A();", what: "nobody catches A" },
+  { rule: errorClasses, text: "class A extends TaskFailure {} throw new A();", what: "nobody catches A" },
+  { rule: errorClasses, text: "class A extends Error {} if (error instanceof A) f();" },
+  { rule: errorClasses, text: "class A extends Error {} class B extends A {} if (error instanceof B) f();" },
+  { rule: errorClasses, text: "class A extends Map {} new A();" },
 
   { rule: processEdges, text: "process.exit(1);", what: "process.exit" },
   { rule: processEdges, text: `process["exit"](1);`, what: "process.exit" },

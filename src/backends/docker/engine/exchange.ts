@@ -25,17 +25,12 @@ export interface Response extends ResponseHead {
   readonly close: () => void;
 }
 
-/** The connection ended before the answer did. */
-export class CutShort extends Error {
-  override readonly name = "CutShort";
-}
-
 /** What the request's body was read from broke; `cause` is what it threw. */
 export class SourceBroke extends Error {
   override readonly name = "SourceBroke";
 }
 
-/** @throws what broke the connection, CutShort, NotHttp, SourceBroke, the signal's reason */
+/** @throws what broke the connection or cut the answer short, NotHttp, SourceBroke, the signal's reason */
 export async function exchange(channel: Channel, request: Request, signal: AbortSignal): Promise<Response> {
   const close = () => channel.close();
   signal.addEventListener("abort", close, { once: true });
@@ -61,7 +56,7 @@ async function readHead(channel: Channel): Promise<{ head: ResponseHead; rest: U
   const reader = new HeadReader();
   for (;;) {
     const bytes = await channel.read();
-    if (bytes === null) throw new CutShort("The connection was closed before there was an answer");
+    if (bytes === null) throw new Error("The connection was closed before there was an answer");
     const found = reader.push(bytes);
     if (found !== null) return found;
   }
@@ -78,7 +73,7 @@ async function* readBody(
     for (let bytes: Uint8Array | null = first; ; bytes = await channel.read()) {
       signal.throwIfAborted();
       if (bytes === null && !decoder.mayEnd) {
-        throw new CutShort("The connection was closed in the middle of an answer");
+        throw new Error("The connection was closed in the middle of an answer");
       }
       if (bytes === null) return;
       const part = decoder.push(bytes);
