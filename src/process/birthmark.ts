@@ -2,10 +2,8 @@
  * A mark that no process loses with its session, its parents or its environment: the soft limit of file locks. Linux
  * hands it down to every child, shows it in /proc to everybody, and has not heeded it since 2.4.25.
  */
-import { readFileSync } from "node:fs";
+import { readSoftLimit } from "./process-table.ts";
 
-/** proc_pid_limits(5): it begins a line, and the soft limit follows it. */
-const NAME = "\nMax file locks";
 /** No limit that anybody sets by hand is so high. */
 const LOWEST = 2 ** 52;
 
@@ -32,13 +30,6 @@ function mixed(bits: number): number {
 
 /** Null when it has none, or is gone. */
 export function readBirthmark(pid: number): number | null {
-  if (process.platform !== "linux") return null;
-  let limits: string;
-  try {
-    limits = readFileSync(`/proc/${pid}/limits`, "latin1");
-  } catch {
-    return null;
-  }
-  const soft = Number.parseInt(limits.slice(limits.indexOf(NAME) + NAME.length), 10);
-  return soft >= LOWEST ? soft : null;
+  const soft = readSoftLimit(pid, "Max file locks");
+  return soft !== null && soft >= LOWEST ? soft : null;
 }

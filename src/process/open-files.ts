@@ -1,10 +1,8 @@
 /** How many files a task may open: what the daemon itself was given, before Bun raised it. */
-import { readFileSync } from "node:fs";
+import { readSoftLimit } from "./process-table.ts";
 
 /** What Linux, systemd and every login give by default. */
 const USUAL_SOFT_LIMIT = 1024;
-/** proc_pid_limits(5): it begins a line, and the soft limit follows it. */
-const NAME = "\nMax open files";
 
 /**
  * The soft limit that this process was started with. By the time that any of our code runs it is
@@ -13,11 +11,5 @@ const NAME = "\nMax open files";
  */
 export function inheritedOpenFilesLimit(): number {
   if (process.ppid <= 1) return USUAL_SOFT_LIMIT;
-  try {
-    const limits = readFileSync(`/proc/${process.ppid}/limits`, "latin1");
-    const soft = Number.parseInt(limits.slice(limits.indexOf(NAME) + NAME.length), 10);
-    return Number.isNaN(soft) ? USUAL_SOFT_LIMIT : soft;
-  } catch {
-    return USUAL_SOFT_LIMIT;
-  }
+  return readSoftLimit(process.ppid, "Max open files") ?? USUAL_SOFT_LIMIT;
 }

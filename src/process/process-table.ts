@@ -81,6 +81,20 @@ export function readEnvironment(pid: number): Buffer | null {
   }
 }
 
+/** Linux, proc_pid_limits(5); `name` is its own, as "Max open files". Null: there is no limit, or the process is gone. */
+export function readSoftLimit(pid: number, name: string): number | null {
+  if (!hasProc) return null;
+  try {
+    const limits = readFileSync(`/proc/${pid}/limits`, "latin1");
+    // It begins a line, and the soft limit follows it.
+    const start = limits.indexOf(`\n${name}`) + 1;
+    const soft = start === 0 ? Number.NaN : Number.parseInt(limits.slice(start + name.length), 10);
+    return Number.isNaN(soft) ? null : soft;
+  } catch {
+    return null;
+  }
+}
+
 /** Linux, proc_pid_stat(5). The command in brackets may hold anything, brackets and spaces included. */
 export function parseStat(stat: string): ProcessEntry {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
