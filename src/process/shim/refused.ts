@@ -1,5 +1,5 @@
 /** Why a program was not started under a shim. */
-import { wordsOf } from "../../logging/words-of.ts";
+import { codeOf, wordsOf } from "../../logging/words-of.ts";
 import { howItEnded } from "../how-it-ended.ts";
 import { limitReached, PROCESS_LIMITS } from "../limit-reached.ts";
 
@@ -23,8 +23,7 @@ export class SpawnRefused extends Error {
 
 /** The shim itself cannot be started. */
 export function withoutShim(cause: unknown): SpawnRefused {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  const limit = limitReached(code);
+  const limit = limitReached(codeOf(cause) ?? "");
   const why = limit === null ? wordsOf(cause) : `${wordsOf(cause)}; ${limit}`;
   const message = `the process that supervises the agents cannot be started: ${why}`;
   return new SpawnRefused(NO_SHIM, message, { cause });

@@ -1,7 +1,7 @@
 /** Which cluster, and as whom: the setting, else the pod's own service account, else kubectl's places. */
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { wordsOf } from "../../../logging/words-of.ts";
+import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import { BackendUnusable } from "../../../task/backend.ts";
 import type { Access } from "./credentials.ts";
 import { type Kubeconfig, mergeKubeconfigs, parseKubeconfig, type UserEntry } from "./kubeconfig.ts";
@@ -88,7 +88,7 @@ function read(path: string, oneOfMany: boolean, label: string): Kubeconfig | nul
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if (oneOfMany && (error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    if (oneOfMany && codeOf(error) === "ENOENT") return null;
     throw unusable(label, `${wordsOf(error)}; correct the path, or make it readable for this user`);
   }
   try {
