@@ -1,8 +1,10 @@
 /** A process that ended because somebody else than the worker asked it to. */
+
 import { pause } from "../async/wait.ts";
+import { SIGTERMED } from "./how-it-ended.ts";
 
 /** 128 + SIGHUP, SIGINT, SIGTERM. */
-const ASKED_TO_END: ReadonlySet<number> = new Set([129, 130, 143]);
+const ASKED_TO_END: ReadonlySet<number> = new Set([129, 130, SIGTERMED]);
 const STOP_FOLLOWS_MS = 250;
 
 export function wasAskedToEnd(status: number): boolean {

@@ -1,3 +1,7 @@
+/** What a process ends with that a signal ends: 128 and the signal's number. */
+export const SIGKILLED = 137;
+export const SIGTERMED = 143;
+
 /** The last of Linux. A program may exit with 255 as well, and ssh does. */
 const LAST_SIGNAL = 64;
 

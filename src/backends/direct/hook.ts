@@ -1,9 +1,11 @@
 /** `setup_command` and `teardown_command`: the operator's own shell text, before and after each task. */
+
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { firing } from "../../async/wait.ts";
 import { codeOf } from "../../logging/words-of.ts";
 import { startedAtNow } from "../../process/boot-clock.ts";
+import { SIGKILLED } from "../../process/how-it-ended.ts";
 import { NO_GROUP } from "../../process/process-table.ts";
 import { killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { ShimClient, Supervised } from "../../process/shim/client.ts";
@@ -22,9 +24,6 @@ export interface Hook {
   readonly cwd: string;
   readonly env: Environment;
 }
-
-/** 128 + SIGKILL: what a hook is taken to have ended with when nobody was told. */
-const KILLED = 137;
 
 /**
  * The exit status, 128+signal for a signal. When `stop` fires the hook is ended gently and its status
@@ -51,7 +50,8 @@ export async function runHook(
     if (exit.kind === "exited") return exit.status;
     // What follows would have it beside it: its workspace goes, or another try comes.
     await stopTree(tree, { ...tools, hurry });
-    return KILLED;
+    // As it is taken to have ended when nobody was told.
+    return SIGKILLED;
   } finally {
     process.acknowledge();
   }

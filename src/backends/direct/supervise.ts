@@ -2,7 +2,7 @@
 import { firing, pause } from "../../async/wait.ts";
 import type { Afterlook } from "../../process/afterlook.ts";
 import { letStopCatchUp, wasAskedToEnd } from "../../process/asked-to-end.ts";
-import { howItEnded } from "../../process/how-it-ended.ts";
+import { howItEnded, SIGKILLED } from "../../process/how-it-ended.ts";
 import { isAlive, NO_GROUP } from "../../process/process-table.ts";
 import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Exit, Exited } from "../../process/shim/client.ts";
@@ -34,8 +34,6 @@ export interface SuperviseOptions {
 /** An agent that ended well did not mean to leave anything; what it left gets a moment, not the full grace. */
 export const LEFTOVER_GRACE_MS = 1_000;
 const LOOK_EVERY_MS = 500;
-/** 128 + SIGKILL: how a stop of ours ends what does not do as it was asked. */
-const KILLED = 137;
 /** A look at all processes costs milliseconds, which are nothing beside a task of this length, or one that was taken over. */
 const WORTH_A_LOOK_MS = 1_000;
 
@@ -142,7 +140,8 @@ function wasForStop(
   graceMs: number,
 ): boolean {
   if (!stopping) return false;
-  if (status === KILLED || wasAskedToEnd(status)) return true;
+  // Killed: so a stop of ours ends what does not do as it was asked.
+  if (status === SIGKILLED || wasAskedToEnd(status)) return true;
   return status === 0 && stoppedAt !== null && at !== undefined && isWithinGrace(at, stoppedAt, graceMs);
 }
 

@@ -1,4 +1,5 @@
 /** What a container's end means for its task. Pure. */
+import { SIGKILLED, SIGTERMED } from "../../process/how-it-ended.ts";
 import { TaskFailure, TaskStopped } from "../../task/backend.ts";
 import { isWithinGrace } from "../../task/grace.ts";
 import type { ContainerState } from "./engine/containers.ts";
@@ -54,10 +55,6 @@ export function isRestarting({ status, startedAt }: ContainerState): boolean {
 export function isBeingRemoved({ status, exitCode }: ContainerState): boolean {
   return status === "removing" && exitCode === SIGKILLED;
 }
-
-/** 128 + SIGKILL: by its engine, by somebody, or by the kernel for its memory. */
-export const SIGKILLED = 137;
-const SIGTERMED = 143;
 
 /** What an engine may need beyond the grace, to come back with a container's processes and to kill them. */
 const STOP_MARGIN_MS = 60_000;

@@ -3,6 +3,7 @@
 import type { Logger } from "../../logging/logger.ts";
 import { createRedactor, type Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
+import { SIGKILLED } from "../../process/how-it-ended.ts";
 import { isShutdown, type RunContext, TaskFailure, TaskStopped } from "../../task/backend.ts";
 import {
   type Ended,
@@ -15,7 +16,6 @@ import {
   isForgotten,
   isRestarting,
   mayBeStopping,
-  SIGKILLED,
   shutdownOf,
 } from "./container-end.ts";
 import { quoteOutput, readOutput, secretsOf } from "./container-output.ts";

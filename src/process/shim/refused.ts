@@ -1,14 +1,12 @@
 /** Why a program was not started under a shim. */
 import { codeOf, wordsOf } from "../../logging/words-of.ts";
-import { howItEnded } from "../how-it-ended.ts";
+import { howItEnded, SIGKILLED } from "../how-it-ended.ts";
 import { limitReached, PROCESS_LIMITS } from "../limit-reached.ts";
 
 /** The code of a refusal that is not the system's: whether the program was started is not known. */
 export const SHIM_KILLED = "ESHIM";
 /** Of another: there is no shim, so it was not. */
 const NO_SHIM = "ENOSHIM";
-/** 128 + SIGKILL: nothing ends itself so. */
-const KILLED = 137;
 
 /** The system's refusal to start a program. */
 export class SpawnRefused extends Error {
@@ -35,7 +33,8 @@ export function withoutShim(cause: unknown): SpawnRefused {
  */
 export function shimEnded(status: number, hasSpoken: boolean): SpawnRefused {
   const who = "the process that supervises the agents";
-  if (status === KILLED) return new SpawnRefused(SHIM_KILLED, `${who} was killed`);
+  // Nothing ends itself so.
+  if (status === SIGKILLED) return new SpawnRefused(SHIM_KILLED, `${who} was killed`);
   const unborn = hasSpoken ? "" : ` before it had started anything; perhaps ${PROCESS_LIMITS}`;
   return new SpawnRefused(SHIM_KILLED, `${who} ${howItEnded(status)}${unborn}`);
 }

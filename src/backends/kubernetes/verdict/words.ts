@@ -1,5 +1,7 @@
 /** The sentences of a verdict: which pod and Job, and the cluster's own words. */
+
 import type { V1Pod, V1PodCondition } from "@kubernetes/client-node";
+import { SIGKILLED, SIGTERMED } from "../../../process/how-it-ended.ts";
 import type { JobView } from "./view.ts";
 
 /** `pod "p" of Job "j" in namespace "n" (phase Failed)` */
@@ -27,11 +29,10 @@ export function withWords(head: string, words: string): string {
   return words === "" ? head : `${head}: ${words}`;
 }
 
-const SIGTERM_STATUS = 143;
 const SIGTERM_HINT =
   "it was asked to end (SIGTERM): an eviction, a preemption, the drain of its node or a deadline does that";
 /** By SIGKILL, by SIGTERM. */
-export const KILLED: ReadonlySet<number> = new Set([137, 143]);
+export const KILLED: ReadonlySet<number> = new Set([SIGKILLED, SIGTERMED]);
 const DELETED_HINT =
   "its pod was being deleted: somebody's hand, the drain of its node or a Job that is suspended does that";
 
@@ -39,7 +40,7 @@ const DELETED_HINT =
 export function signalHint(pod: V1Pod, exitStatus: number): string {
   const outside = outsideHint(pod);
   if (outside !== "" && (isDisrupted(pod) || KILLED.has(exitStatus))) return outside;
-  return exitStatus === SIGTERM_STATUS ? SIGTERM_HINT : "";
+  return exitStatus === SIGTERMED ? SIGTERM_HINT : "";
 }
 
 /** What the pod itself says of who ended it from outside; empty when nobody did. */
