@@ -61,6 +61,19 @@ export function readOwnHandle<T>(saved: Handle | null, read: (saved: Handle) => 
   );
 }
 
+/** Of a task whose worker was killed between its claim and its start. */
+export function notBegun(): TaskFailure {
+  return new TaskFailure(
+    "unknown",
+    "the worker was killed before it had started the task; it is safe to retry",
+  );
+}
+
+/** Of one whose worker was killed after that, and before the agent ran: what had been made of it is ended. */
+export function notPrepared(): TaskFailure {
+  return new TaskFailure("unknown", "the worker was killed while it prepared the task; it is safe to retry");
+}
+
 export type Completion = "completed" | "handed-off";
 
 export interface RunContext {

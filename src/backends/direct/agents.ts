@@ -5,7 +5,7 @@ import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
 import type { Command } from "../../runtime/spawn.ts";
-import { type RunContext, TaskFailure } from "../../task/backend.ts";
+import { notPrepared, type RunContext } from "../../task/backend.ts";
 import { markOf } from "./environment.ts";
 import { type DirectHandle, writeHandle } from "./handle.ts";
 import { refusalOf } from "./refusal.ts";
@@ -63,10 +63,7 @@ export class Agents {
     const agent = await this.search(handle);
     if (agent === null) {
       await killUnknownAgent(handle.workspace, this.options.surveyor);
-      throw new TaskFailure(
-        "unknown",
-        "the worker was killed while it prepared the task; it is safe to retry",
-      );
+      throw notPrepared();
     }
     this.wards.set(taskId, agent);
     return { agent, handle };

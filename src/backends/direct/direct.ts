@@ -15,10 +15,10 @@ import {
   type Backend,
   type Completion,
   type Handle,
+  notBegun,
   type Reservation,
   type RunContext,
   readOwnHandle,
-  TaskFailure,
   type TaskRef,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
@@ -168,10 +168,7 @@ export class DirectBackend implements Backend {
     if (claim.kind === "taken") return concludeUntouched({ exitFile: null }, context);
     // It had not even saved what it made, so nothing ran in it, and it is empty if it was made here.
     if (this.options.cleanup && this.options.settings.targetDir === null) removeIfEmpty(dir);
-    throw new TaskFailure(
-      "unknown",
-      "the worker was killed before it had started the task; it is safe to retry",
-    );
+    throw notBegun();
   }
 
   forget({ taskId }: TaskRef): void {

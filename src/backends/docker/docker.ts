@@ -8,6 +8,7 @@ import {
   type Backend,
   type Completion,
   type Handle,
+  notBegun,
   type Orphan,
   type RunContext,
   readOwnHandle,
@@ -45,7 +46,6 @@ export interface DockerOptions {
   readonly graceMs: number;
 }
 
-const SAFE_TO_RETRY = "it is safe to retry";
 const LET_GO_MS = 30_000;
 
 /** A task and its container, which goes when the work is done. */
@@ -180,10 +180,6 @@ export class DockerBackend implements Backend {
 function cannotTakeUp(container: string, error: EngineError): TaskFailure {
   const what = `cannot take up the container ${container} after a restart of the worker`;
   return new TaskFailure("container_wait", `${what}: ${error.message}`, { cause: error });
-}
-
-function notBegun(): TaskFailure {
-  return new TaskFailure("unknown", `the worker was killed before it had started the task; ${SAFE_TO_RETRY}`);
 }
 
 /** Of a task whose container nobody has: one that was to be stopped was, and then removed by the one that died. */

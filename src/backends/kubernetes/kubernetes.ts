@@ -11,6 +11,8 @@ import {
   type Backend,
   type Completion,
   type Handle,
+  notBegun,
+  notPrepared,
   type Orphan,
   type RunContext,
   readOwnHandle,
@@ -30,7 +32,7 @@ import { logFailure } from "./run/failure-log.ts";
 import { Fates } from "./run/fates.ts";
 import { followJob, type JobEnd } from "./run/follow-job.ts";
 import { type JobHandle, readHandle, type StoppedBy, writeHandle } from "./run/handle.ts";
-import { elsewhere, missing, notBegun, notReady } from "./run/lost-job.ts";
+import { elsewhere, missing } from "./run/lost-job.ts";
 import { type Retiree, Retirement } from "./run/retirement.ts";
 import { stopJob } from "./run/stop-job.ts";
 import { isFinished } from "./verdict/job-condition.ts";
@@ -110,7 +112,8 @@ export class KubernetesBackend implements Backend {
     if (found === null) throw missing(handle);
     if (!found.ready) {
       this.fates.decide(ref, found, "delete", context);
-      throw notReady();
+      // Its Job is there, and what that needs is not.
+      throw notPrepared();
     }
     return context.step("run", () => this.follow(ref, found, context));
   }

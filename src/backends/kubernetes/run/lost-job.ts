@@ -2,17 +2,6 @@
 import { TaskFailure } from "../../../task/backend.ts";
 import type { JobHandle } from "./handle.ts";
 
-const SAFE_TO_RETRY = "it is safe to retry";
-
-export function notBegun(): TaskFailure {
-  return new TaskFailure("unknown", `the worker was killed before it had started the task; ${SAFE_TO_RETRY}`);
-}
-
-/** Its Job is there, and what that needs is not. */
-export function notReady(): TaskFailure {
-  return new TaskFailure("unknown", `the worker was killed while it prepared the task; ${SAFE_TO_RETRY}`);
-}
-
 export function elsewhere({ job, namespace }: JobHandle, present: string): TaskFailure {
   return new TaskFailure(
     "job_watch",
@@ -25,7 +14,7 @@ export function missing({ job, namespace, uid }: JobHandle): TaskFailure {
   if (uid === null) {
     return new TaskFailure(
       "unknown",
-      `the worker was killed before it had created ${what}; ${SAFE_TO_RETRY}`,
+      `the worker was killed before it had created ${what}; it is safe to retry`,
     );
   }
   return new TaskFailure(
