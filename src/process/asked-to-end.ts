@@ -1,5 +1,4 @@
 /** A process that ended because somebody else than the worker asked it to. */
-
 import { pause } from "../async/wait.ts";
 import { SIGTERMED } from "./how-it-ended.ts";
 

@@ -4,10 +4,9 @@
  */
 import * as v from "valibot";
 import type { Assignment, Sidecar } from "./assignment.ts";
+import { executionIdOf, imageOf } from "./stand-ins.ts";
 
 export const PAYLOAD_VERSION = 1;
-/** What a task runs in when nobody names an image. */
-export const USUAL_IMAGE = "ubuntu:22.04";
 
 function described<const S extends v.GenericSchema>(schema: S, text: string) {
   return v.pipe(schema, v.description(text));
@@ -79,13 +78,4 @@ export function dispatchPayload(parts: DispatchParts): DispatchPayload {
     })),
     task: { ...assignment.taskAsReceived },
   };
-}
-
-/** An engine needs a name for every execution, so the task's own stands in for one that is missing. */
-export function executionIdOf(ref: { readonly taskId: string; readonly executionId: string }): string {
-  return ref.executionId === "" ? ref.taskId : ref.executionId;
-}
-
-export function imageOf({ dockerImage }: Pick<Assignment, "dockerImage">): string {
-  return dockerImage === "" ? USUAL_IMAGE : dockerImage;
 }

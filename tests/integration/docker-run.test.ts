@@ -52,8 +52,8 @@ describe("a task", () => {
   });
 
   test.each([
-    ["the one that it names", " oz/own:1 ", "oz/own:1"],
-    ["ubuntu:22.04 when it names none", " ", "ubuntu:22.04"],
+    ["the one that it names", "oz/own:1", "oz/own:1"],
+    ["ubuntu:22.04 when it names none", "", "ubuntu:22.04"],
   ])("runs in the image that was pulled for it, %s", async (_which, dockerImage, image) => {
     const task = runTask(backend, { dockerImage });
     const container = await fake.running();

@@ -8,7 +8,8 @@ import type { StateFolders } from "../../journal/place.ts";
 import type { Redact } from "../../logging/redact.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
-import { dispatchPayload, imageOf } from "../../protocol/dispatch-payload.ts";
+import { dispatchPayload } from "../../protocol/dispatch-payload.ts";
+import { imageOf } from "../../protocol/stand-ins.ts";
 import {
   type Backend,
   type Completion,

@@ -1,7 +1,7 @@
 /** The environments of the operator's two commands. Nothing of a task's own but its names. Pure. */
 
 import { type Environment, withoutRuntimeVariables } from "../../process/worker-environment.ts";
-import { executionIdOf } from "../../protocol/dispatch-payload.ts";
+import { executionIdOf } from "../../protocol/stand-ins.ts";
 import type { TaskRef } from "../../task/backend.ts";
 
 /** The variables that mark a dispatch's processes. Both: nothing says that no two tasks' executions are named alike. */

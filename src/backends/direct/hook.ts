@@ -1,5 +1,4 @@
 /** `setup_command` and `teardown_command`: the operator's own shell text, before and after each task. */
-
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { firing } from "../../async/wait.ts";

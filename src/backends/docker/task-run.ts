@@ -1,5 +1,4 @@
 /** One task's container from its creation to its removal, and how it ended. */
-
 import type { Logger } from "../../logging/logger.ts";
 import { createRedactor, type Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";

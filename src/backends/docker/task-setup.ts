@@ -7,6 +7,7 @@ import { together } from "../../async/together.ts";
 import { pause } from "../../async/wait.ts";
 import type { DockerSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
+import { imageOf } from "../../protocol/stand-ins.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { listSidecars } from "../../task/sidecars.ts";
@@ -38,7 +39,6 @@ interface Way {
   readonly context: RunContext;
 }
 
-const DEFAULT_IMAGE = "ubuntu:22.04";
 const MOST_TRIES = 3;
 const RETRY = { firstMs: 200, lastMs: 2_000 } as const;
 
@@ -51,7 +51,7 @@ export class TaskSetup {
 
   /** Resolves with the id of the container, which runs. Throws a TaskFailure, or the signal's reason. */
   async begin(task: TaskSpec, run: TaskRun, context: RunContext): Promise<string> {
-    const image = task.assignment.dockerImage.trim() || DEFAULT_IMAGE;
+    const image = imageOf(task.assignment);
     const host = { container: run.container, labels: this.marks(task), log: context.log };
     const way = { task, image, run, host, context };
     const backoff = new Backoff(RETRY);

@@ -3,6 +3,7 @@
  * be ambiguous; the hashes are for selectors.
  */
 import { createHash } from "node:crypto";
+import { executionIdOf } from "../../../protocol/stand-ins.ts";
 
 export const WORKER_ID_LABEL = "oz-worker-id";
 export const TASK_ID_LABEL = "oz-task-id";
@@ -27,12 +28,11 @@ export interface LabelInput {
 
 /** For Job and pod. */
 export function labelsOf({ workerId, taskId, executionId, extraLabels }: LabelInput): Record<string, string> {
-  const execution = executionId || taskId;
   return {
     ...extraLabels,
     [WORKER_ID_LABEL]: labelValueOf(workerId),
     [TASK_ID_LABEL]: labelValueOf(taskId),
-    [EXECUTION_ID_LABEL]: labelValueOf(execution),
+    [EXECUTION_ID_LABEL]: labelValueOf(executionIdOf({ taskId, executionId })),
     [WORKER_HASH_LABEL]: workerHashOf(workerId),
     [TASK_HASH_LABEL]: hashOf(taskId),
     [EXECUTION_HASH_LABEL]: executionHashOf(taskId, executionId),
@@ -44,7 +44,7 @@ export function workerHashOf(workerId: string): string {
 }
 
 export function executionHashOf(taskId: string, executionId: string): string {
-  return hashOf(executionId || taskId);
+  return hashOf(executionIdOf({ taskId, executionId }));
 }
 
 /** An id as a label's value, which begins and ends with a letter or a digit. */

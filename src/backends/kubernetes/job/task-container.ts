@@ -1,13 +1,12 @@
 /** The container `task`: the template's, filled in with what the task is. */
 import type { V1Container, V1VolumeMount } from "@kubernetes/client-node";
 import type { KubernetesSettings } from "../../../config/settings.ts";
+import { imageOf } from "../../../protocol/stand-ins.ts";
 import type { TaskSpec } from "../../../task/prepare.ts";
 import { literal } from "./expansion.ts";
 import { TASK_CONTAINER } from "./pod-template.ts";
 import { shapedResources } from "./quantities.ts";
 import { taskVariables, WORKSPACE } from "./variables.ts";
-
-const IMAGE_WITHOUT_ONE = "ubuntu:22.04";
 
 /** The setup command may have left variables; the agent takes the shell's place, so that signals reach it. */
 const START_SCRIPT =
@@ -28,7 +27,7 @@ export function taskContainer(
   return {
     ...template,
     name: TASK_CONTAINER,
-    image: task.assignment.dockerImage || settings.defaultImage || IMAGE_WITHOUT_ONE,
+    image: imageOf(task.assignment, settings.defaultImage),
     imagePullPolicy: template.imagePullPolicy ?? settings.imagePullPolicy,
     command: ["/bin/sh", "-c", literal(START_SCRIPT), "oz-task"],
     args: task.argv.map(literal),

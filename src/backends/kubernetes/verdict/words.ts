@@ -1,5 +1,4 @@
 /** The sentences of a verdict: which pod and Job, and the cluster's own words. */
-
 import type { V1Pod, V1PodCondition } from "@kubernetes/client-node";
 import { SIGKILLED, SIGTERMED } from "../../../process/how-it-ended.ts";
 import type { JobView } from "./view.ts";
