@@ -6,6 +6,7 @@ import type { V1Job } from "@kubernetes/client-node";
 import { within } from "../../async/wait.ts";
 import type { KubernetesSettings } from "../../config/settings.ts";
 import type { Logger } from "../../logging/logger.ts";
+import type { FailureReason } from "../../protocol/failure-reason.ts";
 import {
   type Adoption,
   type Backend,
@@ -36,6 +37,7 @@ import { elsewhere, missing } from "./run/lost-job.ts";
 import { type Retiree, Retirement } from "./run/retirement.ts";
 import { stopJob } from "./run/stop-job.ts";
 import { isFinished } from "./verdict/job-condition.ts";
+import type { Failed } from "./verdict/view.ts";
 import type { Observatory } from "./watch/observatory.ts";
 import { slimJob } from "./watch/slim.ts";
 
@@ -58,8 +60,12 @@ export interface KubernetesOptions {
 const LAST_CREATE_MS = 5_000;
 
 /** By itself or by the cluster. For any other reason it may still begin. */
-const AGENT_HAS_ENDED: ReadonlySet<string> = new Set([
-  ...["container_exit", "container_oom", "init_container", "evicted", "active_deadline"],
+const AGENT_HAS_ENDED: ReadonlySet<FailureReason> = new Set<FailureReason>([
+  "container_exit",
+  "container_oom",
+  "init_container",
+  "evicted",
+  "active_deadline",
 ]);
 
 export class KubernetesBackend implements Backend {
@@ -209,7 +215,7 @@ export class KubernetesBackend implements Backend {
         throw failure(end.failure);
       case "failed":
         await logFailure(cluster, end.pods, log);
-        this.fates.decide(ref, handle, this.hasFinished(handle) ? "mark" : unfinished(end.failure), context);
+        this.fates.decide(ref, handle, this.afterFailure(handle, end.failure), context);
         throw failure(end.failure);
       default:
         return end satisfies never;
@@ -236,9 +242,10 @@ export class KubernetesBackend implements Backend {
     }
   }
 
-  private hasFinished({ job }: JobHandle): boolean {
-    const known = this.options.observatory.store.job(job);
-    return known === null || isFinished(known);
+  /** What becomes of the Job, which may go on when the verdict on its task is in. */
+  private afterFailure({ job }: JobHandle, { reason }: Failed): Retiree["what"] {
+    if (this.options.observatory.store.hasFinished(job)) return "mark";
+    return AGENT_HAS_ENDED.has(reason) ? "settle" : "end";
   }
 
   /** Its result was reported by an earlier worker, which had no time left for it. */
@@ -250,21 +257,8 @@ export class KubernetesBackend implements Backend {
   }
 }
 
-function failure({
-  reason,
-  message,
-  exitCode,
-}: {
-  reason: TaskFailure["reason"];
-  message: string;
-  exitCode?: number;
-}) {
+function failure({ reason, message, exitCode }: Failed): TaskFailure {
   return new TaskFailure(reason, message, exitCode === undefined ? {} : { exitCode });
-}
-
-/** What becomes of a Job that has not finished when the verdict on its task is in. */
-function unfinished({ reason }: { reason: TaskFailure["reason"] }): Retiree["what"] {
-  return AGENT_HAS_ENDED.has(reason) ? "settle" : "end";
 }
 
 function stoppedBy(reason: unknown): StoppedBy {

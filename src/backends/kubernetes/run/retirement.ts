@@ -119,7 +119,7 @@ export class Retirement implements AsyncDisposable {
         return;
       case "settle":
         await this.settle(name, this.hurry.signal);
-        if (this.hasFinished(name)) await this.mark(name, endedPatch(uid), signal);
+        if (this.observatory.store.hasFinished(name)) await this.mark(name, endedPatch(uid), signal);
         else await this.end(name, uid, signal);
         return;
       case "end":
@@ -136,18 +136,14 @@ export class Retirement implements AsyncDisposable {
   private async settle(name: string, signal: AbortSignal): Promise<void> {
     using following = this.observatory.follow(name);
     const { subscription } = following;
+    const { store } = this.observatory;
     const deadline = performance.now() + SETTLE_MS;
     for (;;) {
       subscription.look();
       const leftMs = deadline - performance.now();
-      if (this.hasFinished(name) || leftMs <= 0 || signal.aborted) return;
+      if (store.hasFinished(name) || leftMs <= 0 || signal.aborted) return;
       await subscription.changed(leftMs, signal);
     }
-  }
-
-  private hasFinished(name: string): boolean {
-    const known = this.observatory.store.job(name);
-    return known === null || isFinished(known);
   }
 
   private async recall(name: string, signal: AbortSignal): Promise<void> {
