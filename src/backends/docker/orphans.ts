@@ -6,7 +6,7 @@ import type { Adoption, Orphan } from "../../task/backend.ts";
 import type { Disposal } from "./disposal.ts";
 import type { ContainerSummary } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
-import { EngineError } from "./engine/errors.ts";
+import { EngineError, isConflict } from "./engine/errors.ts";
 import { newHandle, writeHandle } from "./handle.ts";
 import { LABELS, labelFilter } from "./labels.ts";
 import type { Census, Life } from "./ownership/census.ts";
@@ -226,7 +226,7 @@ export class Orphans {
       await this.puttingOff(volume.name, { volume: volume.name }, async () => {
         if ((await this.lifeOf(volume.labels, signal)) !== "dead") return;
         await engine.volumes.remove(volume.name, signal).catch((error: unknown) => {
-          if (!(error instanceof EngineError) || error.status !== 409) throw error;
+          if (!isConflict(error)) throw error;
         });
       });
     }

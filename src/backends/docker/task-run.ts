@@ -24,7 +24,7 @@ import type { ContainerBody } from "./engine/container-body.ts";
 import { isAtRest, shortIdOf } from "./engine/container-state.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
-import { EngineError, EngineGone, isMissingOrGoing } from "./engine/errors.ts";
+import { EngineGone, isConflict, isMissingOrGoing } from "./engine/errors.ts";
 import { type DockerHandle, writeHandle } from "./handle.ts";
 import { shortened } from "./output-tail.ts";
 import { patiently, persist } from "./persist.ts";
@@ -85,7 +85,7 @@ export class TaskRun {
           return id;
         } catch (error) {
           // The name is this task's alone: an earlier try got through, and its answer was lost.
-          if (!(error instanceof EngineError) || error.status !== 409) throw error;
+          if (!isConflict(error)) throw error;
           const made = await containers.find(this.container, signal);
           if (made === null)
             throw new EngineGone(`${error.message}, but there is none yet`, { cause: error });

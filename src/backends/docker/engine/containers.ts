@@ -14,7 +14,7 @@ import {
   readContainerState,
   readContainerSummary,
 } from "./container-state.ts";
-import { EngineError, incomplete, isMissing } from "./errors.ts";
+import { CONFLICT, EngineError, incomplete, isConflict, isMissing } from "./errors.ts";
 import { fieldsOf, textOf, textsOf } from "./fields.ts";
 import { type LogChunk, readLog } from "./log-frames.ts";
 
@@ -29,8 +29,7 @@ export interface CreatedContainer {
 const HEAVY_CALL_MS = 10 * 60_000;
 /** What a stop may take beyond its grace: the kill, and the engine's own work. */
 const STOP_MARGIN_MS = 60_000;
-/** HTTP's: something else is being done to it, or has its name; anything. */
-const CONFLICT = 409;
+/** HTTP's word for whatever went wrong. */
 const FAILED = 500;
 /** Podman's words, which has no code for it. */
 const TAKEN = /name is already in use/;
@@ -132,9 +131,8 @@ export class Containers {
     try {
       await this.#calls.json("DELETE", at(id), { query, limitMs: HEAVY_CALL_MS }, signal);
     } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
       if (isMissing(error)) return;
-      if (error.status !== CONFLICT || !(await this.#isBeingRemoved(id, signal))) throw error;
+      if (!isConflict(error) || !(await this.#isBeingRemoved(id, signal))) throw error;
       const gone = { query: { condition: "removed" }, limitMs: HEAVY_CALL_MS };
       await ignoringMissing(this.#calls.json("POST", `${at(id)}/wait`, gone, signal));
     }

@@ -31,7 +31,7 @@ const TLS_PORT = 2376;
 
 /**
  * @param address as in DOCKER_HOST: a URL, or HOST:PORT
- * @returns null with what is wrong with it otherwise
+ * @returns what is wrong with it, in words that follow its name, when it is none
  */
 export function parseAddress(
   address: string,

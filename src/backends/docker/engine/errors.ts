@@ -15,14 +15,22 @@ export class EngineError extends Error {
   }
 }
 
+/** HTTP's word for it. */
+export const CONFLICT = 409;
+
 /** What was asked about is not there. A proxy that does not find the engine says nothing of it. */
 export function isMissing(error: unknown): boolean {
   return error instanceof EngineError && error.status === 404 && !error.foreign;
 }
 
+/** It is being used, or removed, or its name is another one's: what the engine refuses for now. */
+export function isConflict(error: unknown): error is EngineError {
+  return error instanceof EngineError && error.status === CONFLICT;
+}
+
 /** As `isMissing`, or it is just being removed. */
 export function isMissingOrGoing(error: unknown): boolean {
-  return isMissing(error) || (error instanceof EngineError && error.status === 409);
+  return isMissing(error) || isConflict(error);
 }
 
 /** Nobody knows what the engine did: its answer was spoiled on the way, or a proxy did not find it. */

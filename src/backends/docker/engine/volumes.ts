@@ -1,6 +1,6 @@
 /** The engine's named volumes. */
 import { type Calls, pathOf } from "./calls.ts";
-import { EngineError, incomplete, isMissing } from "./errors.ts";
+import { incomplete, isConflict, isMissing } from "./errors.ts";
 import { fieldsOf, listOf, textMapOf, textOf } from "./fields.ts";
 
 export interface Volume {
@@ -30,7 +30,7 @@ export class Volumes {
       return readVolume(await this.#calls.json("POST", "/volumes/create", { json }, signal));
     } catch (error) {
       // Some versions of podman refuse a name that they have.
-      if (!(error instanceof EngineError && error.status === 409)) throw error;
+      if (!isConflict(error)) throw error;
       const existing = await this.inspect(request.name, signal);
       if (existing === null) throw error;
       return existing;

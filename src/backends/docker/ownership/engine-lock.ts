@@ -7,7 +7,7 @@ import { expiring, pause } from "../../../async/wait.ts";
 import { createContainer } from "../creation.ts";
 import type { ContainerBody } from "../engine/container-body.ts";
 import type { ContainerState, Containers } from "../engine/containers.ts";
-import { EngineError, EngineGone } from "../engine/errors.ts";
+import { EngineGone, isConflict } from "../engine/errors.ts";
 import { LABELS, type Labels, type Role } from "../labels.ts";
 import { persist } from "../persist.ts";
 import type { Watcher } from "../watcher.ts";
@@ -136,7 +136,7 @@ export class LockSmith {
       );
       return this.lock(id);
     } catch (error) {
-      if (error instanceof EngineError && error.status === 409) return null;
+      if (isConflict(error)) return null;
       throw error;
     }
   }

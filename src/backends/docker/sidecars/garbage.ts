@@ -1,7 +1,7 @@
 /** Removes sidecar volumes that no task has used for long, and the marks beside what is gone. */
 import type { Logger } from "../../../logging/logger.ts";
 import type { Engine } from "../engine/engine.ts";
-import { EngineError } from "../engine/errors.ts";
+import { isConflict } from "../engine/errors.ts";
 import type { Volume } from "../engine/volumes.ts";
 import { labelFilter, type Role } from "../labels.ts";
 import { completionNameOf } from "./volume-name.ts";
@@ -53,7 +53,7 @@ async function remove({ engine }: GarbageOptions, name: string, signal: AbortSig
     await engine.volumes.remove(name, signal);
     return true;
   } catch (error) {
-    if (error instanceof EngineError && error.status === 409) return false;
+    if (isConflict(error)) return false;
     throw error;
   }
 }

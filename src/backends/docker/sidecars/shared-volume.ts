@@ -9,7 +9,7 @@ import type { Logger } from "../../../logging/logger.ts";
 import { secondsOf } from "../../../logging/seconds-of.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Engine } from "../engine/engine.ts";
-import { EngineError } from "../engine/errors.ts";
+import { isConflict } from "../engine/errors.ts";
 import type { LocalImage } from "../images/puller.ts";
 import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
 import type { LockSmith } from "../ownership/engine-lock.ts";
@@ -96,7 +96,7 @@ export class SharedVolumes {
       await volumes.remove(name, signal);
       return true;
     } catch (error) {
-      if (error instanceof EngineError && error.status === 409) return false;
+      if (isConflict(error)) return false;
       throw error;
     }
   }

@@ -8,7 +8,7 @@ import { wordsOf } from "../../../logging/words-of.ts";
 import type { Sidecar } from "../../../protocol/assignment.ts";
 import { TaskFailure } from "../../../task/backend.ts";
 import type { Engine } from "../engine/engine.ts";
-import { EngineError, isMissingOrGoing } from "../engine/errors.ts";
+import { EngineError, isConflict, isMissingOrGoing } from "../engine/errors.ts";
 import type { ImagePuller, LocalImage } from "../images/puller.ts";
 import { LABELS, type Labels, labelFilter } from "../labels.ts";
 import { persist } from "../persist.ts";
@@ -104,7 +104,7 @@ export class SidecarMounts {
       await volumes.remove(name, signal);
     } catch (error) {
       // Another task's container was created with it too, and is about to find out.
-      if (!(error instanceof EngineError) || error.status !== 409) throw error;
+      if (!isConflict(error)) throw error;
     }
   }
 
@@ -114,7 +114,7 @@ export class SidecarMounts {
     try {
       await volumes.remove(volume, signal);
     } catch (error) {
-      if (!(error instanceof EngineError) || error.status !== 409) throw error;
+      if (!isConflict(error)) throw error;
       const fillers = await containers.list({ labels: [labelFilter("fills", volume)], all: true }, signal);
       if (fillers.length === 0) throw error;
       for (const { id } of fillers) await containers.remove(id, signal);
