@@ -1,20 +1,15 @@
 /** What the engine has refused to let go of when its task ended, and is asked for again. */
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { DockerRig, deadOwner, signal, taskLabelsOf } from "./docker-rig.ts";
+import { type DockerRig, deadOwner, eachTestHasRig, signal, taskLabelsOf } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
 
-beforeEach(async () => {
-  rig = await DockerRig.start();
+eachTestHasRig((own) => {
+  rig = own;
   fake = rig.fake;
-});
-
-afterEach(async () => {
-  jest.useRealTimers();
-  await rig[Symbol.asyncDispose]();
 });
 
 const isEmpty = () => fake.containers.size === 0 && fake.volumesWithRole("ended").length === 0;

@@ -1,5 +1,5 @@
 /** What the engine refuses to remove when a task has ended, and what somebody renames meanwhile. */
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
 import { EngineGone } from "../../src/backends/docker/engine/errors.ts";
@@ -10,8 +10,9 @@ import type { StatefulEngine, StoredContainer } from "../support/stateful-engine
 import { within } from "../support/wait.ts";
 import type { RecordedLog } from "../unit/logging/recorded-log.ts";
 import {
-  DockerRig,
+  type DockerRig,
   deadOwner,
+  eachTestHasRig,
   labelsOf,
   resumeTask,
   runTask,
@@ -26,15 +27,10 @@ const NAME = "oz-worker-t-1-00000000";
 const REMOVAL = /^\/containers\/[^/]+$/;
 const dead = deadOwner("dead");
 
-beforeEach(async () => {
-  rig = await DockerRig.start();
+eachTestHasRig(async (own) => {
+  rig = own;
   fake = rig.fake;
   ({ backend } = await rig.backend("me"));
-});
-
-afterEach(async () => {
-  jest.useRealTimers();
-  await rig[Symbol.asyncDispose]();
 });
 
 async function endOf(task: TaskUnderTest) {

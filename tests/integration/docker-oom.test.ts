@@ -1,10 +1,18 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
 import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
 import { TaskFailure } from "../../src/task/backend.ts";
 import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { DockerRig, deadOwner, resumeTask, runTask, type TaskUnderTest, taskLabelsOf } from "./docker-rig.ts";
+import {
+  type DockerRig,
+  deadOwner,
+  eachTestHasRig,
+  resumeTask,
+  runTask,
+  type TaskUnderTest,
+  taskLabelsOf,
+} from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
@@ -12,15 +20,10 @@ let backend: DockerBackend;
 const NAME = "oz-worker-t-1-00000000";
 const LOOK = /^\/containers\/\w{64}\/json$/;
 
-beforeEach(async () => {
-  rig = await DockerRig.start();
+eachTestHasRig(async (own) => {
+  rig = own;
   fake = rig.fake;
   ({ backend } = await rig.backend("me"));
-});
-
-afterEach(async () => {
-  jest.useRealTimers();
-  await rig[Symbol.asyncDispose]();
 });
 
 async function failureOf(task: TaskUnderTest): Promise<string> {

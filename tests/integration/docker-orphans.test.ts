@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import { EngineGone } from "../../src/backends/docker/engine/errors.ts";
 import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
@@ -9,7 +9,7 @@ import { Upkeep } from "../../src/backends/docker/upkeep.ts";
 import type { Adoption, Orphan } from "../../src/task/backend.ts";
 import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { DockerRig, deadOwner, labelsOf, signal, taskLabelsOf } from "./docker-rig.ts";
+import { type DockerRig, deadOwner, eachTestHasRig, labelsOf, signal, taskLabelsOf } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
@@ -19,15 +19,10 @@ const alive = describeSelf("sibling", "");
 const dead = deadOwner("dead");
 const stranger: Owner = { ...me, instanceId: "stranger", bootId: "another", machineId: "another" };
 
-beforeEach(async () => {
-  rig = await DockerRig.start();
+eachTestHasRig(async (own) => {
+  rig = own;
   fake = rig.fake;
   looker = await looking();
-});
-
-afterEach(async () => {
-  jest.useRealTimers();
-  await rig[Symbol.asyncDispose]();
 });
 
 /** One worker's search, and what it offered to somebody who answers as told. */

@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import { describeSelf, type Owner } from "../../src/backends/docker/ownership/owner.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { DockerRig, deadOwner, labelsOf, signal, taskLabelsOf } from "./docker-rig.ts";
+import { type DockerRig, deadOwner, eachTestHasRig, labelsOf, signal, taskLabelsOf } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
@@ -12,14 +12,9 @@ const NAME = "oz-worker-t-1-00000000";
 const sought = { container: NAME, id: "", taskId: "t-1", executionId: "exec-t-1" };
 const stranger: Owner = { ...describeSelf("stranger", ""), bootId: "another", machineId: "another" };
 
-beforeEach(async () => {
-  rig = await DockerRig.start();
+eachTestHasRig((own) => {
+  rig = own;
   fake = rig.fake;
-});
-
-afterEach(async () => {
-  jest.useRealTimers();
-  await rig[Symbol.asyncDispose]();
 });
 
 const workers = (count: number) =>

@@ -3,11 +3,11 @@
  * engine then makes an empty one of the same name, without a label and without a word. Of a private copy
  * nobody noticed: the task ran with an empty /agent, and the volume stayed for ever.
  */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { TaskFailure } from "../../src/task/backend.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { DockerRig, runTask } from "./docker-rig.ts";
+import { type DockerRig, eachTestHasRig, runTask } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
@@ -15,12 +15,10 @@ const CREATION = /^\/containers\/create$/;
 const tools = { image: "oz/tools", mountPath: "/tools", readWrite: true };
 const more = { image: "oz/more", mountPath: "/more", readWrite: true };
 
-beforeEach(async () => {
-  rig = await DockerRig.start();
+eachTestHasRig((own) => {
+  rig = own;
   fake = rig.fake;
 });
-
-afterEach(() => rig[Symbol.asyncDispose]());
 
 /** Until what is about to be asked for is the container of the task itself. */
 async function taskContainer() {

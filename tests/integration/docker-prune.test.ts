@@ -2,12 +2,12 @@
  * `docker system prune`, which hosts have in their crontab, takes every container that does not run, and what
  * no container uses: also those that a task is about to start, or to be made ready with. It failed then.
  */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
 import { TaskFailure } from "../../src/task/backend.ts";
 import type { Held, StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { DockerRig, runTask, type TaskUnderTest } from "./docker-rig.ts";
+import { type DockerRig, eachTestHasRig, runTask, type TaskUnderTest } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
@@ -18,13 +18,11 @@ const PULL = /^\/images\/create$/;
 const additionalSidecars = [{ image: "oz/tools", mountPath: "/tools", readWrite: true }];
 const sidecarImage = "oz/agent";
 
-beforeEach(async () => {
-  rig = await DockerRig.start();
+eachTestHasRig(async (own) => {
+  rig = own;
   fake = rig.fake;
   ({ backend } = await rig.backend("me"));
 });
-
-afterEach(() => rig[Symbol.asyncDispose]());
 
 /** What does not run, and then the volumes that nothing uses. */
 function prune(): void {

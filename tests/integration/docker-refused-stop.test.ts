@@ -1,18 +1,16 @@
 /** A task that is cancelled, and an engine that refuses to stop its container: AppArmor in its way, a proxy's rules. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { DockerRig, runTask } from "./docker-rig.ts";
+import { type DockerRig, eachTestHasRig, runTask } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
 
-beforeEach(async () => {
-  rig = await DockerRig.start();
+eachTestHasRig((own) => {
+  rig = own;
   fake = rig.fake;
 });
-
-afterEach(() => rig[Symbol.asyncDispose]());
 
 /** `before`: what happens to the container before the engine refuses. Resolves with the warnings. */
 async function cancel(

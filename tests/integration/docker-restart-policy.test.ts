@@ -1,21 +1,19 @@
 /** `docker update --restart` of all that runs: agents ran over and over, and their tasks were never reported. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { DockerRig, runTask } from "./docker-rig.ts";
+import { type DockerRig, eachTestHasRig, runTask } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
 let backend: DockerBackend;
 
-beforeEach(async () => {
-  rig = await DockerRig.start();
+eachTestHasRig(async (own) => {
+  rig = own;
   fake = rig.fake;
   ({ backend } = await rig.backend("me"));
 });
-
-afterEach(() => rig[Symbol.asyncDispose]());
 
 describe("a task whose container somebody gave a restart policy", () => {
   test.each([

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
 import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
@@ -7,8 +7,9 @@ import { type Adoption, type Orphan, TaskFailure, TaskStopped } from "../../src/
 import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
 import { eventually, within } from "../support/wait.ts";
 import {
-  DockerRig,
+  type DockerRig,
   deadOwner,
+  eachTestHasRig,
   labelsOf,
   resumeTask,
   type TaskUnderTest,
@@ -22,13 +23,11 @@ const NAME = "oz-worker-t-1-00000000";
 const MARK = `${NAME}.reported`;
 const dead = deadOwner("dead");
 
-beforeEach(async () => {
-  rig = await DockerRig.start();
+eachTestHasRig(async (own) => {
+  rig = own;
   fake = rig.fake;
   ({ backend } = await rig.backend("me"));
 });
-
-afterEach(() => rig[Symbol.asyncDispose]());
 
 const saved = (more: Partial<Parameters<typeof writeHandle>[0]> = {}) =>
   writeHandle({ ...newHandle(NAME), started: true, ...more });

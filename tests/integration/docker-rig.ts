@@ -1,4 +1,5 @@
 /** Workers on one engine that keeps state: each with the parts that make the Docker backend, and some dead. */
+import { afterEach, beforeEach, jest } from "bun:test";
 import { never } from "../../src/async/wait.ts";
 import { createDockerBackend } from "../../src/backends/docker/create.ts";
 import { Disposal } from "../../src/backends/docker/disposal.ts";
@@ -44,6 +45,19 @@ export function taskLabelsOf(owner: Owner, taskId: string, executionId = `exec-$
     [LABELS.taskId]: taskId,
     [LABELS.executionId]: executionId,
   };
+}
+
+/** To be called once in a file: each of its tests has an engine of its own, and leaves real time behind. */
+export function eachTestHasRig(use: (rig: DockerRig) => void | Promise<void>): void {
+  let rig: DockerRig;
+  beforeEach(async () => {
+    rig = await DockerRig.start();
+    await use(rig);
+  });
+  afterEach(async () => {
+    jest.useRealTimers();
+    await rig[Symbol.asyncDispose]();
+  });
 }
 
 export class DockerRig implements AsyncDisposable {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
 import { LABELS } from "../../src/backends/docker/labels.ts";
@@ -6,7 +6,7 @@ import { TaskFailure, TaskStopped } from "../../src/task/backend.ts";
 import { logFrame } from "../support/fake-engine.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { DockerRig, type Ended, runTask, type TaskUnderTest, WORKER_ID } from "./docker-rig.ts";
+import { type DockerRig, eachTestHasRig, runTask, type TaskUnderTest, WORKER_ID } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
@@ -15,25 +15,20 @@ const CREATE = /^\/containers\/create$/;
 const START = /^\/containers\/\w+\/start$/;
 const STOP = /^\/containers\/\w+\/stop$/;
 
-beforeEach(async () => {
-  rig = await DockerRig.start();
+eachTestHasRig(async (own) => {
+  rig = own;
   fake = rig.fake;
   ({ backend } = await rig.backend("me"));
 });
 
-afterEach(async () => {
-  jest.useRealTimers();
-  await rig[Symbol.asyncDispose]();
-});
-
 const endOf = (task: TaskUnderTest) => within(task.ended, "the task to end");
 
-function failureOf(ended: Ended): TaskFailure {
+function failureOf(ended: Awaited<TaskUnderTest["ended"]>): TaskFailure {
   if (ended.kind === "failed" && ended.error instanceof TaskFailure) return ended.error;
   throw new Error(`No failure of a task: ${JSON.stringify(ended)}`);
 }
 
-function stopOf(ended: Ended): string {
+function stopOf(ended: Awaited<TaskUnderTest["ended"]>): string {
   if (ended.kind === "failed" && ended.error instanceof TaskStopped) return ended.error.why;
   throw new Error(`Not stopped: ${JSON.stringify(ended)}`, { cause: ended });
 }

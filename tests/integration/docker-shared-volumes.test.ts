@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import type { LocalImage } from "../../src/backends/docker/images/puller.ts";
 import { parseReference } from "../../src/backends/docker/images/reference.ts";
@@ -9,7 +9,7 @@ import { collectGarbage } from "../../src/backends/docker/sidecars/garbage.ts";
 import { volumeNameOf } from "../../src/backends/docker/sidecars/volume-name.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { DockerRig, deadOwner, labelsOf, runTask, signal } from "./docker-rig.ts";
+import { type DockerRig, deadOwner, eachTestHasRig, labelsOf, runTask, signal } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
@@ -24,12 +24,10 @@ const MARK = `${NAME}.complete`;
 const ARCHIVE = /\/archive$/;
 const dead = deadOwner("dead");
 
-beforeEach(async () => {
-  rig = await DockerRig.start();
+eachTestHasRig((own) => {
+  rig = own;
   fake = rig.fake;
 });
-
-afterEach(() => rig[Symbol.asyncDispose]());
 
 const ensuring = (worker: Awaited<ReturnType<typeof rig.worker>>, stop = signal) =>
   worker.shared.ensure(image, stop);

@@ -1,11 +1,11 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import { turns } from "../../src/async/wait.ts";
 import type { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { EngineError, EngineGone } from "../../src/backends/docker/engine/errors.ts";
 import { stopContainer } from "../../src/backends/docker/stop.ts";
 import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { DockerRig, signal } from "./docker-rig.ts";
+import { type DockerRig, eachTestHasRig, signal } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
@@ -16,18 +16,13 @@ let told: string[];
 const STOP = /\/stop$/;
 const KILL = /\/kill$/;
 
-beforeEach(async () => {
-  rig = await DockerRig.start();
+eachTestHasRig(async (own) => {
+  rig = own;
   fake = rig.fake;
   engine = await rig.engine();
   container = fake.add("c", {});
   hurry = new AbortController();
   told = [];
-});
-
-afterEach(async () => {
-  jest.useRealTimers();
-  await rig[Symbol.asyncDispose]();
 });
 
 const stop = (graceMs = 10_000) =>

@@ -1,19 +1,19 @@
 /** How a task's Job comes to be, and its Secret, at an API server that is away, busy, or says no. */
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import { type ApiCall, firstOf } from "../support/fake-api-server.ts";
-import { FakeCluster } from "../support/fake-cluster.ts";
-import { KubernetesRig, passTime, passTimeFor, type RiggedTask } from "../support/kubernetes-rig.ts";
+import type { FakeCluster } from "../support/fake-cluster.ts";
+import {
+  eachTestHasCluster,
+  KubernetesRig,
+  passTime,
+  passTimeFor,
+  type RiggedTask,
+} from "../support/kubernetes-rig.ts";
 import { eventually } from "../support/wait.ts";
 
 let cluster: FakeCluster;
-
-beforeEach(async () => {
-  cluster = await FakeCluster.start();
-});
-
-afterEach(async () => {
-  jest.useRealTimers();
-  await cluster[Symbol.asyncDispose]();
+eachTestHasCluster((own) => {
+  cluster = own;
 });
 
 const creates = (resource: string) => (call: ApiCall) =>

@@ -1,19 +1,13 @@
 /** What is read of a Job before its failure is told, when the API server does not answer in that moment. */
-import { afterEach, beforeEach, describe, expect, jest, spyOn, test } from "bun:test";
+import { describe, expect, jest, spyOn, test } from "bun:test";
 import { type ApiCall, type Fault, firstOf } from "../support/fake-api-server.ts";
-import { FakeCluster } from "../support/fake-cluster.ts";
-import { KubernetesRig, passTime, passTimeFor } from "../support/kubernetes-rig.ts";
+import type { FakeCluster } from "../support/fake-cluster.ts";
+import { eachTestHasCluster, KubernetesRig, passTime, passTimeFor } from "../support/kubernetes-rig.ts";
 import { eventually } from "../support/wait.ts";
 
 let cluster: FakeCluster;
-
-beforeEach(async () => {
-  cluster = await FakeCluster.start();
-});
-
-afterEach(async () => {
-  jest.useRealTimers();
-  await cluster[Symbol.asyncDispose]();
+eachTestHasCluster((own) => {
+  cluster = own;
 });
 
 const SHUTDOWN = { phase: "Failed", reason: "NodeShutdown", message: "its node is shut down" };

@@ -1,19 +1,13 @@
 /** A task's way through the Kubernetes backend, against an API server that does what it is told. */
-import { afterEach, beforeEach, describe, expect, jest, spyOn, test } from "bun:test";
+import { describe, expect, jest, spyOn, test } from "bun:test";
 import { type ApiCall, firstOf } from "../support/fake-api-server.ts";
-import { FakeCluster } from "../support/fake-cluster.ts";
-import { KubernetesRig, passTime } from "../support/kubernetes-rig.ts";
+import type { FakeCluster } from "../support/fake-cluster.ts";
+import { eachTestHasCluster, KubernetesRig, passTime } from "../support/kubernetes-rig.ts";
 import { eventually } from "../support/wait.ts";
 
 let cluster: FakeCluster;
-
-beforeEach(async () => {
-  cluster = await FakeCluster.start();
-});
-
-afterEach(async () => {
-  jest.useRealTimers();
-  await cluster[Symbol.asyncDispose]();
+eachTestHasCluster((own) => {
+  cluster = own;
 });
 
 /** While its Job goes on. */

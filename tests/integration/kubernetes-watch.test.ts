@@ -1,19 +1,13 @@
 /** What the watches do when the API server forgets, cuts, lies, hangs or is away. */
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import type { ApiCall } from "../support/fake-api-server.ts";
-import { FakeCluster } from "../support/fake-cluster.ts";
-import { KubernetesRig, passTime, passTimeFor } from "../support/kubernetes-rig.ts";
+import type { FakeCluster } from "../support/fake-cluster.ts";
+import { eachTestHasCluster, KubernetesRig, passTime, passTimeFor } from "../support/kubernetes-rig.ts";
 import { eventually } from "../support/wait.ts";
 
 let cluster: FakeCluster;
-
-beforeEach(async () => {
-  cluster = await FakeCluster.start();
-});
-
-afterEach(async () => {
-  jest.useRealTimers();
-  await cluster[Symbol.asyncDispose]();
+eachTestHasCluster((own) => {
+  cluster = own;
 });
 
 const isComplaint = ({ message }: { readonly message: string }) => message.startsWith("cannot watch");

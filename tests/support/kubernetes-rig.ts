@@ -1,5 +1,5 @@
 /** The Kubernetes backend as the scheduler uses it, and all that it says and keeps. */
-import { jest } from "bun:test";
+import { afterEach, beforeEach, jest } from "bun:test";
 import { createKubernetesBackend } from "../../src/backends/kubernetes/create.ts";
 import type { KubernetesBackend } from "../../src/backends/kubernetes/kubernetes.ts";
 import type { KubernetesSettings } from "../../src/config/settings.ts";
@@ -12,7 +12,7 @@ import {
 } from "../../src/task/backend.ts";
 import { kubernetesSettings, sampleTask } from "../unit/backends/kubernetes/sample-settings.ts";
 import { type RecordedLog, recordLog } from "../unit/logging/recorded-log.ts";
-import type { FakeCluster } from "./fake-cluster.ts";
+import { FakeCluster } from "./fake-cluster.ts";
 import { eventually } from "./wait.ts";
 
 export interface RigOptions {
@@ -34,6 +34,19 @@ export interface RiggedTask {
   readonly hidden: string[];
   readonly ended: Promise<Completion>;
   stop(why: StopReason): void;
+}
+
+/** To be called once in a file: each of its tests has a cluster of its own, and leaves real time behind. */
+export function eachTestHasCluster(use: (cluster: FakeCluster) => void): void {
+  let cluster: FakeCluster;
+  beforeEach(async () => {
+    cluster = await FakeCluster.start();
+    use(cluster);
+  });
+  afterEach(async () => {
+    jest.useRealTimers();
+    await cluster[Symbol.asyncDispose]();
+  });
 }
 
 export class KubernetesRig implements AsyncDisposable {
