@@ -1,4 +1,5 @@
 /** What the worker tells of itself when it is asked. No secret is in it, nor what a task is about. */
+import type { Handle } from "../journal/execution.ts";
 import { secondsOf } from "../logging/seconds-of.ts";
 
 export interface HealthSources {
@@ -29,7 +30,7 @@ export interface TaskView {
   readonly executionId: string;
   readonly phase: string;
   readonly ageSeconds: number;
-  readonly handle: Readonly<Record<string, string | number | boolean | null>> | null;
+  readonly handle: Handle | null;
 }
 
 /** Later than that, whoever waits for an answer has given up: something blocks the loop. */

@@ -1,14 +1,18 @@
 /** What the journal remembers: executions, and frames that are owed to the far side. */
 
+/** Enough to name an execution that this process no longer holds. */
 export interface ExecutionRef {
   readonly taskId: string;
   /** Empty when the server sent none. */
   readonly executionId: string;
 }
 
+/** What a backend needs to find its task again after a restart: ids, pids, paths; plain JSON, no secrets. */
+export type Handle = Readonly<Record<string, string | number | boolean | null>>;
+
 export interface Execution extends ExecutionRef {
   /** Null until the backend saved one. */
-  readonly handle: Readonly<Record<string, string | number | boolean | null>> | null;
+  readonly handle: Handle | null;
   /** ms since 1970. */
   readonly claimedAt: number;
   readonly ended: boolean;

@@ -9,7 +9,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { openMemoryDatabase } from "./database.ts";
-import type { Execution, ExecutionRef, StoredFrame } from "./execution.ts";
+import type { Execution, ExecutionRef, Handle, StoredFrame } from "./execution.ts";
 import { copyRows } from "./schema.ts";
 import { Statements } from "./statements.ts";
 
@@ -92,14 +92,14 @@ export class Journal implements Disposable {
   }
 
   /** The execution runs from now on, to be found by `handle`, and `frame` (its claim) is owed to the far side. */
-  claim(ref: ExecutionRef, frame: string, handle: Execution["handle"] = null): StoredFrame {
+  claim(ref: ExecutionRef, frame: string, handle: Handle | null = null): StoredFrame {
     this.prune();
     if (performance.now() - this.lookedAt > LOOK_AT_MOST_EVERY_MS) this.look();
     const json = handle === null ? null : JSON.stringify(handle);
     return this.attempt((statements) => statements.claim(ref, json, frame, Date.now()));
   }
 
-  saveHandle(ref: ExecutionRef, handle: Execution["handle"]): void {
+  saveHandle(ref: ExecutionRef, handle: Handle | null): void {
     this.attempt((statements) => statements.saveHandle(ref, JSON.stringify(handle)));
   }
 

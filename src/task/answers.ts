@@ -1,9 +1,8 @@
 /** What the control plane is told about assignments: each answer is in the journal before it is on its way. */
-import type { ExecutionRef, StoredFrame } from "../journal/execution.ts";
+import type { ExecutionRef, Handle, StoredFrame } from "../journal/execution.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
 import { encodeOutbound, type Outbound } from "../protocol/outbound.ts";
-import type { Handle } from "./backend.ts";
 import type { Rejection } from "./observer.ts";
 
 export interface AnswersOptions {

@@ -1,5 +1,6 @@
 /** What runs a task. Everything that differs between engines is behind this interface. */
 import type { BackendKind } from "../config/settings.ts";
+import type { ExecutionRef, Handle } from "../journal/execution.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import type { FailureReason } from "../protocol/failure-reason.ts";
@@ -42,9 +43,6 @@ export class TaskFailure extends Error {
 export class BackendUnusable extends Error {
   override readonly name = "BackendUnusable";
 }
-
-/** What a backend needs to find its task again after a restart: ids, pids, paths; plain JSON, no secrets. */
-export type Handle = Readonly<Record<string, string | number | boolean | null>>;
 
 /**
  * What a backend makes of a task's handle; null: it has none. Throws a TaskFailure for one that is not its own, because
@@ -105,14 +103,8 @@ export interface RunContext {
 export const STEP_NAMES = ["pull", "sidecar", "create", "run", "cleanup"] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
-/** Enough to name a task that this process no longer holds. */
-export interface TaskRef {
-  readonly taskId: string;
-  readonly executionId: string;
-}
-
 /** A task whose worker is proven dead, and which no journal here knows. */
-export interface Orphan extends TaskRef {
+export interface Orphan extends ExecutionRef {
   readonly handle: Handle;
   /** When it began, in ms since 1970: what it ran so far counts. */
   readonly claimedAt: number;
@@ -152,14 +144,14 @@ export interface Backend extends AsyncDisposable {
    * Waits for a task that an earlier worker started. `handle` null: it was claimed, and the worker
    * died before it had anything to save.
    */
-  resume(ref: TaskRef, handle: Handle | null, context: RunContext): Promise<Completion>;
+  resume(ref: ExecutionRef, handle: Handle | null, context: RunContext): Promise<Completion>;
   /**
    * The result of every task that `run` or `resume` settled is safe on disk once this is called:
    * whatever was kept for a restart may go.
    */
-  forget(ref: TaskRef): void;
+  forget(ref: ExecutionRef): void;
   /** The far side is proven to know its end, and gives it to nobody else any more. Absent: nothing waits for that. */
-  letGo?(ref: TaskRef): void;
+  letGo?(ref: ExecutionRef): void;
   /**
    * Offers tasks of dead workers, now and until the signal fires, and clears away what they left otherwise. Called
    * once, after the journal's own were resumed. Never rejects. Absent: nothing here outlives its journal.
@@ -171,5 +163,5 @@ export interface Backend extends AsyncDisposable {
    * A cancellation for a task that was handed off. Resolves when its runtime has been told; throws
    * TaskFailure when it could not be. Absent: nobody can be told, for what is handed off here another worker has.
    */
-  cancelHandedOff?(ref: TaskRef, context: RunContext): Promise<void>;
+  cancelHandedOff?(ref: ExecutionRef, context: RunContext): Promise<void>;
 }

@@ -1,9 +1,9 @@
 /** One execution that runs here, and what can be said of it while it does. */
 import { HEARD_WITHIN_MS, limitTime } from "../async/time-limit.ts";
 import { LONGEST_TIMER_MS } from "../config/duration.ts";
-import type { ExecutionRef } from "../journal/execution.ts";
+import type { ExecutionRef, Handle } from "../journal/execution.ts";
 import { secondsOf } from "../logging/seconds-of.ts";
-import { type Handle, type StepName, type StopReason, TaskStopped } from "./backend.ts";
+import { type StepName, type StopReason, TaskStopped } from "./backend.ts";
 import type { TaskTrail } from "./observer.ts";
 
 /** A step while it is being done; `starting` before the first, `working` between two. */

@@ -2,13 +2,13 @@
  * Which tasks run here: takes assignments or turns them down, stops tasks, and sees that each claimed
  * one ends in exactly one report. Knows nothing of the link; it owes frames, somebody delivers them.
  */
-import type { Execution, ExecutionRef } from "../journal/execution.ts";
+import type { Execution, ExecutionRef, Handle } from "../journal/execution.ts";
 import { secondsOf } from "../logging/seconds-of.ts";
 import type { Secrets } from "../logging/secrets.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import { encodeOutbound } from "../protocol/outbound.ts";
 import { Answers, type AnswersOptions } from "./answers.ts";
-import type { Adoption, Backend, Completion, Handle, Orphan, Reservation, RunContext } from "./backend.ts";
+import type { Adoption, Backend, Completion, Orphan, Reservation, RunContext } from "./backend.ts";
 import { EarlyCancellations } from "./early-cancellations.ts";
 import { HandedOff } from "./handed-off.ts";
 import { Inheritance, type Work } from "./inheritance.ts";

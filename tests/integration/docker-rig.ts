@@ -15,7 +15,8 @@ import { describeSelf, type Owner, writeOwner } from "../../src/backends/docker/
 import { SharedVolumes } from "../../src/backends/docker/sidecars/shared-volume.ts";
 import { Watcher } from "../../src/backends/docker/watcher.ts";
 import type { DockerSettings } from "../../src/config/settings.ts";
-import type { Handle, RunContext, StopReason } from "../../src/task/backend.ts";
+import type { Handle } from "../../src/journal/execution.ts";
+import type { RunContext, StopReason } from "../../src/task/backend.ts";
 import { TaskStopped } from "../../src/task/backend.ts";
 import type { TaskSpec } from "../../src/task/prepare.ts";
 import { StatefulEngine } from "../support/stateful-engine.ts";

@@ -3,13 +3,8 @@ import { afterEach, beforeEach, jest } from "bun:test";
 import { createKubernetesBackend } from "../../src/backends/kubernetes/create.ts";
 import type { KubernetesBackend } from "../../src/backends/kubernetes/kubernetes.ts";
 import type { KubernetesSettings } from "../../src/config/settings.ts";
-import {
-  type Completion,
-  type Handle,
-  type RunContext,
-  type StopReason,
-  TaskStopped,
-} from "../../src/task/backend.ts";
+import type { Handle } from "../../src/journal/execution.ts";
+import { type Completion, type RunContext, type StopReason, TaskStopped } from "../../src/task/backend.ts";
 import { kubernetesSettings, sampleTask } from "../unit/backends/kubernetes/sample-settings.ts";
 import { type RecordedLog, recordLog } from "../unit/logging/recorded-log.ts";
 import { FakeCluster } from "./fake-cluster.ts";

@@ -1,7 +1,8 @@
 /** Tells the operator's engine that a task which it has is no longer wanted. */
+import type { ExecutionRef } from "../../journal/execution.ts";
 import { startedWard } from "../../process/shim/ward.ts";
 import { NO_MARK } from "../../process/stragglers.ts";
-import { type RunContext, TaskFailure, type TaskRef } from "../../task/backend.ts";
+import { type RunContext, TaskFailure } from "../../task/backend.ts";
 import { cancelEnvironment } from "./environment.ts";
 import { redactorOf } from "./last-words.ts";
 import { seeThrough } from "./see-through.ts";
@@ -12,7 +13,7 @@ const REASON = "cancel_command";
 
 /** Throws TaskFailure (`cancel_command`) when the engine could not be told. `hurry` ends the command. */
 export async function tellEngine(
-  ref: TaskRef,
+  ref: ExecutionRef,
   tools: CommandTools,
   { hurry }: Pick<RunContext, "hurry">,
 ): Promise<void> {

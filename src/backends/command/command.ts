@@ -4,6 +4,7 @@
  * The command's parent is the shim, so that its true end is known after a crash of the worker too.
  */
 import { once } from "../../config/once.ts";
+import type { ExecutionRef, Handle } from "../../journal/execution.ts";
 import type { StateFolders } from "../../journal/place.ts";
 import type { Redact } from "../../logging/redact.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
@@ -13,11 +14,9 @@ import { imageOf } from "../../protocol/stand-ins.ts";
 import {
   type Backend,
   type Completion,
-  type Handle,
   type RunContext,
   readOwnHandle,
   TaskFailure,
-  type TaskRef,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { listSidecars } from "../../task/sidecars.ts";
@@ -86,7 +85,7 @@ export class CommandBackend implements Backend {
     return context.step("run", () => this.conclude(ref, ward, handle, redact, context));
   }
 
-  async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+  async resume(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readOwnHandle(saved, readHandle);
     if (handle === null || handle.exitFile === null) throw notBegun();
     const { process, exitFile } = handle;
@@ -100,7 +99,7 @@ export class CommandBackend implements Backend {
   }
 
   private conclude(
-    ref: TaskRef,
+    ref: ExecutionRef,
     ward: Ward,
     handle: DispatchHandle,
     redact: Redact,
@@ -111,11 +110,11 @@ export class CommandBackend implements Backend {
     return concludeDispatch({ ref, ward, deadline, ending, onEnding, redact }, this.options, context);
   }
 
-  async cancelHandedOff(ref: TaskRef, context: RunContext): Promise<void> {
+  async cancelHandedOff(ref: ExecutionRef, context: RunContext): Promise<void> {
     await tellEngine(ref, this.options, context);
   }
 
-  forget({ taskId }: TaskRef): void {
+  forget({ taskId }: ExecutionRef): void {
     this.wards.get(taskId)?.forget();
     this.wards.delete(taskId);
   }
@@ -124,7 +123,7 @@ export class CommandBackend implements Backend {
     this.options.shim[Symbol.dispose]();
   }
 
-  private async start(call: ShellCall, ref: TaskRef, context: RunContext): Promise<Ward> {
+  private async start(call: ShellCall, ref: ExecutionRef, context: RunContext): Promise<Ward> {
     try {
       return startedWard(await startShell(call, this.options));
     } catch (error) {
@@ -155,7 +154,7 @@ function notBegun(): TaskFailure {
 }
 
 /** They become environment variables, which cannot hold every text. */
-function requireNames({ assignment }: TaskSpec): TaskRef {
+function requireNames({ assignment }: TaskSpec): ExecutionRef {
   const names = [
     ["task_id", assignment.taskId],
     ["docker_image", assignment.dockerImage],

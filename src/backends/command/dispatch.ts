@@ -1,4 +1,5 @@
 /** One dispatch, from the command's start to what it means for the task. */
+import type { ExecutionRef } from "../../journal/execution.ts";
 import { createRedactor, type Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { letStopCatchUp } from "../../process/asked-to-end.ts";
@@ -12,7 +13,6 @@ import {
   isShutdown,
   type RunContext,
   TaskFailure,
-  type TaskRef,
   TaskStopped,
 } from "../../task/backend.ts";
 import { tellEngine } from "./cancel.ts";
@@ -24,7 +24,7 @@ import type { CommandTools } from "./tools.ts";
 import { failureWords, overTimeWords } from "./verdict.ts";
 
 export interface Dispatch {
-  readonly ref: TaskRef;
+  readonly ref: ExecutionRef;
   readonly ward: Ward;
   /** In ms since 1970. */
   readonly deadline: number;
@@ -111,7 +111,7 @@ async function giveUp(
 }
 
 async function takeBack(
-  ref: TaskRef,
+  ref: ExecutionRef,
   tools: CommandTools,
   context: RunContext,
   why: unknown,
@@ -127,7 +127,7 @@ async function takeBack(
 }
 
 /** It may have been started, by a shim that was killed before it could tell: it must not hand over what failed. */
-export function giveUpUnheard(ref: TaskRef, tools: CommandTools, context: RunContext): Promise<never> {
+export function giveUpUnheard(ref: ExecutionRef, tools: CommandTools, context: RunContext): Promise<never> {
   const tree = { groupId: NO_GROUP, mark: markOf(ref), leaderExited: Promise.resolve() };
   return endLost(tree, tools, context);
 }

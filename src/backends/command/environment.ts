@@ -1,8 +1,8 @@
 /** The environments of the operator's two commands. Nothing of a task's own but its names. Pure. */
 
+import type { ExecutionRef } from "../../journal/execution.ts";
 import { type Environment, withoutRuntimeVariables } from "../../process/worker-environment.ts";
 import { executionIdOf } from "../../protocol/stand-ins.ts";
-import type { TaskRef } from "../../task/backend.ts";
 
 /** The variables that mark a dispatch's processes. Both: nothing says that no two tasks' executions are named alike. */
 export const MARK_NAMES = ["OZ_RUN_ID", "OZ_EXECUTION_ID"] as const;
@@ -20,7 +20,7 @@ export interface DispatchFacts {
   readonly image: string;
 }
 
-export function cancelEnvironment(ref: TaskRef, { worker, operator }: CommandEnvironments): Environment {
+export function cancelEnvironment(ref: ExecutionRef, { worker, operator }: CommandEnvironments): Environment {
   return {
     ...withoutRuntimeVariables(worker),
     ...operator,
@@ -31,7 +31,7 @@ export function cancelEnvironment(ref: TaskRef, { worker, operator }: CommandEnv
 }
 
 export function dispatchEnvironment(
-  ref: TaskRef,
+  ref: ExecutionRef,
   { serverRootUrl, image }: DispatchFacts,
   environments: CommandEnvironments,
 ): Environment {
@@ -42,7 +42,7 @@ export function dispatchEnvironment(
   };
 }
 
-export function markOf(ref: TaskRef): string {
+export function markOf(ref: ExecutionRef): string {
   const [run, execution] = MARK_NAMES;
   return `${run}=${ref.taskId}\0${execution}=${executionIdOf(ref)}`;
 }

@@ -1,7 +1,7 @@
 /** What the journal keeps of a dispatch, to find it again. Nothing of the payload. */
+import type { Handle } from "../../journal/execution.ts";
 import { readIdentity, textOrNull, writeIdentity } from "../../process/identity-record.ts";
 import type { ProcessIdentity } from "../../process/process-table.ts";
-import type { Handle } from "../../task/backend.ts";
 
 /** Why a worker has told a dispatch to end, which it may not have lived to see. */
 export type Ending = "over-time" | "shutdown";

@@ -4,6 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import type { DirectSettings } from "../../config/settings.ts";
+import type { ExecutionRef, Handle } from "../../journal/execution.ts";
 import type { StateFolders } from "../../journal/place.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
@@ -14,12 +15,10 @@ import type { Assignment } from "../../protocol/assignment.ts";
 import {
   type Backend,
   type Completion,
-  type Handle,
   notBegun,
   type Reservation,
   type RunContext,
   readOwnHandle,
-  type TaskRef,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { Agents, type AgentsOptions, type Prepared, type Watched } from "./agents.ts";
@@ -144,7 +143,7 @@ export class DirectBackend implements Backend {
     return { command, handle };
   }
 
-  async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+  async resume(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readOwnHandle(saved, readHandle);
     if (handle === null) return this.abandon(ref, context);
     const { workspace } = handle;
@@ -162,7 +161,7 @@ export class DirectBackend implements Backend {
   }
 
   /** Claimed, and perhaps begun, by a worker that was killed in that moment. */
-  private async abandon({ taskId }: TaskRef, context: RunContext): Promise<Completion> {
+  private async abandon({ taskId }: ExecutionRef, context: RunContext): Promise<Completion> {
     const dir = workFolderOf(taskId, this.options.settings);
     using claim = this.had.takeBriefly(taskId, dir);
     if (claim.kind === "taken") return concludeUntouched({ exitFile: null }, context);
@@ -171,12 +170,12 @@ export class DirectBackend implements Backend {
     throw notBegun();
   }
 
-  forget({ taskId }: TaskRef): void {
+  forget({ taskId }: ExecutionRef): void {
     this.agents.forget(taskId);
     this.had.ended(taskId);
   }
 
-  letGo({ taskId }: TaskRef): void {
+  letGo({ taskId }: ExecutionRef): void {
     this.had.letGo(taskId);
   }
 

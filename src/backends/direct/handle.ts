@@ -1,7 +1,7 @@
 /** What the journal keeps of a Direct task, to find it again. */
+import type { Handle } from "../../journal/execution.ts";
 import { numberOrNull, readIdentity, textOrNull, writeIdentity } from "../../process/identity-record.ts";
 import type { ProcessIdentity } from "../../process/process-table.ts";
-import type { Handle } from "../../task/backend.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface DirectHandle {

@@ -3,17 +3,16 @@
  * outlives a crash of the worker by itself; what is to be kept is which container is whose.
  */
 
+import type { ExecutionRef, Handle } from "../../journal/execution.ts";
 import {
   type Adoption,
   type Backend,
   type Completion,
-  type Handle,
   notBegun,
   type Orphan,
   type RunContext,
   readOwnHandle,
   TaskFailure,
-  type TaskRef,
   TaskStopped,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
@@ -84,7 +83,7 @@ export class DockerBackend implements Backend {
     return { run, work };
   }
 
-  async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+  async resume(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const earlier = readOwnHandle(saved, readHandle);
     if (earlier === null) throw notBegun();
     const { container, id } = earlier;

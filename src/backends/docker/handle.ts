@@ -1,6 +1,6 @@
 /** What the journal keeps of a Docker task, to find it again and to remember how it ended. */
+import type { Handle } from "../../journal/execution.ts";
 import { numberOrNull } from "../../process/identity-record.ts";
-import type { Handle } from "../../task/backend.ts";
 
 export interface ContainerResult {
   readonly exitCode: number;

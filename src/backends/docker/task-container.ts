@@ -1,7 +1,7 @@
 /** The container of one task, as the engine is asked to create it. Pure. */
 import type { ContainerSecurity, VolumeMount } from "../../config/settings.ts";
+import type { ExecutionRef } from "../../journal/execution.ts";
 import type { InstanceShape } from "../../protocol/assignment.ts";
-import type { TaskRef } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import type { ContainerBody, HostConfig, Mount } from "./engine/container-body.ts";
 import { LABELS, type Labels, type Role } from "./labels.ts";
@@ -79,7 +79,7 @@ function securityOf({ noNewPrivileges, pidsLimit, capDrop }: ContainerSecurity):
   };
 }
 
-export function taskLabels({ taskId, executionId }: TaskRef): Labels {
+export function taskLabels({ taskId, executionId }: ExecutionRef): Labels {
   const role: Role = "task";
   return { [LABELS.role]: role, [LABELS.taskId]: taskId, [LABELS.executionId]: executionId };
 }

@@ -5,20 +5,19 @@
 import type { V1Job } from "@kubernetes/client-node";
 import { within } from "../../async/wait.ts";
 import type { KubernetesSettings } from "../../config/settings.ts";
+import type { ExecutionRef, Handle } from "../../journal/execution.ts";
 import type { Logger } from "../../logging/logger.ts";
 import type { FailureReason } from "../../protocol/failure-reason.ts";
 import {
   type Adoption,
   type Backend,
   type Completion,
-  type Handle,
   notBegun,
   notPrepared,
   type Orphan,
   type RunContext,
   readOwnHandle,
   TaskFailure,
-  type TaskRef,
   TaskStopped,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
@@ -94,7 +93,7 @@ export class KubernetesBackend implements Backend {
   }
 
   private async seeThrough(
-    ref: TaskRef,
+    ref: ExecutionRef,
     following: Disposable,
     created: Promise<JobHandle>,
     context: RunContext,
@@ -105,7 +104,7 @@ export class KubernetesBackend implements Backend {
     return context.step("run", () => this.follow(ref, handle, context));
   }
 
-  async resume(ref: TaskRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+  async resume(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readOwnHandle(saved, readHandle);
     if (handle === null) throw notBegun();
     const { namespace } = this.options.cluster;
@@ -124,7 +123,7 @@ export class KubernetesBackend implements Backend {
     return context.step("run", () => this.follow(ref, found, context));
   }
 
-  forget(ref: TaskRef): void {
+  forget(ref: ExecutionRef): void {
     this.fates.fulfil(ref);
   }
 
@@ -140,7 +139,7 @@ export class KubernetesBackend implements Backend {
     await observatory[Symbol.asyncDispose]();
   }
 
-  private async create(task: TaskSpec, ref: TaskRef, context: RunContext): Promise<JobHandle> {
+  private async create(task: TaskSpec, ref: ExecutionRef, context: RunContext): Promise<JobHandle> {
     const { settings, workerId, instanceId, cluster, ownership, envSecrets, observatory } = this.options;
     const bare = buildJob({ task, settings, workerId, instanceId, envSecretName: null });
     const name = bare.metadata?.name ?? "";
@@ -187,7 +186,7 @@ export class KubernetesBackend implements Backend {
     }
   }
 
-  private async follow(ref: TaskRef, handle: JobHandle, context: RunContext): Promise<Completion> {
+  private async follow(ref: ExecutionRef, handle: JobHandle, context: RunContext): Promise<Completion> {
     const { cluster, observatory, ownership, settings } = this.options;
     const { signal, log } = context;
     const startedAt = performance.now();
@@ -223,7 +222,12 @@ export class KubernetesBackend implements Backend {
   }
 
   /** Rejects with why it was stopped, once its pods are gone. */
-  private async stop(ref: TaskRef, handle: JobHandle, why: StoppedBy, context: RunContext): Promise<never> {
+  private async stop(
+    ref: ExecutionRef,
+    handle: JobHandle,
+    why: StoppedBy,
+    context: RunContext,
+  ): Promise<never> {
     const { cluster, observatory, cleanup } = this.options;
     const { hurry, log } = context;
     // A worker that is killed from here on knows why the Job is gone.
@@ -235,7 +239,7 @@ export class KubernetesBackend implements Backend {
   }
 
   /** Stopped while it was being created: it may be there without our having been told. */
-  private async stopUncertain(ref: TaskRef, handle: JobHandle, context: RunContext): Promise<void> {
+  private async stopUncertain(ref: ExecutionRef, handle: JobHandle, context: RunContext): Promise<void> {
     const found = await this.options.ownership.reclaim(handle, { ...context, signal: context.hurry });
     if (found !== null && found !== "taken") {
       await this.stop(ref, found, stoppedBy(context.signal.reason), context);
@@ -265,6 +269,6 @@ function stoppedBy(reason: unknown): StoppedBy {
   return reason instanceof TaskStopped && reason.why === "timeout" ? "timeout" : "cancelled";
 }
 
-function refOf({ assignment: { taskId, executionId } }: TaskSpec): TaskRef {
+function refOf({ assignment: { taskId, executionId } }: TaskSpec): ExecutionRef {
   return { taskId, executionId };
 }

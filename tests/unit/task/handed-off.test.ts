@@ -1,7 +1,8 @@
 import { describe, expect, setSystemTime, test } from "bun:test";
 import { turns } from "../../../src/async/wait.ts";
+import type { ExecutionRef } from "../../../src/journal/execution.ts";
 import { Journal } from "../../../src/journal/journal.ts";
-import { type Backend, type RunContext, TaskFailure, type TaskRef } from "../../../src/task/backend.ts";
+import { type Backend, type RunContext, TaskFailure } from "../../../src/task/backend.ts";
 import { HandedOff } from "../../../src/task/handed-off.ts";
 import { UNOBSERVED } from "../../../src/task/observer.ts";
 import { recordLog } from "../logging/recorded-log.ts";
@@ -10,7 +11,7 @@ import { ScriptedBackend } from "./scripted-backend.ts";
 const ref = (taskId: string, executionId = "e") => ({ taskId, executionId });
 
 interface Telling {
-  readonly ref: TaskRef;
+  readonly ref: ExecutionRef;
   readonly context: RunContext;
   succeed(): void;
   fail(error: unknown): void;
@@ -47,7 +48,7 @@ class Rig implements Disposable {
     this.handedOff = new HandedOff({ backend, journal, log, observer, hurry: this.hurry.signal });
   }
 
-  handOff(...refs: readonly TaskRef[]): void {
+  handOff(...refs: readonly ExecutionRef[]): void {
     for (const each of refs) {
       this.journal.claim(each, "claimed");
       this.journal.end(each, null);
@@ -60,7 +61,7 @@ class Rig implements Disposable {
 
   #backend(): Backend {
     return Object.assign(new ScriptedBackend(), {
-      cancelHandedOff: (told: TaskRef, context: RunContext) => {
+      cancelHandedOff: (told: ExecutionRef, context: RunContext) => {
         const { promise, resolve, reject } = Promise.withResolvers<void>();
         this.tellings.push({ ref: told, context, succeed: resolve, fail: reject });
         return promise;

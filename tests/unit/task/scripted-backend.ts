@@ -1,13 +1,7 @@
 /** The far side of the scheduler: a backend whose tasks end when the test says so. */
+import type { ExecutionRef, Handle } from "../../../src/journal/execution.ts";
 import type { Assignment } from "../../../src/protocol/assignment.ts";
-import type {
-  Backend,
-  Completion,
-  Handle,
-  Reservation,
-  RunContext,
-  TaskRef,
-} from "../../../src/task/backend.ts";
+import type { Backend, Completion, Reservation, RunContext } from "../../../src/task/backend.ts";
 import type { TaskSpec } from "../../../src/task/prepare.ts";
 
 export interface ScriptedTask {
@@ -56,11 +50,11 @@ export class ScriptedBackend implements Backend {
     return this.#start(task.assignment.taskId, undefined, context);
   }
 
-  resume({ taskId }: TaskRef, handle: Handle | null, context: RunContext): Promise<Completion> {
+  resume({ taskId }: ExecutionRef, handle: Handle | null, context: RunContext): Promise<Completion> {
     return this.#start(taskId, handle, context);
   }
 
-  forget({ taskId }: TaskRef): void {
+  forget({ taskId }: ExecutionRef): void {
     this.forgotten.push(taskId);
     this.#options.onForget?.();
   }

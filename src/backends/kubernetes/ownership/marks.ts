@@ -1,6 +1,6 @@
 /** How a Job tells whose it is and which execution it runs, exactly; its readable labels are lossy. */
 import type { V1Job } from "@kubernetes/client-node";
-import type { TaskRef } from "../../../task/backend.ts";
+import type { ExecutionRef } from "../../../journal/execution.ts";
 import { INSTANCE_LABEL, WORKER_HASH_LABEL } from "../job/labels.ts";
 
 const TASK_ID_ANNOTATION = "oz-agent-worker/task-id";
@@ -9,7 +9,7 @@ const EXECUTION_ID_ANNOTATION = "oz-agent-worker/execution-id";
 const ENDED_LABEL = "oz-ended";
 
 /** `instance` null: no worker can prove that it lives, so no other may take the Job over. */
-export function mark(job: V1Job, { taskId, executionId }: TaskRef, instance: string | null): V1Job {
+export function mark(job: V1Job, { taskId, executionId }: ExecutionRef, instance: string | null): V1Job {
   const labels = { ...job.metadata?.labels };
   if (instance === null) delete labels[INSTANCE_LABEL];
   else labels[INSTANCE_LABEL] = instance;
@@ -22,7 +22,7 @@ export function mark(job: V1Job, { taskId, executionId }: TaskRef, instance: str
 }
 
 /** Null for a Job that this program did not make. */
-export function executionOf({ metadata }: V1Job): TaskRef | null {
+export function executionOf({ metadata }: V1Job): ExecutionRef | null {
   const taskId = metadata?.annotations?.[TASK_ID_ANNOTATION];
   const executionId = metadata?.annotations?.[EXECUTION_ID_ANNOTATION];
   return taskId === undefined || executionId === undefined ? null : { taskId, executionId };

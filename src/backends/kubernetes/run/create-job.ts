@@ -1,9 +1,10 @@
 /** Puts a task into the cluster: its Job, and the Secret with its environment. */
 import type { V1Job } from "@kubernetes/client-node";
 import { never, pause } from "../../../async/wait.ts";
+import type { ExecutionRef } from "../../../journal/execution.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
-import { TaskFailure, type TaskRef } from "../../../task/backend.ts";
+import { TaskFailure } from "../../../task/backend.ts";
 import type { TaskSpec } from "../../../task/prepare.ts";
 import { askAgain } from "../client/ask-again.ts";
 import { type ClusterError, isPassing, isStatus } from "../client/cluster-error.ts";
@@ -31,7 +32,7 @@ const REPLACE_PAUSE_MS = 500;
 const SHORTEST_HIDDEN = 8;
 
 /** The Job as the server has it. Throws TaskFailure `job_create`, or the signal's reason. */
-export async function createJob(job: V1Job, ref: TaskRef, context: CreateContext): Promise<V1Job> {
+export async function createJob(job: V1Job, ref: ExecutionRef, context: CreateContext): Promise<V1Job> {
   const { cluster } = context;
   const name = job.metadata?.name ?? "";
   // By a try of this very run, whose answer did not come.
@@ -99,7 +100,7 @@ export async function createEnvSecret(task: TaskSpec, job: V1Job, context: Creat
 /** The Job of that name when it is of this very execution; null: an old one that is going, or it just changed. */
 async function takeExisting(
   name: string,
-  ref: TaskRef,
+  ref: ExecutionRef,
   context: CreateContext,
   { error, mayBeMade }: { readonly error: unknown; readonly mayBeMade: boolean },
 ): Promise<V1Job | null> {
@@ -134,7 +135,7 @@ async function takeExisting(
  * It has not been marked as reported, which the role may not allow. Without an execution id, a task that this worker
  * was given and that does not run is to run again.
  */
-function isOfEarlierRun(existing: V1Job, { executionId }: TaskRef, instance: string | null): boolean {
+function isOfEarlierRun(existing: V1Job, { executionId }: ExecutionRef, instance: string | null): boolean {
   return executionId === "" && isFinished(existing) && instanceOf(existing) === instance;
 }
 

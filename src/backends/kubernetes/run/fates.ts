@@ -1,5 +1,6 @@
 /** What becomes of each task's Job once the task's result is safe. */
-import type { RunContext, TaskRef } from "../../../task/backend.ts";
+import type { ExecutionRef } from "../../../journal/execution.ts";
+import type { RunContext } from "../../../task/backend.ts";
 import type { JobHandle } from "./handle.ts";
 import type { Retiree, Retirement } from "./retirement.ts";
 
@@ -18,23 +19,23 @@ export class Fates {
   }
 
   /** The last word counts. Of a Job that may not be there nothing is to be done, but for its recall. */
-  decide(ref: TaskRef, { job, uid }: JobHandle, what: Retiree["what"], { step }: RunContext): void {
+  decide(ref: ExecutionRef, { job, uid }: JobHandle, what: Retiree["what"], { step }: RunContext): void {
     if (uid === null && what !== "recall") return;
     this.byExecution.set(keyOf(ref), { retiree: { name: job, uid: uid ?? "", what }, step });
   }
 
-  undecide(ref: TaskRef): void {
+  undecide(ref: ExecutionRef): void {
     this.byExecution.delete(keyOf(ref));
   }
 
   /** The result is safe. */
-  fulfil(ref: TaskRef): void {
+  fulfil(ref: ExecutionRef): void {
     const fate = this.byExecution.get(keyOf(ref));
     this.undecide(ref);
     if (fate !== undefined) this.retirement.add(fate.retiree, (work) => fate.step("cleanup", work));
   }
 }
 
-function keyOf({ taskId, executionId }: TaskRef): string {
+function keyOf({ taskId, executionId }: ExecutionRef): string {
   return JSON.stringify([taskId, executionId]);
 }

@@ -1,5 +1,5 @@
 /** What the journal keeps of a Kubernetes task, to find its Job again. */
-import type { Handle } from "../../../task/backend.ts";
+import type { Handle } from "../../../journal/execution.ts";
 
 export interface JobHandle {
   readonly namespace: string;

@@ -3,12 +3,13 @@ import { afterEach, describe, expect, jest, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { never } from "../../../../src/async/wait.ts";
 import { Agents } from "../../../../src/backends/direct/agents.ts";
+import type { Handle } from "../../../../src/journal/execution.ts";
 import { NO_GROUP } from "../../../../src/process/process-table.ts";
 import { ShimClient } from "../../../../src/process/shim/client.ts";
 import { writeExitFile } from "../../../../src/process/shim/exit-file.ts";
 import type { FromShim, ToShim } from "../../../../src/process/shim/protocol.ts";
 import { Surveyor } from "../../../../src/process/stragglers.ts";
-import { type Handle, type RunContext, TaskStopped } from "../../../../src/task/backend.ts";
+import { type RunContext, TaskStopped } from "../../../../src/task/backend.ts";
 import { TempDir } from "../../../support/temp-dir.ts";
 import { recordLog } from "../../logging/recorded-log.ts";
 
