@@ -1,6 +1,7 @@
 /** Reading JSON of unknown shape without ever throwing. */
+import { isObject, type JsonObject } from "../protocol/fields.ts";
 
-export type JsonObject = Readonly<Record<string, unknown>>;
+export type { JsonObject };
 
 /** Undefined when it is not JSON. */
 export function parseJson(text: string): unknown {
@@ -12,8 +13,7 @@ export function parseJson(text: string): unknown {
 }
 
 export function asObject(value: unknown): JsonObject | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  return value as JsonObject;
+  return isObject(value) ? value : undefined;
 }
 
 /** A string that is not empty, else undefined. */

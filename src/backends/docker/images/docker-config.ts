@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { whyUnreadable } from "../../../config/unreadable.ts";
 import { codeOf } from "../../../logging/words-of.ts";
+import { isObject, type JsonObject } from "../../../protocol/fields.ts";
 
 /** Of one registry; at least one of its fields is there. */
 export interface Credential {
@@ -53,7 +54,7 @@ export function parseDockerConfig(text: string): DockerConfig {
     // Without the parser's words, which quote what they stumbled over.
     return { ...EMPTY, problem: "it is no JSON" };
   }
-  if (!isMapping(parsed)) return { ...EMPTY, problem: "it is no JSON object" };
+  if (!isObject(parsed)) return { ...EMPTY, problem: "it is no JSON object" };
   const broken: string[] = [];
   const auths = new Map<string, Credential | null>();
   for (const [key, entry] of entriesOf(parsed["auths"])) {
@@ -72,7 +73,7 @@ export function parseDockerConfig(text: string): DockerConfig {
 }
 
 function credentialOf(entry: unknown): Credential | null | "broken" {
-  if (!isMapping(entry)) return "broken";
+  if (!isObject(entry)) return "broken";
   const auth = textIn(entry, "auth");
   const pair = auth === "" ? null : decodePair(auth);
   if (auth !== "" && pair === null) return "broken";
@@ -96,17 +97,11 @@ function decodePair(auth: string): { readonly username: string; readonly passwor
   return { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, "") };
 }
 
-type Mapping = Readonly<Record<string, unknown>>;
-
-function isMapping(value: unknown): value is Mapping {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function entriesOf(value: unknown): readonly [string, unknown][] {
-  return isMapping(value) ? Object.entries(value) : [];
+  return isObject(value) ? Object.entries(value) : [];
 }
 
-function textIn(mapping: Mapping, name: string): string {
+function textIn(mapping: JsonObject, name: string): string {
   const value = mapping[name];
   return typeof value === "string" ? value : "";
 }

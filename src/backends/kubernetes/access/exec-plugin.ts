@@ -2,8 +2,9 @@
  * Credentials from a program that the kubeconfig names (`exec`), kept until they expire. Source:
  * kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins.
  */
+import { isObject, type JsonObject } from "../../../protocol/fields.ts";
 import { ClusterGone } from "../client/cluster-error.ts";
-import type { ExecEntry } from "./kubeconfig.ts";
+import { type ExecEntry, textOf } from "./kubeconfig.ts";
 
 export interface PluginCredentials {
   readonly token: string | null;
@@ -54,14 +55,14 @@ export class ExecPlugin {
   private async renew(): Promise<PluginCredentials> {
     const status = readStatus(await this.run(), this.options.exec);
     const credentials = {
-      token: textOrNull(status["token"]),
-      cert: textOrNull(status["clientCertificateData"]),
-      key: textOrNull(status["clientKeyData"]),
+      token: textOf(status["token"]),
+      cert: textOf(status["clientCertificateData"]),
+      key: textOf(status["clientKeyData"]),
     };
     if (credentials.token === null && credentials.cert === null) {
       throw new ClusterGone(`${name(this.options.exec)} gave neither a token nor a certificate`);
     }
-    const expiresAt = Date.parse(textOrNull(status["expirationTimestamp"]) ?? "");
+    const expiresAt = Date.parse(textOf(status["expirationTimestamp"]) ?? "");
     this.current = { credentials, expiresAt: Number.isNaN(expiresAt) ? Number.POSITIVE_INFINITY : expiresAt };
     return credentials;
   }
@@ -85,15 +86,15 @@ export class ExecPlugin {
   }
 }
 
-function readStatus(output: string, exec: ExecEntry): Readonly<Record<string, unknown>> {
+function readStatus(output: string, exec: ExecEntry): JsonObject {
   let parsed: unknown;
   try {
     parsed = JSON.parse(output);
   } catch {
     throw new ClusterGone(`${name(exec)} did not write an ExecCredential to its standard output`);
   }
-  const status = typeof parsed === "object" && parsed !== null && "status" in parsed ? parsed.status : null;
-  if (typeof status === "object" && status !== null) return status as Readonly<Record<string, unknown>>;
+  const status = isObject(parsed) ? parsed["status"] : null;
+  if (isObject(status)) return status;
   throw new ClusterGone(`${name(exec)} wrote an ExecCredential without a status`);
 }
 
@@ -110,8 +111,4 @@ function hint({ installHint }: ExecEntry): string {
 
 function name({ command }: ExecEntry): string {
   return `the credential plugin "${command}" of the kubeconfig`;
-}
-
-function textOrNull(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? value : null;
 }

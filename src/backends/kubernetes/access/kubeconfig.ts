@@ -5,6 +5,7 @@
  */
 import { dirname, resolve } from "node:path";
 import { wordsOf } from "../../../logging/words-of.ts";
+import { isObject, type JsonObject } from "../../../protocol/fields.ts";
 import { parseYamlNatively } from "../../../runtime/yaml.ts";
 
 export interface ClusterEntry {
@@ -62,7 +63,7 @@ export function parseKubeconfig(text: string, path: string): Kubeconfig {
   } catch (error) {
     throw new Error(`it is not YAML: ${wordsOf(error)}`);
   }
-  if (!isRecord(parsed)) throw new Error("it is empty, or no mapping");
+  if (!isObject(parsed)) throw new Error("it is empty, or no mapping");
   const dir = dirname(path);
   return {
     clusters: named(parsed["clusters"], "cluster", (entry, name) => readCluster(entry, name, dir)),
@@ -86,24 +87,22 @@ export function mergeKubeconfigs(configs: readonly Kubeconfig[]): Kubeconfig {
   };
 }
 
-type Entry = Readonly<Record<string, unknown>>;
-
 function named<T>(
   list: unknown,
   kind: string,
-  read: (entry: Entry, name: string) => T,
+  read: (entry: JsonObject, name: string) => T,
 ): ReadonlyMap<string, T> {
   const found = new Map<string, T>();
   for (const item of Array.isArray(list) ? list : []) {
-    const name = isRecord(item) ? textOf(item["name"]) : null;
-    if (name === null || !isRecord(item)) throw new Error(`an entry of ${kind}s has no name`);
+    const name = isObject(item) ? textOf(item["name"]) : null;
+    if (name === null || !isObject(item)) throw new Error(`an entry of ${kind}s has no name`);
     const entry = item[kind];
-    if (!found.has(name)) found.set(name, read(isRecord(entry) ? entry : {}, name));
+    if (!found.has(name)) found.set(name, read(isObject(entry) ? entry : {}, name));
   }
   return found;
 }
 
-function readCluster(entry: Entry, name: string, dir: string): ClusterEntry {
+function readCluster(entry: JsonObject, name: string, dir: string): ClusterEntry {
   const server = textOf(entry["server"]);
   if (server === null || !URL.canParse(server)) {
     throw new Error(`its cluster "${name}" has no server with an address like https://HOST:PORT`);
@@ -117,7 +116,7 @@ function readCluster(entry: Entry, name: string, dir: string): ClusterEntry {
   };
 }
 
-function readUser(entry: Entry, dir: string): UserEntry {
+function readUser(entry: JsonObject, dir: string): UserEntry {
   const tokenFile = textOf(entry["tokenFile"]) ?? textOf(entry["token-file"]);
   const username = textOf(entry["username"]);
   const provider = entry["auth-provider"];
@@ -128,14 +127,14 @@ function readUser(entry: Entry, dir: string): UserEntry {
     key: pemOf(entry, "client-key", dir),
     basic: username === null ? null : { username, password: textOf(entry["password"]) ?? "" },
     impersonation: impersonationOf(entry),
-    exec: isRecord(entry["exec"]) ? readExec(entry["exec"], dir) : null,
-    authProvider: isRecord(provider) ? (textOf(provider["name"]) ?? "without a name") : null,
+    exec: isObject(entry["exec"]) ? readExec(entry["exec"], dir) : null,
+    authProvider: isObject(provider) ? (textOf(provider["name"]) ?? "without a name") : null,
   };
 }
 
-function readExec(entry: Entry, dir: string): ExecEntry {
+function readExec(entry: JsonObject, dir: string): ExecEntry {
   const command = textOf(entry["command"]) ?? "";
-  const env = Array.isArray(entry["env"]) ? entry["env"].filter(isRecord) : [];
+  const env = Array.isArray(entry["env"]) ? entry["env"].filter(isObject) : [];
   return {
     command: command.includes("/") ? resolve(dir, command) : command,
     args: Array.isArray(entry["args"]) ? entry["args"].map(String) : [],
@@ -146,7 +145,7 @@ function readExec(entry: Entry, dir: string): ExecEntry {
   };
 }
 
-function impersonationOf(entry: Entry): readonly (readonly [string, string])[] {
+function impersonationOf(entry: JsonObject): readonly (readonly [string, string])[] {
   const headers: [string, string][] = [];
   const user = textOf(entry["as"]);
   if (user !== null) headers.push(["Impersonate-User", user]);
@@ -156,7 +155,7 @@ function impersonationOf(entry: Entry): readonly (readonly [string, string])[] {
     headers.push(["Impersonate-Group", String(group)]);
   }
   const extra = entry["as-user-extra"];
-  for (const [key, values] of isRecord(extra) ? Object.entries(extra) : []) {
+  for (const [key, values] of isObject(extra) ? Object.entries(extra) : []) {
     for (const value of Array.isArray(values) ? values : []) {
       headers.push([`Impersonate-Extra-${encodeURIComponent(key)}`, String(value)]);
     }
@@ -164,18 +163,14 @@ function impersonationOf(entry: Entry): readonly (readonly [string, string])[] {
   return headers;
 }
 
-function pemOf(entry: Entry, name: string, dir: string): PemSource | null {
+function pemOf(entry: JsonObject, name: string, dir: string): PemSource | null {
   const data = textOf(entry[`${name}-data`]);
   if (data !== null) return { pem: Buffer.from(data, "base64").toString("utf8") };
   const path = textOf(entry[name]);
   return path === null ? null : { path: resolve(dir, path) };
 }
 
-function isRecord(value: unknown): value is Entry {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** Empty counts as absent: kubectl writes `token: ""`. */
-function textOf(value: unknown): string | null {
+export function textOf(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
 }
