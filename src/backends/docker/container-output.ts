@@ -5,7 +5,7 @@ import type { Redact } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { builtInEnvironment } from "../../task/prepare.ts";
 import type { Containers } from "./engine/containers.ts";
-import { type OutputLine, OutputTail } from "./output-tail.ts";
+import { type OutputLine, OutputTail, shortened } from "./output-tail.ts";
 import { persist } from "./persist.ts";
 
 /** The engine finds so many at the end of its file without reading the rest. */
@@ -16,12 +16,21 @@ const AGAIN_MS = 5_000;
 const QUOTED_LINES = 10;
 const QUOTED_CHARACTERS = 1_024;
 
-/** Never throws: an engine without the output of a container still knows how it ended. */
-export async function readOutput(
+/** Logs it, at info when the task failed and at debug otherwise. Never throws. */
+export async function showOutput(
   containers: Containers,
   id: string,
+  { failed, redact }: { readonly failed: boolean; readonly redact: Redact },
   log: Logger,
 ): Promise<readonly OutputLine[]> {
+  const lines = await readOutput(containers, id, log);
+  const show: Logger["info"] = failed ? log.info : log.debug;
+  for (const { stream, text } of lines) show("task output", { stream, text: shortened(redact(text)) });
+  return lines;
+}
+
+/** Never throws: an engine without the output of a container still knows how it ended. */
+async function readOutput(containers: Containers, id: string, log: Logger): Promise<readonly OutputLine[]> {
   let tail = new OutputTail();
   const readAll = async (signal: AbortSignal) => {
     tail = new OutputTail();

@@ -2,10 +2,12 @@
 import { Backoff } from "../../async/backoff.ts";
 import { expiring, pause } from "../../async/wait.ts";
 import { LONGEST_TIMER_MS } from "../../config/duration.ts";
+import type { Logger } from "../../logging/logger.ts";
+import { wordsOf } from "../../logging/words-of.ts";
 import { isAtRest } from "./engine/container-state.ts";
 import type { Containers } from "./engine/containers.ts";
 import { EngineGone } from "./engine/errors.ts";
-import { isAway } from "./persist.ts";
+import { isAway, persist } from "./persist.ts";
 
 const RETRY_MS = 500;
 const KILL_MS = 5_000;
@@ -13,6 +15,7 @@ const KILL_MS = 5_000;
 const STUCK_MS = 15_000;
 const STUCK_KILL_MS = 30_000;
 const LOOK_MS = 30_000;
+const END_RESTARTS_MS = 30_000;
 const KILL_AGAIN = { firstMs: 60_000, lastMs: 10 * 60_000 };
 
 type Ends = Pick<Containers, "stop" | "kill">;
@@ -52,6 +55,25 @@ export async function stopContainer(containers: Ends, stop: Stop): Promise<void>
     throw new EngineGone("The container engine did not confirm that the container was killed", {
       cause: error,
     });
+  }
+}
+
+/**
+ * Of one that somebody gave a restart policy, as by `docker update --restart` of all that runs. The task has had its
+ * run, and another would do its work twice. Never throws.
+ */
+export async function endRestarts(
+  containers: Pick<Containers, "stop">,
+  { id, container }: { readonly id: string; readonly container: string },
+  log: Logger,
+): Promise<void> {
+  log.warn("somebody gave the container a restart policy: its first end counts, and it is stopped", {
+    container,
+  });
+  try {
+    await persist((trying) => containers.stop(id, 0, trying), AbortSignal.timeout(END_RESTARTS_MS));
+  } catch (error) {
+    log.warn("cannot stop the container from being started again", { container, error: wordsOf(error) });
   }
 }
 

@@ -1,6 +1,5 @@
 /** One task's container from its creation to its removal, and how it ended. */
-import type { Logger } from "../../logging/logger.ts";
-import { createRedactor, type Redact } from "../../logging/redact.ts";
+import { createRedactor } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { SIGKILLED } from "../../process/how-it-ended.ts";
 import { isShutdown, type RunContext, TaskFailure, TaskStopped } from "../../task/backend.ts";
@@ -17,7 +16,7 @@ import {
   mayBeStopping,
   shutdownOf,
 } from "./container-end.ts";
-import { quoteOutput, readOutput, secretsOf } from "./container-output.ts";
+import { quoteOutput, secretsOf, showOutput } from "./container-output.ts";
 import { createContainer } from "./creation.ts";
 import type { Disposal } from "./disposal.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
@@ -26,9 +25,8 @@ import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineGone, isConflict, isMissingOrGoing } from "./engine/errors.ts";
 import { type DockerHandle, writeHandle } from "./handle.ts";
-import { shortened } from "./output-tail.ts";
 import { patiently, persist } from "./persist.ts";
-import { mayRun, stopContainer } from "./stop.ts";
+import { endRestarts, mayRun, stopContainer } from "./stop.ts";
 import type { Test, Watcher } from "./watcher.ts";
 
 export interface TaskRunTools {
@@ -138,7 +136,9 @@ export class TaskRun {
    */
   async finish(id: string): Promise<void> {
     this.begun = true;
-    const { signal } = this.context;
+    const { signal, log } = this.context;
+    const { verbose, engine } = this.tools;
+    const { containers } = engine;
     let state: ContainerState | null;
     try {
       state = await this.whenEnded(id);
@@ -150,7 +150,7 @@ export class TaskRun {
     if (state === null || isBeingRemoved(state)) throw goneFailure(this.container);
     if (isForgotten(state))
       throw this.handle.stopping ? new TaskStopped("shutdown") : forgottenFailure(this.container);
-    if (isRestarting(state)) await this.endRestarts(id);
+    if (isRestarting(state)) await endRestarts(containers, { id, container: this.container }, log);
     const finished = Date.parse(state.finishedAt);
     const finishedAt = Number.isNaN(finished) ? null : finished;
     const oomKilled = state.oomKilled || (state.exitCode === SIGKILLED && (await this.wasOutOfMemory(id)));
@@ -158,7 +158,8 @@ export class TaskRun {
     // From here on the container is not needed to know how the task ended.
     this.save({ started: true, result });
     const secrets = createRedactor(secretsOf(state.env));
-    const lines = await this.showOutput(id, result.exitCode !== 0, secrets);
+    const failed = result.exitCode !== 0;
+    const lines = failed || verbose ? await showOutput(containers, id, { failed, redact: secrets }, log) : [];
     const end =
       shutdownOf(this.handle, result, this.tools.graceMs) ??
       failureOf(result, quoteOutput(lines, secrets), state.error);
@@ -175,23 +176,6 @@ export class TaskRun {
       const settlers = [...new Set([...this.handle.settlers, instance])];
       this.save({ started: this.begun, settlers });
     });
-  }
-
-  /** As by `docker update --restart` of all that runs. The task has had its run, and another would do its work twice. */
-  private async endRestarts(id: string): Promise<void> {
-    const { log } = this.context;
-    const { container } = this;
-    log.warn("somebody gave the container a restart policy: its first end counts, and it is stopped", {
-      container,
-    });
-    try {
-      await persist(
-        (trying) => this.tools.engine.containers.stop(id, 0, trying),
-        AbortSignal.timeout(REST_MS),
-      );
-    } catch (error) {
-      log.warn("cannot stop the container from being started again", { container, error: wordsOf(error) });
-    }
   }
 
   /** Null: it is gone, and was so at a second look: a task that ends well is not lost to one wrong answer. */
@@ -273,15 +257,6 @@ export class TaskRun {
     if (!isMissingOrGoing(refusal)) return false;
     const state = await this.tools.engine.containers.find(id, signal);
     return state === null || GOING.includes(state.status);
-  }
-
-  private async showOutput(id: string, failed: boolean, redact: Redact) {
-    const { log } = this.context;
-    if (!failed && !this.tools.verbose) return [];
-    const lines = await readOutput(this.tools.engine.containers, id, log);
-    const show: Logger["info"] = failed ? log.info : log.debug;
-    for (const { stream, text } of lines) show("task output", { stream, text: shortened(redact(text)) });
-    return lines;
   }
 
   private failure(
