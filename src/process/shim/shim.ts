@@ -56,7 +56,7 @@ export interface ShimChannel {
   onDisconnect(listener: () => void): void;
 }
 
-interface Ward {
+interface Child {
   readonly pid: number;
   readonly exitFile: string | null;
   /** Null for a process that writes to the daemon's own. */
@@ -73,10 +73,10 @@ export function runShim(channel: ShimChannel): Promise<void> {
 }
 
 class Shim {
-  private readonly wards = new Map<number, Ward>();
+  private readonly children = new Map<number, Child>();
   private readonly withLimit: LimitScope | null;
   private readonly withBirthmark: LimitScope | null;
-  private readonly pages = new PageKeeper(() => this.wards.size);
+  private readonly pages = new PageKeeper(() => this.children.size);
   private readonly channel: ShimChannel;
   private readonly done: () => void;
   private readonly daemonPid = process.ppid;
@@ -97,7 +97,7 @@ class Shim {
 
   start(): void {
     this.channel.onMessage((message) => {
-      for (const id of message.settled) this.wards.delete(id);
+      for (const id of message.settled) this.children.delete(id);
       if (message.op === "spawn") this.spawn(message);
     });
     this.channel.onDisconnect(() => this.goOnAlone());
@@ -107,19 +107,19 @@ class Shim {
     const { id, exitFile } = request;
     // Read only after the daemon died: its successor may by now have said that this never started.
     if (this.isOrphaned()) return;
-    let ward: Ward;
+    let child: Child;
     try {
-      ward = { ...this.beginMarked(request), exitFile, end: null };
+      child = { ...this.beginMarked(request), exitFile, end: null };
     } catch (error) {
       const code = codeOf(error) ?? "UNKNOWN";
       this.tell({ event: "refused", id, code, message: wordsOf(error) });
       return;
     }
-    this.wards.set(id, ward);
+    this.children.set(id, child);
     this.pages.changed();
     this.untold.set(id, performance.now());
     this.tellSoon();
-    this.follow(id, ward);
+    this.follow(id, child);
   }
 
   private tellSoon(): void {
@@ -135,16 +135,16 @@ class Shim {
     for (const [id, since] of this.untold) {
       if (since > due) break;
       this.untold.delete(id);
-      const ward = this.wards.get(id);
-      if (ward === undefined) continue;
-      this.tell({ event: "spawned", id, pid: ward.pid, startedAt: readProcess(ward.pid)?.startedAt ?? "" });
+      const child = this.children.get(id);
+      if (child === undefined) continue;
+      this.tell({ event: "spawned", id, pid: child.pid, startedAt: readProcess(child.pid)?.startedAt ?? "" });
     }
     if (this.untold.size > 0) this.tellSoon();
   }
 
   /** In a place of its own: a function made in `spawn` would hold the whole request, for as long as the child runs. */
-  private follow(id: number, ward: Ward): void {
-    ward.exited.then((status) => this.exited(id, ward, status));
+  private follow(id: number, child: Child): void {
+    child.exited.then((status) => this.exited(id, child, status));
   }
 
   private beginMarked(request: SpawnRequest) {
@@ -170,7 +170,7 @@ class Shim {
   }
 
   private withOpenFiles<T>(command: Command, openFiles: number, spawn: (command: Command) => T): T {
-    const descriptors = this.wards.size + this.outputs * OUTPUT_DESCRIPTORS;
+    const descriptors = this.children.size + this.outputs * OUTPUT_DESCRIPTORS;
     if (this.withLimit !== null && descriptors + SPARE_DESCRIPTORS < openFiles) {
       return this.withLimit(openFiles, () => spawn(command));
     }
@@ -178,39 +178,39 @@ class Shim {
     return spawn({ ...command, argv: [...lower, ...command.argv] });
   }
 
-  private async exited(id: number, ward: Ward, status: number): Promise<void> {
+  private async exited(id: number, child: Child, status: number): Promise<void> {
     // First of all: should the daemon die while the output is read, this is what it left to be known.
-    ward.end = { status, at: Date.now() };
+    child.end = { status, at: Date.now() };
     this.untold.delete(id);
     this.pages.changed();
-    const said = await ward.output?.ended();
-    if (!this.wards.has(id)) return;
-    if (this.orphaned) this.settle(id, ward);
+    const said = await child.output?.ended();
+    if (!this.children.has(id)) return;
+    if (this.orphaned) this.settle(id, child);
     else {
-      if (ward.exitFile === null) this.wards.delete(id);
-      this.tell({ event: "exited", id, pid: ward.pid, status, ...(said === undefined ? {} : { said }) });
+      if (child.exitFile === null) this.children.delete(id);
+      this.tell({ event: "exited", id, pid: child.pid, status, ...(said === undefined ? {} : { said }) });
     }
   }
 
   /** The daemon is gone: what should end with it ends, what it never acknowledged is written down. */
   private goOnAlone(): void {
     this.orphaned = true;
-    for (const [id, ward] of this.wards) {
-      if (ward.exitFile === null) killGroup(ward.pid);
-      this.settle(id, ward);
+    for (const [id, child] of this.children) {
+      if (child.exitFile === null) killGroup(child.pid);
+      this.settle(id, child);
     }
-    if (this.wards.size === 0) this.done();
+    if (this.children.size === 0) this.done();
   }
 
-  private settle(id: number, ward: Ward): void {
-    if (ward.end === null && ward.exitFile !== null) return;
-    if (ward.end !== null && ward.exitFile !== null && !isWritten(ward.exitFile, ward.end)) {
+  private settle(id: number, child: Child): void {
+    if (child.end === null && child.exitFile !== null) return;
+    if (child.end !== null && child.exitFile !== null && !isWritten(child.exitFile, child.end)) {
       // Nobody is left to tell, and nobody else knows the status.
-      setTimeout(() => this.settle(id, ward), WRITE_AGAIN_MS);
+      setTimeout(() => this.settle(id, child), WRITE_AGAIN_MS);
       return;
     }
-    this.wards.delete(id);
-    if (this.wards.size === 0) this.done();
+    this.children.delete(id);
+    if (this.children.size === 0) this.done();
   }
 
   /** The kernel knows of the daemon's death before the channel tells. */
