@@ -19,6 +19,7 @@ export async function loadSettings(flags: FlagValues, host: Host, stop: AbortSig
   return await settingsFrom(flags, await loadFile(flags, stop), host);
 }
 
+/** What is wrong in it is among its problems. Rejects with the reason of `stop` alone. */
 export async function loadFile({ configFile }: FlagValues, stop: AbortSignal): Promise<LoadedFile> {
   return configFile === null ? NO_FILE : await loadConfigFile(configFile, stop);
 }

@@ -8,6 +8,7 @@ const OTLP = "OTEL_EXPORTER_OTLP_";
 const HEADERS = /^(?:[A-Z]+_)?HEADERS$/;
 const ENDPOINT = /^(?:[A-Z]+_)?ENDPOINT$/;
 
+/** Keys, passwords of proxies, and what OTLP's headers and addresses hold; short and repeated ones among them. */
 export function hostSecrets(env: HostEnvironment): readonly string[] {
   const found: string[] = KEY_VARIABLES.flatMap((name) => env[name] ?? []);
   for (const name of PROXY_VARIABLES) {

@@ -36,6 +36,7 @@ export type KeyChoice =
   | { readonly kind: "source"; readonly source: KeySource }
   | { readonly kind: "problem"; readonly text: string };
 
+/** The first place that has one; it is not read yet. */
 export function chooseKeySource(places: KeyPlaces): KeyChoice {
   const { flag, fileFlag, fileSetting, env, fallback } = places;
   if (flag !== null && fileFlag !== null) {

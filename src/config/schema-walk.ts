@@ -34,6 +34,7 @@ export function childOf(schema: v.GenericSchema, key: string | number): v.Generi
   return inner.type === "record" && "value" in inner ? (inner.value as v.GenericSchema) : null;
 }
 
+/** Empty for what is no setting of its own. */
 export function infoOf(schema: v.GenericSchema): SettingInfo {
   return v.getMetadata(unwrap(schema));
 }

@@ -16,6 +16,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "the path is too long",
 };
 
+/** Completes `Cannot read FILE: `. Anything may have been thrown. */
 export function whyUnreadable(error: unknown): string {
   if (error instanceof FileRefusal) return error.message;
   const code = codeOf(error);

@@ -14,6 +14,7 @@ export interface HandshakeSettings {
   readonly privateCa: string | null;
 }
 
+/** Rejects with what `readKey` rejects with, and for an address or a proxy that is no URL. */
 export async function prepareHandshake(settings: HandshakeSettings): Promise<SocketOptions> {
   const url = new URL(settings.webSocketUrl);
   url.searchParams.set("worker_id", settings.workerId);

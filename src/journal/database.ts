@@ -34,6 +34,7 @@ export function openMemoryDatabase(): DatabaseSync {
   return db;
 }
 
+/** With what SQLite keeps beside it. Throws what the file system says. */
 export function removeDatabase(file: string): void {
   for (const suffix of ["-wal", "-shm", ""]) rmSync(file + suffix, { force: true });
 }

@@ -6,6 +6,7 @@ import { SIGTERMED } from "./how-it-ended.ts";
 const ASKED_TO_END: ReadonlySet<number> = new Set([129, 130, SIGTERMED]);
 const STOP_FOLLOWS_MS = 250;
 
+/** `status`: 128+signal for a signal. */
 export function wasAskedToEnd(status: number): boolean {
   return ASKED_TO_END.has(status);
 }

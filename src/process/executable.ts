@@ -8,6 +8,7 @@ export function findOnPath(name: string, searchPath: string): string | null {
   return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
 }
 
+/** False also for a folder, and for what cannot be looked at. */
 export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

@@ -7,6 +7,7 @@ export interface IdentityRecord {
   readonly bootId: string | null;
 }
 
+/** Null: no process is known; all three are null then. */
 export function writeIdentity(identity: ProcessIdentity | null): IdentityRecord {
   return {
     pid: identity?.pid ?? null,

@@ -26,6 +26,7 @@ export const NO_GROUP = -1;
 
 const hasProc = process.platform === "linux";
 
+/** Null: there is none of that pid. */
 export function readProcess(pid: number): ProcessEntry | null {
   if (!hasProc) return readWithPs(["-p", String(pid)])[0] ?? null;
   try {
@@ -35,6 +36,7 @@ export function readProcess(pid: number): ProcessEntry | null {
   }
 }
 
+/** All that this user can see, zombies among them. */
 export function listProcesses(): ProcessEntry[] {
   if (!hasProc) return readWithPs(["-A"]);
   return readdirSync("/proc")
@@ -52,11 +54,13 @@ export function readBootId(): string {
   }
 }
 
+/** Null: it has ended. */
 export function identify(pid: number): ProcessIdentity | null {
   const entry = readProcess(pid);
   return entry === null || entry.zombie ? null : { pid, startedAt: entry.startedAt, bootId: readBootId() };
 }
 
+/** False for a later process with the same pid, and after a restart of the host. */
 export function isAlive(identity: ProcessIdentity): boolean {
   if (isOfAnotherBoot(identity.bootId, readBootId())) return false;
   const entry = readProcess(identity.pid);

@@ -31,6 +31,7 @@ export interface Socket {
   drop(): void;
 }
 
+/** Throws for what is no URL, no header or no proxy; whatever fails later is told by `onEnd`. */
 export function openSocket(options: SocketOptions, events: SocketEvents): Socket {
   const init: Bun.WebSocketOptions = {
     headers: { ...options.headers },

@@ -11,6 +11,7 @@ export interface AgentArgsSettings {
   readonly idleOnComplete: string | null;
 }
 
+/** Without the executable. */
 export function buildAgentArgs(assignment: Assignment, settings: AgentArgsSettings): string[] {
   const { task } = assignment;
   return [

@@ -49,6 +49,7 @@ export function markOf(workspace: Pick<Workspace, "gitConfig">): string {
   return `${MARK_NAME}=${workspace.gitConfig}`;
 }
 
+/** In the folder that the task works in; null: the harness has none. */
 export function harnessFolder(harness: string, dir: string): string | null {
   const known = HARNESS_FOLDERS.get(harness);
   return known === undefined ? null : join(dir, known.folder);

@@ -19,6 +19,7 @@ const REFUSED = { firstMs: 250, lastMs: 1_000 };
 /** What a proxy in front of an engine says while that restarts. */
 const AWAY: readonly number[] = [502, 503, 504];
 
+/** The engine did not answer, or somebody else did in its place: what was asked for may have been done. */
 export function isAway(error: unknown): boolean {
   if (error instanceof EngineGone || isSpoiled(error)) return true;
   return error instanceof EngineError && AWAY.includes(error.status);

@@ -86,6 +86,7 @@ export function readContainerState(value: unknown): ContainerState {
   };
 }
 
+/** One of a list; what the engine leaves out is empty. */
 export function readContainerSummary(value: unknown): ContainerSummary {
   const fields = fieldsOf(value);
   return {

@@ -10,6 +10,7 @@ export interface BodyDecoder {
   readonly mayEnd: boolean;
 }
 
+/** By what the head says of the length; `method` is the request's. */
 export function bodyDecoderFor(method: string, { status, header }: ResponseHead): BodyDecoder {
   if (method === "HEAD" || status === 204 || status === 304) return new FixedLength(0);
   if (/\bchunked\b/i.test(header("transfer-encoding"))) return new Chunked();

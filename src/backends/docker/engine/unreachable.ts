@@ -17,6 +17,7 @@ export interface SocketFacts {
   readonly user: string | null;
 }
 
+/** `error`: what came of asking the engine who it is. */
 export function unreachable(chosen: ChosenEndpoint, error: unknown): EngineUnreachable {
   const { endpoint } = chosen;
   const facts = endpoint.kind === "unix" ? factsOf(endpoint.path) : null;

@@ -46,6 +46,7 @@ export async function readDockerConfig(path: string | null): Promise<DockerConfi
   }
 }
 
+/** Never throws: what is wrong with it is its `problem`, and all else of it counts. */
 export function parseDockerConfig(text: string): DockerConfig {
   let parsed: unknown;
   try {

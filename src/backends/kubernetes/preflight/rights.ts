@@ -36,6 +36,7 @@ export interface MissingRights {
   readonly forLostSecrets: readonly string[];
 }
 
+/** Throws what the cluster's client throws, or the signal's reason. */
 export async function findMissingRights(cluster: Cluster, context: BusyContext): Promise<MissingRights> {
   const [needed, forTakingOver, forSecrets, forLostSecrets] = await Promise.all([
     missing(cluster, NEEDED, context),

@@ -77,6 +77,7 @@ export function slimPod(json: unknown): V1Pod {
   return slim as V1Pod;
 }
 
+/** Empty for what has none. */
 export function metadataOf(json: unknown): Json {
   return record(record(json)["metadata"]);
 }
