@@ -2,10 +2,10 @@
  * Docker's contexts on disk: `currentContext` in config.json, and for each a folder below
  * contexts/meta and contexts/tls that is named by the SHA-256 of the context's name.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import type { LoadTls } from "./endpoint.ts";
+import { readIfThere } from "./endpoint-file.ts";
 import { EndpointError } from "./errors.ts";
 import { type Fields, fieldsOf, textOf } from "./fields.ts";
 import { readTls } from "./tls-files.ts";
@@ -85,16 +85,8 @@ function nameIn(path: string): string {
 
 /** Null when there is no such file. */
 function readJson(path: string, orElse: string): Fields | null {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw new EndpointError(`Cannot read ${path}: ${wordsOf(error)}; correct its owner or mode, ${orElse}`, {
-      cause: error,
-    });
-  }
+  const text = readIfThere(path, path, `, ${orElse}`);
+  if (text === null) return null;
   try {
     return fieldsOf(JSON.parse(text));
   } catch {

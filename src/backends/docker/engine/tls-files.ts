@@ -1,8 +1,7 @@
 /** The certificates of an engine that is reached by TCP: ca.pem, cert.pem and key.pem in one folder. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import type { EngineTls } from "./endpoint.ts";
+import { readIfThere } from "./endpoint-file.ts";
 import { EndpointError } from "./errors.ts";
 
 export interface TlsOptions {
@@ -35,18 +34,10 @@ export function readTls(dir: string, { caNeeded, verify, source }: TlsOptions): 
 
 /** Null when there is no such file. */
 function readPem(path: string, source: string): string | null {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw new EndpointError(`Cannot read ${path} (${source}): ${wordsOf(error)}; correct its owner or mode`, {
-      cause: error,
-    });
-  }
-  if (!text.includes("-----BEGIN ")) {
-    throw new EndpointError(`Cannot use ${path} (${source}): it is not in PEM form`);
+  const named = `${path} (${source})`;
+  const text = readIfThere(path, named, "");
+  if (text !== null && !text.includes("-----BEGIN ")) {
+    throw new EndpointError(`Cannot use ${named}: it is not in PEM form`);
   }
   return text;
 }
