@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { identify } from "../../src/process/process-table.ts";
 import { DirectSite, taskIdOf } from "../support/direct-site.ts";
 import type { TempDir } from "../support/temp-dir.ts";
 import type { WorkerProcess } from "../support/worker-process.ts";
@@ -70,14 +71,17 @@ test("an agent of a version whose handles had fewer fields, and more, is still w
   await using first = await site.start();
   const [run] = await site.hold(1, { AGENT_EXIT: "7" });
   if (run === undefined) throw new Error("one task was asked for");
+  // As the worker saves it once it hears of its agent's start, which it may be killed before: without `begun`, that
+  // alone says that there is one.
+  const agent = identify(run.processes[0]?.pid ?? 0);
+  if (agent === null) throw new Error("the agent waits to be let go of");
   await killHard(first);
   {
     using database = new DatabaseSync(site.dir.join("state/bar/slot-0.db"));
+    const known = "json_patch(json_remove(handle, '$.begun'), ?)";
     const changed = database
-      .prepare(
-        "UPDATE executions SET handle = json_set(json_remove(handle, '$.begun'), '$.more', json('[1]'))",
-      )
-      .run();
+      .prepare(`UPDATE executions SET handle = json_set(${known}, '$.more', json('[1]'))`)
+      .run(JSON.stringify(agent));
     expect(Number(changed.changes)).toBe(1);
   }
   await using second = await site.start();
