@@ -1,5 +1,6 @@
-/** A worker that is told to stop while its engine keeps it waiting. */
+/** The start of a worker whose engine keeps it waiting, or is of no use to it. */
 import { expect, test } from "bun:test";
+import { FakeEngine, json } from "../support/fake-engine.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { WorkerProcess } from "../support/worker-process.ts";
 
@@ -18,3 +19,24 @@ test("a stop is heeded at once while the engine does not answer, and is no failu
   expect(worker.stderr).not.toMatch(/ (?:WARN|ERROR) /);
   silent.stop(true);
 });
+
+test.each([
+  ["linux", "s390x"],
+  ["windows", "amd64"],
+])(
+  "an engine that runs %s/%s is refused at the start, with what tasks need and how to choose another",
+  async (os, arch) => {
+    await using fake = await FakeEngine.start();
+    fake.on("GET", "/version", (response) =>
+      json(response, { Version: "27.0.1", ApiVersion: "1.47", Os: os, Arch: arch }),
+    );
+    await using worker = await WorkerProcess.start({
+      flags: ["--worker-id", "w", "--backend", "docker", "--web-socket-url", "ws://127.0.0.1:9/"],
+      env: { DOCKER_HOST: fake.host },
+    });
+    expect(await worker.exited).toBe(1);
+    expect(worker.stderr).toContain(
+      `it runs ${os}/${arch}, and tasks need linux/amd64 or linux/arm64; choose another with DOCKER_HOST or DOCKER_CONTEXT`,
+    );
+  },
+);

@@ -72,7 +72,7 @@ async function connect({ workerEnvironment, log }: DockerDependencies, signal: A
     if (os === "linux" && ["amd64", "arm64"].includes(architecture)) return engine;
     await engine[Symbol.asyncDispose]();
     throw new EngineUnreachable(
-      `Cannot use the container engine at ${chosen.label}: it runs ${os}/${architecture}, and tasks need linux/amd64 or linux/arm64`,
+      `Cannot use the container engine at ${chosen.label}: it runs ${os}/${architecture}, and tasks need linux/amd64 or linux/arm64; choose another with DOCKER_HOST or DOCKER_CONTEXT`,
     );
   } catch (error) {
     if (!(error instanceof EndpointError || error instanceof EngineUnreachable)) throw error;

@@ -37,7 +37,9 @@ function readPem(path: string, source: string): string | null {
   const named = `${path} (${source})`;
   const text = readIfThere(path, named, "");
   if (text !== null && !text.includes("-----BEGIN ")) {
-    throw new EndpointError(`Cannot use ${named}: it is not in PEM form`);
+    throw new EndpointError(
+      `Cannot use ${named}: it is not in PEM form; put the certificate or the key there as PEM text`,
+    );
   }
   return text;
 }

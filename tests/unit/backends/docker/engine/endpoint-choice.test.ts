@@ -96,7 +96,7 @@ describe("DOCKER_TLS_VERIFY", () => {
       choose({ DOCKER_HOST: "tcp://h", DOCKER_CERT_PATH: dir.path, DOCKER_TLS_VERIFY: "1" });
     expect(connect).toThrow(`there is no ${dir.join("ca.pem")}`);
     await dir.write("ca.pem", "not a certificate");
-    expect(connect).toThrow("not in PEM form");
+    expect(connect).toThrow("it is not in PEM form; put the certificate or the key there as PEM text");
     await dir.write("ca.pem", PEM);
     await dir.write("cert.pem", PEM);
     expect(connect).toThrow("has cert.pem and no key.pem");
