@@ -173,6 +173,10 @@ download() {
         busybox_download "$1" "$2" 2>"$staging/words"
       fi || {
         tail -n 3 "$staging/words" >&2
+        # GNU's has none, told to be quiet, for a transfer that began.
+        if [ ! -s "$staging/words" ]; then
+          say "wget: the connection was cut before the end, or nothing came for $seconds s"
+        fi
         return 1
       }
       ;;
