@@ -8,8 +8,9 @@ export function issueText(issue: v.BaseIssue<unknown>, secret: boolean): string 
   const options = issue.type === "picklist" ? optionsOf(issue) : null;
   const rule = options === null ? ruleOf(issue) : `must be one of ${options.join(", ")}`;
   if (secret || issue.input === "") return rule;
-  // "must not start with X, not Y" was read twice by everybody.
-  if (rule.startsWith("must not ")) return typeof issue.input === "string" ? `${rule}; it is ${shown(issue.input)}` : rule;
+  // One that forbids was followed by "not", too: a mapping "must not have the key "request", not a mapping".
+  if (rule.startsWith("must not "))
+    return typeof issue.input === "string" ? `${rule}; it is ${shown(issue.input)}` : rule;
   const guess = options !== null && typeof issue.input === "string" ? suggestion(issue.input, options) : "";
   return `${rule}, not ${shown(issue.input)}${guess}`;
 }

@@ -220,13 +220,13 @@ describe("flags that are wrong", () => {
     [
       "a reserved id",
       ["--worker-id", "warp-1"],
-      ['--worker-id must not start with "warp", which is reserved, not "warp-1"'],
+      ['--worker-id must not start with "warp", which is reserved; it is "warp-1"'],
     ],
     ["an empty id", ["--worker-id="], ["--worker-id must not be empty"]],
     [
       "an id with a space at its end",
       ["--worker-id", "a "],
-      ['--worker-id must not start or end with white space, not "a "'],
+      ['--worker-id must not start or end with white space; it is "a "'],
     ],
     [
       "a duration without a unit",

@@ -235,7 +235,7 @@ backend:
   });
 
   const TABLE: readonly [string, string][] = [
-    ["worker_id: warp-1", 'worker_id must not start with "warp", which is reserved, not "warp-1"'],
+    ["worker_id: warp-1", 'worker_id must not start with "warp", which is reserved; it is "warp-1"'],
     ['backend: {command: {dispatch_command: ""}}', "backend.command.dispatch_command must not be empty"],
     ['backend: {direct: {environment: [{name: ""}]}}', "backend.direct.environment[0].name must be a name"],
     ["max_concurrent_tasks: 1.5", "max_concurrent_tasks must be a whole number of 0 or more, not 1.5"],

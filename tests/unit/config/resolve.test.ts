@@ -377,7 +377,7 @@ describe("all problems at once", () => {
       "--api-key needs a value",
       'worker_id must not start with "warp"'
         .replace("worker_id", "--worker-id")
-        .concat(', which is reserved, not "warp-1"'),
+        .concat(', which is reserved; it is "warp-1"'),
     ]);
   });
 });
