@@ -17,8 +17,8 @@ export interface TaskObserver {
   assigned(assignment: Assignment): TaskTrail;
   /** A task of an earlier worker; it was assigned and claimed there. */
   takenOver(ref: ExecutionRef): TaskTrail;
-  /** An assignment of which no more than the task's id could be read. */
-  unreadable(taskId: string): void;
+  /** An assignment of which no more than the task's id could be read; `why` is what its sender is told. */
+  unreadable(taskId: string, why: string): void;
   /** A cancellation could not be passed on to where the task runs now. */
   cancelFailed(ref: ExecutionRef, reason: FailureReason, why: string): void;
 }

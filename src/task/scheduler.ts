@@ -104,8 +104,8 @@ export class Scheduler {
       this.options.log.warn("unreadable assignment for a running task ignored", { taskId, problem });
       return;
     }
-    this.options.observer.unreadable(taskId);
     const message = `Failed to execute task: cannot read the assignment: ${problem}`;
+    this.options.observer.unreadable(taskId, message);
     this.answers.owe({ type: "task_failed", taskId, message, reason: "unknown" });
   }
 

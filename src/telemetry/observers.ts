@@ -7,8 +7,8 @@ export function allOf(observers: readonly TaskObserver[]): TaskObserver {
   return {
     assigned: (assignment) => trailOf(observers.map((each) => each.assigned(assignment))),
     takenOver: (ref) => trailOf(observers.map((each) => each.takenOver(ref))),
-    unreadable: (taskId) => {
-      for (const each of observers) each.unreadable(taskId);
+    unreadable: (taskId, why) => {
+      for (const each of observers) each.unreadable(taskId, why);
     },
     cancelFailed: (ref, reason, why) => {
       for (const each of observers) each.cancelFailed(ref, reason, why);

@@ -54,10 +54,15 @@ export class TaskSpans implements TaskObserver {
     return this.trailOf(span, null);
   }
 
-  unreadable(taskId: string): void {
+  unreadable(taskId: string, why: string): void {
     const span = this.startTask({ "task.id": taskId });
-    span.addEvent("task.failed", { "failure.phase": "assignment", "failure.reason": "unknown" });
-    span.setStatus({ code: SpanStatusCode.ERROR, message: "unreadable assignment" });
+    const message = this.options.redact(why);
+    span.addEvent("task.failed", {
+      "failure.phase": "assignment",
+      "failure.reason": "unknown",
+      "error.message": message,
+    });
+    span.setStatus({ code: SpanStatusCode.ERROR, message });
     span.end();
   }
 

@@ -28,7 +28,7 @@ function recordingObserver(): TaskObserver & { readonly words: string[] } {
     words,
     assigned: ({ taskId }) => trailOf(taskId),
     takenOver: ({ taskId }) => trailOf(taskId),
-    unreadable: (taskId) => words.push(`${taskId} unreadable`),
+    unreadable: (taskId, why) => words.push(`${taskId} unreadable: ${why}`),
   };
 }
 
@@ -54,7 +54,7 @@ test("whoever watches is told each step of a task once and in order, and which f
     "c started",
     "c asked to stop: cancelled",
     "c ended cancelled, report 5",
-    "d unreadable",
+    "d unreadable: Failed to execute task: cannot read the assignment: task is not an object",
   ]);
 });
 

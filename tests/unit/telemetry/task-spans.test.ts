@@ -126,16 +126,19 @@ describe("the span of a task", () => {
     expect(named("oz_worker.task")).toHaveLength(1);
   });
 
-  test("that cannot be read is one of a failure", () => {
+  // Every other failure had its words in the trace.
+  test("that cannot be read is one of a failure, with what its sender is told", () => {
     const { rig, observer, last } = rigWithSpans();
     using _rig = rig;
-    observer.unreadable("t-1");
+    const why = "Failed to execute task: cannot read the assignment: task is not an object";
+    observer.unreadable("t-1", why);
     expect(last()?.attributes).toEqual({ "task.id": "t-1" });
     expect(last()?.events[0]?.attributes).toEqual({
       "failure.phase": "assignment",
       "failure.reason": "unknown",
+      "error.message": why,
     });
-    expect(last()?.status.code).toBe(SpanStatusCode.ERROR);
+    expect(last()?.status).toEqual({ code: SpanStatusCode.ERROR, message: why });
   });
 
   test.each([
