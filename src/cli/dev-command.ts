@@ -45,7 +45,7 @@ export async function runDevCommand(
         shutdownTimeoutMs,
         write,
         writeError,
-        isTerminal: process.stdout.isTTY === true,
+        isTerminal: process.stdout.isTTY === true && obeysEscapes(host.env["TERM"]),
         terminalSize: () => ({ columns: process.stdout.columns, rows: process.stdout.rows }),
       },
       stop,
@@ -53,6 +53,11 @@ export async function runDevCommand(
   } finally {
     rmSync(stateDir, { recursive: true, force: true });
   }
+}
+
+/** Emacs' shell and a terminal that names no kind would show each of the table's sequences as letters. */
+function obeysEscapes(kind: string | undefined): boolean {
+  return kind !== undefined && kind !== "" && kind !== "dumb";
 }
 
 function makeFolder(): string {

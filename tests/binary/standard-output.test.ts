@@ -55,3 +55,35 @@ test("dev whose reader leaves stops as if it was asked to: its worker in order, 
   expect(stderr).not.toMatch(/EPIPE|Cannot write/);
   expect(readdirSync(temporary)).toEqual([]);
 });
+
+// Emacs' shell, and what makes a terminal without saying of which kind, showed the sequences of the table as letters.
+test.each([
+  ["that obeys escape sequences", "xterm", true],
+  ["that obeys none", "dumb", false],
+  ["of no kind", undefined, false],
+])("on a terminal %s dev shows a table or lines", async (_which, kind, table) => {
+  await using dir = await TempDir.create("dev-terminal");
+  const agent = await FakeAgent.create(dir);
+  const direct = { workspace_root: await dir.mkdir("ws"), oz_path: agent.path };
+  const config = await dir.write("worker.yaml", JSON.stringify({ worker_id: "w", backend: { direct } }));
+  let shown = "";
+  const child = Bun.spawn(
+    [...workerCommand(), "dev", "--config-file", config, "--prompt", "one", "--exit-when-done"],
+    {
+      env: {
+        ...{ PATH: process.env["PATH"] ?? "", HOME: dir.path, TMPDIR: dir.path },
+        ...(kind === undefined ? {} : { TERM: kind }),
+      },
+      terminal: {
+        cols: 80,
+        rows: 24,
+        data(_, bytes) {
+          shown += Buffer.from(bytes).toString();
+        },
+      },
+    },
+  );
+  expect(await within(child.exited, "dev on a terminal")).toBe(0);
+  expect(shown).toMatch(/task \S+ completed "one"/);
+  expect(shown.includes("\u001b[")).toBe(table);
+});
