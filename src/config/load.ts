@@ -1,5 +1,5 @@
 /** Reads and checks the config file. */
-import { readFileOrPipe } from "./operator-file.ts";
+import { readFileOrPipe, textIn } from "./operator-file.ts";
 import { readPlainYaml } from "./plain-yaml.ts";
 import type { FileConfig } from "./schema.ts";
 import { whyUnreadable } from "./unreadable.ts";
@@ -26,15 +26,13 @@ export const NO_FILE: LoadedFile = {
 
 /** What is wrong is in `problems`; rejects with the reason of `stop` alone, which ends the wait for a pipe. */
 export async function loadConfigFile(path: string, stop: AbortSignal): Promise<LoadedFile> {
-  let bytes: Uint8Array;
+  let text: string;
   try {
-    bytes = await readFileOrPipe(path, stop);
+    text = textIn(await readFileOrPipe(path, stop));
   } catch (error) {
     stop.throwIfAborted();
     return unusable(`Cannot read the config file "${path}": ${whyUnreadable(error)}`);
   }
-  const text = decode(bytes);
-  if (text === null) return unusable(`Cannot read the config file "${path}": it is not text in UTF-8`);
   const plain = readPlainYaml(text);
   if (plain !== null) return { config: plain, problems: [], text, emptyBackend: null, isBroken: () => false };
   const { checkYaml } = await import("./yaml-config.ts");
@@ -47,15 +45,6 @@ export async function loadConfigFile(path: string, stop: AbortSignal): Promise<L
     isBroken: (key) =>
       broken === null || broken.has(key) || broken.has("") || broken.has(key.split(".")[0] ?? ""),
   };
-}
-
-/** A byte order mark at the start is taken off by the decoder. */
-function decode(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return null;
-  }
 }
 
 function unusable(problem: string): LoadedFile {

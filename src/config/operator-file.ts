@@ -38,6 +38,15 @@ export async function readFileOrPipe(path: string, stop: AbortSignal): Promise<B
   return await Promise.race([reading, givenUp]);
 }
 
+/** What it says, without the byte order mark that editors on Windows put before it. Throws for what is not UTF-8. */
+export function textIn(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new FileRefusal("it is not text in UTF-8");
+  }
+}
+
 async function readToEnd(path: string): Promise<Buffer> {
   // Loaded only here: it costs 0.7 MB.
   const { open } = await import("node:fs/promises");

@@ -1,5 +1,5 @@
 /** Assignments from files: one, a list of them, a list of cases, or frames as they went over the wire. */
-import { readFileOrPipe } from "../config/operator-file.ts";
+import { readFileOrPipe, textIn } from "../config/operator-file.ts";
 import { whyUnreadable } from "../config/unreadable.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { type Assignment, completeAssignment } from "./assignment-of.ts";
@@ -33,7 +33,7 @@ export async function loadAssignments(
 async function entriesOf(path: string, errors: string[], stop: AbortSignal): Promise<readonly unknown[]> {
   let text: string;
   try {
-    text = (await readFileOrPipe(path, stop)).toString("utf8");
+    text = textIn(await readFileOrPipe(path, stop));
   } catch (error) {
     stop.throwIfAborted();
     errors.push(`Cannot read ${path}: ${whyUnreadable(error)}`);

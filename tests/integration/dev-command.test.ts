@@ -112,6 +112,19 @@ describe("exit when done", () => {
   });
 });
 
+// Editors on Windows write one; it was refused in a message that quoted the mark, which nobody can see.
+test("a byte order mark before an assignment is no part of it, and a file that is not UTF-8 is called that", async () => {
+  await using dir = await TempDir.create();
+  const text = JSON.stringify({ prompt: "marked" });
+  const marked = rehearse({ assignmentFiles: [await dir.write("marked.json", `\ufeff${text}`)] });
+  expect(await marked.status).toBe(0);
+  expect(marked.output()).toContain('completed "marked"');
+  const wide = await dir.write("wide.json", Buffer.from(`\ufeff${text}`, "utf16le"));
+  const refused = rehearse({ assignmentFiles: [wide] });
+  expect(await refused.status).toBe(2);
+  expect(refused.output()).toBe(`Cannot read ${wide}: it is not text in UTF-8\n`);
+});
+
 describe("with an engine that tasks are handed over to, whose end nobody tells", () => {
   test("is 0 when all are handed over: dev waited for ever", async () => {
     const run = rehearse({ prompts: ["hang"], handsOver: true });
