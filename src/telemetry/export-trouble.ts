@@ -16,7 +16,8 @@ export class ExportTrouble {
   private failures = 0;
   private since = 0;
   private warned = false;
-  private partial = false;
+  /** What was said once and is not said again. */
+  private readonly told = new Set<string>();
   private hushed = false;
 
   constructor(log: Logger, what: "metrics" | "traces", hint: string) {
@@ -60,11 +61,12 @@ export class ExportTrouble {
 
   /** It took some and not all. */
   tookInPart(why: string): void {
-    const say = this.partial ? this.log.debug : this.log.warn;
-    this.partial = true;
-    say(`the collector refused some of the ${this.what}; nothing more is said of it`, {
-      why: why.slice(0, LONGEST_WHY),
-    });
+    this.tellOnce(`the collector refused some of the ${this.what}; nothing more is said of it`, why);
+  }
+
+  /** It took all, and said something beside: that a field is outdated, that a limit is near. */
+  tookWithWords(why: string): void {
+    this.tellOnce(`the collector took the ${this.what} with a remark; nothing more is said of it`, why);
   }
 
   /** The worker stops: what was silent is told in one figure. */
@@ -72,5 +74,11 @@ export class ExportTrouble {
     if (this.failures > 1) {
       this.log.info(`${this.what} could not be exported to the end`, { failures: this.failures });
     }
+  }
+
+  private tellOnce(words: string, why: string): void {
+    const say = this.told.has(words) ? this.log.debug : this.log.warn;
+    this.told.add(words);
+    say(words, { why: why.slice(0, LONGEST_WHY) });
   }
 }

@@ -56,20 +56,20 @@ export class OtlpExporter<Items> {
   private async deliver(items: Items): Promise<void> {
     const bytes = rarely(() => this.serializer.serializeRequest(items));
     if (bytes === undefined) throw new Error("what was collected cannot be encoded");
-    const refusal = this.refusalIn(await this.sender.send(bytes));
-    if (refusal !== null) this.trouble.tookInPart(refusal);
+    const { rejected, words } = this.remarksIn(await this.sender.send(bytes));
+    if (rejected > 0) this.trouble.tookInPart(`${rejected} refused${words === "" ? "" : `: ${words}`}`);
+    else if (words !== "") this.trouble.tookWithWords(words);
   }
 
-  private refusalIn(bytes: Uint8Array): string | null {
-    if (bytes.length === 0) return null;
+  /** By the specification words without a number are a remark on what was taken whole. */
+  private remarksIn(bytes: Uint8Array): { readonly rejected: number; readonly words: string } {
     try {
-      const { partialSuccess } = this.serializer.deserializeResponse(bytes);
-      const rejected = partialSuccess?.rejectedDataPoints ?? partialSuccess?.rejectedSpans ?? 0;
-      const message = partialSuccess?.errorMessage ?? "";
-      if (Number(rejected) === 0 && message === "") return null;
-      return `${rejected} refused${message === "" ? "" : `: ${message}`}`;
+      const { partialSuccess } = bytes.length === 0 ? {} : this.serializer.deserializeResponse(bytes);
+      const rejected = Number(partialSuccess?.rejectedDataPoints ?? partialSuccess?.rejectedSpans ?? 0);
+      return { rejected, words: partialSuccess?.errorMessage ?? "" };
     } catch {
-      return null; // the status said that it took everything; what else it said is its own affair
+      // The status said that it took everything; what else it said is its own affair.
+      return { rejected: 0, words: "" };
     }
   }
 }
