@@ -39,6 +39,9 @@ describe("the systemd unit", () => {
     expect(settingOf(unit, "RestartPreventExitStatus")).toBe("2 77");
     expect(settingOf(unit, "Restart")).toBe("on-failure");
     expect(settingOf(unit, "StateDirectory")).toBe("oz-agent-worker");
+    // Nobody else of the host reads what is in it.
+    expect(settingOf(unit, "StateDirectoryMode")).toBe("0700");
+    expect(settingOf(unit, "UMask")).toBe("0077");
     expect(settingOf(unit, "LoadCredential")).toBe("api-key:/etc/oz-agent-worker/api-key");
     expect(settingOf(unit, "ExecStart")).toMatch(/ --api-key-file \$\{CREDENTIALS_DIRECTORY\}\/api-key$/);
   });
@@ -154,6 +157,8 @@ test("the launchd job is a property list with the same program, and is given the
     "<string>--api-key-file</string>\n    <string>/etc/oz-agent-worker/api-key</string>",
   );
   expect(plist).toMatch(/<key>ExitTimeOut<\/key>\s*<integer>40<\/integer>/);
+  // After a stop that was asked for, launchd would otherwise start it again for ever.
+  expect(plist).toMatch(/<key>KeepAlive<\/key>\s*<dict>\s*<key>SuccessfulExit<\/key>\s*<false\/>\s*<\/dict>/);
   const opened = plist.match(/<(?!\/|\?|!)[a-z]+(?!\/)>/g)?.length;
   expect(plist.match(/<\/[a-z]+>/g)?.length).toBe((opened ?? 0) + 1);
 });
