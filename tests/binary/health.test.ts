@@ -133,6 +133,20 @@ test("an address that is taken costs one warning and nothing else", async () => 
   await taken.stop(true);
 });
 
+// "No such file or directory", the runtime says.
+test("of a name that nobody knows it is said that it has no address", async () => {
+  await using site = await DirectSite.create();
+  await using worker = await site.start({
+    flags: ["--health-address", "no-such-host.invalid:8152"],
+    env: { OTEL_METRICS_EXPORTER: "prometheus", OTEL_EXPORTER_PROMETHEUS_HOST: "no-such-host.invalid" },
+  });
+  // The other runtime's words.
+  const noAddress = String.raw`(?:no address is known for the name .{0,2}no-such-host\.invalid|lookup address)`;
+  await worker.waitForLog(new RegExp(`health cannot be told.*${noAddress}`));
+  await worker.waitForLog(new RegExp(`metrics are not exported this way.*${noAddress}`));
+  expect(await worker.stop()).toBe(0);
+});
+
 test("nothing listens unless it is asked for", async () => {
   await using site = await DirectSite.create();
   await using worker = await site.start({ env: { OTEL_METRICS_EXPORTER: "none" } });
