@@ -48,7 +48,11 @@ export class OtelEnvironment {
     const given = this.text(name);
     if (given === null) return fallback;
     const words = given.split(",").map((word) => word.trim().toLowerCase());
-    if (words.length === 1 && words[0] === "none") return [];
+    if (words.includes("none")) {
+      if (words.length > 1)
+        this.problems.push(`${name} holds "none" beside others; give it alone, or leave it out`);
+      return [];
+    }
     const chosen = choices.filter((choice) => words.includes(choice));
     const wrong = words.find((word) => !choices.some((choice) => choice === word));
     if (wrong !== undefined) this.problems.push(noneOf(name, wrong, [...choices, "none"]));

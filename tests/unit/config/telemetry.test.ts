@@ -43,7 +43,8 @@ describe("the exporters", () => {
       OTEL_TRACES_EXPORTER: "jaeger",
     });
     expect(problems).toEqual([
-      'OTEL_METRICS_EXPORTER is "none", which is none of otlp, prometheus, console, none',
+      // It was said to be "none", which is none of otlp, prometheus, console, none.
+      'OTEL_METRICS_EXPORTER holds "none" beside others; give it alone, or leave it out',
       'OTEL_TRACES_EXPORTER is "jaeger", which is none of otlp, console, none',
     ]);
   });
