@@ -16,6 +16,9 @@ const SAVE_CURSOR = `${ESC}7`;
 const RESTORE_CURSOR = `${ESC}8`;
 const WHOLE_SCREEN = `${ESC}[r`;
 const CLEAR_LINE = `${ESC}[2K`;
+/** A letter of Chinese or Japanese, and many a picture, is two columns wide: a row of them went on in the log. */
+const CUT_AT_THE_EDGE = `${ESC}[?7l`;
+const WRAP = `${ESC}[?7h`;
 const DIM = `${ESC}[2m`;
 const PLAIN = `${ESC}[0m`;
 
@@ -66,7 +69,9 @@ export class LiveTable implements View {
     // One write, so that a line of the worker's cannot come in the middle.
     const top = rows - lines.length + 1;
     const body = lines.map((line, row) => `${goTo(top + row)}${CLEAR_LINE}${line}`).join("");
-    this.#options.write(`${this.#makeRoom(lines.length, rows)}${SAVE_CURSOR}${body}${RESTORE_CURSOR}`);
+    this.#options.write(
+      `${this.#makeRoom(lines.length, rows)}${SAVE_CURSOR}${CUT_AT_THE_EDGE}${body}${WRAP}${RESTORE_CURSOR}`,
+    );
   }
 
   /** Shrinks the region that scrolls; what stands where the table will be is scrolled up first. */

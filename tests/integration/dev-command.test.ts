@@ -206,3 +206,19 @@ test("the table stays at the bottom, lets nothing move the cursor and leaves a p
   const last = run.output().slice(run.output().lastIndexOf("\u001b[r"));
   expect(last).toMatch(/task \S+ completed " \[2Jone": Task completed successfully\n$/);
 });
+
+// Counted in letters it fitted, and in columns it went on over the worker's log.
+test("a row of the table is cut where the terminal ends, however wide its letters are", async () => {
+  const title = "長い題名".repeat(15);
+  const run = rehearse({
+    prompts: [title],
+    isTerminal: true,
+    terminalSize: () => ({ columns: 60, rows: 20 }),
+  });
+  expect(await run.status).toBe(0);
+  const [beforeTheEnd = ""] = run.output().split("\u001b[r");
+  expect(beforeTheEnd).toContain("長い題名");
+  // Whatever is written while a terminal goes on in the next row.
+  const wrapped = beforeTheEnd.split("\u001b[?7l").map((text) => text.split("\u001b[?7h").at(-1));
+  expect(wrapped.join("")).not.toContain("長い題名");
+});
