@@ -38,6 +38,6 @@ export async function askHealth(
 /** What is listened on everywhere is asked for here. */
 function reachable(address: ListenAddress | null): ListenAddress {
   const { host, port } = address ?? { host: "127.0.0.1", port: 0 };
-  if (host === "0.0.0.0") return { host: "127.0.0.1", port };
-  return host === "::" ? { host: "::1", port } : { host, port };
+  // Who listens on every address of IPv6 answers there, too, and a host may have no ::1.
+  return host === "0.0.0.0" || host === "::" ? { host: "127.0.0.1", port } : { host, port };
 }

@@ -18,7 +18,7 @@ export function parseAddress(text: string): ListenAddress | null {
   const port = Number(text.slice(cut + 1));
   if (port > 65_535) return null;
   const host = text.slice(0, cut).replace(/^\[|\]$/g, "");
-  return { host: host === "" ? "0.0.0.0" : host, port };
+  return { host: host === "" ? "::" : host, port };
 }
 
 /** As it stands in a URL. */

@@ -1,5 +1,6 @@
 /** Health of the compiled worker, over HTTP and by its own command. */
 import { describe, expect, test } from "bun:test";
+import { networkInterfaces } from "node:os";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite, taskIdOf } from "../support/direct-site.ts";
 import { eventually, within } from "../support/wait.ts";
@@ -131,6 +132,26 @@ test("an address that is taken costs one warning and nothing else", async () => 
   expect(await worker.stop()).toBe(0);
   expect(worker.stderr.match(/ WARN /g)).toHaveLength(1);
   await taken.stop(true);
+});
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === "::1"),
+);
+
+// Where pods have IPv6 addresses alone, the probe of the chart found nobody, and the worker was started again and again.
+test.if(hasIpv6)("a port without an address is one of every address, IPv4 and IPv6", async () => {
+  await using site = await DirectSite.create();
+  await using worker = await site.start({
+    flags: ["--health-address", ":0"],
+    env: { OTEL_METRICS_EXPORTER: "none" },
+  });
+  const { port } = new URL(await healthUrl(worker));
+  for (const host of ["127.0.0.1", "[::1]"]) {
+    expect((await fetch(`http://${host}:${port}/healthz`)).status).toBe(200);
+    expect(await ask("--address", `${host}:${port}`)).toMatchObject({ status: 0 });
+  }
+  expect(await ask("--address", `:${port}`)).toMatchObject({ status: 0 });
+  expect(await worker.stop()).toBe(0);
 });
 
 // "No such file or directory", the runtime says.

@@ -283,7 +283,7 @@ describe("an address to listen on", () => {
   test.each([
     ["127.0.0.1:8152", { host: "127.0.0.1", port: 8152 }, "127.0.0.1:8152"],
     ["[::1]:0", { host: "::1", port: 0 }, "[::1]:0"],
-    [":80", { host: "0.0.0.0", port: 80 }, "0.0.0.0:80"],
+    [":80", { host: "::", port: 80 }, "[::]:80"],
     ["localhost:1", { host: "localhost", port: 1 }, "localhost:1"],
   ])("%s is read", (text, address, shown) => {
     expect(parseAddress(text)).toEqual(address);
