@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
+import { compareVersions } from "../../src/backends/docker/engine/version.ts";
 import { TempDir } from "./temp-dir.ts";
 
 export interface FakeRequest {
@@ -44,6 +45,8 @@ export class FakeEngine implements AsyncDisposable {
   readonly #routes: Route[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #watchers = new Set<() => void>();
+  #api: string;
+  #oldestApi: string;
   #server: Server;
   #port = 0;
   #connections = 0;
@@ -52,17 +55,18 @@ export class FakeEngine implements AsyncDisposable {
     this.#options = options;
     this.#dir = dir;
     this.#server = this.#makeServer();
-    const { api = "1.47", oldestApi = "1.24" } = options;
+    this.#api = options.api ?? "1.47";
+    this.#oldestApi = options.oldestApi ?? "1.24";
     this.on("GET", "/_ping", (response) => {
       response
-        .writeHead(200, { "Api-Version": api, Ostype: "linux", Server: "Docker/27.0 (linux)" })
+        .writeHead(200, { "Api-Version": this.#api, Ostype: "linux", Server: "Docker/27.0 (linux)" })
         .end("OK");
     });
     this.on("GET", "/version", (response) => {
       const about = {
         Version: "27.0.1",
-        ApiVersion: api,
-        MinAPIVersion: oldestApi,
+        ApiVersion: this.#api,
+        MinAPIVersion: this.#oldestApi,
         Os: "linux",
         Arch: "arm64",
       };
@@ -123,6 +127,12 @@ export class FakeEngine implements AsyncDisposable {
     while (this.#sockets.size > 0) await this.#next();
   }
 
+  /** From now on, as an engine that was upgraded or rolled back; calls in other versions are refused. */
+  speak(api: string, oldestApi: string): void {
+    this.#api = api;
+    this.#oldestApi = oldestApi;
+  }
+
   /** Cuts everything, as an engine that is killed; the socket's file goes with `unlink`. */
   async stop(): Promise<void> {
     const closed = once(this.#server, "close");
@@ -169,11 +179,19 @@ export class FakeEngine implements AsyncDisposable {
     if (request === null) return;
     this.requests.push(request);
     this.#wake();
+    const refusal = this.#refusalOf(request.version.slice("/v".length));
+    if (refusal !== null) return json(response, { message: refusal }, 400);
     const route = this.#routes.find(
       ({ method, path }) => method === request.method && path.test(request.path),
     );
     if (route === undefined) json(response, { message: `page not found: ${request.path}` }, 404);
     else await route.answer(response, request);
+  }
+
+  #refusalOf(version: string): string | null {
+    if (version === "") return null;
+    if (compareVersions(version, this.#oldestApi) < 0) return `client version ${version} is too old`;
+    return compareVersions(version, this.#api) > 0 ? `client version ${version} is too new` : null;
   }
 
   #keep(socket: Socket): void {

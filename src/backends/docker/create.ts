@@ -59,7 +59,10 @@ export async function createDockerBackend(
 
 async function connect({ workerEnvironment, log }: DockerDependencies, signal: AbortSignal): Promise<Engine> {
   try {
-    const engine = await Engine.connect(chooseEndpoint(workerEnvironment), workerEnvironment, signal);
+    const onNew = (now: string, before: string) =>
+      log.info("container engine was exchanged, and speaks another version of its API", { api: now, before });
+    const endpoint = chooseEndpoint(workerEnvironment);
+    const engine = await Engine.connect(endpoint, workerEnvironment, signal, onNew);
     const { os, architecture } = engine.platform;
     const { chosen, api, version } = engine;
     log.info("container engine chosen", {

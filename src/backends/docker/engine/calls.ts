@@ -2,6 +2,7 @@
 
 import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import type { Channel } from "../../../runtime/byte-channel.ts";
+import type { Agreement } from "./agreement.ts";
 import { EngineError, EngineGone } from "./errors.ts";
 import { type ByteStream, exchange, type Response, SourceBroke } from "./exchange.ts";
 import { fieldsOf, textOf } from "./fields.ts";
@@ -31,6 +32,8 @@ export type Dial = (signal: AbortSignal) => Promise<Channel>;
 const QUICK_CALL_MS = 60_000;
 /** An answer in JSON that is larger than this is none of ours; `inspect` and lists are a few kilobytes. */
 const LARGEST_JSON_BYTES = 64 * 1024 * 1024;
+/** So an engine refuses a version of its API, too. */
+const BAD_REQUEST = 400;
 /** What was asked for is so already. */
 const NOT_MODIFIED = 304;
 const NO_CONTENT = 204;
@@ -40,19 +43,22 @@ const LARGEST_REFUSAL_BYTES = 64 * 1024;
 export class Calls {
   readonly #dial: Dial;
   readonly #host: string;
-  readonly #prefix: string;
+  readonly #agreement: Agreement | null;
   readonly #label: string;
   readonly #closing: AbortSignal;
   #underway = 0;
 
   /**
-   * `host`: for the Host header. `prefix`: /v1.41, or nothing. `label`: the endpoint in messages.
-   * `closing`: fires when the client is disposed.
+   * `host`: for the Host header. `agreement`: on the API's version; null: calls of none. `label`: the endpoint in
+   * messages. `closing`: fires when the client is disposed.
    */
-  constructor(dial: Dial, about: { host: string; prefix: string; label: string; closing: AbortSignal }) {
+  constructor(
+    dial: Dial,
+    about: { host: string; agreement: Agreement | null; label: string; closing: AbortSignal },
+  ) {
     this.#dial = dial;
     this.#host = about.host;
-    this.#prefix = about.prefix;
+    this.#agreement = about.agreement;
     this.#label = about.label;
     this.#closing = about.closing;
   }
@@ -120,7 +126,29 @@ export class Calls {
     }
   }
 
+  /** Once more where the engine, exchanged for another, refused the version and not what was asked. */
   async #send(method: string, path: string, options: CallOptions, signal: AbortSignal): Promise<Response> {
+    const spoken = this.#agreement?.api ?? "";
+    try {
+      return await this.#sendIn(spoken, method, path, options, signal);
+    } catch (error) {
+      const mayBeVersion = error instanceof EngineError && error.status === BAD_REQUEST;
+      if (!mayBeVersion || !(await this.#agreement?.isNewSince(spoken, signal))) throw error;
+      const { tar } = options;
+      if (tar === undefined || tar instanceof Uint8Array)
+        return await this.#sendIn(this.#agreement?.api ?? "", method, path, options, signal);
+      // Half of it was read, and cannot be sent again.
+      throw new EngineGone("The container engine was exchanged for another one meanwhile", { cause: error });
+    }
+  }
+
+  async #sendIn(
+    api: string,
+    method: string,
+    path: string,
+    options: CallOptions,
+    signal: AbortSignal,
+  ): Promise<Response> {
     const { json, tar } = options;
     const type = json !== undefined ? "application/json" : tar !== undefined ? "application/x-tar" : null;
     const headers = {
@@ -133,7 +161,7 @@ export class Calls {
     };
     const body =
       json === undefined ? (tar ?? emptyBodyOf(method)) : new TextEncoder().encode(JSON.stringify(json));
-    const target = `${this.#prefix}${path}${queryOf(options.query ?? {})}`;
+    const target = `${api === "" ? "" : `/v${api}`}${path}${queryOf(options.query ?? {})}`;
     const channel = await this.#dial(signal);
     const response = await exchange(channel, { method, target, headers, body }, signal);
     // A router that finds no id in a path sends the caller elsewhere: what follows is no answer to the question.

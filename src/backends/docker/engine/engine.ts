@@ -1,4 +1,5 @@
 /** The container engine, connected: the one thing that the rest of the backend holds. */
+import { Agreement, type OnNewVersion } from "./agreement.ts";
 import { Calls } from "./calls.ts";
 import { Containers } from "./containers.ts";
 import { dialerFor, hostHeaderOf } from "./dialer.ts";
@@ -35,20 +36,23 @@ const ARCHITECTURES: ReadonlyMap<string, string> = new Map([
 
 export class Engine implements AsyncDisposable {
   readonly chosen: ChosenEndpoint;
-  /** Negotiated: "1.41" … */
-  readonly api: string;
   /** As the engine says: 20.10.24, 5.4.0; for the log. */
   readonly version: string;
   readonly platform: EnginePlatform;
   readonly containers: Containers;
   readonly images: Images;
   readonly volumes: Volumes;
+  readonly #agreement: Agreement;
   readonly #calls: Calls;
   readonly #closing: AbortController;
 
-  private constructor(chosen: ChosenEndpoint, about: About, calls: Calls, closing: AbortController) {
+  private constructor(
+    chosen: ChosenEndpoint,
+    about: About,
+    { agreement, calls, closing }: { agreement: Agreement; calls: Calls; closing: AbortController },
+  ) {
     this.chosen = chosen;
-    this.api = about.api;
+    this.#agreement = agreement;
     this.version = about.version;
     this.platform = about.platform;
     this.containers = new Containers(calls);
@@ -59,24 +63,38 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Asks the engine who it is, and agrees on a version. `environment` goes to ssh, where that is the way.
+   * Asks the engine who it is, and agrees on a version. `environment` goes to ssh, where that is the way; `onNew`
+   * hears of another version, once the engine was exchanged.
    * @throws EngineUnreachable with what is wrong and what to try; the signal's reason
    */
   static async connect(
     chosen: ChosenEndpoint,
     environment: Environment,
     signal: AbortSignal,
+    onNew: OnNewVersion = () => {},
   ): Promise<Engine> {
     const dial = dialerFor(chosen.endpoint, environment);
     const closing = new AbortController();
     const common = { host: hostHeaderOf(chosen.endpoint), label: chosen.label, closing: closing.signal };
     try {
-      const about = await askWho(new Calls(dial, { ...common, prefix: "" }), chosen, signal);
-      return new Engine(chosen, about, new Calls(dial, { ...common, prefix: `/v${about.api}` }), closing);
+      const unversioned = new Calls(dial, { ...common, agreement: null });
+      const about = await askWho(unversioned, chosen, signal);
+      const ask = async (asking: AbortSignal) => (await askWho(unversioned, chosen, asking)).api;
+      const agreement = new Agreement(about.api, ask, onNew);
+      return new Engine(chosen, about, {
+        agreement,
+        calls: new Calls(dial, { ...common, agreement }),
+        closing,
+      });
     } catch (error) {
       signal.throwIfAborted();
       throw error instanceof EngineUnreachable ? error : unreachable(chosen, error);
     }
+  }
+
+  /** Agreed upon: "1.41" … */
+  get api(): string {
+    return this.#agreement.api;
   }
 
   /** Calls that wait for their answer. */
