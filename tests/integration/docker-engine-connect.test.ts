@@ -6,7 +6,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { never } from "../../src/async/wait.ts";
 import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice.ts";
 import { Engine } from "../../src/backends/docker/engine/engine.ts";
-import { EngineUnreachable } from "../../src/backends/docker/engine/errors.ts";
+import { EngineGone, EngineUnreachable } from "../../src/backends/docker/engine/errors.ts";
 import { FakeEngine, type FakeEngineOptions, inspected } from "../support/fake-engine.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { within } from "../support/wait.ts";
@@ -239,6 +239,23 @@ describe("by TCP", () => {
       expect(fake.requests).toEqual([]);
     });
   }
+
+  // A worker that outlived its certificates could not reach the engine any more, although new ones lay there: it
+  // waited without end for the containers of its tasks, and failed all others.
+  test("certificates that are renewed on disk hold from the next call on", async () => {
+    await using fake = await startTls("server");
+    const path = await certificates("other", "client");
+    await dir.write(`${path.slice(dir.path.length + 1)}/ca.pem`, pem("ca.pem"));
+    await using engine = await connect(tlsTo(fake, path));
+    const look = () => engine.containers.find("c", never());
+    expect(await look()).toBeNull();
+    await certificates("other", "client");
+    await expect(look()).rejects.toThrow(/self.signed certificate|unable to verify|unable to get/i);
+    await dir.write(`${path.slice(dir.path.length + 1)}/ca.pem`, "half writ");
+    await expect(look()).rejects.toThrow(EngineGone);
+    await dir.write(`${path.slice(dir.path.length + 1)}/ca.pem`, pem("ca.pem"));
+    expect(await look()).toBeNull();
+  });
 
   test("one side with TLS and the other without is told for what it is", async () => {
     await using plain = await FakeEngine.start({ listen: "tcp" });

@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { never } from "../../src/async/wait.ts";
+import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice.ts";
 import { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { TempDir } from "../support/temp-dir.ts";
 
@@ -63,8 +64,7 @@ export class PullEngine implements AsyncDisposable {
   }
 
   connect(): Promise<Engine> {
-    const endpoint = { kind: "unix", path: this.socket } as const;
-    return Engine.connect({ endpoint, label: `unix://${this.socket}`, why: "a test" }, {}, never());
+    return Engine.connect(chooseEndpoint({ DOCKER_HOST: `unix://${this.socket}` }), {}, never());
   }
 
   /** The pull with that number, counted from 0. */

@@ -4,7 +4,7 @@ import { forHelpers } from "../../../process/worker-environment.ts";
 import type { Channel } from "../../../runtime/byte-channel.ts";
 import { dialTcp, dialUnix } from "../../../runtime/dial.ts";
 import type { Dial } from "./calls.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { ChosenEndpoint, Endpoint, LoadTls } from "./endpoint.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -12,17 +12,29 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const CONNECT_MS = 30_000;
 
 /** `environment`: what ssh needs to find its keys and its agent. */
-export function dialerFor(endpoint: Endpoint, environment: Environment): Dial {
+export function dialerFor(
+  { endpoint, loadTls }: Pick<ChosenEndpoint, "endpoint" | "loadTls">,
+  environment: Environment,
+): Dial {
   switch (endpoint.kind) {
     case "unix":
       return (signal) => dialUnix(endpoint.path, signal);
     case "tcp":
-      return (signal) => inTime(signal, (both) => dialTcp(endpoint.host, endpoint.port, endpoint.tls, both));
+      return (signal) => inTime(signal, (both) => dialEngine(endpoint, loadTls, both));
     case "ssh":
       return () => dialSsh(endpoint.target, environment);
     default:
       return endpoint satisfies never;
   }
+}
+
+/** With the certificates of this moment: a read of three files is nothing beside TLS's own handshake. */
+async function dialEngine(
+  { host, port, tls }: Extract<Endpoint, { kind: "tcp" }>,
+  loadTls: LoadTls,
+  signal: AbortSignal,
+): Promise<Channel> {
+  return dialTcp(host, port, tls === null ? null : (loadTls() ?? tls), signal);
 }
 
 /** For the Host header, which an engine does not look at but a proxy does. */

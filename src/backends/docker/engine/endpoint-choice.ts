@@ -51,7 +51,7 @@ function choose(address: string, why: string, loadTls: LoadTls, host: Host): Cho
       `Cannot use the container engine "${withoutPassword(address)}" of ${why}: ${endpoint.wrong}`,
     );
   }
-  return { endpoint, label: withoutPassword(address), why };
+  return { endpoint, label: withoutPassword(address), why, loadTls };
 }
 
 /** An address is quoted in logs. */
@@ -82,11 +82,12 @@ function chooseSocket(environment: Environment, host: Host): ChosenEndpoint {
       endpoint: { kind: "unix", path: DEFAULT_SOCKET },
       label: `unix://${DEFAULT_SOCKET}`,
       why: "the default",
+      loadTls: () => null,
     };
   }
   const [path, what] = found;
   const why = `the socket of ${what}, as there is no ${DEFAULT_SOCKET}`;
-  return { endpoint: { kind: "unix", path }, label: `unix://${path}`, why };
+  return { endpoint: { kind: "unix", path }, label: `unix://${path}`, why, loadTls: () => null };
 }
 
 /** DOCKER_TLS_VERIFY, set to anything at all, asks for TLS; the files are below DOCKER_CERT_PATH. */

@@ -21,9 +21,11 @@ export interface ChosenEndpoint {
   readonly label: string;
   /** Completes "chosen because of …": "DOCKER_HOST", 'docker context "x" of DOCKER_CONTEXT'. */
   readonly why: string;
+  /** For a TCP endpoint with TLS: its certificates as they are now. Files of them are renewed under a running worker. */
+  readonly loadTls: LoadTls;
 }
 
-/** Loads the certificates of a TCP endpoint, when it is known that it is one; null: without TLS. */
+/** Loads the certificates of a TCP endpoint, when it is known that it is one; null: without TLS. @throws EndpointError */
 export type LoadTls = () => EngineTls | null;
 
 const PLAIN_PORT = 2375;

@@ -73,7 +73,7 @@ export class Engine implements AsyncDisposable {
     signal: AbortSignal,
     onNew: OnNewVersion = () => {},
   ): Promise<Engine> {
-    const dial = dialerFor(chosen.endpoint, environment);
+    const dial = dialerFor(chosen, environment);
     const closing = new AbortController();
     const common = { host: hostHeaderOf(chosen.endpoint), label: chosen.label, closing: closing.signal };
     try {

@@ -13,6 +13,7 @@ const SOCKET: ChosenEndpoint = {
   endpoint: { kind: "unix", path: "/var/run/docker.sock" },
   label: "unix:///var/run/docker.sock",
   why: "the default",
+  loadTls: () => null,
 };
 const FACTS: SocketFacts = { isSocket: true, group: "docker", groupMay: true, user: "ann" };
 const gone = (code: string) => new EngineGone("x", { code, cause: new Error("Failed to connect") });
