@@ -85,6 +85,22 @@ describe("a private copy that is pruned before the task's container holds it", (
     expect(fake.volumes.size).toBe(0);
   });
 
+  // What the engine had made in its place stayed for ever, forgotten as soon as the second copy was seen to be whole.
+  test("leaves nothing where the engine went away, too, while what it made in its place was filled", async () => {
+    const { backend } = await rig.backend("me");
+    const source = fake.hold("POST", CREATION);
+    const task = runTask(backend, { additionalSidecars: [tools] });
+    await within(source.arrived, "the filling");
+    const [pruned = "none"] = prune();
+    fake.mishap("PUT", /archive$/, "lost after");
+    source.release();
+    const container = await within(fake.running(), "the task");
+    expect([...fake.volumes.keys()]).toContain(pruned);
+    fake.end(container, 0);
+    expect(await within(task.ended, "the end")).toEqual({ kind: "completed" });
+    expect([...fake.volumes.keys()]).toEqual([]);
+  });
+
   // The task failed for an unknown reason, with nothing but the engine's "operation not permitted".
   test.each([
     ["the container cannot be removed", "DELETE", /^\/containers\//, "container_create", "docker rm --force"],

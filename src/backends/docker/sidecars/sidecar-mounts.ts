@@ -74,7 +74,8 @@ export class SidecarMounts {
       return (await volumes.inspect(mount.volume, signal))?.labels[LABELS.filling] === mount.filling;
     };
     const intact = (await Promise.all(mounts.map(isIntact))).every(Boolean);
-    if (intact) this.unproven.delete(container);
+    // Those alone: of another one, whose filling failed, the engine may have made an empty one that has no label either.
+    if (intact) for (const mount of mounts) if (mount.kind === "volume") this.trust(mount.volume, container);
     return intact;
   }
 
@@ -187,6 +188,12 @@ export class SidecarMounts {
       throw error;
     }
     return { kind: "volume", volume, mountPath, readOnly: !readWrite, filling };
+  }
+
+  private trust(volume: string, container: string): void {
+    const names = this.unproven.get(container);
+    names?.delete(volume);
+    if (names?.size === 0) this.unproven.delete(container);
   }
 
   private suspect(volume: string, { container }: SidecarHost): void {
