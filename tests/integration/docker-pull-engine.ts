@@ -27,8 +27,10 @@ export type Answer =
   | "cut"
   | "cut in the middle"
   | { readonly status: number; readonly words: string }
-  /** The answer is 200, and the failure is in the stream. */
-  | { readonly inStream: string };
+  /** All goes well, and somebody takes it away before anybody looks. */
+  | "pruned"
+  /** The answer is 200, and the failure is in the stream; `bare`: in the form that older engines have. */
+  | { readonly inStream: string; readonly bare?: boolean };
 
 export interface PublishedImage {
   readonly architecture: string;
@@ -126,8 +128,9 @@ export class PullEngine implements AsyncDisposable {
     if (answer === "held") await released.promise;
     if (answer === "cut in the middle") return void response.destroy();
     if (typeof answer === "object") {
-      line(response, { errorDetail: { message: answer.inStream }, error: answer.inStream });
-    } else {
+      const detail = answer.bare === true ? {} : { errorDetail: { message: answer.inStream } };
+      line(response, { ...detail, error: answer.inStream });
+    } else if (answer !== "pruned") {
       const key = `${seen.fromImage}${seen.tag.startsWith("sha256:") ? "@" : ":"}${seen.tag}`;
       this.present.set(key, { ...(this.published.get(key) ?? AMD64), name: seen.fromImage });
     }

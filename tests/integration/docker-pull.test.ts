@@ -77,7 +77,11 @@ describe("an image", () => {
     for (const name of [`team/tool@${DIGEST}`, `team/tool:1@${DIGEST}`]) {
       expect((await site.ensure(name)).repoDigest).toBe(`team/tool@${DIGEST}`);
     }
-    expect(site.far.pulls).toMatchObject(Array(2).fill({ fromImage: "team/tool", tag: DIGEST }));
+    // Each by itself: of one object that is expected twice, Bun compares the first only.
+    expect(site.far.pulls.map(({ fromImage, tag }) => [fromImage, tag])).toEqual([
+      ["team/tool", DIGEST],
+      ["team/tool", DIGEST],
+    ]);
   });
 
   test("has the digest of its own repository, not that of a mirror", async () => {
@@ -223,6 +227,7 @@ describe("a pull that fails", () => {
     ["a cut connection", "cut"],
     ["a connection cut in the middle", "cut in the middle"],
     ["a failure in the middle", { inStream: "unexpected EOF" }],
+    ["an image that is pruned at once", "pruned"],
   ];
   test.each(PASSING)("with %s is tried again", async (_what, answer) => {
     await using site = await Site.create();
@@ -237,6 +242,7 @@ describe("a pull that fails", () => {
     ["401", { status: 401, words: "who are you" }],
     ["403", { status: 403, words: "not for you" }],
     ["404", { status: 404, words: "manifest for team/tool:1 not found: manifest unknown" }],
+    ["a refusal in the stream, as older engines tell it", { inStream: "denied: not for you", bare: true }],
     ["a refusal in a 500", { status: 500, words: "unauthorized: authentication required" }],
     [
       "no image of that platform",
