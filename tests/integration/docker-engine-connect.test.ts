@@ -7,7 +7,7 @@ import { never } from "../../src/async/wait.ts";
 import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice.ts";
 import { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { EngineGone, EngineUnreachable } from "../../src/backends/docker/engine/errors.ts";
-import { FakeEngine, type FakeEngineOptions, inspected } from "../support/fake-engine.ts";
+import { FakeEngine, type FakeEngineOptions, inspected, json } from "../support/fake-engine.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { within } from "../support/wait.ts";
 
@@ -146,6 +146,30 @@ describe("at start, what is no engine is told by its endpoint, the reason for it
     );
     await chmod(fake.socket, "600");
     expect(await run()).toContain("and neither has the socket's group root");
+  });
+});
+
+describe("an engine tells", () => {
+  const version = (fake: FakeEngine, about: object) =>
+    fake.on("GET", "/version", (response) => json(response, about));
+
+  test("its API in its version only, where its greeting leaves that out", async () => {
+    await using fake = await FakeEngine.start();
+    fake.on("GET", "/_ping", (response) => response.end("OK"));
+    version(fake, { ApiVersion: "1.40", Arch: "amd64" });
+    await using engine = await connect({ DOCKER_HOST: fake.host });
+    expect([engine.api, engine.platform.os]).toEqual(["1.40", "linux"]);
+  });
+
+  test.each([
+    ["x86_64", "amd64"],
+    ["aarch64", "arm64"],
+    ["riscv64", "riscv64"],
+  ])("its processor as its kernel calls it, %s", async (said, meant) => {
+    await using fake = await FakeEngine.start();
+    version(fake, { Arch: said, Os: "linux" });
+    await using engine = await connect({ DOCKER_HOST: fake.host });
+    expect(engine.platform.architecture).toBe(meant);
   });
 });
 

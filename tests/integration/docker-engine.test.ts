@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { never, turns } from "../../src/async/wait.ts";
 import type { ContainerState } from "../../src/backends/docker/engine/containers.ts";
 import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice.ts";
@@ -17,6 +17,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  jest.useRealTimers();
   await engine[Symbol.asyncDispose]();
   await fake[Symbol.asyncDispose]();
 });
@@ -122,6 +123,44 @@ describe("a call", () => {
       expect(await failureOf(engine.containers.inspect("c", signal))).toBeInstanceOf(EngineGone);
       await fake.startAgain();
     }
+  });
+
+  // Not every engine, or proxy before one, closes a connection because it is told to.
+  test.each([
+    ["with a length", "200 OK", "Content-Length: 4\r\n\r\nnull"],
+    ["in chunks", "200 OK", "Transfer-Encoding: chunked\r\n\r\n4\r\nnull\r\n0\r\n\r\n"],
+    ["with 204", "204 No Content", "\r\n"],
+    ["with 304, and the length of what it does not send", "304 Not Modified", "Content-Length: 9\r\n\r\n"],
+  ])("that is answered %s is done although the connection stays open", async (_how, status, rest) => {
+    fake.on("POST", "/containers/c/stop", (response) =>
+      response.socket?.write(`HTTP/1.1 ${status}\r\n${rest}`),
+    );
+    await within(engine.containers.stop("c", 1, signal), "the call");
+    expect((await fake.seen("POST", "/containers/c/stop")).headers["content-length"]).toBe("0");
+  });
+
+  const minutes: readonly (readonly [string, string, RegExp, (heavy: Engine) => Promise<unknown>])[] = [
+    ["makes a container", "POST", /create$/, (heavy) => heavy.containers.create("c", { Image: "i" }, signal)],
+    ["starts one", "POST", /start$/, (heavy) => heavy.containers.start("c", signal)],
+    ["stops one of much grace", "POST", /stop$/, (heavy) => heavy.containers.stop("c", 600, signal)],
+    ["removes one", "DELETE", /^\/containers\/c$/, (heavy) => heavy.containers.remove("c", signal)],
+    ["removes a volume", "DELETE", /^\/volumes\/v$/, (heavy) => heavy.volumes.remove("v", signal)],
+    [
+      "unpacks files",
+      "PUT",
+      /archive$/,
+      (heavy) => heavy.containers.putArchive("c", "/t", new Uint8Array(9), signal),
+    ],
+  ];
+  test.each(minutes)("that %s may take minutes", async (_what, method, path, call) => {
+    const asked = Promise.withResolvers<() => void>();
+    fake.on(method, path, (response) => asked.resolve(() => response.writeHead(204).end()));
+    jest.useFakeTimers();
+    const answer = call(engine).catch((error: unknown) => error);
+    const release = await asked.promise;
+    jest.advanceTimersByTime(9 * 60_000);
+    release();
+    expect(await answer).not.toBeInstanceOf(EngineGone);
   });
 
   test("whose answer the engine cuts, in the middle or before it began, can be told from one that it answers", async () => {

@@ -317,6 +317,15 @@ describe("what is removed for its age", () => {
     ]);
   });
 
+  test("is none that was filled long ago, and that a task has had since then", async () => {
+    const worker = await rig.worker("me");
+    expect(await ensuring(worker)).not.toBeNull();
+    for (const volume of fake.volumes.values()) volume.createdAt = "2020-01-01T00:00:00Z";
+    expect(await ensuring(worker)).not.toBeNull();
+    expect(await garbage(worker.shared.lastUsed)).toEqual([NAME, MARK]);
+    expect(await garbage(new Map())).toEqual([]);
+  });
+
   test("is a mark whose volume is gone, however young", async () => {
     aged("gone.complete", "sidecar-complete", 0);
     expect(await garbage(new Map())).toEqual([]);

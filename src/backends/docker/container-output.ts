@@ -18,7 +18,7 @@ const QUOTED_CHARACTERS = 1_024;
 
 /** Logs it, at info when the task failed and at debug otherwise. Never throws. */
 export async function showOutput(
-  containers: Containers,
+  containers: Pick<Containers, "logs">,
   id: string,
   { failed, redact }: { readonly failed: boolean; readonly redact: Redact },
   log: Logger,
@@ -30,7 +30,11 @@ export async function showOutput(
 }
 
 /** Never throws: an engine without the output of a container still knows how it ended. */
-async function readOutput(containers: Containers, id: string, log: Logger): Promise<readonly OutputLine[]> {
+async function readOutput(
+  containers: Pick<Containers, "logs">,
+  id: string,
+  log: Logger,
+): Promise<readonly OutputLine[]> {
   let tail = new OutputTail();
   const readAll = async (signal: AbortSignal) => {
     tail = new OutputTail();
