@@ -88,7 +88,8 @@ function readJson(path: string, orElse: string): Fields | null {
   const text = readIfThere(path, path, `, ${orElse}`);
   if (text === null) return null;
   try {
-    return fieldsOf(JSON.parse(text));
+    // An empty one (made by `touch`, or mounted as such) says nothing, which is no mistake to Docker's client either.
+    return text.trim() === "" ? {} : fieldsOf(JSON.parse(text));
   } catch {
     // Without the parser's words, which quote the file: it may hold credentials.
     throw new EndpointError(`Cannot read ${path}: it is not valid JSON; correct it, ${orElse}`);

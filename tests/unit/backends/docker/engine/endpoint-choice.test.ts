@@ -175,6 +175,16 @@ describe("docker contexts", () => {
     expect(none).toThrow("there is none in /nonexistent/contexts/meta");
   });
 
+  // The worker refused to start with what `docker` takes without a word.
+  test("an empty config.json chooses none, and an empty context is no context", async () => {
+    await using dir = await configDir({ x: {} });
+    await dir.write("config.json", "\n");
+    expect(choose({ DOCKER_CONFIG: dir.path }).why).toBe("the default");
+    await dir.write(`contexts/meta/${folderOf("x")}/meta.json`, "");
+    const use = () => choose({ DOCKER_CONFIG: dir.path, DOCKER_CONTEXT: "x" });
+    expect(use).toThrow(/names no docker endpoint.*docker context create/);
+  });
+
   test("broken files are refused by their path, and never quoted", async () => {
     await using dir = await configDir({ x: {} });
     const use = () => choose({ DOCKER_CONFIG: dir.path, DOCKER_CONTEXT: "x" });
