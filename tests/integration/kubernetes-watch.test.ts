@@ -165,6 +165,39 @@ describe("the watches of a worker", () => {
     jest.useRealTimers();
   });
 
+  // Once: what the pod had waited for when it was taken away failed the task, whose Job waited in the queue.
+  test("fail no Job that a queue suspends for what its former pod had waited for", async () => {
+    jest.useFakeTimers();
+    const settings = { unschedulableTimeoutMs: 10_000 };
+    const rig = await passTimeFor(cluster, KubernetesRig.start(cluster, { settings }));
+    const task = rig.run("t-1");
+    await passTime(cluster, () => task.handles.at(-1)?.["ready"] === true, { stepMs: 10 });
+    const job = cluster.jobs()[0];
+    const { name } = job.metadata;
+    const condition = { type: "PodScheduled", lastTransitionTime: cluster.api.now() };
+    const waits = { ...condition, status: "False", reason: "Unschedulable" };
+    cluster.setPod(name, { phase: "Pending", conditions: [waits] });
+    await cluster.turn();
+    const suspended = (status: string) => ({ conditions: [{ type: "Suspended", status }] });
+    cluster.api.store.patch("jobs", name, { status: suspended("True") });
+    cluster.api.store.delete("pods", cluster.podOf(name).metadata.name);
+    let isOver = false;
+    task.ended
+      .catch(() => {})
+      .finally(() => {
+        isOver = true;
+      });
+    const polls = () => cluster.api.callsOf("list", "pods").length;
+    const before = polls();
+    await passTime(cluster, () => isOver || polls() > before);
+    cluster.api.store.patch("jobs", name, { status: suspended("False") });
+    cluster.addPod(job);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, task.ended)).toBe("completed");
+    await passTimeFor(cluster, rig[Symbol.asyncDispose]());
+    jest.useRealTimers();
+  });
+
   test("are not blind for what a server does that was restored from a backup", async () => {
     jest.useFakeTimers();
     const rig = await passTimeFor(cluster, KubernetesRig.start(cluster));

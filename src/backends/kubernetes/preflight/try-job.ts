@@ -106,6 +106,7 @@ class Trial {
       namespace,
       job: await this.cluster.getJob(this.name, this.options.signal),
       pods,
+      formerPods: [],
       events: null,
       nowMs: this.cluster.now(),
       unschedulableTimeoutMs: this.options.unschedulableTimeoutMs,

@@ -8,7 +8,7 @@ import { wordsOf } from "../../../logging/words-of.ts";
 import type { Cluster } from "../cluster.ts";
 import { instanceOf } from "../ownership/marks.ts";
 import { classify } from "../verdict/classify.ts";
-import type { Failed, JobView } from "../verdict/view.ts";
+import { type Failed, type JobView, podsEver } from "../verdict/view.ts";
 import type { Subscription } from "../watch/job-store.ts";
 import { FreshLook } from "./fresh-look.ts";
 
@@ -64,7 +64,7 @@ async function judge(
   look: FreshLook,
   context: FollowContext,
 ): Promise<JobEnd | number> {
-  const seen = viewOf(job, context.subscription.pods(target.uid), target, context);
+  const seen = viewOf(job, target, context);
   let view = seen;
   let verdict = classify(view);
   if (verdict.kind === "running" && verdict.needsEvents === true) {
@@ -72,7 +72,7 @@ async function judge(
     verdict = classify(view);
   }
   if (verdict.kind === "succeeded") return { kind: "succeeded" };
-  if (verdict.kind === "failed") return { kind: "failed", failure: verdict, pods: view.pods };
+  if (verdict.kind === "failed") return { kind: "failed", failure: verdict, pods: podsEver(view) };
   // Of a Job that has failed there may never be any news again.
   const recheckInMs = verdict.needsEvents === true ? look.againInMs() : verdict.recheckInMs;
   return Math.min(Math.max(recheckInMs ?? LONGEST_TIMER_MS, 50), LONGEST_TIMER_MS);
@@ -90,10 +90,10 @@ async function whenMissing(
   if (last !== null) {
     // What ended and was deleted in one breath shows how it ended in its last state.
     if (isTaken(last, target)) return { kind: "taken" };
-    const pods = subscription.pods(target.uid);
-    const verdict = classify(viewOf(last, pods, target, context));
+    const view = viewOf(last, target, context);
+    const verdict = classify(view);
     if (verdict.kind === "succeeded") return { kind: "succeeded" };
-    if (verdict.kind === "failed") return { kind: "failed", failure: verdict, pods };
+    if (verdict.kind === "failed") return { kind: "failed", failure: verdict, pods: podsEver(view) };
   }
   for (;;) {
     try {
@@ -115,7 +115,7 @@ async function whenMissing(
 }
 
 function vanished(target: JobToFollow, context: FollowContext): JobEnd {
-  const verdict = classify(viewOf(null, context.subscription.pods(target.uid), target, context));
+  const verdict = classify(viewOf(null, target, context));
   if (verdict.kind === "succeeded") return { kind: "vanished", failure: null };
   if (verdict.kind === "failed") return { kind: "vanished", failure: verdict };
   const where = `Job "${target.name}" in namespace "${context.cluster.namespace}"`;
@@ -125,12 +125,19 @@ function vanished(target: JobToFollow, context: FollowContext): JobEnd {
 
 function viewOf(
   job: V1Job | null,
-  pods: readonly V1Pod[],
-  { name }: JobToFollow,
-  { cluster, unschedulableTimeoutMs }: FollowContext,
+  { name, uid }: JobToFollow,
+  { cluster, subscription, unschedulableTimeoutMs }: FollowContext,
 ): JobView {
-  const { namespace } = cluster;
-  return { jobName: name, namespace, job, pods, events: null, nowMs: cluster.now(), unschedulableTimeoutMs };
+  return {
+    jobName: name,
+    namespace: cluster.namespace,
+    job,
+    pods: subscription.pods(uid),
+    formerPods: subscription.formerPods(uid),
+    events: null,
+    nowMs: cluster.now(),
+    unschedulableTimeoutMs,
+  };
 }
 
 function sameJob(job: V1Job | null, { uid }: JobToFollow): V1Job | null {

@@ -6,7 +6,7 @@ import { wordsOf } from "../../../logging/words-of.ts";
 import { ClusterError } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { EXECUTION_HASH_LABEL } from "../job/labels.ts";
-import type { JobView } from "../verdict/view.ts";
+import { type JobView, podsEver } from "../verdict/view.ts";
 
 export interface FreshLookOptions {
   /** The Job's. */
@@ -74,13 +74,14 @@ export class FreshLook {
   private async readPods(seen: JobView, signal: AbortSignal): Promise<JobView> {
     const { cluster, uid } = this.options;
     const all = await cluster.listPods(`${EXECUTION_HASH_LABEL}=${executionHash(seen)}`, signal);
-    const present = all.filter((pod) => pod.metadata?.ownerReferences?.some((owner) => owner.uid === uid));
-    return { ...seen, pods: [...goneOf(seen.pods, present), ...present], nowMs: cluster.now() };
+    const pods = all.filter((pod) => pod.metadata?.ownerReferences?.some((owner) => owner.uid === uid));
+    const formerPods = missingFrom(pods, podsEver(seen));
+    return { ...seen, pods, formerPods, nowMs: cluster.now() };
   }
 
-  private async readEvents({ pods }: JobView, signal: AbortSignal): Promise<readonly CoreV1Event[]> {
+  private async readEvents(view: JobView, signal: AbortSignal): Promise<readonly CoreV1Event[]> {
     const { cluster, uid } = this.options;
-    const uids = [uid, ...pods.flatMap(({ metadata }) => metadata?.uid ?? [])];
+    const uids = [uid, ...podsEver(view).flatMap(({ metadata }) => metadata?.uid ?? [])];
     const lists = await Promise.all(
       uids.map((about) => cluster.listEvents(`involvedObject.uid=${about}`, signal)),
     );
@@ -89,7 +90,7 @@ export class FreshLook {
 }
 
 /** As they last were: why the Job failed may be that somebody deleted its pod. */
-function goneOf(seen: readonly V1Pod[], present: readonly V1Pod[]): readonly V1Pod[] {
+function missingFrom(present: readonly V1Pod[], seen: readonly V1Pod[]): readonly V1Pod[] {
   const uids = new Set(present.map(({ metadata }) => metadata?.uid));
   return seen.filter(({ metadata }) => !uids.has(metadata?.uid));
 }

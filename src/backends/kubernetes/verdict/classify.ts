@@ -5,10 +5,10 @@
 import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { hasEnded } from "./containers.ts";
 import { deadlineText, failedContainer, failedInitContainer } from "./ended-containers.ts";
-import { failureOf, isComplete } from "./job-condition.ts";
+import { failureOf, isComplete, isFinished } from "./job-condition.ts";
 import { lingering } from "./lingering-pods.ts";
 import { podless, unmountable, unschedulable } from "./pending-pods.ts";
-import type { JobView, Verdict } from "./view.ts";
+import { type JobView, podsEver, type Verdict } from "./view.ts";
 import { stuckContainer } from "./waiting-containers.ts";
 import { jobText, outsideHint, podText, reasonText, withWords } from "./words.ts";
 
@@ -18,10 +18,10 @@ type Rule = (view: JobView) => readonly (Verdict | null)[];
 const RULES: readonly Rule[] = [
   ofPods(evicted),
   ofPods(failedInitContainer),
-  ofPods(stuckContainer),
+  ofWaitingPods(stuckContainer),
   ofPods(failedContainer),
-  ofPods(unschedulable),
-  ofPods(unmountable),
+  ofWaitingPods(unschedulable),
+  ofWaitingPods(unmountable),
   (view) => [view.job === null ? null : outOfTime(view, view.job)],
   ofPods(podOutOfTime),
   (view) => [view.job === null ? gone(view) : (podless(view, view.job) ?? failedOtherwise(view, view.job))],
@@ -48,8 +48,21 @@ export function classify(view: JobView): Verdict {
   };
 }
 
-function ofPods(rule: (view: JobView, pod: V1Pod) => Verdict | null): Rule {
-  return (view) => view.pods.map((pod) => rule(view, pod));
+type PodRule = (view: JobView, pod: V1Pod) => Verdict | null;
+
+function ofPods(rule: PodRule): Rule {
+  return (view) => podsEver(view).map((pod) => rule(view, pod));
+}
+
+/**
+ * A pod that is gone waits for nothing any more, and its Job may get another one: a queue had suspended it. Of a Job
+ * that is over, what its pod waited for last may be why.
+ */
+function ofWaitingPods(rule: PodRule): Rule {
+  return (view) => {
+    const isOver = view.job === null || isFinished(view.job);
+    return (isOver ? podsEver(view) : view.pods).map((pod) => rule(view, pod));
+  };
 }
 
 function evicted(view: JobView, pod: V1Pod): Verdict | null {
@@ -78,7 +91,7 @@ function failedOtherwise(view: JobView, job: V1Job): Verdict | null {
   const failure = failureOf(job);
   if (failure === null) return null;
   if (view.events === null) return { kind: "running", needsEvents: true };
-  const pods = view.pods.flatMap((pod) => {
+  const pods = podsEver(view).flatMap((pod) => {
     return [withWords(podText(view, pod), reasonText(pod.status ?? {})), outsideHint(pod)];
   });
   const parts = [withWords(`${jobText(view)} failed`, reasonText(failure)), ...pods];
@@ -87,7 +100,7 @@ function failedOtherwise(view: JobView, job: V1Job): Verdict | null {
 }
 
 function gone(view: JobView): Verdict {
-  if (view.pods.some((pod) => pod.status?.phase === "Succeeded")) return { kind: "succeeded" };
+  if (podsEver(view).some((pod) => pod.status?.phase === "Succeeded")) return { kind: "succeeded" };
   const head = `${jobText(view)} is gone`;
   const message = `${head}: somebody deleted it, or its time to live ran out before its result was read`;
   return { kind: "failed", reason: "job_failed", message };

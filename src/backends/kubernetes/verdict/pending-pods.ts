@@ -47,8 +47,9 @@ export function unmountable(view: JobView, pod: V1Pod): Verdict | null {
 export function podless(view: JobView, job: V1Job): Verdict | null {
   if (view.pods.length > 0 || isFinished(job) || isSuspended(job)) return null;
   const since = startOf(job) ?? view.nowMs;
-  const event = view.events?.find(({ reason, involvedObject }) => {
-    return reason === "FailedCreate" && involvedObject.uid === job.metadata?.uid;
+  const event = view.events?.find((one) => {
+    const isRefusal = one.reason === "FailedCreate" && one.involvedObject.uid === job.metadata?.uid;
+    return isRefusal && !view.formerPods.some((pod) => wasMadeAfter(pod, one, view.nowMs));
   });
   if (event === undefined) return lookAtEvents(view, since);
   // The controller tries again by itself, so it gets the time that a pod gets to find a node.
@@ -57,6 +58,11 @@ export function podless(view: JobView, job: V1Job): Verdict | null {
   if (leftMs > 0) return { kind: "running", recheckInMs: leftMs };
   const head = `the cluster creates no pod for ${jobText(view)}`;
   return { kind: "failed", reason: "job_create", message: withWords(head, reasonText(event)) };
+}
+
+/** What was refused then was taken later. */
+function wasMadeAfter({ metadata }: V1Pod, event: CoreV1Event, nowMs: number): boolean {
+  return (metadata?.creationTimestamp?.getTime() ?? 0) >= timesOf(event, nowMs).last;
 }
 
 /** What has ended has no news to come. */
@@ -85,10 +91,14 @@ function hasStarted({ status }: V1Pod): boolean {
 }
 
 function isLasting(event: CoreV1Event, nowMs: number): boolean {
-  const { firstTimestamp, lastTimestamp, eventTime, series } = event;
-  const first = timeOf(firstTimestamp ?? eventTime) ?? nowMs;
-  const last = timeOf(series?.lastObservedTime ?? lastTimestamp ?? eventTime) ?? first;
+  const { first, last } = timesOf(event, nowMs);
   return last - first >= LASTING_MS || nowMs - first >= SURELY_LASTING_MS;
+}
+
+/** When it was first seen and last; of one that does not say, now. */
+function timesOf({ firstTimestamp, lastTimestamp, eventTime, series }: CoreV1Event, nowMs: number) {
+  const first = timeOf(firstTimestamp ?? eventTime) ?? nowMs;
+  return { first, last: timeOf(series?.lastObservedTime ?? lastTimestamp ?? eventTime) ?? first };
 }
 
 function conditionOf({ status }: V1Pod, type: string): V1PodCondition | undefined {

@@ -7,8 +7,10 @@ export interface JobView {
   readonly namespace: string;
   /** Null: it was there, and it is gone. */
   readonly job: V1Job | null;
-  /** All of its execution. */
+  /** Those that are there. */
   readonly pods: readonly V1Pod[];
+  /** Those that are gone, as they last were. */
+  readonly formerPods: readonly V1Pod[];
   /**
    * Of the Job and its pods. Null: not asked for, as long as no verdict wants them. When they are
    * given, the pods too have just been read from the API server, not from a watch that may lag.
@@ -18,6 +20,10 @@ export interface JobView {
   readonly nowMs: number;
   /** Null: never given up. */
   readonly unschedulableTimeoutMs: number | null;
+}
+
+export function podsEver({ pods, formerPods }: JobView): readonly V1Pod[] {
+  return [...formerPods, ...pods];
 }
 
 export type Verdict =

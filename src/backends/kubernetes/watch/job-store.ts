@@ -170,10 +170,15 @@ export class Subscription implements Disposable {
     return this.entry.job === null ? this.entry.lastJob : null;
   }
 
-  /** Of the Job with that uid, those that are gone as they last were. */
+  /** Of the Job with that uid, those that are there. */
   pods(uid: string): readonly V1Pod[] {
-    const all = new Map([...this.entry.lastPods, ...this.entry.pods]);
-    return [...all.values()].filter((pod) => isOwnedBy(pod, uid));
+    return [...this.entry.pods.values()].filter((pod) => isOwnedBy(pod, uid));
+  }
+
+  /** Of the Job with that uid, those that are gone, as they last were. */
+  formerPods(uid: string): readonly V1Pod[] {
+    const { pods, lastPods } = this.entry;
+    return [...lastPods].flatMap(([name, pod]) => (pods.has(name) || !isOwnedBy(pod, uid) ? [] : [pod]));
   }
 
   wake(): void {

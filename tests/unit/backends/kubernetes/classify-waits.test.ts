@@ -31,6 +31,44 @@ describe("a pod without a node", () => {
   });
 });
 
+/** A queue that suspends a Job takes its pods away, and the Job gets others when its turn has come. */
+describe("a pod that is gone", () => {
+  const suspended = job({ startedAgo: 999, conditions: [{ type: "Suspended" }] });
+
+  test.each([
+    ["a node", unscheduled(999), []],
+    ["its volumes", mounting(999), [event({ reason: "FailedMount", firstAgo: 900 })]],
+    ["its image", pod({ phase: "Pending", main: [waiting("ErrImagePull")] }), []],
+  ])("waits for %s no more", (_what, former, events) => {
+    const seen = view({ job: suspended, formerPods: [former], events });
+    expect(classify(seen)).toEqual({ kind: "running" });
+    expect(classify({ ...seen, job: job(), pods: [pod()] })).toEqual({ kind: "running" });
+  });
+
+  test("tells why its Job failed", () => {
+    const over = job({ conditions: [FAILED] });
+    const seen = view({ job: over, formerPods: [unscheduled(999)], events: [] });
+    expect(classify(seen)).toMatchObject({ kind: "failed", reason: "unschedulable" });
+    expect(classify({ ...seen, job: null })).toMatchObject({ kind: "failed", reason: "unschedulable" });
+  });
+
+  test("tells how its agent ended", () => {
+    const formerPods = [pod({ phase: "Failed", main: [ended(3)] })];
+    expect(classify(view({ formerPods }))).toMatchObject({ kind: "failed", reason: "container_exit" });
+  });
+
+  test("hides no refusal of the next one", () => {
+    const fields = { job: job({ startedAgo: 40 }), formerPods: [pod({ createdAgo: 500 })] };
+    const refusedBefore = event({ reason: "FailedCreate", of: "job-uid", firstAgo: 510, lastAgo: 500 });
+    const refusedSince = event({ reason: "FailedCreate", of: "job-uid", firstAgo: 510, lastAgo: 30 });
+    expect(classify(view({ ...fields, events: [refusedBefore] }))).toMatchObject({ kind: "running" });
+    expect(classify(view({ ...fields, events: [refusedSince] }))).toMatchObject({
+      kind: "failed",
+      reason: "job_create",
+    });
+  });
+});
+
 /** On a node since so many seconds, its sandbox not made. */
 function mounting(seconds: number, ready = false) {
   const scheduled = { type: "PodScheduled", lastTransitionTime: ago(seconds) };

@@ -139,6 +139,7 @@ export function view(fields: Partial<JobView> = {}): JobView {
     namespace: "agents",
     job: job(),
     pods: [],
+    formerPods: [],
     events: null,
     nowMs: NOW,
     unschedulableTimeoutMs: 30_000,

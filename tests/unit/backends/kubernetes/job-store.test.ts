@@ -51,7 +51,9 @@ describe("the store of Jobs", () => {
     store.pods.remove(pod("p", 12));
     store.jobs.remove(job("a", 13));
     expect([followed.job, followed.lastJob?.metadata?.resourceVersion]).toEqual([null, "13"]);
-    expect(followed.pods("uid-a").map(({ metadata }) => metadata?.resourceVersion)).toEqual(["12"]);
+    expect(followed.pods("uid-a")).toEqual([]);
+    expect(followed.formerPods("uid-a").map(({ metadata }) => metadata?.resourceVersion)).toEqual(["12"]);
+    expect(followed.formerPods("uid-b")).toEqual([]);
     expect(store.livePods("a", "uid-a")).toEqual([]);
     using later = store.subscribe("b");
     store.jobs.put(job("b", 10));
