@@ -1,5 +1,6 @@
 /** How the worker gets to a cluster and proves who it is, over real TLS. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { never } from "../../src/async/wait.ts";
 import { Credentials } from "../../src/backends/kubernetes/access/credentials.ts";
@@ -7,9 +8,12 @@ import { findAccess } from "../../src/backends/kubernetes/access/find-access.ts"
 import { Transport } from "../../src/backends/kubernetes/client/transport.ts";
 import { createTypedApi } from "../../src/backends/kubernetes/client/typed-api.ts";
 import { Cluster } from "../../src/backends/kubernetes/cluster.ts";
+import { identify } from "../../src/process/process-table.ts";
 import { ConnectProxy } from "../support/connect-proxy.ts";
 import type { ApiCall } from "../support/fake-api-server.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
+import { passTime, passTimeFor } from "../support/kubernetes-rig.ts";
+import { eventually } from "../support/wait.ts";
 
 let fake: FakeCluster;
 
@@ -23,6 +27,8 @@ afterAll(() => fake[Symbol.asyncDispose]());
 beforeEach(() => {
   fake.api.fault = () => null;
 });
+
+afterEach(() => jest.useRealTimers());
 
 function clusterOf(kubeconfig: string, environment: Readonly<Record<string, string>> = {}): Cluster {
   const access = findAccess({ kubeconfig, environment });
@@ -205,6 +211,38 @@ describe("a credential plugin", () => {
     const error = await version(cluster).catch((thrown: Error) => thrown.message);
     expect(error).toMatch(/credential plugin ".*plugin".*failed: log in first; install it from here/);
     expect(error).not.toContain("token-in-part");
+  });
+
+  // Once: nothing was asked of the cluster any more, nothing was said of that, and the worker could not be stopped.
+  test("that hangs is named by those who wait, and ended with all that it started, though it ignores SIGTERM", async () => {
+    const sleeper = fake.pki.dir.join("sleeper");
+    const cluster = await plugin(`trap '' TERM; sleep 600 & echo $! > ${sleeper}; wait`);
+    jest.useFakeTimers();
+    const stop = new AbortController();
+    const stopped = cluster.serverVersion(stop.signal);
+    stop.abort(new Error("no more time"));
+    await expect(stopped).rejects.toThrow("no more time");
+    const first = version(cluster);
+    first.catch(() => {});
+    await passTime(fake, () => existsSync(sleeper) && readFileSync(sleeper, "utf8").trim(), { stepMs: 1 });
+    await expect(passTimeFor(fake, first)).rejects.toThrow(
+      /plugin ".*plugin" of the kubeconfig has not ended yet/,
+    );
+    jest.advanceTimersByTime(10_000);
+    await expect(passTimeFor(fake, version(cluster))).rejects.toThrow(
+      /plugin" .* failed: no end after 60 s$/,
+    );
+    jest.useRealTimers();
+    const pid = Number(readFileSync(sleeper, "utf8"));
+    await eventually(() => identify(pid) === null, "the plugin's child to be gone");
+  });
+
+  test("that leaves a process behind which holds its output open is not waited for", async () => {
+    const sleeper = fake.pki.dir.join("agent");
+    const cluster = await plugin(`sleep 600 & echo $! > ${sleeper}; ${credential({ token: "given" })}`);
+    await version(cluster);
+    process.kill(Number(readFileSync(sleeper, "utf8")), "SIGKILL");
+    expect(lastAuthorization()).toBe("Bearer given");
   });
 
   test.each([

@@ -71,9 +71,12 @@ describe.each(RUNTIMES.map(({ name, argv }) => [name, argv] as const))("under %s
   describe("an answer that is captured", () => {
     const limits = { stdin: "in", maxBytes: 1000, timeoutMs: 10_000 };
 
-    test("is what the child printed, and not its complaints", async () => {
+    test("is what the child printed, and its complaints when they are wanted", async () => {
       const given = { command: command("cat; echo no >&2; exit 2"), ...limits };
-      expect(await ask(runtime, "captured", given)).toEqual({ exitCode: 2, stdout: "in", whole: true });
+      const printed = { exitCode: 2, stdout: "in", stderr: "", whole: true };
+      expect(await ask(runtime, "captured", given)).toEqual(printed);
+      const heard = await ask(runtime, "captured", { ...given, keepsErrors: true });
+      expect(heard).toEqual({ ...printed, stderr: "no\n" });
     });
 
     test("has an end, whatever the child does", async () => {

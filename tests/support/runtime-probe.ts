@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { ShimClient } from "../../src/process/shim/client.ts";
 import type { Channel } from "../../src/runtime/byte-channel.ts";
-import { runCaptured } from "../../src/runtime/captured-child.ts";
+import { type CaptureOptions, runCaptured } from "../../src/runtime/captured-child.ts";
 import { type ClusterTls, fetchCluster } from "../../src/runtime/cluster-fetch.ts";
 import { type DialTls, dialTcp, dialUnix } from "../../src/runtime/dial.ts";
 import { dialProgram } from "../../src/runtime/dial-program.ts";
@@ -192,7 +192,7 @@ const PROBES = {
     const [stdout, stderr] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);
     return { stdout, stderr, status: await child.exited };
   },
-  captured: async (given: { command: Command; stdin: string; maxBytes: number; timeoutMs: number }) => {
+  captured: async (given: { command: Command; timeoutMs: number } & Omit<CaptureOptions, "signal">) => {
     const { command, timeoutMs, ...options } = given;
     return await runCaptured(command, { ...options, signal: AbortSignal.timeout(timeoutMs) });
   },

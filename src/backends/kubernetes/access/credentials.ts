@@ -37,10 +37,10 @@ export class Credentials {
     this.plugin = exec === null ? null : new ExecPlugin({ exec, cluster, environment });
   }
 
-  /** Throws ClusterGone when there are none to be had. */
-  async grant(): Promise<Grant> {
+  /** Throws ClusterGone when there are none to be had, or not before the signal fires. */
+  async grant(signal: AbortSignal): Promise<Grant> {
     const { cluster, user } = this.access;
-    const given = await this.plugin?.credentials();
+    const given = await this.plugin?.credentials(signal);
     const headers: (readonly [string, string])[] = [...user.impersonation];
     const token = user.tokenFile === null ? user.token : this.readFile(user.tokenFile).trim();
     if (token !== null) headers.push(["Authorization", `Bearer ${token}`]);

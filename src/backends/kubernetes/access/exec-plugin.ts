@@ -2,7 +2,10 @@
  * Credentials from a program that the kubeconfig names (`exec`), kept until they expire. Source:
  * kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins.
  */
+import { firing } from "../../../async/wait.ts";
+import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import { isObject, type JsonObject } from "../../../protocol/fields.ts";
+import { type Captured, runCaptured } from "../../../runtime/captured-child.ts";
 import { ClusterGone } from "../client/cluster-error.ts";
 import { type ExecEntry, textOf } from "./kubeconfig.ts";
 
@@ -25,6 +28,7 @@ const TIMEOUT_MS = 60_000;
 /** So much before its end a credential counts as expired: the request has to get there. */
 const EARLY_MS = 10_000;
 const STDERR_TAIL = 500;
+const MOST_OUTPUT_BYTES = 4 * 1024 * 1024;
 
 export class ExecPlugin {
   private readonly options: ExecPluginOptions;
@@ -36,15 +40,19 @@ export class ExecPlugin {
     this.options = options;
   }
 
-  /** Throws ClusterGone with the plugin's words. */
-  async credentials(): Promise<PluginCredentials> {
+  /** Throws ClusterGone with the plugin's words. A signal that fires ends the wait, and not the run. */
+  async credentials(signal: AbortSignal): Promise<PluginCredentials> {
     if (this.current !== null && Date.now() < this.current.expiresAt - EARLY_MS) {
       return this.current.credentials;
     }
     this.running ??= this.renew().finally(() => {
       this.running = null;
     });
-    return this.running;
+    using firedFirst = firing(signal);
+    const tooLate = firedFirst.fired.then(() => {
+      throw new ClusterGone(`${name(this.options.exec)} has not ended yet`);
+    });
+    return await Promise.race([this.running, tooLate]);
   }
 
   /** The server refused what it gave. */
@@ -67,22 +75,22 @@ export class ExecPlugin {
     return credentials;
   }
 
-  private run(): Promise<string> {
+  private async run(): Promise<string> {
     const { exec, cluster, environment } = this.options;
     const spec = { interactive: false, ...(exec.provideClusterInfo ? { cluster: cluster() } : {}) };
     const info = JSON.stringify({ apiVersion: exec.apiVersion, kind: "ExecCredential", spec });
     const env = { ...environment, ...exec.env, KUBERNETES_EXEC_INFO: info };
-    // Loaded by those who have a plugin only: the module costs memory.
-    const { execFile } = process.getBuiltinModule("node:child_process");
-    return new Promise((resolve, reject) => {
-      const options = { env, timeout: TIMEOUT_MS, maxBuffer: 4 * 1024 * 1024 };
-      const child = execFile(exec.command, exec.args, options, (error, stdout, stderr) => {
-        if (error === null) resolve(stdout);
-        // Standard output may hold half a credential; standard error is for people.
-        else reject(new ClusterGone(`${name(exec)} failed: ${explain(error, stderr)}${hint(exec)}`));
-      });
-      child.stdin?.end();
+    // With all that it has started, and by SIGKILL: a script that waits for its child keeps SIGTERM for later.
+    const limit = AbortSignal.timeout(TIMEOUT_MS);
+    const captured = await runCaptured(
+      { argv: [exec.command, ...exec.args], cwd: process.cwd(), env },
+      { stdin: "", maxBytes: MOST_OUTPUT_BYTES, keepsErrors: true, signal: limit },
+    ).catch((error: unknown) => {
+      const why = limit.aborted ? `no end after ${TIMEOUT_MS / 1000} s` : whyNotStarted(error);
+      throw failed(exec, why);
     });
+    if (captured.exitCode !== 0 || !captured.whole) throw failed(exec, explain(captured));
+    return captured.stdout;
   }
 }
 
@@ -98,11 +106,19 @@ function readStatus(output: string, exec: ExecEntry): JsonObject {
   throw new ClusterGone(`${name(exec)} wrote an ExecCredential without a status`);
 }
 
-function explain(error: Error & { code?: unknown; killed?: boolean }, stderr: string): string {
-  if (error.code === "ENOENT") return "there is no such program";
-  if (error.killed) return `no end after ${TIMEOUT_MS / 1000} s`;
+function failed(exec: ExecEntry, why: string): ClusterGone {
+  return new ClusterGone(`${name(exec)} failed: ${why}${hint(exec)}`);
+}
+
+function whyNotStarted(error: unknown): string {
+  return codeOf(error) === "ENOENT" ? "there is no such program" : wordsOf(error);
+}
+
+/** Standard output may hold half a credential; standard error is for people. */
+function explain({ exitCode, stderr, whole }: Captured): string {
+  if (!whole) return `it wrote more than ${MOST_OUTPUT_BYTES / 2 ** 20} MiB`;
   const said = stderr.trim().slice(-STDERR_TAIL);
-  return said === "" ? `exit status ${String(error.code)}` : said;
+  return said === "" ? `exit status ${exitCode}` : said;
 }
 
 function hint({ installHint }: ExecEntry): string {

@@ -80,8 +80,8 @@ export class Transport {
       return { status: response.status, headers, text, json: jsonOf(text, headers["content-type"] ?? "") };
     } catch (error) {
       request.signal.throwIfAborted();
-      if (deadline.expired) throw this.gone(`no answer within ${CALL_TIMEOUT_MS / 1000} s`, error);
-      throw this.failure(error);
+      if (!deadline.expired || error instanceof ClusterGone) throw this.failure(error);
+      throw this.gone(`no answer within ${CALL_TIMEOUT_MS / 1000} s`, error);
     }
   }
 
@@ -106,7 +106,7 @@ export class Transport {
   }
 
   private async send(request: HttpRequest): Promise<Response> {
-    const grant = await this.credentials.grant();
+    const grant = await this.credentials.grant(request.signal);
     const response = await this.fetch(request, grant);
     this.compareClocks(Date.parse(response.headers.get("date") ?? ""));
     return response;
