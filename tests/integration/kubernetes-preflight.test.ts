@@ -280,18 +280,32 @@ describe("a cluster that makes no pods", () => {
     expect(server.store.list("jobs")).toEqual([]);
   });
 
+  const tryBriefly = async (server: FakeApiServer) => {
+    const job = buildPreflightJob({ settings: kubernetesSettings(), workerId: WORKER_ID, nanoseconds: 1n });
+    await tryJob(await clusterAt(server), job, {
+      toTheEnd: false,
+      unschedulableTimeoutMs: null,
+      limits: { podWithinMs: 1, endWithinMs: 1 },
+      signal: new AbortController().signal,
+      log,
+    });
+  };
+
+  // Once: a worker could not be started again as long as the queue was full, perhaps of its own tasks.
+  test("because a full queue holds them back is no reason not to start", async () => {
+    await using server = await startServer();
+    onJob(server, ({ metadata }) => {
+      const conditions = [{ type: "Suspended", status: "True" }];
+      server.store.patch("jobs", metadata.name, { status: { conditions } });
+    });
+    await tryBriefly(server);
+    expect(log.said("warn")).toEqual([expect.stringContaining("a queue holds the preflight Job back")]);
+    expect(server.store.list("jobs")).toEqual([]);
+  });
+
   test("without a word is given up after a time", async () => {
     await using server = await startServer();
-    const job = buildPreflightJob({ settings: kubernetesSettings(), workerId: WORKER_ID, nanoseconds: 1n });
-    const words = await refusalOf(
-      tryJob(await clusterAt(server), job, {
-        toTheEnd: false,
-        unschedulableTimeoutMs: null,
-        limits: { podWithinMs: 1, endWithinMs: 1 },
-        signal: new AbortController().signal,
-        log,
-      }),
-    );
+    const words = await refusalOf(tryBriefly(server));
     expect(words).toContain("got no pod");
     expect(words).toContain("RBAC, admission policies and quotas");
     expect(server.store.list("jobs")).toEqual([]);

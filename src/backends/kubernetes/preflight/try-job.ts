@@ -6,6 +6,7 @@ import { BackendUnusable } from "../../../task/backend.ts";
 import { ClusterError, isPassing } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { classify } from "../verdict/classify.ts";
+import { isSuspended } from "../verdict/job-condition.ts";
 import { PREFLIGHT_LABEL } from "./preflight-job.ts";
 import { type BusyContext, whileBusy } from "./while-busy.ts";
 
@@ -64,8 +65,9 @@ async function follow(trial: Trial, { toTheEnd, limits, signal }: TrialOptions):
     else if (!toTheEnd || (await trial.hasCompleted(pods))) return;
     const spentMs = performance.now() - began;
     const limitMs = pods.length === 0 ? limits.podWithinMs : limits.endWithinMs;
-    if (spentMs > limitMs)
-      throw trial.tooLate(pods.length === 0 ? "got no pod" : "did not complete", limitMs);
+    if (spentMs <= limitMs) continue;
+    if (pods.length === 0 && (await trial.isHeldBack())) return;
+    throw trial.tooLate(pods.length === 0 ? "got no pod" : "did not complete", limitMs);
   }
 }
 
@@ -121,6 +123,18 @@ class Trial {
     throw new BackendUnusable(
       `The preflight Job failed in namespace "${namespace}": ${verdict.message}; check that the cluster has image volumes (Kubernetes 1.33 or later, with a container runtime that supports them), or switch backend.kubernetes.use_image_volumes off`,
     );
+  }
+
+  /** By a queue that is full, perhaps of this worker's own tasks, which nobody would report if it did not start. */
+  async isHeldBack(): Promise<boolean> {
+    const { cluster, name, options } = this;
+    const job = await whileBusy(() => cluster.getJob(name, options.signal), options);
+    if (job === null || !isSuspended(job)) return false;
+    const { namespace } = cluster;
+    options.log.warn("a queue holds the preflight Job back: whether pods can be made was not tried", {
+      namespace,
+    });
+    return true;
   }
 
   tooLate(what: string, limitMs: number): BackendUnusable {
