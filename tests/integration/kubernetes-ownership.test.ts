@@ -1,5 +1,5 @@
 /** Whose Job it is, when workers of one id come, go, die, and are taken for dead. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import type { Adoption, Orphan } from "../../src/task/backend.ts";
 import type { FakeCluster } from "../support/fake-cluster.ts";
 import { KubernetesFleet } from "../support/kubernetes-fleet.ts";
@@ -361,6 +361,17 @@ describe("a worker whose Lease is gone", () => {
     await aMinute();
     cutOff.clear();
     await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject({ reason: "job_failed" });
+  });
+
+  // Whoever takes a dead worker's Jobs keeps its Lease for an hour, and no longer.
+  test("since its machine fell asleep an hour ago does not call its Job lost: it may have been taken", async () => {
+    const { task, name } = await runningTask(await worker("one"), "t-1");
+    away();
+    deleteLease();
+    cluster.api.store.quietly(() => cluster.reap(name));
+    jest.setSystemTime(Date.now() + 3_600_000);
+    cutOff.clear();
+    expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
   });
 
   test("learns from the one that the other made for it that its Job was taken", async () => {

@@ -56,6 +56,23 @@ describe("the next worker, with the journal of a killed one", () => {
     expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
   });
 
+  test("waits for the end of its Job also when its role allows no changes of Jobs any more", async () => {
+    await fleet.end();
+    const forbidden: string[] = [];
+    fleet = await KubernetesFleet.start({ forbidden });
+    ({ cluster, cutOff } = fleet);
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    const owner = instanceOf(name);
+    forbidden.push("patch jobs");
+    const next = await worker("next");
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
+    expect(instanceOf(name)).toBe(owner);
+  });
+
   test("hides the values that stand in its Job, as that of a task it was given would be", async () => {
     const settings = { taskEnvSecret: "never" } as const;
     const old = await worker("old", { settings });

@@ -67,6 +67,11 @@ const TABLE: readonly (readonly [string, Partial<JobView>, object])[] = [
     { pods: [pod({ init: [waiting("CreateContainerError", "", "setup")] })] },
     failure("init_container"),
   ],
+  [
+    "a container that goes on beside the task, and cannot be made",
+    { pods: [pod({ init: [waiting("CreateContainerError", "", "proxy")], lasting: ["proxy"] })] },
+    failure("init_container"),
+  ],
   ["an exit status", { pods: [pod({ main: [ended(3)] })] }, failure("container_exit", 3)],
   ["a signal", { pods: [pod({ main: [ended(0, { signal: 9 })] })] }, failure("container_exit", 137)],
   [

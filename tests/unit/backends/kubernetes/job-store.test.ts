@@ -26,6 +26,8 @@ describe("the store of Jobs", () => {
     const store = new JobStore();
     expect([store.jobs.put(job("a", 10)), store.jobs.put(job("a", 9))]).toEqual([true, false]);
     expect(versionOf(store, "a")).toBe("10");
+    expect([store.pods.put(pod("p", 10)), store.pods.put(pod("p", 9))]).toEqual([true, false]);
+    expect(store.livePods("a", "uid-a").map(({ metadata }) => metadata?.resourceVersion)).toEqual(["10"]);
   });
 
   test("takes what a list leaves out as gone, but not what is newer than the list", () => {

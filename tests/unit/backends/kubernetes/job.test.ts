@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { V1Container, V1PodSpec } from "@kubernetes/client-node";
+import type { V1Container, V1EnvVar, V1PodSpec } from "@kubernetes/client-node";
 import { buildJob } from "../../../../src/backends/kubernetes/job/job.ts";
 import { workerHashOf } from "../../../../src/backends/kubernetes/job/labels.ts";
 import type { KubernetesSettings } from "../../../../src/config/settings.ts";
@@ -177,6 +177,13 @@ describe("a pod template", () => {
     expect(pod.volumes?.map(({ name }) => name)).toEqual(["cache", "workspace", "sidecar-0-data"]);
     expect(pod.initContainers?.map(({ name }) => name)).toEqual(["copy-sidecar-0", "setup", "proxy"]);
     expect(pod.initContainers?.[2]).toEqual(podTemplate.initContainers[0] as V1Container);
+  });
+
+  test("gives the setup what the task has of variables, from wherever they come", () => {
+    const pod = podOf(sampleTask(), settings);
+    const setup = pod.initContainers?.find(({ name }) => name === "setup");
+    expect(setup?.envFrom).toEqual([{ secretRef: { name: "more" } }]);
+    expect(setup?.env).toEqual(pod.containers.find(({ name }) => name === "task")?.env as V1EnvVar[]);
   });
 
   test("gives its container `task` what the worker does not say", () => {
