@@ -35,7 +35,7 @@ import { type JobHandle, readHandle, type StoppedBy, writeHandle } from "./run/h
 import { elsewhere, missing } from "./run/lost-job.ts";
 import { type Retiree, Retirement } from "./run/retirement.ts";
 import { stopJob } from "./run/stop-job.ts";
-import { isFinished } from "./verdict/job-condition.ts";
+import { isFinished, isSuspended } from "./verdict/job-condition.ts";
 import type { Failed } from "./verdict/view.ts";
 import type { Observatory } from "./watch/observatory.ts";
 import { slimJob } from "./watch/slim.ts";
@@ -248,7 +248,11 @@ export class KubernetesBackend implements Backend {
 
   /** What becomes of the Job, which may go on when the verdict on its task is in. */
   private afterFailure({ job }: JobHandle, { reason }: Failed): Retiree["what"] {
-    if (this.options.observatory.store.hasFinished(job)) return "mark";
+    const { store } = this.options.observatory;
+    if (store.hasFinished(job)) return "mark";
+    const known = store.job(job);
+    // Its pod is gone with its logs, and whoever suspended it means to have it run again.
+    if (known !== null && isSuspended(known)) return this.options.cleanup ? "delete" : "end";
     return AGENT_HAS_ENDED.has(reason) ? "settle" : "end";
   }
 

@@ -46,9 +46,10 @@ export async function stopJob(name: string, uid: string, options: StopOptions): 
 
 /**
  * Kept, a Job is ended by a deadline that has passed: the controller then deletes its pods, and it stays
- * as long as any failed one.
+ * as long as any failed one. Of one that is suspended the time counts from when it is resumed, so that it is
+ * to have no pods then.
  */
-export const PASSED_DEADLINE = { spec: { activeDeadlineSeconds: 1 } } as const;
+export const PASSED_DEADLINE = { spec: { activeDeadlineSeconds: 1, parallelism: 0 } } as const;
 
 /** False: the API server could not be told. */
 async function endJob(name: string, uid: string, options: StopOptions): Promise<boolean> {
