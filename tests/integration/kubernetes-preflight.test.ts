@@ -147,14 +147,22 @@ describe("a cluster that has it all", () => {
     });
     await preflight(server, {
       extraLabels: { team: "x" },
-      podTemplate: { nodeSelector: { disk: "ssd" }, restartPolicy: "Always", containers: [{ name: "task" }] },
+      podTemplate: {
+        nodeSelector: { disk: "ssd" },
+        restartPolicy: "Always",
+        containers: [{ name: "task", securityContext: { runAsUser: 7 } }],
+      },
     });
     expect(tried.metadata.name).toMatch(/^oz-preflight-[0-9a-f]{16}-[0-9]{19}$/);
     expect(tried.spec.template.metadata.labels).toMatchObject({ team: "x" });
     const { containers, initContainers, ...pod } = tried.spec.template.spec;
     expect(pod).toEqual({ nodeSelector: { disk: "ssd" }, restartPolicy: "Never", volumes: [] });
     const common = { image: "busybox:1.36", command: ["true"], resources: { requests: { cpu: "10m" } } };
-    expect(containers).toEqual([{ name: "main", imagePullPolicy: "IfNotPresent", ...common }]);
+    // In a namespace whose policy asks for one, it would be refused without.
+    const securityContext = { runAsUser: 7 };
+    expect(containers).toEqual([
+      { name: "main", imagePullPolicy: "IfNotPresent", securityContext, ...common },
+    ]);
     expect(initContainers).toMatchObject([{ ...common, securityContext: { runAsUser: 0, runAsGroup: 0 } }]);
   });
 });

@@ -2,24 +2,23 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { createCommandBackend } from "../../../../src/backends/command/create.ts";
+import { identify } from "../../../../src/process/process-table.ts";
 import { writeExitFile } from "../../../../src/process/shim/exit-file.ts";
 import { TempDir } from "../../../support/temp-dir.ts";
 import { recordLog } from "../../logging/recorded-log.ts";
 
-// Once one that was taken over was "starting" for as long as it took, for whoever asked how it does.
-test("is seen in the same step as one of its own", async () => {
-  await using dir = await TempDir.create("dispatch");
-  const exitFile = dir.join("exit");
-  writeExitFile(exitFile, { status: 0, at: Date.now() });
-  const log = recordLog();
-  await using backend = createCommandBackend(
+const log = recordLog();
+const ref = { taskId: "t", executionId: "e" };
+
+function backendIn(workingDir: string, dispatchTimeoutMs: number) {
+  return createCommandBackend(
     {
       kind: "command",
       dispatchCommand: "exit 1",
       cancelCommand: null,
-      dispatchTimeoutMs: 60_000,
+      dispatchTimeoutMs,
       handedOffTtlMs: 60_000,
-      workingDir: dir.path,
+      workingDir,
       environment: [],
     },
     {
@@ -32,9 +31,24 @@ test("is seen in the same step as one of its own", async () => {
       log,
     },
   );
-  const steps: string[] = [];
+}
+
+function contextThat(step: (name: string) => void) {
   const { signal } = new AbortController();
-  const ref = { taskId: "t", executionId: "e" };
+  const stepped = <T>(name: string, work: () => Promise<T>) => {
+    step(name);
+    return work();
+  };
+  return { signal, hurry: signal, log, saveHandle: () => {}, step: stepped };
+}
+
+// Once one that was taken over was "starting" for as long as it took, for whoever asked how it does.
+test("is seen in the same step as one of its own", async () => {
+  await using dir = await TempDir.create("dispatch");
+  const exitFile = dir.join("exit");
+  writeExitFile(exitFile, { status: 0, at: Date.now() });
+  await using backend = backendIn(dir.path, 60_000);
+  const steps: string[] = [];
   const handle = {
     exitFile,
     deadline: Date.now() + 60_000,
@@ -42,17 +56,24 @@ test("is seen in the same step as one of its own", async () => {
     startedAt: "1",
     bootId: "before",
   };
-  const completion = await backend.resume(ref, handle, {
-    signal,
-    hurry: signal,
-    log,
-    saveHandle: () => {},
-    step: (name, work) => {
-      steps.push(name);
-      return work();
-    },
-  });
+  const context = contextThat((name) => void steps.push(name));
+  const completion = await backend.resume(ref, handle, context);
   expect([completion, steps]).toEqual(["handed-off", ["run"]]);
   backend.forget(ref);
   expect(existsSync(exitFile)).toBe(false);
+});
+
+test("has no more time than any other, though the clock was set back since it began", async () => {
+  await using dir = await TempDir.create("dispatch");
+  await using backend = backendIn(dir.path, 50);
+  const dispatch = Bun.spawn(["sleep", "60"], { detached: true });
+  const deadline = Date.now() + 86_400_000;
+  const handle = { exitFile: dir.join("exit"), deadline, ...identify(dispatch.pid) };
+  const resumed = backend.resume(
+    ref,
+    handle,
+    contextThat(() => {}),
+  );
+  await expect(resumed).rejects.toMatchObject({ reason: "dispatch_timeout" });
+  expect(await dispatch.exited).toBe(143);
 });
