@@ -12,7 +12,7 @@ import { identify } from "../../src/process/process-table.ts";
 import { ConnectProxy } from "../support/connect-proxy.ts";
 import type { ApiCall } from "../support/fake-api-server.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
-import { passTime, passTimeFor } from "../support/kubernetes-rig.ts";
+import { KubernetesRig, passTime, passTimeFor } from "../support/kubernetes-rig.ts";
 import { eventually } from "../support/wait.ts";
 
 let fake: FakeCluster;
@@ -235,6 +235,46 @@ describe("a credential plugin", () => {
     jest.useRealTimers();
     const pid = Number(readFileSync(sleeper, "utf8"));
     await eventually(() => identify(pid) === null, "the plugin's child to be gone");
+  });
+
+  /** Hangs once the file is there. */
+  const hanging = async (name: string) => {
+    const [hang, child] = [fake.pki.dir.join(`${name}-hangs`), fake.pki.dir.join(`${name}-child`)];
+    const expired = { token: "t", expirationTimestamp: new Date().toISOString() };
+    const script = `[ -e ${hang} ] && { sleep 600 & echo $! > ${child}; wait; }; ${credential(expired)}`;
+    const command = await fake.pki.dir.write("plugin", `#!/bin/sh\n${script}\n`, 0o755);
+    const kubeconfig = await fake.kubeconfig({ exec: { command } }, {}, "exec");
+    const pidOfChild = () => existsSync(child) && Number(readFileSync(child, "utf8"));
+    return {
+      settings: { kubeconfig },
+      begin: () => fake.pki.dir.write(`${name}-hangs`, ""),
+      hangs: () => eventually(pidOfChild, "the plugin to hang"),
+      isGone: () =>
+        eventually(() => identify(Number(pidOfChild())) === null, "the plugin's child to be gone"),
+    };
+  };
+
+  test("that hangs does not outlive a worker whose start is called off", async () => {
+    const { settings, begin, hangs, isGone } = await hanging("start");
+    await begin();
+    const stop = new AbortController();
+    const starting = KubernetesRig.start(fake, { settings, signal: stop.signal });
+    starting.catch(() => {});
+    await hangs();
+    stop.abort(new Error("no more time"));
+    await expect(starting).rejects.toThrow("no more time");
+    await isGone();
+  });
+
+  test("that hangs does not outlive a worker that stops", async () => {
+    const { settings, begin, hangs, isGone } = await hanging("stop");
+    const rig = await KubernetesRig.start(fake, { settings });
+    await fake.api.until(() => fake.api.openWatches === 2, "two watches");
+    await begin();
+    fake.api.cutWatches();
+    await hangs();
+    await rig[Symbol.asyncDispose]();
+    await isGone();
   });
 
   test("that leaves a process behind which holds its output open is not waited for", async () => {

@@ -35,7 +35,8 @@ export async function createKubernetesBackend(
 ): Promise<KubernetesBackend> {
   const environment = forHelpers(workerEnvironment);
   const access = findAccess({ kubeconfig: settings.kubeconfig, environment });
-  const transport = new Transport(new Credentials(access, environment));
+  using started = new DisposableStack();
+  const transport = new Transport(started.use(new Credentials(access, environment)));
   const cluster = new Cluster({
     api: createTypedApi(transport),
     namespace: settings.namespace,
@@ -65,6 +66,7 @@ export async function createKubernetesBackend(
     observatory,
     ownership,
     engineCalls: () => transport.callsUnderway,
+    credentials: started.move(),
     envSecrets,
     log,
   });

@@ -50,6 +50,8 @@ export interface KubernetesOptions {
   readonly ownership: Ownership;
   /** Made now or waiting to be made. */
   readonly engineCalls: () => number;
+  /** Needed until the last call is made. */
+  readonly credentials: Disposable;
   /** Whether the tasks' environment goes into Secrets. */
   readonly envSecrets: boolean;
   readonly log: Logger;
@@ -132,7 +134,8 @@ export class KubernetesBackend implements Backend {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { ownership, observatory } = this.options;
+    const { ownership, observatory, credentials } = this.options;
+    using _ = credentials;
     await within(Promise.allSettled(this.creating), LAST_CREATE_MS, null);
     await this.retirement[Symbol.asyncDispose]();
     await ownership[Symbol.asyncDispose]();

@@ -25,7 +25,7 @@ export interface Access {
 /** As client-go: a file is looked at again after a minute. */
 const FILE_AGE_MS = 60_000;
 
-export class Credentials {
+export class Credentials implements Disposable {
   readonly access: Access;
   private readonly plugin: ExecPlugin | null;
   private readonly files = new Map<string, { readonly text: string; readonly readAt: number }>();
@@ -65,6 +65,10 @@ export class Credentials {
     this.plugin?.invalidate();
     this.files.clear();
     return this.plugin !== null || this.access.user.tokenFile !== null;
+  }
+
+  [Symbol.dispose](): void {
+    this.plugin?.[Symbol.dispose]();
   }
 
   private read(source: PemSource): string {

@@ -2,7 +2,7 @@
  * Credentials from a program that the kubeconfig names (`exec`), kept until they expire. Source:
  * kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins.
  */
-import { firing } from "../../../async/wait.ts";
+import { expiring, firing } from "../../../async/wait.ts";
 import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import { isObject, type JsonObject } from "../../../protocol/fields.ts";
 import { type Captured, runCaptured } from "../../../runtime/captured-child.ts";
@@ -30,8 +30,9 @@ const EARLY_MS = 10_000;
 const STDERR_TAIL = 500;
 const MOST_OUTPUT_BYTES = 4 * 1024 * 1024;
 
-export class ExecPlugin {
+export class ExecPlugin implements Disposable {
   private readonly options: ExecPluginOptions;
+  private readonly end = new AbortController();
   private current: { readonly credentials: PluginCredentials; readonly expiresAt: number } | null = null;
   /** One run for all who ask at the same time. */
   private running: Promise<PluginCredentials> | null = null;
@@ -60,6 +61,11 @@ export class ExecPlugin {
     this.current = null;
   }
 
+  /** One that hangs does not outlive the worker. */
+  [Symbol.dispose](): void {
+    this.end.abort();
+  }
+
   private async renew(): Promise<PluginCredentials> {
     const status = readStatus(await this.run(), this.options.exec);
     const credentials = {
@@ -81,12 +87,12 @@ export class ExecPlugin {
     const info = JSON.stringify({ apiVersion: exec.apiVersion, kind: "ExecCredential", spec });
     const env = { ...environment, ...exec.env, KUBERNETES_EXEC_INFO: info };
     // With all that it has started, and by SIGKILL: a script that waits for its child keeps SIGTERM for later.
-    const limit = AbortSignal.timeout(TIMEOUT_MS);
+    using limit = expiring(this.end.signal, TIMEOUT_MS);
     const captured = await runCaptured(
       { argv: [exec.command, ...exec.args], cwd: process.cwd(), env },
-      { stdin: "", maxBytes: MOST_OUTPUT_BYTES, keepsErrors: true, signal: limit },
+      { stdin: "", maxBytes: MOST_OUTPUT_BYTES, keepsErrors: true, signal: limit.signal },
     ).catch((error: unknown) => {
-      const why = limit.aborted ? `no end after ${TIMEOUT_MS / 1000} s` : whyNotStarted(error);
+      const why = limit.signal.aborted ? `no end after ${TIMEOUT_MS / 1000} s` : whyNotStarted(error);
       throw failed(exec, why);
     });
     if (captured.exitCode !== 0 || !captured.whole) throw failed(exec, explain(captured));
