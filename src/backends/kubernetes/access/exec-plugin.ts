@@ -89,7 +89,7 @@ export class ExecPlugin implements Disposable {
     // With all that it has started, and by SIGKILL: a script that waits for its child keeps SIGTERM for later.
     using limit = expiring(this.end.signal, TIMEOUT_MS);
     const captured = await runCaptured(
-      { argv: [exec.command, ...exec.args], cwd: process.cwd(), env },
+      { argv: [exec.command, ...exec.args], cwd: workingFolder(), env },
       { stdin: "", maxBytes: MOST_OUTPUT_BYTES, keepsErrors: true, signal: limit.signal },
     ).catch((error: unknown) => {
       const why = limit.signal.aborted ? `no end after ${TIMEOUT_MS / 1000} s` : whyNotStarted(error);
@@ -110,6 +110,15 @@ function readStatus(output: string, exec: ExecEntry): JsonObject {
   const status = isObject(parsed) ? parsed["status"] : null;
   if (isObject(status)) return status;
   throw new ClusterGone(`${name(exec)} wrote an ExecCredential without a status`);
+}
+
+/** The worker's, as kubectl's plugins have kubectl's; somebody may have removed it. */
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return "/";
+  }
 }
 
 function failed(exec: ExecEntry, why: string): ClusterGone {
