@@ -129,7 +129,7 @@ describe("a message", () => {
     await peer.untilPings(3);
   });
 
-  // A ping for each of some hundred short tasks in a second, its pong and what is written of it: a tenth of their time.
+  // A ping for each of some hundred short tasks in a second, its pong and what is written of it: 3 to 10 % of their time.
   test("of a rush is asked for together with all that follows, and one that comes alone at once", async () => {
     jest.useFakeTimers();
     await using peer = await RawPeer.start();
