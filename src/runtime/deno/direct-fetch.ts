@@ -1,10 +1,9 @@
 /** Fetch under Deno without the proxy that it takes from the environment by itself. */
 import { type DenoHttpClientOptions, deno, fetchBy } from "./deno-global.ts";
 
-/** A "proxy" that is the host itself: the one way to say "none" to a single client. Of plain HTTP only. */
+/** A "proxy" that is the host itself, with the brackets of an IPv6 address: the one way to say "none" to a single client. Of plain HTTP only. */
 export function directTo({ hostname, port }: URL): DenoHttpClientOptions {
-  const host = hostname.replace(/^\[|\]$/g, "");
-  return { proxy: { transport: "tcp", hostname: host, port: Number(port || 80) } };
+  return { proxy: { transport: "tcp", hostname, port: Number(port || 80) } };
 }
 
 export async function fetchDirectly(url: string, init: RequestInit): Promise<Response> {
