@@ -22,6 +22,14 @@ export const FILES_LEFT_OUT: readonly FileLeftOut[] = [
     what: "tests/binary/bad-input.test.ts",
     why: "a start for each of many command lines and files, which are refused before a runtime is asked for more than them",
   },
+  ...["contract", "dedupe"].map((name) => ({
+    what: `tests/binary/${name}.test.ts`,
+    why: "what is said and when, of which nothing is a runtime's",
+  })),
+  ...["command-crash", "command-stop"].map((name) => ({
+    what: `tests/binary/${name}.test.ts`,
+    why: "the processes are started, found and ended as the Direct backend's are, whose tests run",
+  })),
 ];
 
 export const TESTS_LEFT_OUT: readonly TestLeftOut[] = [
