@@ -12,6 +12,26 @@ eachTestHasCluster((own) => {
 
 const isComplaint = ({ message }: { readonly message: string }) => message.startsWith("cannot watch");
 
+/** A task whose pod waits for a node, for which it gets 10 s; the test has the clock. */
+async function startWithoutNode() {
+  const settings = { unschedulableTimeoutMs: 10_000 };
+  const rig = await passTimeFor(cluster, KubernetesRig.start(cluster, { settings }));
+  const task = rig.run("t-1");
+  await passTime(cluster, () => task.handles.at(-1)?.["ready"] === true, { stepMs: 10 });
+  const [job] = cluster.jobs();
+  const condition = { type: "PodScheduled", lastTransitionTime: cluster.api.now() };
+  const waits = { ...condition, status: "False", reason: "Unschedulable" };
+  cluster.setPod(job.metadata.name, { phase: "Pending", conditions: [waits] });
+  await cluster.turn();
+  let isOver = false;
+  task.ended
+    .catch(() => {})
+    .finally(() => {
+      isOver = true;
+    });
+  return { rig, task, job, condition, isOver: () => isOver };
+}
+
 describe("the watches of a worker", () => {
   test("are two, however many tasks there are", async () => {
     await using rig = await KubernetesRig.start(cluster);
@@ -141,24 +161,11 @@ describe("the watches of a worker", () => {
   // Once: the task was failed by what had last been seen of it, and its agent, which worked by then, was killed.
   test("that are silent fail no pod for want of a node which it got meanwhile", async () => {
     jest.useFakeTimers();
-    const settings = { unschedulableTimeoutMs: 10_000 };
-    const rig = await passTimeFor(cluster, KubernetesRig.start(cluster, { settings }));
-    const task = rig.run("t-1");
-    await passTime(cluster, () => task.handles.at(-1)?.["ready"] === true, { stepMs: 10 });
-    const { name } = cluster.jobs()[0].metadata;
-    const condition = { type: "PodScheduled", lastTransitionTime: cluster.api.now() };
-    const waits = { ...condition, status: "False", reason: "Unschedulable" };
-    cluster.setPod(name, { phase: "Pending", conditions: [waits] });
-    await cluster.turn();
+    const { rig, task, job, condition, isOver } = await startWithoutNode();
+    const { name } = job.metadata;
     cluster.api.silenceWatches();
     cluster.setPod(name, { phase: "Running", conditions: [{ ...condition, status: "True" }] });
-    let isOver = false;
-    task.ended
-      .catch(() => {})
-      .finally(() => {
-        isOver = true;
-      });
-    await passTime(cluster, () => isOver || cluster.api.callsOf("list", "events").length > 0);
+    await passTime(cluster, () => isOver() || cluster.api.callsOf("list", "events").length > 0);
     cluster.complete(name);
     expect(await passTimeFor(cluster, task.ended)).toBe("completed");
     await passTimeFor(cluster, rig[Symbol.asyncDispose]());
@@ -168,28 +175,14 @@ describe("the watches of a worker", () => {
   // Once: what the pod had waited for when it was taken away failed the task, whose Job waited in the queue.
   test("fail no Job that a queue suspends for what its former pod had waited for", async () => {
     jest.useFakeTimers();
-    const settings = { unschedulableTimeoutMs: 10_000 };
-    const rig = await passTimeFor(cluster, KubernetesRig.start(cluster, { settings }));
-    const task = rig.run("t-1");
-    await passTime(cluster, () => task.handles.at(-1)?.["ready"] === true, { stepMs: 10 });
-    const job = cluster.jobs()[0];
+    const { rig, task, job, isOver } = await startWithoutNode();
     const { name } = job.metadata;
-    const condition = { type: "PodScheduled", lastTransitionTime: cluster.api.now() };
-    const waits = { ...condition, status: "False", reason: "Unschedulable" };
-    cluster.setPod(name, { phase: "Pending", conditions: [waits] });
-    await cluster.turn();
     const suspended = (status: string) => ({ conditions: [{ type: "Suspended", status }] });
     cluster.api.store.patch("jobs", name, { status: suspended("True") });
     cluster.api.store.delete("pods", cluster.podOf(name).metadata.name);
-    let isOver = false;
-    task.ended
-      .catch(() => {})
-      .finally(() => {
-        isOver = true;
-      });
     const polls = () => cluster.api.callsOf("list", "pods").length;
     const before = polls();
-    await passTime(cluster, () => isOver || polls() > before);
+    await passTime(cluster, () => isOver() || polls() > before);
     cluster.api.store.patch("jobs", name, { status: suspended("False") });
     cluster.addPod(job);
     cluster.complete(name);
