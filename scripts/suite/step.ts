@@ -189,13 +189,15 @@ function patternWithout(names: readonly string[]): string {
 }
 
 /** What has the container engines for itself, and what has the cluster. */
-const ON_ENGINES = /(?:^|\/)(?:docker-[^/]*|image)\.test\.ts$/;
+const ON_ENGINES = /(?:^|\/)docker-(?!contract|images|engine)[^/]*\.test\.ts$/;
 const ON_CLUSTER = /(?:^|\/)(?:kubernetes-[^/]*|command-kubectl)\.test\.ts$/;
 
 /**
- * The tests against real engines, which run as long as the tests do. Those on container engines beside those
- * on the cluster and beside all others: they share nothing, and mostly wait. What fails runs again on engines of its own:
- * podman 4.3 was once seen to hold a lock for good when eight tasks began at once, and failed every test after it.
+ * The tests against real engines, which run as long as the tests do. Those that fill the container engines with tasks
+ * beside those on the cluster and beside all others: they share next to nothing, and mostly wait. Those of the contract,
+ * of images and of engines of their own are among the others, or the first would go on alone. What fails runs again on
+ * fresh engines: podman 4.3 was once seen to hold a lock for good when eight tasks began at once, and failed every test
+ * after it.
  */
 export async function runLive(here: Surroundings): Promise<Tally> {
   const start = () => startServices(liveServices(), here.write);
@@ -205,7 +207,7 @@ export async function runLive(here: Surroundings): Promise<Tally> {
   const onCluster = files.filter((file) => ON_CLUSTER.test(file));
   const elsewhere = files.filter((file) => !ON_ENGINES.test(file) && !ON_CLUSTER.test(file));
   const repetition: Repetition = {
-    atMost: onEngines.length,
+    atMost: files.length - onCluster.length,
     prepare: async () => {
       await services[Symbol.asyncDispose]();
       services = await start();
