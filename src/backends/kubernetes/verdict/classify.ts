@@ -5,7 +5,7 @@
 import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { hasEnded } from "./containers.ts";
 import { deadlineText, failedContainer, failedInitContainer } from "./ended-containers.ts";
-import { failureOf, isComplete, isFinished } from "./job-condition.ts";
+import { failureOf, isComplete, isOver } from "./job-condition.ts";
 import { lingering } from "./lingering-pods.ts";
 import { podless, unmountable, unschedulable } from "./pending-pods.ts";
 import { type JobView, podsEver, type Verdict } from "./view.ts";
@@ -59,10 +59,7 @@ function ofPods(rule: PodRule): Rule {
  * that is over, what its pod waited for last may be why.
  */
 function ofWaitingPods(rule: PodRule): Rule {
-  return (view) => {
-    const isOver = view.job === null || isFinished(view.job);
-    return (isOver ? podsEver(view) : view.pods).map((pod) => rule(view, pod));
-  };
+  return (view) => (isOver(view.job) ? podsEver(view) : view.pods).map((pod) => rule(view, pod));
 }
 
 function evicted(view: JobView, pod: V1Pod): Verdict | null {

@@ -1,7 +1,7 @@
 /** What follows from containers that ended: init containers, then the task's own. */
 import type { V1ContainerStateTerminated, V1Pod } from "@kubernetes/client-node";
 import { type ContainerView, containersOf, exitStatusOf, hasEnded } from "./containers.ts";
-import { deadlineOf, isFinished, saysDeadline } from "./job-condition.ts";
+import { deadlineOf, isOver, saysDeadline } from "./job-condition.ts";
 import type { Failed, JobView } from "./view.ts";
 import { jobText, KILLED, podText, reasonText, signalHint, withWords } from "./words.ts";
 
@@ -40,7 +40,7 @@ export function failedContainer(view: JobView, pod: V1Pod): Failed | null {
 }
 
 function taskIsOver({ job }: JobView, pod: V1Pod): boolean {
-  if (hasEnded(pod) || job === null || isFinished(job)) return true;
+  if (hasEnded(pod) || isOver(job)) return true;
   return containersOf(pod).every(({ role, state }) => role !== "task" || state.terminated !== undefined);
 }
 

@@ -10,6 +10,11 @@ export function isFinished(job: V1Job): boolean {
   return isComplete(job) || failureOf(job) !== null;
 }
 
+/** As `isFinished`, or there is no such Job any more. */
+export function isOver(job: V1Job | null): boolean {
+  return job === null || isFinished(job);
+}
+
 /** A queue or an operator holds it back. */
 export function isSuspended(job: V1Job): boolean {
   return conditionOf(job, "Suspended") !== null;

@@ -1,7 +1,7 @@
 /** What follows from pods that get no node or no volumes, and from a Job that gets no pod. */
 import type { CoreV1Event, V1Job, V1Pod, V1PodCondition } from "@kubernetes/client-node";
 import { timeOf } from "../client/api-time.ts";
-import { isFinished, isSuspended, startOf } from "./job-condition.ts";
+import { isFinished, isOver, isSuspended, startOf } from "./job-condition.ts";
 import type { JobView, Verdict } from "./view.ts";
 import { jobText, podText, reasonText, withWords } from "./words.ts";
 
@@ -20,8 +20,9 @@ export function unschedulable(view: JobView, pod: V1Pod): Verdict | null {
   const since = scheduled.lastTransitionTime?.getTime() ?? view.nowMs;
   const leftMs = since + view.unschedulableTimeoutMs - view.nowMs;
   if (leftMs > 0) return { kind: "running", recheckInMs: leftMs };
-  // It may have got one meanwhile: a watch may have gone silent, or this process have been frozen.
-  if (view.events === null && !hasFinished(view)) return { kind: "running", needsEvents: true };
+  // It may have got one meanwhile: a watch may have gone silent, or this process have been frozen. What is over has no
+  // news to come.
+  if (view.events === null && !isOver(view.job)) return { kind: "running", needsEvents: true };
   const head = `no node takes ${podText(view, pod)} since ${Math.round((view.nowMs - since) / 1000)} s`;
   return { kind: "failed", reason: "unschedulable", message: withWords(head, reasonText(scheduled)) };
 }
@@ -63,11 +64,6 @@ export function podless(view: JobView, job: V1Job): Verdict | null {
 /** What was refused then was taken later. */
 function wasMadeAfter({ metadata }: V1Pod, event: CoreV1Event, nowMs: number): boolean {
   return (metadata?.creationTimestamp?.getTime() ?? 0) >= timesOf(event, nowMs).last;
-}
-
-/** What has ended has no news to come. */
-function hasFinished({ job }: JobView): boolean {
-  return job === null || isFinished(job);
 }
 
 /** Soon the first time, then ever more seldom. */

@@ -1,7 +1,7 @@
 /** What is known of this worker id's Jobs and pods, and who wants to hear when it changes. */
 import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { pause } from "../../../async/wait.ts";
-import { isFinished } from "../verdict/job-condition.ts";
+import { isOver } from "../verdict/job-condition.ts";
 import { isNewer } from "./resource-version.ts";
 
 /** The labels by which a Job's controller marks its pods: the present one, and that of older clusters. */
@@ -90,8 +90,7 @@ export class JobStore {
 
   /** Nothing of it runs any more, nor ever will; true of one that is not there. */
   hasFinished(name: string): boolean {
-    const known = this.job(name);
-    return known === null || isFinished(known);
+    return isOver(this.job(name));
   }
 
   allJobs(): readonly V1Job[] {
