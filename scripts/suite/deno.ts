@@ -26,7 +26,7 @@ export const FILES_LEFT_OUT: readonly FileLeftOut[] = [
     what: `tests/binary/${name}.test.ts`,
     why: "what is said and when, of which nothing is a runtime's",
   })),
-  ...["command-crash", "command-stop"].map((name) => ({
+  ...["command-cancel", "command-crash", "command-dispatch", "command-stop"].map((name) => ({
     what: `tests/binary/${name}.test.ts`,
     why: "the processes are started, found and ended as the Direct backend's are, whose tests run",
   })),
