@@ -121,6 +121,7 @@ function createLink(options: WorkerOptions, inbox: Inbox, outbox: Outbox, teleme
       prepareHandshake({
         webSocketUrl: settings.webSocketUrl,
         workerId: settings.workerId,
+        userAgent: `oz-agent-worker/${BUILD.version}`,
         readKey: async () => {
           const key = await settings.key.read();
           // A file may hold another one by now.

@@ -7,6 +7,11 @@ export interface HandshakeSettings {
   /** Its query is kept; the worker id is added. */
   readonly webSocketUrl: string;
   readonly workerId: string;
+  /**
+   * `NAME/VERSION`. Gateways before a control plane (the firewalls of Cloudflare and AWS have such rules) answer 403 to
+   * whoever does not say what it is, and that would be taken for the key's fault.
+   */
+  readonly userAgent: string;
   /** Read at every handshake. Rejects with words for the operator. */
   readonly readKey: () => Promise<string>;
   readonly proxyVariables: ProxyVariables;
@@ -20,7 +25,7 @@ export async function prepareHandshake(settings: HandshakeSettings): Promise<Soc
   url.searchParams.set("worker_id", settings.workerId);
   return {
     url: url.href,
-    headers: { Authorization: `Bearer ${await settings.readKey()}` },
+    headers: { Authorization: `Bearer ${await settings.readKey()}`, "User-Agent": settings.userAgent },
     proxy: proxyFor(url, settings.proxyVariables),
     certificateAuthorities: settings.privateCa === null ? null : await withDefaultTrust(settings.privateCa),
   };

@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { assignment } from "../support/assignments.ts";
 import { ConnectProxy } from "../support/connect-proxy.ts";
 import { DirectSite } from "../support/direct-site.ts";
+import { WorkerProcess } from "../support/worker-process.ts";
 
 const WRONG_KEY = "wk-wrong-9d1f";
 
@@ -42,6 +43,29 @@ describe("a key that is refused at the first connect", () => {
     expect(worker.stderr).toMatch(/WARN .*refused the connection.*status=503/);
     expect((await site.run(assignment())).state).toBe("completed");
   });
+});
+
+// Once it said nothing of itself, was told 403, and ended with words about its key, which nobody had looked at.
+test("a gateway that turns away who does not say what it is lets the worker through", async () => {
+  await using site = await DirectSite.create();
+  const said: (string | null)[] = [];
+  using gateway = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request, server) => {
+      said.push(request.headers.get("user-agent"));
+      if (!said.at(-1)) return new Response("error code: 1010", { status: 403 });
+      return server.upgrade(request) ? undefined : new Response(null, { status: 400 });
+    },
+    websocket: { message: () => {} },
+  });
+  await using worker = await WorkerProcess.start({
+    config: site.config(),
+    flags: ["--web-socket-url", `ws://127.0.0.1:${gateway.port}/ws`],
+  });
+  await worker.waitForLog(/connected to the control plane|refused/);
+  expect(worker.stderr).not.toContain("refused");
+  expect(said).toEqual([expect.stringMatching(/^oz-agent-worker\/\d+\.\d+\.\d+/)]);
 });
 
 describe("a key file", () => {

@@ -63,6 +63,7 @@ const overTls = (port: number, ca: string | null, proxy?: string, host = "127.0.
     prepareHandshake({
       webSocketUrl: `wss://${host}:${port}/`,
       workerId: "w",
+      userAgent: "tests/1",
       readKey: async () => "key",
       proxyVariables: proxy === undefined ? {} : { HTTPS_PROXY: proxy },
       privateCa: ca === null ? null : pem(ca),

@@ -4,6 +4,7 @@ import { type HandshakeSettings, prepareHandshake } from "../../../src/control-p
 const settings = (more: Partial<HandshakeSettings> = {}): HandshakeSettings => ({
   webSocketUrl: "wss://oz.warp.dev/api/v1/selfhosted/worker/ws",
   workerId: "w",
+  userAgent: "worker/1",
   readKey: async () => "key",
   proxyVariables: {},
   privateCa: null,
@@ -25,8 +26,8 @@ describe("the URL", () => {
 test("the key is read at every handshake and goes out as a bearer token", async () => {
   const keys = ["first", "second"];
   const changing = settings({ readKey: async () => keys.shift() ?? "" });
-  expect((await prepareHandshake(changing)).headers).toEqual({ Authorization: "Bearer first" });
-  expect((await prepareHandshake(changing)).headers).toEqual({ Authorization: "Bearer second" });
+  expect((await prepareHandshake(changing)).headers).toMatchObject({ Authorization: "Bearer first" });
+  expect((await prepareHandshake(changing)).headers).toMatchObject({ Authorization: "Bearer second" });
 });
 
 test("a key that cannot be read is a rejection with the reader's words", async () => {
