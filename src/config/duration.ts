@@ -9,7 +9,7 @@ export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** The same grammars for the JSON Schema, which has no code. */
 export const GO_DURATION = "^(0|((\\d+\\.?\\d*|\\.\\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)$";
 const HUMANTIME_PAIR =
-  "\\d+\\s*(nsec|ns|usec|us|msec|ms|seconds?|sec|s|minutes?|min|months?|m|M|hours?|hr|h|days?|d|weeks?|w|years?|y)";
+  "\\d+\\s*(nanos|nsec|ns|usec|us|millis|msec|ms|seconds?|secs?|s|minutes?|mins?|months?|m|M|hours?|hrs?|h|days?|d|weeks?|w|years?|y)";
 export const HUMANTIME = `^${HUMANTIME_PAIR}(\\s*${HUMANTIME_PAIR})*$`;
 export const EITHER_DURATION = `${GO_DURATION}|${HUMANTIME}`;
 
@@ -40,24 +40,32 @@ const GO_UNITS = {
   h: HOUR_NS,
 };
 
-/** docs.rs/humantime: a month is 30.44 days there, a year 365.25. */
+/**
+ * What its parser reads in every version, which is more than docs.rs/humantime lists (`45mins`, `2hrs`). A month is
+ * 30.44 days there, a year 365.25. Newer ones also read `wk`, `yr` and a bare 0, which an older agent would refuse.
+ */
 const HUMANTIME_UNITS = {
+  nanos: 1,
   nsec: 1,
   ns: 1,
   usec: 1e3,
   us: 1e3,
+  millis: 1e6,
   msec: 1e6,
   ms: 1e6,
   seconds: SECOND_NS,
   second: SECOND_NS,
+  secs: SECOND_NS,
   sec: SECOND_NS,
   s: SECOND_NS,
   minutes: MINUTE_NS,
   minute: MINUTE_NS,
+  mins: MINUTE_NS,
   min: MINUTE_NS,
   m: MINUTE_NS,
   hours: HOUR_NS,
   hour: HOUR_NS,
+  hrs: HOUR_NS,
   hr: HOUR_NS,
   h: HOUR_NS,
   days: DAY_NS,

@@ -78,6 +78,13 @@ const HUMAN: readonly [string, number | null][] = [
   ["2hours", 2 * HOUR],
   ["1minute", MINUTE],
   ["2minutes", 2 * MINUTE],
+  // Once refused, and the worker with it, for the agent's documentation does not list what its parser reads.
+  ["45mins", 45 * MINUTE],
+  ["90secs", 90 * SECOND],
+  ["2hrs 1min", 2 * HOUR + MINUTE],
+  ["500millis", 500],
+  ["7nanos", 0.000007],
+  ["1wk", null],
   ["", null],
   [" ", null],
   ["0", null],
