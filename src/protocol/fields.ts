@@ -53,6 +53,11 @@ export class FieldReader {
     return this.take(name, isObject) ?? {};
   }
 
+  /** One that is written as JSON again. */
+  writable(name: string): JsonObject {
+    return this.take(name, isWritable) ?? {};
+  }
+
   inner(name: string): FieldReader {
     return new FieldReader(this.record(name), this.pathOf(name), this.misread);
   }
@@ -68,6 +73,21 @@ export class FieldReader {
     this.misread.push(this.pathOf(name));
     return null;
   }
+}
+
+/**
+ * JSON.stringify compares each object with all those around it: it takes seconds for ten thousands of levels, in which
+ * nothing else is done, and has no stack for more. No agent reads so many: most parsers stop at some hundred.
+ */
+const MOST_LEVELS = 1_000;
+
+function isWritable(value: unknown): value is JsonObject {
+  return isObject(value) && isWithin(value, MOST_LEVELS);
+}
+
+function isWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return levels > 0 && Object.values(value).every((inner) => isWithin(inner, levels - 1));
 }
 
 function isText(value: unknown): value is string {

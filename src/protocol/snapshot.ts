@@ -19,7 +19,7 @@ export function readTask(task: FieldReader, fallbackId: string, received: JsonOb
     id: id.trim() === "" ? fallbackId : id,
     title: task.text("title"),
     ownedByTeam: task.inner("owner").exact("Type") === "TEAM",
-    snapshot: snapshot === null ? null : { ...snapshot, mcpServers: exactly.record("mcp_servers") },
+    snapshot: snapshot === null ? null : { ...snapshot, mcpServers: exactly.writable("mcp_servers") },
   };
 }
 
@@ -31,7 +31,7 @@ function readSnapshot(snapshot: FieldReader): ConfigSnapshot {
     modelId: snapshot.text("model_id"),
     profileId: snapshot.text("profile_id"),
     skillSpec: snapshot.text("skill_spec"),
-    mcpServers: snapshot.record("mcp_servers"),
+    mcpServers: snapshot.writable("mcp_servers"),
     computerUseEnabled: snapshot.flag("computer_use_enabled"),
     idleTimeoutMinutes: snapshot.whole("idle_timeout_minutes"),
     harness: snapshot.inner("harness").text("type"),

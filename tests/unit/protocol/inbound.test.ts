@@ -359,6 +359,23 @@ describe("a snapshot", () => {
     }
   });
 
+  // Once such an assignment held up everything for ten seconds, or failed with "Maximum call stack size exceeded".
+  test.each([
+    [999, false],
+    [1_000, true],
+    [100_000, true],
+  ])("whose MCP servers have %d lists around each other: that costs the field %p", (lists, costs) => {
+    const nested = `${"[".repeat(lists)}1${"]".repeat(lists)}`;
+    for (const servers of [`{"a":${nested}}`, `{"a":${nested},"b":1.0}`, `{"b":{},"a":${nested}}`]) {
+      const inbound = parseInbound(
+        `{"type":"task_assignment","data":{"task_id":"t","task":{"agent_config_snapshot":{"mcp_servers":${servers}}}}}`,
+      );
+      const { snapshot } = assignmentOf(inbound).task;
+      expect(JSON.stringify(snapshot?.mcpServers)).toBe(costs ? "{}" : servers);
+      expect(misreadOf(inbound)).toEqual(costs ? ["task.agent_config_snapshot.mcp_servers"] : []);
+    }
+  });
+
   test.each([["1e300"], ["1e999"], ["-1e999"], ["9007199254740993"]])(
     "takes the minutes %s for none",
     (number) => {

@@ -108,6 +108,7 @@ describe("a snapshot", () => {
 
   test.each([
     [5, "10m", ["--idle-on-complete", "5m"]],
+    [1, "10m", ["--idle-on-complete", "1m"]],
     [0, "10m", ["--idle-on-complete", "10m"]],
     [0, null, ["--idle-on-complete"]],
   ] as const)(
