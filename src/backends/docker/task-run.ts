@@ -45,6 +45,8 @@ export interface TaskRunTools {
 const REST_MS = 30_000;
 /** A busy engine may tell of a container's end before it tells why the kernel ended it. */
 const LATE_OOM_MS = 500;
+/** Docker 28 calls a conflict, too, that it cannot mount one image at two places, and nothing has the name then. */
+const MOST_UNSEEN = 4;
 const GOING: readonly string[] = ["removing", "dead"];
 const STUCK_HINT =
   "the task is reported once the container has ended; if it does not, look at the engine's log, and end the container's shim (containerd-shim or conmon with that id) or restart the engine";
@@ -74,6 +76,7 @@ export class TaskRun {
     const { containers } = this.tools.engine;
     // Of an earlier one that was of no use: what is to be removed is whatever has the name.
     this.handle = { ...this.handle, id: "" };
+    let unseen = 0;
     try {
       const id = await persist(async (signal) => {
         try {
@@ -85,6 +88,7 @@ export class TaskRun {
           // The name is this task's alone: an earlier try got through, and its answer was lost.
           if (!isConflict(error)) throw error;
           const made = await containers.find(this.container, signal);
+          if (made === null && body.HostConfig?.Mounts && ++unseen >= MOST_UNSEEN) throw error;
           if (made === null)
             throw new EngineGone(`${error.message}, but there is none yet`, { cause: error });
           return made.id;

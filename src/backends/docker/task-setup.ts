@@ -1,6 +1,8 @@
 /**
  * Brings a task's container to its start: its images, its sidecars, itself. Hosts have `docker system prune` in
  * their crontab, which takes whatever nothing uses yet of all that, so it is made anew while nothing has begun.
+ * Some engines refuse to mount images (Docker 29.0 to 29.1.3 nearly always, "file name too long"; 28 the same one
+ * twice), so a container that is refused with them is tried with volumes.
  */
 import { Backoff } from "../../async/backoff.ts";
 import { together } from "../../async/together.ts";
@@ -13,10 +15,10 @@ import type { TaskSpec } from "../../task/prepare.ts";
 import { listSidecars } from "../../task/sidecars.ts";
 import { shortIdOf } from "./engine/container-state.ts";
 import type { Engine } from "./engine/engine.ts";
-import { isMissing } from "./engine/errors.ts";
+import { EngineError, isMissing } from "./engine/errors.ts";
 import type { ImagePuller } from "./images/puller.ts";
 import { LABELS, type Labels } from "./labels.ts";
-import { persist } from "./persist.ts";
+import { isAway, persist } from "./persist.ts";
 import type { SidecarHost, SidecarMounts } from "./sidecars/sidecar-mounts.ts";
 import { buildContainer, type SidecarMount, taskLabels } from "./task-container.ts";
 import type { TaskRun } from "./task-run.ts";
@@ -30,6 +32,12 @@ export interface TaskSetupOptions {
   readonly labels: Labels;
 }
 
+/** What kept a container from its start, which can be tried again without harm. */
+interface Setback {
+  readonly failure: TaskFailure;
+  readonly kind: "removed" | "images refused";
+}
+
 /** One task's way there. */
 interface Way {
   readonly task: TaskSpec;
@@ -41,6 +49,10 @@ interface Way {
 
 const MOST_TRIES = 3;
 const RETRY = { firstMs: 200, lastMs: 2_000 } as const;
+const SETBACKS = {
+  removed: "what the task needs was removed before it could start: making it anew",
+  "images refused": "engine refuses the container with its sidecars' images mounted: trying volumes instead",
+} as const satisfies Record<Setback["kind"], string>;
 
 export class TaskSetup {
   private readonly options: TaskSetupOptions;
@@ -53,19 +65,23 @@ export class TaskSetup {
   async begin(task: TaskSpec, run: TaskRun, context: RunContext): Promise<string> {
     const image = imageOf(task.assignment);
     const host = { container: run.container, labels: this.marks(task), log: context.log };
-    const way = { task, image, run, host, context };
+    const { mounts } = this.options;
     const backoff = new Backoff(RETRY);
+    let volumesOnly = false;
     for (let tries = 1; ; tries++) {
+      const way: Way = { task, image, run, host: { ...host, volumesOnly }, context };
       const ready = await this.prepare(way);
       const begun = await context.step("create", () => this.attempt(way, ready));
-      if (typeof begun === "string") return begun;
+      if (typeof begun === "string") {
+        if (volumesOnly) mounts.giveUpImages();
+        return begun;
+      }
+      const { failure, kind } = begun;
       // One that cannot go now goes with the task.
-      await this.options.mounts.removeCopies(host.container, context.signal).catch(() => {});
-      if (tries === MOST_TRIES) throw begun;
-      context.log.warn("what the task needs was removed before it could start: making it anew", {
-        tries,
-        error: begun.message,
-      });
+      await mounts.removeCopies(host.container, context.signal).catch(() => {});
+      if (tries === MOST_TRIES) throw failure;
+      context.log.warn(SETBACKS[kind], { tries, error: failure.message });
+      volumesOnly ||= kind === "images refused";
       await pause(backoff.next(), context.signal);
     }
   }
@@ -81,8 +97,8 @@ export class TaskSetup {
     return ready;
   }
 
-  /** The container's id, or what is to be said of the task when it is not tried again, which is safe. */
-  private async attempt(way: Way, sidecars: readonly SidecarMount[]): Promise<string | TaskFailure> {
+  /** The container's id, or what is to be said of the task when it is not tried again. */
+  private async attempt(way: Way, sidecars: readonly SidecarMount[]): Promise<string | Setback> {
     const { task, image, run, host } = way;
     const { volumes, security } = this.options.settings;
     const labels = { ...host.labels, [LABELS.container]: host.container };
@@ -90,14 +106,18 @@ export class TaskSetup {
     try {
       id = await run.create(buildContainer({ task, image, sidecars, volumes, security, labels }));
     } catch (error) {
+      if (!(error instanceof TaskFailure)) throw error;
       // Its image is gone, or one that was to be mounted.
-      if (error instanceof TaskFailure && isMissing(error.cause)) return error;
-      throw error;
+      if (isMissing(error.cause)) return { failure: error, kind: "removed" };
+      const mountsImages = sidecars.some(({ kind }) => kind === "image");
+      if (!mountsImages || !(error.cause instanceof EngineError) || isAway(error.cause)) throw error;
+      return { failure: error, kind: "images refused" };
     }
     const intact = await this.areIntact(way, sidecars);
     if (intact && (await run.start(id))) return id;
     await this.remove(id, way);
-    return intact ? removedBeforeStart(host.container) : volumesRemoved();
+    const failure = intact ? removedBeforeStart(host.container) : volumesRemoved();
+    return { failure, kind: "removed" };
   }
 
   private async areIntact({ host, context }: Way, sidecars: readonly SidecarMount[]): Promise<boolean> {

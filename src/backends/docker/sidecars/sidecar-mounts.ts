@@ -31,9 +31,11 @@ export interface SidecarHost {
   readonly container: string;
   readonly labels: Labels;
   readonly log: Logger;
+  /** The engine has refused it with images mounted as they are. */
+  readonly volumesOnly: boolean;
 }
 
-/** From this version on an image can be mounted as it is. */
+/** From this version on an image can be mounted as it is, unless the engine refuses. */
 const IMAGE_MOUNTS = "1.48";
 /** `docker system prune` takes what is being filled, and what it is filled from. */
 const MOST_TRIES = 3;
@@ -43,6 +45,7 @@ export class SidecarMounts {
   private readonly options: SidecarMountsOptions;
   /** Volumes that a container was, or is to be, created with, and has not been seen to hold as they were filled. */
   private readonly unproven = new Map<string, Set<string>>();
+  private imagesGivenUp = false;
 
   constructor(options: SidecarMountsOptions) {
     this.options = options;
@@ -57,6 +60,11 @@ export class SidecarMounts {
     const works = sidecars.map((sidecar) => (trying: AbortSignal) => this.prepareOne(sidecar, host, trying));
     // Not before all are at rest: the copies are removed then, and one that is being filled cannot be.
     return allTogether(works, signal);
+  }
+
+  /** From now on: the engine has made a container with volumes that it had refused with images. */
+  giveUpImages(): void {
+    this.imagesGivenUp = true;
   }
 
   /**
@@ -157,7 +165,8 @@ export class SidecarMounts {
     const { engine, shared } = this.options;
     const { mountPath, readWrite } = sidecar;
     if (readWrite) return this.copy(image, sidecar, host, signal);
-    if (engine.atLeast(IMAGE_MOUNTS)) return { kind: "image", image: image.id, mountPath };
+    const mountsImages = engine.atLeast(IMAGE_MOUNTS) && !host.volumesOnly && !this.imagesGivenUp;
+    if (mountsImages) return { kind: "image", image: image.id, mountPath };
     const volume = await shared.ensure(image, signal);
     if (volume !== null) {
       this.suspect(volume.name, host);

@@ -1,0 +1,95 @@
+/**
+ * From API 1.48 on an engine may mount a sidecar's image as it is. Docker 29.0 to 29.1.3 refuses that for nearly
+ * every image and place ("file name too long"), and Docker 28 for the same image at two places: every task with a
+ * sidecar failed there.
+ */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { DockerBackend } from "../../src/backends/docker/docker.ts";
+import { TaskFailure } from "../../src/task/backend.ts";
+import type { StatefulEngine } from "../support/stateful-engine.ts";
+import { within } from "../support/wait.ts";
+import { DockerRig, runTask, type TaskUnderTest } from "./docker-rig.ts";
+
+let rig: DockerRig;
+let fake: StatefulEngine;
+let backend: DockerBackend;
+const CREATE = /^\/containers\/create$/;
+const TOO_LONG = { status: 500, words: "mkdir /var/lib/docker/rootfs/overlayfs/6139: file name too long" };
+const sidecarImage = "oz/agent";
+
+beforeEach(async () => {
+  rig = await DockerRig.start("1.52");
+  fake = rig.fake;
+  ({ backend } = await rig.backend("me"));
+});
+afterEach(() => rig[Symbol.asyncDispose]());
+
+/** The bodies of all that were asked for tasks' containers. */
+function asked() {
+  const bodies = fake.http.requests
+    .filter(({ method, path }) => method === "POST" && CREATE.test(path))
+    .map(({ body }) => JSON.parse(body.toString()) as { Labels: Record<string, string>; HostConfig: object });
+  return bodies.filter(({ Labels }) => Labels["oz-role"] === "task").map(({ HostConfig }) => HostConfig);
+}
+
+async function runToItsEnd(task: TaskUnderTest): Promise<void> {
+  const container = await within(fake.running(), "the task");
+  fake.end(container, 0);
+  expect(await within(task.ended, "the end")).toEqual({ kind: "completed" });
+}
+
+const image = { Mounts: [expect.objectContaining({ Type: "image", Target: "/agent", ReadOnly: true })] };
+const volume = { Binds: [expect.stringMatching(/^oz-agent-[0-9a-f]{12}:\/agent:ro$/)] };
+
+describe("on an engine that can mount images", () => {
+  test("a sidecar's image is mounted as it is", async () => {
+    await runToItsEnd(runTask(backend, { sidecarImage }));
+    expect(asked()).toEqual([expect.objectContaining(image)]);
+    expect(fake.fillings).toEqual([]);
+  });
+
+  // A 500 is not believed at once, and a conflict may be about a container that is still being made.
+  test.each([
+    ["with a failure of its own", 2, TOO_LONG],
+    ["as a conflict", 4, { status: 409, words: 'AlreadyExists: lease "c7fc-sha256:af87": already exists' }],
+  ])(
+    "a sidecar whose image it refuses to mount, %s, comes from a volume, as do those of later tasks",
+    async (_why, times, refusal) => {
+      for (let time = 0; time < times; time++) fake.mishap("POST", CREATE, refusal);
+      const task = runTask(backend, { sidecarImage });
+      await runToItsEnd(task);
+      const bodies = [...Array(times).fill(image), volume];
+      expect(asked()).toEqual(bodies.map((one) => expect.objectContaining(one)));
+      expect(asked().at(-1)).not.toHaveProperty("Mounts");
+      expect(task.log.said("warn")).toEqual([
+        "engine refuses the container with its sidecars' images mounted: trying volumes instead",
+      ]);
+      await runToItsEnd(runTask(backend, { sidecarImage, taskId: "t-2" }));
+      expect(asked()).toHaveLength(times + 2);
+      expect(asked().at(-1)).toMatchObject(volume);
+      expect(fake.fillings).toHaveLength(1);
+      expect([fake.containers.size, fake.volumesWithRole("private-sidecar")]).toEqual([0, []]);
+    },
+  );
+
+  test("a prune of an image before it is mounted costs another pull, and it is mounted all the same", async () => {
+    fake.mishap("POST", CREATE, { status: 404, words: "No such image: sha256:0" });
+    await runToItsEnd(runTask(backend, { sidecarImage }));
+    expect(asked()).toEqual([image, image].map((one) => expect.objectContaining(one)));
+    expect(fake.fillings).toEqual([]);
+  });
+
+  test("what it refuses with volumes too fails the task with its words, and images are mounted for the next", async () => {
+    // The task's, the lock, both that fill the volume, the task's once more.
+    const held = Array.from({ length: 5 }, () => fake.hold("POST", CREATE));
+    const refusal = { status: 400, words: "range of CPUs is from 0.01 to 2.00" };
+    for (const [index, { release }] of held.entries()) release(index % 4 === 0 ? refusal : undefined);
+    const ended = await within(runTask(backend, { sidecarImage }).ended, "the end");
+    expect(ended).toMatchObject({ kind: "failed", error: { reason: "container_create" } });
+    const error = ended.kind === "failed" ? ended.error : null;
+    expect(error).toBeInstanceOf(TaskFailure);
+    expect(String(error)).toContain("range of CPUs");
+    await runToItsEnd(runTask(backend, { sidecarImage, taskId: "t-2" }));
+    expect(asked().at(-1)).toMatchObject(image);
+  });
+});
