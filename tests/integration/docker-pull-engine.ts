@@ -9,6 +9,7 @@ import { TempDir } from "../support/temp-dir.ts";
 export interface PullSeen {
   readonly fromImage: string;
   readonly tag: string;
+  /** Empty: not said. */
   readonly platform: string;
   /** What X-Registry-Auth holds, decoded; null: no such header. */
   readonly auth: unknown;
@@ -50,17 +51,19 @@ export class PullEngine implements AsyncDisposable {
   readonly socket: string;
   readonly #server: Server;
   readonly #dir: TempDir;
+  readonly #api: string;
   #arrival = Promise.withResolvers<void>();
 
-  private constructor(server: Server, dir: TempDir) {
+  private constructor(server: Server, dir: TempDir, api: string) {
     this.#server = server;
     this.#dir = dir;
+    this.#api = api;
     this.socket = dir.join("engine.sock");
     server.on("request", (request, response) => this.#answer(request, response));
   }
 
-  static async start(): Promise<PullEngine> {
-    const engine = new PullEngine(createServer(), await TempDir.create("pull"));
+  static async start(api = "1.41"): Promise<PullEngine> {
+    const engine = new PullEngine(createServer(), await TempDir.create("pull"), api);
     await new Promise<void>((resolve) => engine.#server.listen(engine.socket, resolve));
     return engine;
   }
@@ -89,9 +92,9 @@ export class PullEngine implements AsyncDisposable {
     const url = new URL(request.url ?? "", "http://engine");
     const path = url.pathname.replace(/^\/v[\d.]+/, "");
     const inspected = /^\/images\/(.+)\/json$/.exec(path)?.[1];
-    response.setHeader("Api-Version", "1.41");
+    response.setHeader("Api-Version", this.#api);
     if (path === "/_ping") response.end("OK");
-    else if (path === "/version") json(response, 200, VERSION);
+    else if (path === "/version") json(response, 200, { ...VERSION, ApiVersion: this.#api });
     else if (inspected !== undefined) this.#inspect(decodeURIComponent(inspected), response);
     else if (path === "/images/create") void this.#pull(request, url.searchParams, response);
     else json(response, 404, { message: `page not found: ${path}` });
@@ -139,7 +142,6 @@ export class PullEngine implements AsyncDisposable {
 }
 
 const VERSION = {
-  ApiVersion: "1.41",
   MinAPIVersion: "1.24",
   Version: "20.10.24",
   Os: "linux",

@@ -31,8 +31,8 @@ class Site implements AsyncDisposable {
     this.puller = new ImagePuller({ engine, credentials, policy, log: this.log, random });
   }
 
-  static async create(policy: EnginePullPolicy = "always", random = () => 0): Promise<Site> {
-    const far = await PullEngine.start();
+  static async create(policy: EnginePullPolicy = "always", random = () => 0, api = "1.41"): Promise<Site> {
+    const far = await PullEngine.start(api);
     return new Site(far, await far.connect(), policy, random);
   }
 
@@ -65,6 +65,16 @@ describe("an image", () => {
       { fromImage: "ubuntu", tag: "22.04", platform: "linux/amd64", auth: null },
     ]);
   });
+
+  // 17.10 to 18.03 refused each pull that named an architecture.
+  test.each(["1.25", "1.35", "1.37"])(
+    "is pulled by an engine of API %s without naming a platform",
+    async (api) => {
+      await using site = await Site.create("always", () => 0, api);
+      await site.ensure("ubuntu:22.04");
+      expect(site.far.pulls).toMatchObject([{ fromImage: "ubuntu", tag: "22.04", platform: "" }]);
+    },
+  );
 
   test("without a tag is the latest, not all of them", async () => {
     await using site = await Site.create();

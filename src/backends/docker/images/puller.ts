@@ -23,7 +23,7 @@ export interface LocalImage {
 }
 
 export interface PullerOptions {
-  readonly engine: Pick<Engine, "images" | "platform">;
+  readonly engine: Pick<Engine, "images" | "platform" | "atLeast">;
   readonly credentials: Credentials;
   readonly policy: EnginePullPolicy;
   readonly log: Logger;
@@ -31,6 +31,11 @@ export interface PullerOptions {
   readonly random?: () => number;
 }
 
+/**
+ * From here on a pull may name a platform. Docker 17.10 to 18.03 take its first half only ("invalid platform
+ * architecture"), what is older does not look at it; without one an engine pulls for its own.
+ */
+const NAMED_PLATFORMS = "1.40";
 const RETRY_BOUNDS = { firstMs: 1_000, lastMs: 8_000 } as const;
 
 export class ImagePuller {
@@ -124,6 +129,7 @@ class Ensuring {
     const { engine, credentials } = this.#options;
     const { familiarName, tag, digest } = this.#reference;
     const { os, architecture } = engine.platform;
+    const isNamed = engine.atLeast(NAMED_PLATFORMS) && os !== "" && architecture !== "";
     const began = performance.now();
     this.#auth = await credentials.authFor(this.#reference, this.#signal);
     this.#log.info("pulling image", { credentials: this.#auth.source });
@@ -131,7 +137,7 @@ class Ensuring {
     const request = {
       fromImage: familiarName,
       tag: digest ?? tag ?? "latest",
-      platform: os === "" || architecture === "" ? null : `${os}/${architecture}`,
+      platform: isNamed ? `${os}/${architecture}` : null,
       auth: this.#auth.header,
     };
     for await (const progress of engine.images.pull(request, watch.signal)) watch.saw(progress);
