@@ -332,7 +332,7 @@ exec "$OZ_BUN" -e '
     fake.on("PUT", "/containers/to/archive", (response) => response.end());
     fake.on("GET", "/containers/c/json", () => undefined);
     const engine = await connect(environment);
-    const source = await engine.containers.exportRoot("from", never());
+    const source = await engine.containers.readRoot("from", never());
     await within(engine.containers.putArchive("to", "/t", source, never()), "the archive");
     expect(fake.requests.find(({ method }) => method === "PUT")?.body.length).toBe(2_000_000);
     const call = engine.containers.inspect("c", never()).catch(() => null);

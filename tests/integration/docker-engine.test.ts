@@ -434,7 +434,7 @@ describe("archives", () => {
     await engine.containers.putArchive(
       "to",
       "/target",
-      await engine.containers.exportRoot("from", signal),
+      await engine.containers.readRoot("from", signal),
       signal,
     );
     const request = await fake.seen("PUT", "/containers/to/archive");

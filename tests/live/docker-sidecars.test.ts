@@ -174,7 +174,7 @@ onEachEngineAndPodman("sidecars", ({ socket, registry, flavour }) => {
 
   // What `docker system prune` does first, from a crontab: it takes every container that does not run.
   test.each([
-    ["the files are read of", /^GET [^ ]*\/export/],
+    ["the files are read of", /^GET [^ ]*\/(?:export|archive)/],
     ["the files are written to", /^PUT [^ ]*\/archive/],
     ["is about to be started", /^POST [^ ]*\/start/],
   ])("a prune of the container that %s costs a task nothing but time", async (_what, request) => {

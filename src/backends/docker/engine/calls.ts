@@ -63,6 +63,11 @@ export class Calls {
     this.#closing = about.closing;
   }
 
+  /** The version that is spoken; empty: none. */
+  get api(): string {
+    return this.#agreement?.api ?? "";
+  }
+
   /** Those that wait for their answer; one that is followed has it. */
   get underway(): number {
     return this.#underway;
@@ -108,12 +113,15 @@ export class Calls {
   }
 
   /** Whether an engine answers at all, and what it speaks. @throws EngineError when it is something else */
-  async ping(limitMs: number, signal: AbortSignal): Promise<{ readonly api: string }> {
+  async ping(
+    limitMs: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly api: string; readonly isPodman: boolean }> {
     const response = await this.stream("GET", "/_ping", { limitMs }, signal);
     const text = await readText(response.body, LARGEST_REFUSAL_BYTES);
     const api = response.header("api-version");
     if (api === "" && text.trim() !== "OK") throw notTheApi(response.status, text);
-    return { api };
+    return { api, isPodman: response.header("libpod-api-version") !== "" };
   }
 
   async *#toldBody(what: string, limit: Limit, body: ByteStream): ByteStream {
@@ -128,7 +136,7 @@ export class Calls {
 
   /** Once more where the engine, exchanged for another, refused the version and not what was asked. */
   async #send(method: string, path: string, options: CallOptions, signal: AbortSignal): Promise<Response> {
-    const spoken = this.#agreement?.api ?? "";
+    const spoken = this.api;
     try {
       return await this.#sendIn(spoken, method, path, options, signal);
     } catch (error) {
@@ -136,7 +144,7 @@ export class Calls {
       if (!mayBeVersion || !(await this.#agreement?.isNewSince(spoken, signal))) throw error;
       const { tar } = options;
       if (tar === undefined || tar instanceof Uint8Array)
-        return await this.#sendIn(this.#agreement?.api ?? "", method, path, options, signal);
+        return await this.#sendIn(this.api, method, path, options, signal);
       // Half of it was read, and cannot be sent again.
       throw new EngineGone("The container engine was exchanged for another one meanwhile", { cause: error });
     }

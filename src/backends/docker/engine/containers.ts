@@ -17,6 +17,7 @@ import {
 import { CONFLICT, EngineError, incomplete, isConflict, isMissing } from "./errors.ts";
 import { fieldsOf, textOf, textsOf } from "./fields.ts";
 import { type LogChunk, readLog } from "./log-frames.ts";
+import { isSince } from "./version.ts";
 
 export type { ContainerState, ContainerSummary } from "./container-state.ts";
 
@@ -36,14 +37,21 @@ const TAKEN = /name is already in use/;
 /** It reserves a name, and shows the container some tenths of a second later. */
 const MOST_CREATIONS = 8;
 const UNSEEN = { firstMs: 50, lastMs: 1_000 };
+/**
+ * Docker 24 to 27 leave the container's root mounted after an export, and its layer on the disk, when the container
+ * is long gone: each copy of a sidecar would cost a mount until the engine is started again.
+ */
+const EXPORT_LOSES_MOUNTS = { from: "1.43", before: "1.48" } as const;
 /** Of several that take and leave a name, one may be met as it goes, and the next one too. */
 const MOST_LOOKS = 3;
 
 export class Containers {
   readonly #calls: Calls;
+  readonly #isPodman: boolean;
 
-  constructor(calls: Calls) {
+  constructor(calls: Calls, { isPodman }: { readonly isPodman: boolean }) {
     this.#calls = calls;
+    this.#isPodman = isPodman;
   }
 
   /** @throws EngineError 404 (no such image), 409 (the name is taken), 400 (a bad body) */
@@ -162,9 +170,14 @@ export class Containers {
     }
   }
 
-  /** Its whole file system as a tar archive; it need not run, nor ever have run. */
-  async exportRoot(id: string, signal: AbortSignal): Promise<ByteStream> {
-    return (await this.#calls.stream("GET", `${at(id)}/export`, {}, signal)).body;
+  /**
+   * Its whole file system as a tar archive, perhaps with the root itself as an entry; it need not run, nor ever have
+   * run.
+   */
+  async readRoot(id: string, signal: AbortSignal): Promise<ByteStream> {
+    const copied = this.#exportLosesMounts() && !(await this.#mayRemapUsers(signal));
+    const [what, query] = copied ? ["archive", { path: "/." }] : ["export", {}];
+    return (await this.#calls.stream("GET", `${at(id)}/${what}`, { query }, signal)).body;
   }
 
   /**
@@ -179,6 +192,27 @@ export class Containers {
   ): Promise<void> {
     const options = { query: { path }, tar: body, limitMs: null };
     await this.#calls.json("PUT", `${at(id)}/archive`, options, signal);
+  }
+
+  /** Podman exports well, and leaves devices out of a copy. */
+  #exportLosesMounts(): boolean {
+    const { api } = this.#calls;
+    const { from, before } = EXPORT_LOSES_MOUNTS;
+    return !this.#isPodman && isSince(api, from) && !isSince(api, before);
+  }
+
+  /**
+   * With `userns-remap` a copy names the owners of files as the host knows them, and is refused when it is unpacked.
+   * True as well where the engine, or a proxy in front of it, does not tell.
+   */
+  async #mayRemapUsers(signal: AbortSignal): Promise<boolean> {
+    try {
+      const options = fieldsOf(await this.#calls.json("GET", "/info", {}, signal))["SecurityOptions"];
+      return !Array.isArray(options) || textsOf(options).some((option) => /^name=userns\b/.test(option));
+    } catch (error) {
+      if (error instanceof EngineError) return true;
+      throw error;
+    }
   }
 
   async #isBeingRemoved(id: string, signal: AbortSignal): Promise<boolean> {

@@ -9,7 +9,7 @@ import { type EngineEvent, type EventOptions, readEvents } from "./events.ts";
 import { fieldsOf, textOf } from "./fields.ts";
 import { Images } from "./images.ts";
 import { unreachable } from "./unreachable.ts";
-import { compareVersions, isVersion, negotiate } from "./version.ts";
+import { isSince, isVersion, negotiate } from "./version.ts";
 import { Volumes } from "./volumes.ts";
 
 /** As image platforms name it: linux, amd64 | arm64…. */
@@ -22,6 +22,7 @@ interface About {
   readonly api: string;
   readonly version: string;
   readonly platform: EnginePlatform;
+  readonly isPodman: boolean;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -55,7 +56,7 @@ export class Engine implements AsyncDisposable {
     this.#agreement = agreement;
     this.version = about.version;
     this.platform = about.platform;
-    this.containers = new Containers(calls);
+    this.containers = new Containers(calls, about);
     this.images = new Images(calls);
     this.volumes = new Volumes(calls);
     this.#calls = calls;
@@ -104,7 +105,7 @@ export class Engine implements AsyncDisposable {
 
   /** By number: 1.9 < 1.41. */
   atLeast(version: string): boolean {
-    return compareVersions(this.api, version) >= 0;
+    return isSince(this.api, version);
   }
 
   /** Never ends by itself: @throws EngineGone when the engine goes away, the signal's reason when it fires. */
@@ -135,6 +136,7 @@ async function askWho(calls: Calls, chosen: ChosenEndpoint, signal: AbortSignal)
   return {
     api: agreed.api,
     version: textOf(fields, "Version"),
+    isPodman: ping.isPodman,
     platform: {
       os: textOf(fields, "Os") || "linux",
       architecture: ARCHITECTURES.get(architecture) ?? architecture,

@@ -15,6 +15,10 @@ export function compareVersions(one: string, other: string): number {
   return 0;
 }
 
+export function isSince(api: string, version: string): boolean {
+  return compareVersions(api, version) >= 0;
+}
+
 export function isVersion(text: string): boolean {
   return /^\d+(?:\.\d+)+$/.test(text);
 }

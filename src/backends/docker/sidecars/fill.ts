@@ -45,7 +45,7 @@ export async function fillVolume(
       signal,
     );
     using patience = expiring(signal, STALL_MS, stalled);
-    const files = await containers.exportRoot(source.id, patience.signal);
+    const files = await containers.readRoot(source.id, patience.signal);
     await containers.putArchive(target.id, TARGET, imageFilesOf(moving(files, patience)), patience.signal);
   } finally {
     const giveUp = AbortSignal.timeout(CLEAN_UP_MS);

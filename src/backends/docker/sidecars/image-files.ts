@@ -69,7 +69,8 @@ class Sieve {
       } else {
         const needed = this.#neededBy(unit);
         if (needed.length > 0) passUntil(at, ...needed);
-        this.#anything = true;
+        // The root itself is no file in it.
+        this.#anything ||= unit.path !== "";
         this.#dataLeft = paddedBytes(unit.sizeBytes);
       }
       at = next;

@@ -125,6 +125,9 @@ describe("an image's files in the export of a container", () => {
   // An engine fills an empty volume with what the task's image has at that place, for all who come later.
   test("are not nothing at all", async () => {
     await expectSifted([tarOf(OF_ENGINE)], [tarOf([file(".dockerenv")])]);
+    // As the copy of a root has it, which begins with the root itself.
+    const copied = [folder("."), ...OF_ENGINE];
+    await expectSifted([tarOf(copied)], [tarOf([folder("."), file(".dockerenv")])]);
   });
 
   // An answer that was empty, or half of one and whole as HTTP goes, became a volume that all tasks were given.
