@@ -57,6 +57,18 @@ describe("a call", () => {
     expect(fake.requests.at(-1)?.version).toBe("/v1.47");
   });
 
+  // Podman sends an error that it did not expect twice, as 500 and as 404.
+  test("that is refused in two answers at once gives the words of the first", async () => {
+    const said = (response: number) => `${JSON.stringify({ cause: "c", message: "ambiguous", response })}\n`;
+    fake.on("DELETE", "/volumes/v", (response) => {
+      response.writeHead(500, { "Content-Type": "application/json" });
+      response.end(said(500) + said(404));
+    });
+    const error = await failureOf(engine.volumes.remove("v", signal));
+    expect(error).toBeInstanceOf(EngineError);
+    expect(error).toMatchObject({ status: 500, message: "ambiguous", foreign: false });
+  });
+
   test("that is refused gives the engine's own words and status", async () => {
     fake.on("POST", "/containers/create", refuse(409, 'Conflict. The name "/x" is in use'));
     const failure = await failureOf(engine.containers.create("x", { Image: "i" }, signal));

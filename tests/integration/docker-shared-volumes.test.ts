@@ -83,6 +83,18 @@ describe("a shared volume", () => {
     expectWhole();
   });
 
+  // Podman removed the copy of a task that was about to begin, or refused: "more than one result for volume name".
+  test.each([["one copy"], ["one copy", "another"]])(
+    "is filled where the engine takes the beginning of a volume's name for it, and tasks have %s",
+    async (...copies) => {
+      fake.takesBeginnings = true;
+      for (const copy of copies) fake.addVolume(`${NAME}-${copy}`, {}, "what a task has written");
+      expect(await within(ensuring(await rig.worker("me")), "the volume")).not.toBeNull();
+      expectWhole();
+      expect(fake.volumes.size).toBe(2 + copies.length);
+    },
+  );
+
   test("is left alone while containers use one that cannot be trusted", async () => {
     fake.addVolume(NAME, {}, "who knows what");
     fake.add("user", {}, "running", [`${NAME}:/agent`]);

@@ -9,41 +9,17 @@ import { tarOf } from "../../scripts/services/tar.ts";
 import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice.ts";
 import { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { cut, FakeEngine, type FakeRequest, json } from "./fake-engine.ts";
+import {
+  type CreateBody,
+  inspected,
+  listed,
+  type StoredContainer,
+  type StoredVolume,
+  type Texts,
+  told,
+} from "./stored-by-engine.ts";
 
-type Texts = Readonly<Record<string, string>>;
-
-interface CreateBody {
-  readonly Image: string;
-  readonly Env?: readonly string[];
-  readonly Labels?: Texts;
-  readonly HostConfig?: { readonly Binds?: readonly string[] };
-}
-
-export interface StoredContainer {
-  readonly id: string;
-  name: string;
-  readonly body: CreateBody;
-  readonly labels: Texts;
-  /** Seconds since 1970. */
-  createdAt: number;
-  status: string;
-  exitCode: number;
-  oomKilled: boolean;
-  startedAt: string;
-  finishedAt: string;
-  /** It goes on when it is told to stop; killed, it ends. */
-  stubborn: boolean;
-  /** Settles when it does not run any more. */
-  ended: PromiseWithResolvers<void>;
-}
-
-export interface StoredVolume {
-  readonly name: string;
-  readonly labels: Texts;
-  createdAt: string;
-  /** What was unpacked into it; empty: nothing. */
-  files: string;
-}
+export type { StoredContainer, StoredVolume } from "./stored-by-engine.ts";
 
 /** What is done to the one request that it is for. */
 export type Mishap =
@@ -102,6 +78,8 @@ export class StatefulEngine implements AsyncDisposable {
   output: Uint8Array = new Uint8Array(0);
   /** False: nobody hears of anything. */
   tellsEvents = true;
+  /** As podman: a volume that is to be removed may be named by its beginning. */
+  takesBeginnings = false;
   /** False: when a container was started and ended is left out of what is said of it. */
   tellsTimes = true;
   private readonly listeners = new Set<Listener>();
@@ -394,15 +372,7 @@ export class StatefulEngine implements AsyncDisposable {
   private onList({ query }: FakeRequest): Reply {
     const isListed = ({ status }: StoredContainer) => query.get("all") === "true" || status === "running";
     const found = [...this.containers.values()].filter((one) => isListed(one) && fits(one.labels, query));
-    const body = found.map(({ id, name, body, labels, status, createdAt }) => ({
-      Id: id,
-      ImageID: body.Image,
-      Names: [`/${name}`],
-      State: status,
-      Labels: labels,
-      Created: createdAt,
-    }));
-    return { status: 200, body };
+    return { status: 200, body: found.map(listed) };
   }
 
   private onRemove(container: StoredContainer, { query }: FakeRequest): Reply {
@@ -433,13 +403,16 @@ export class StatefulEngine implements AsyncDisposable {
       const found = [...this.volumes.values()].filter(({ labels }) => fits(labels, query));
       return { status: 200, body: { Volumes: found.map(told) } };
     }
-    const volume = this.volumes.get(name);
+    const byBeginning = this.takesBeginnings && method === "DELETE" && !this.volumes.has(name);
+    const isMeant = (one: StoredVolume) => (byBeginning ? one.name.startsWith(name) : one.name === name);
+    const [volume, another] = [...this.volumes.values()].filter(isMeant);
+    if (another !== undefined) return { status: 500, body: { message: "more than one result" } };
     if (volume === undefined) return { status: 404, body: { message: `get ${name}: no such volume` } };
     if (method === "GET") return { status: 200, body: told(volume) };
-    if ([...this.containers.values()].some((one) => volumesOf(one.body).includes(name))) {
+    if ([...this.containers.values()].some((one) => volumesOf(one.body).includes(volume.name))) {
       return { status: 409, body: { message: `remove ${name}: volume is in use` } };
     }
-    this.volumes.delete(name);
+    this.volumes.delete(volume.name);
     this.changed();
     return OK;
   }
@@ -472,27 +445,4 @@ function fits(labels: Texts, query: URLSearchParams): boolean {
     const [name = "", value] = wanted.split(/=(.*)/s);
     return value === undefined ? name in labels : labels[name] === value;
   });
-}
-
-function told({ name, labels, createdAt }: StoredVolume) {
-  return { Name: name, Driver: "local", Labels: labels, CreatedAt: createdAt, Mountpoint: "" };
-}
-
-function inspected(container: StoredContainer, withTimes: boolean) {
-  const { id, name, body, labels, createdAt, status, exitCode, oomKilled, startedAt, finishedAt } = container;
-  const running = status === "running";
-  return {
-    Id: id,
-    Name: `/${name}`,
-    Created: new Date(createdAt * 1000).toISOString(),
-    Image: body.Image,
-    State: {
-      Status: status,
-      Running: running,
-      ExitCode: exitCode,
-      OOMKilled: oomKilled,
-      ...(withTimes ? { StartedAt: startedAt, FinishedAt: finishedAt } : {}),
-    },
-    Config: { Image: body.Image, Labels: labels, Env: body.Env ?? [], Tty: false },
-  };
 }

@@ -220,12 +220,14 @@ export function pathOf(name: string): string {
 }
 
 function refusal(status: number, text: string): EngineError {
-  try {
-    const fields = fieldsOf(JSON.parse(text));
-    const words = textOf(fields, "message", "cause");
-    if (words !== "") return new EngineError(status, words);
-  } catch {
-    // Whoever this is, it is not the engine.
+  // Podman sends some of its errors twice in one answer.
+  for (const part of new Set([text, text.split("\n", 1)[0] ?? ""])) {
+    try {
+      const words = textOf(fieldsOf(JSON.parse(part)), "message", "cause");
+      if (words !== "") return new EngineError(status, words);
+    } catch {
+      // Whoever this is, it is not the engine.
+    }
   }
   return notTheApi(status, text);
 }

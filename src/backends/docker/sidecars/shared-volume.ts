@@ -91,9 +91,11 @@ export class SharedVolumes {
     const { volumes, containers } = this.options.engine;
     const left = await containers.list({ labels: [labelFilter("fills", name)], all: true }, signal);
     for (const { id } of left) await containers.remove(id, signal);
-    await volumes.remove(completionNameOf(name), signal);
     try {
-      await volumes.remove(name, signal);
+      for (const one of [completionNameOf(name), name]) {
+        // Podman takes the beginning of a name for it: of none it would remove a task's copy, which is called alike.
+        if ((await volumes.inspect(one, signal)) !== null) await volumes.remove(one, signal);
+      }
       return true;
     } catch (error) {
       if (isConflict(error)) return false;
