@@ -72,6 +72,8 @@ function oddFiles(): TarEntry[] {
     { path: "odd/owned", kind: "file", content: "1000\n", mode: 0o640, owner: 1000 },
     { path: "odd/setuid", kind: "file", content: "#!/bin/sh\n", mode: 0o4755 },
     { path: "odd/link", kind: "symlink", target: "/agent/odd/owned" },
+    // It climbs above the root, where the image has it lead to what is in it.
+    { path: "odd/climbing", kind: "symlink", target: "../../../agent/odd/owned" },
     { path: "odd/twin", kind: "hardlink", target: "odd/owned", mode: 0o640, owner: 1000 },
     { path: "odd/with space ü", kind: "file", content: "" },
   ];

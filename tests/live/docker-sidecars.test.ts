@@ -75,7 +75,7 @@ onEachEngineAndPodman("sidecars", ({ socket, registry, flavour }) => {
     await using _worker = await site.start();
     const sh =
       "cd /agent/odd && stat -c '%n %a %u' empty owned setuid twin 'with space ü' >/control/$TASK_ID.stat && " +
-      "cat link >>/control/$TASK_ID.stat && touch /control/$TASK_ID.done";
+      "cat link climbing >>/control/$TASK_ID.stat && touch /control/$TASK_ID.done";
     const { taskId, state } = await site.run({ sh });
     expect(state).toBe("completed");
     expect((await site.signOf(`${taskId}.stat`)).split("\n")).toEqual([
@@ -85,6 +85,7 @@ onEachEngineAndPodman("sidecars", ({ socket, registry, flavour }) => {
         "setuid 4755 0",
         "twin 640 1000",
         "with space ü 644 0",
+        "1000",
         "1000",
         "",
       ],

@@ -1,9 +1,11 @@
 /**
  * Takes out of a container's export what is not its image's: an engine lays places for its own mounts
- * into each container, such as an empty `etc/hosts`. Everything else goes through byte by byte.
+ * into each container, such as an empty `etc/hosts`. Everything else goes through byte by byte, but for links that
+ * an engine would refuse.
  */
 import type { ByteStream } from "../engine/calls.ts";
 import { EngineGone } from "../engine/errors.ts";
+import { correctionOf } from "./climbing-links.ts";
 import { hasTarMagic, paddedBytes, plainPath, readTarUnit, TAR_TYPES, type TarUnit } from "./tar-unit.ts";
 
 /** Each only if it holds nothing. */
@@ -68,6 +70,8 @@ class Sieve {
         from = next;
       } else {
         const needed = this.#neededBy(unit);
+        const correction = correctionOf(unit);
+        if (correction !== null) needed.push(correction);
         if (needed.length > 0) passUntil(at, ...needed);
         // The root itself is no file in it.
         this.#anything ||= unit.path !== "";

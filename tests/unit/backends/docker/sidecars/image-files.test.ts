@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { type TarEntry, tarOf } from "../../../../../scripts/services/tar.ts";
 import type { ByteStream } from "../../../../../src/backends/docker/engine/calls.ts";
 import { imageFilesOf } from "../../../../../src/backends/docker/sidecars/image-files.ts";
+import { paddedBytes, readTarUnit } from "../../../../../src/backends/docker/sidecars/tar-unit.ts";
 
 const file = (path: string, content: string | Uint8Array = ""): TarEntry => ({ path, kind: "file", content });
 const folder = (path: string): TarEntry => ({ path, kind: "folder" });
@@ -74,6 +75,18 @@ async function sifted(archive: Uint8Array): Promise<Uint8Array> {
   return first;
 }
 
+/** Path, type, and where a link leads, as whoever unpacks it reads them. */
+function unitsOf(archive: Uint8Array): string[][] {
+  const units: string[][] = [];
+  for (let at = 0; ; ) {
+    const unit = readTarUnit(archive, at);
+    if (unit === "end") return units;
+    if (typeof unit === "string") throw new Error(`Entry ${units.length} of the archive: ${unit}`);
+    units.push([unit.path, unit.type, unit.link]);
+    at += unit.headBytes + paddedBytes(unit.sizeBytes);
+  }
+}
+
 async function expectSifted(archive: readonly Uint8Array[], left: readonly Uint8Array[]): Promise<void> {
   const result = await sifted(joined(...archive));
   expect(Buffer.compare(result, joined(...left))).toBe(0);
@@ -120,6 +133,38 @@ describe("an image's files in the export of a container", () => {
     const named = hardLink("z/empty", "etc/hosts");
     const files = [folder("etc"), file("etc/hosts"), file("etc/hostname"), folder("z"), named];
     await expectSifted([tarOf(files)], [tarOf([folder("z"), folder("etc"), file("etc/hosts"), named])]);
+  });
+
+  // Docker up to 29 refuses to unpack them into a folder: "invalid symlink".
+  test.each([
+    ["up", "../..", "/"],
+    ["one", "..", "/"],
+    ["out", "/../../etc/passwd", "/etc/passwd"],
+    ["a/b/certs", "../../../etc/ssl", "/etc/ssl"],
+    ["a/out", "/../../etc", "/etc"],
+    ["place", `../${"x".repeat(90)}/${"y".repeat(5)}`, `/${"x".repeat(90)}/${"y".repeat(5)}`],
+    ["ü", "../ñ", "/ñ"],
+  ])(
+    "have the link %s, which climbs above the root to %s, arrive where it does in the image",
+    async (path, target, place) => {
+      const entries = [file("before", "1"), symlink(path, target), file("behind", "2")];
+      expect(unitsOf(await sifted(tarOf(entries)))).toEqual([
+        ["before", "0", ""],
+        [path, "2", place],
+        ["behind", "0", ""],
+      ]);
+    },
+  );
+
+  test.each([
+    ["a/b", "../c"],
+    ["a/b", "/etc/passwd"],
+    ["a/b", "..c/../d"],
+    ["...", "..."],
+    ["a", "."],
+  ])("have the link %s to %s as it is", async (path, target) => {
+    const archive = [tarOf([symlink(path, target), file("behind", "2")])];
+    await expectSifted(archive, archive);
   });
 
   // An engine fills an empty volume with what the task's image has at that place, for all who come later.
