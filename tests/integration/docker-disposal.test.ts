@@ -1,8 +1,9 @@
 /** What the engine has refused to let go of when its task ended, and is asked for again. */
 import { describe, expect, jest, test } from "bun:test";
+import type { RunContext } from "../../src/task/backend.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { type DockerRig, deadOwner, eachTestHasRig, signal, taskLabelsOf } from "./docker-rig.ts";
+import { type DockerRig, deadOwner, eachTestHasRig, runTask, signal, taskLabelsOf } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
@@ -12,6 +13,7 @@ eachTestHasRig((own) => {
   fake = rig.fake;
 });
 
+const step: RunContext["step"] = (_name, work) => work();
 const isEmpty = () => fake.containers.size === 0 && fake.volumesWithRole("ended").length === 0;
 
 /** Two containers of ended tasks, which the engine would remove by now. */
@@ -20,7 +22,7 @@ async function twoRefused() {
   const allow = fake.refuse("DELETE", /^\/containers\//);
   const made = ["first", "second"].map((name) => fake.add(name, taskLabelsOf(deadOwner("dead"), name)));
   for (const { name, id } of made) {
-    await disposal.dispose({ container: name, id, keep: false }, log, () => {});
+    await disposal.dispose({ container: name, id, keep: false }, { log, step }, () => {});
   }
   allow();
   const [first] = made;
@@ -29,6 +31,21 @@ async function twoRefused() {
 }
 
 describe("a container that was not removed", () => {
+  // The alert for cleanups that fail looked at other backends' alone.
+  test("is a failed cleanup of its task, which ends all the same", async () => {
+    const { backend } = await rig.backend("me");
+    const allow = fake.refuse("DELETE", /^\/containers\//);
+    const task = runTask(backend);
+    fake.end(await within(fake.running(), "the task"), 0);
+    expect(await within(task.ended, "the end")).toEqual({ kind: "completed" });
+    expect(task.failedSteps).toEqual(["cleanup"]);
+    allow();
+    const next = runTask(backend, { taskId: "t-2" });
+    fake.end(await within(fake.running(), "the next task"), 0);
+    expect(await within(next.ended, "its end")).toEqual({ kind: "completed" });
+    expect(next.failedSteps).toEqual([]);
+  });
+
   test("does not keep the others from their turn when the engine hangs over it", async () => {
     const { disposal, first } = await twoRefused();
     const hanging = fake.hold("DELETE", new RegExp(`^/containers/${first.id}$`));
@@ -68,7 +85,7 @@ describe("a container that was not removed", () => {
     const { disposal, log } = await rig.worker("worker");
     const allow = fake.refuse("DELETE", /^\/containers\//);
     const { name } = fake.add("unanswered", taskLabelsOf(deadOwner("dead"), "t-1"));
-    await disposal.dispose({ container: name, id: "", keep: false }, log, () => {});
+    await disposal.dispose({ container: name, id: "", keep: false }, { log, step }, () => {});
     expect(fake.find(name)).toBeUndefined();
     allow();
     await disposal.tryAgain(signal);

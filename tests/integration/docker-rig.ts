@@ -136,6 +136,8 @@ export interface TaskUnderTest {
   readonly log: RecordedLog;
   /** As the journal holds it now. */
   readonly handle: () => Handle | null;
+  /** The names of those that have thrown, in order. */
+  readonly failedSteps: readonly string[];
   stop(why: StopReason): void;
   hurry(): void;
 }
@@ -148,6 +150,7 @@ export function underTest(
   const stop = new AbortController();
   const hurry = new AbortController();
   const log = recordLog();
+  const failedSteps: string[] = [];
   let handle = saved;
   const context: RunContext = {
     signal: stop.signal,
@@ -156,7 +159,14 @@ export function underTest(
     saveHandle: (next) => {
       handle = next;
     },
-    step: (_name, inner) => inner(),
+    step: async (name, inner) => {
+      try {
+        return await inner();
+      } catch (error) {
+        failedSteps.push(name);
+        throw error;
+      }
+    },
   };
   const ended = work(context).then(
     (kind): Ended => ({ kind }),
@@ -166,6 +176,7 @@ export function underTest(
     ended,
     log,
     handle: () => handle,
+    failedSteps,
     stop: (why) => stop.abort(new TaskStopped(why)),
     hurry: () => hurry.abort(new Error("no more time")),
   };

@@ -5,6 +5,7 @@
 import { expiring } from "../../async/wait.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
+import type { RunContext } from "../../task/backend.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineError, isMissing } from "./engine/errors.ts";
 import type { EndedMarks } from "./ownership/ended-marks.ts";
@@ -62,11 +63,15 @@ export class Disposal {
   }
 
   /** Of a task of this process, before its end is in the journal. `onRefused` comes before any mark. Never throws. */
-  async dispose(spent: Spent, log: Logger, onRefused: () => void): Promise<void> {
+  async dispose(
+    spent: Spent,
+    { log, step }: Pick<RunContext, "log" | "step">,
+    onRefused: () => void,
+  ): Promise<void> {
     const entry: Refused = { ...spent, log, away: false, marked: false };
     const clear = (signal: AbortSignal) => this.clear(entry, signal);
     try {
-      await persist(clear, AbortSignal.timeout(REMOVE_MS), REMOVE_MS);
+      await step("cleanup", () => persist(clear, AbortSignal.timeout(REMOVE_MS), REMOVE_MS));
     } catch (error) {
       const { container } = spent;
       const what = spent.keep

@@ -175,7 +175,7 @@ export class TaskRun {
     const { cleanup, disposal, instance } = this.tools;
     const { container, id } = this.handle;
     const spent = { container, id, keep: this.begun && !cleanup && !this.unstopped };
-    await disposal.dispose(spent, this.context.log, () => {
+    await disposal.dispose(spent, this.context, () => {
       // Before there is a mark: a worker that dies behind its own has to know it again.
       const settlers = [...new Set([...this.handle.settlers, instance])];
       this.save({ started: this.begun, settlers });
