@@ -48,6 +48,8 @@ export async function readDockerConfig(path: string | null): Promise<DockerConfi
 
 /** Never throws: what is wrong with it is its `problem`, and all else of it counts. */
 export function parseDockerConfig(text: string): DockerConfig {
+  // An empty one (made by `touch`, or mounted as such) says nothing, which is no mistake to Docker's client either.
+  if (text.trim() === "") return EMPTY;
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);

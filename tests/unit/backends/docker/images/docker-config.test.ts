@@ -26,10 +26,14 @@ describe("Docker's config file", () => {
     }
   });
 
+  test.each(["", "\n"])("that is empty holds nothing, which is no problem: %j", (text) => {
+    expect(parseDockerConfig(text)).toMatchObject({ problem: null, credsStore: "" });
+  });
+
   test("that cannot be read is a problem, and none of its text is shown", async () => {
     await using dir = await TempDir.create();
     expect((await readDockerConfig(dir.path)).problem).toBe("it is a folder, not a file");
-    for (const text of ["", "{", '{"auths": {"h": {"auth": s3cret}}}', '"s3cret" x']) {
+    for (const text of ["{", '{"auths": {"h": {"auth": s3cret}}}', '"s3cret" x']) {
       const path = await dir.write("config.json", text);
       expect((await readDockerConfig(path)).problem).toBe("it is no JSON");
     }
