@@ -79,17 +79,42 @@ describe("on an engine that can mount images", () => {
     expect(fake.fillings).toEqual([]);
   });
 
-  test("what it refuses with volumes too fails the task with its words, and images are mounted for the next", async () => {
-    // The task's, the lock, both that fill the volume, the task's once more.
-    const held = Array.from({ length: 5 }, () => fake.hold("POST", CREATE));
-    const refusal = { status: 400, words: "range of CPUs is from 0.01 to 2.00" };
-    for (const [index, { release }] of held.entries()) release(index % 4 === 0 ? refusal : undefined);
-    const ended = await within(runTask(backend, { sidecarImage }).ended, "the end");
-    expect(ended).toMatchObject({ kind: "failed", error: { reason: "container_create" } });
-    const error = ended.kind === "failed" ? ended.error : null;
-    expect(error).toBeInstanceOf(TaskFailure);
+  test("a request that it calls a bad one fails the task at once, with its words", async () => {
+    fake.mishap("POST", CREATE, { status: 400, words: "range of CPUs is from 0.01 to 2.00" });
+    const error = await failureOf(runTask(backend, { sidecarImage }));
+    expect(error.reason).toBe("container_create");
     expect(String(error)).toContain("range of CPUs");
+    expect(asked()).toHaveLength(1);
+    expect(fake.fillings).toEqual([]);
+  });
+
+  test("what it refuses with volumes too fails the task with its words, and images are mounted for the next", async () => {
+    // The task's, which is asked twice; the lock, both that fill the volume; the task's again.
+    const held = Array.from({ length: 7 }, () => fake.hold("POST", CREATE));
+    const forTheTask = [0, 1, 5, 6];
+    const refusal = { status: 500, words: "no such runtime" };
+    for (const [index, { release }] of held.entries())
+      release(forTheTask.includes(index) ? refusal : undefined);
+    const error = await failureOf(runTask(backend, { sidecarImage }));
+    expect(error.reason).toBe("container_create");
+    expect(String(error)).toContain("no such runtime");
+    expect(asked()).toHaveLength(4);
     await runToItsEnd(runTask(backend, { sidecarImage, taskId: "t-2" }));
     expect(asked().at(-1)).toMatchObject(image);
   });
+
+  test("a refusal is told as what it is when no volume can be made ready in place of the image", async () => {
+    const held = Array.from({ length: 3 }, () => fake.hold("POST", CREATE));
+    const forTheLock = { status: 400, words: "too many containers" };
+    for (const [index, { release }] of held.entries()) release(index < 2 ? TOO_LONG : forTheLock);
+    const error = await failureOf(runTask(backend, { sidecarImage }));
+    expect(error.reason).toBe("container_create");
+    expect(String(error)).toContain("file name too long");
+  });
 });
+
+async function failureOf({ ended }: TaskUnderTest): Promise<TaskFailure> {
+  const end = await within(ended, "the end");
+  if (end.kind === "failed" && end.error instanceof TaskFailure) return end.error;
+  throw new Error(`It ended otherwise: ${end.kind}`);
+}

@@ -47,6 +47,7 @@ interface Way {
   readonly context: RunContext;
 }
 
+const BAD_REQUEST = 400;
 const MOST_TRIES = 3;
 const RETRY = { firstMs: 200, lastMs: 2_000 } as const;
 const SETBACKS = {
@@ -67,10 +68,14 @@ export class TaskSetup {
     const host = { container: run.container, labels: this.marks(task), log: context.log };
     const { mounts } = this.options;
     const backoff = new Backoff(RETRY);
-    let volumesOnly = false;
+    let refusal: TaskFailure | null = null;
     for (let tries = 1; ; tries++) {
+      const volumesOnly = refusal !== null;
       const way: Way = { task, image, run, host: { ...host, volumesOnly }, context };
-      const ready = await this.prepare(way);
+      const ready = await this.prepare(way).catch((error: unknown) => {
+        // Without that refusal nobody would have asked for volumes.
+        throw error instanceof TaskFailure && refusal !== null ? refusal : error;
+      });
       const begun = await context.step("create", () => this.attempt(way, ready));
       if (typeof begun === "string") {
         if (volumesOnly) mounts.giveUpImages();
@@ -81,7 +86,7 @@ export class TaskSetup {
       await mounts.removeCopies(host.container, context.signal).catch(() => {});
       if (tries === MOST_TRIES) throw failure;
       context.log.warn(SETBACKS[kind], { tries, error: failure.message });
-      volumesOnly ||= kind === "images refused";
+      if (kind === "images refused") refusal = failure;
       await pause(backoff.next(), context.signal);
     }
   }
@@ -110,8 +115,8 @@ export class TaskSetup {
       // Its image is gone, or one that was to be mounted.
       if (isMissing(error.cause)) return { failure: error, kind: "removed" };
       const mountsImages = sidecars.some(({ kind }) => kind === "image");
-      if (!mountsImages || !(error.cause instanceof EngineError) || isAway(error.cause)) throw error;
-      return { failure: error, kind: "images refused" };
+      if (mountsImages && mayMindImages(error.cause)) return { failure: error, kind: "images refused" };
+      throw error;
     }
     const intact = await this.areIntact(way, sidecars);
     if (intact && (await run.start(id))) return id;
@@ -150,6 +155,11 @@ export class TaskSetup {
   private marks({ assignment }: TaskSpec): Labels {
     return { ...this.options.labels, ...taskLabels(assignment) };
   }
+}
+
+/** One that calls the request itself a bad one (400) minds something else, and would so without them. */
+function mayMindImages(cause: unknown): boolean {
+  return cause instanceof EngineError && cause.status !== BAD_REQUEST && !isAway(cause);
 }
 
 async function pullImage(puller: ImagePuller, image: string, signal: AbortSignal): Promise<void> {
