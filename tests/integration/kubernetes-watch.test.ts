@@ -1,6 +1,6 @@
 /** What the watches do when the API server forgets, cuts, lies, hangs or is away. */
 import { describe, expect, jest, test } from "bun:test";
-import type { ApiCall } from "../support/fake-api-server.ts";
+import { type ApiCall, firstOf } from "../support/fake-api-server.ts";
 import type { FakeCluster } from "../support/fake-cluster.ts";
 import { eachTestHasCluster, KubernetesRig, passTime, passTimeFor } from "../support/kubernetes-rig.ts";
 import { eventually } from "../support/wait.ts";
@@ -154,6 +154,30 @@ describe("the watches of a worker", () => {
     expect(await passTimeFor(cluster, task.ended)).toBe("completed");
     await passTime(cluster, () => cluster.api.callsOf("watch", "jobs").length > watches);
     expect(rig.log.said("warn")).toContain("a watch has missed a change; it is opened again");
+    await passTimeFor(cluster, rig[Symbol.asyncDispose]());
+    jest.useRealTimers();
+  });
+
+  // The answer to its mark came after the watch had shown that, and put it back for the next look to miss.
+  test("are not said to have missed that a Job was marked as reported, which they told first", async () => {
+    jest.useFakeTimers();
+    const rig = await passTimeFor(cluster, KubernetesRig.start(cluster));
+    const [failing, going] = [rig.run("failing"), rig.run("going")];
+    const ready = () => [failing, going].every(({ handles }) => handles.at(-1)?.["ready"] === true);
+    await passTime(cluster, ready, { stepMs: 10 });
+    cluster.fail((await cluster.jobOf("failing")).metadata.name, 1);
+    expect(await passTimeFor(cluster, failing.ended.catch(String))).toContain("exit status 1");
+    const marks = () => cluster.api.callsOf("patch", "jobs").length;
+    const first = firstOf(({ verb, resource }) => verb === "patch" && resource === "jobs");
+    cluster.api.fault = (call) => (first(call) ? "lost" : null);
+    rig.backend.forget(failing);
+    await passTime(cluster, () => marks() === 2, { stepMs: 100 });
+    const polls = () => cluster.api.callsOf("list", "jobs").length;
+    const before = polls();
+    await passTime(cluster, () => polls() === before + 2);
+    expect(rig.log.said("warn")).toEqual([]);
+    cluster.complete((await cluster.jobOf("going")).metadata.name);
+    expect(await passTimeFor(cluster, going.ended)).toBe("completed");
     await passTimeFor(cluster, rig[Symbol.asyncDispose]());
     jest.useRealTimers();
   });

@@ -115,11 +115,11 @@ export class Retirement implements AsyncDisposable {
         await this.delete(name, uid, signal);
         return;
       case "mark":
-        await this.mark(name, endedPatch(uid), signal);
+        await this.mark(name, uid, signal);
         return;
       case "settle":
         await this.settle(name, this.hurry.signal);
-        if (this.observatory.store.hasFinished(name)) await this.mark(name, endedPatch(uid), signal);
+        if (this.observatory.store.hasFinished(name)) await this.mark(name, uid, signal);
         else await this.end(name, uid, signal);
         return;
       case "end":
@@ -153,7 +153,7 @@ export class Retirement implements AsyncDisposable {
     if (isOwn && this.recalled.has(name)) {
       const { uid = "" } = job.metadata ?? {};
       this.log.warn("a Job whose task could not be started is there after all; it is ended", { job: name });
-      if (isFinished(job)) await this.mark(name, endedPatch(uid), signal);
+      if (isFinished(job)) await this.mark(name, uid, signal);
       else await this.end(name, uid, signal);
     }
     this.recalled.delete(name);
@@ -161,7 +161,7 @@ export class Retirement implements AsyncDisposable {
 
   private async end(name: string, uid: string, signal: AbortSignal): Promise<void> {
     try {
-      await this.mark(name, { ...endedPatch(uid), ...PASSED_DEADLINE }, signal);
+      await this.mark(name, uid, signal, PASSED_DEADLINE);
     } catch (error) {
       // Better gone than running on after its task was reported.
       if (!isStatus(error, 403)) throw error;
@@ -172,9 +172,11 @@ export class Retirement implements AsyncDisposable {
   // Both are known here at once: a worker that stops in the next moment would think that it leaves a Job
   // for others to take over, and leave its Lease as well.
 
-  private async mark(name: string, patch: MergePatch, signal: AbortSignal): Promise<void> {
-    const marked = await this.cluster.patchJob(name, patch, signal);
-    if (marked !== null) this.observatory.store.jobs.put(slimJob(marked));
+  private async mark(name: string, uid: string, signal: AbortSignal, also: MergePatch = {}): Promise<void> {
+    const marked = await this.cluster.patchJob(name, { ...endedPatch(uid), ...also }, signal);
+    const { store } = this.observatory;
+    // The watch may have shown already that it is none of those any more, and would not do so once more.
+    if (marked !== null && store.job(name)?.metadata?.uid === uid) store.jobs.put(slimJob(marked));
   }
 
   private async delete(name: string, uid: string, signal: AbortSignal): Promise<void> {
