@@ -11,6 +11,7 @@ import { classify } from "../verdict/classify.ts";
 import { type Failed, type JobView, podsEver } from "../verdict/view.ts";
 import type { Subscription } from "../watch/job-store.ts";
 import { FreshLook } from "./fresh-look.ts";
+import { HeldUp } from "./held-up.ts";
 
 export interface JobToFollow {
   readonly name: string;
@@ -41,6 +42,7 @@ const BACKOFF = { firstMs: 500, lastMs: 15_000 } as const;
 export async function followJob(target: JobToFollow, context: FollowContext): Promise<JobEnd> {
   const { cluster, subscription, signal, log } = context;
   const look = new FreshLook({ uid: target.uid, cluster, log });
+  const heldUp = new HeldUp(target.name, log);
   for (;;) {
     signal.throwIfAborted();
     subscription.look();
@@ -53,7 +55,8 @@ export async function followJob(target: JobToFollow, context: FollowContext): Pr
     if (isTaken(job, target)) return { kind: "taken" };
     const outcome = await judge(job, target, look, context);
     if (typeof outcome !== "number") return outcome;
-    await subscription.changed(outcome, signal);
+    const heldUpMs = heldUp.look(subscription.pods(target.uid)) ?? Number.POSITIVE_INFINITY;
+    await subscription.changed(Math.min(outcome, heldUpMs), signal);
   }
 }
 
