@@ -65,7 +65,7 @@ const NOBODY: UserEntry = {
 function fromFiles(paths: readonly string[], source: string): Access {
   const label = `${paths.map((path) => `"${path}"`).join(", ")} (${source})`;
   const configs = paths.map((path) => read(path, paths.length > 1, label)).filter((found) => found !== null);
-  if (configs.length === 0) throw unusable(label, "no such file; correct the path");
+  if (configs.length === 0) throw unusable(label, "they are not there, or empty; correct the paths");
   const merged = mergeKubeconfigs(configs);
   const name = merged.currentContext;
   if (name === "") throw unusable(label, `it has no current-context; run "kubectl config use-context NAME"`);
@@ -73,6 +73,10 @@ function fromFiles(paths: readonly string[], source: string): Access {
   if (context === undefined) throw unusable(label, missing("context", name, merged.contexts));
   const cluster = merged.clusters.get(context.cluster);
   if (cluster === undefined) throw unusable(label, missing("cluster", context.cluster, merged.clusters));
+  if (!URL.canParse(cluster.server)) {
+    const what = `its cluster "${context.cluster}" has no server with an address like https://HOST:PORT`;
+    throw unusable(label, what);
+  }
   const user = context.user === "" ? NOBODY : merged.users.get(context.user);
   if (user === undefined) throw unusable(label, missing("user", context.user, merged.users));
   if (user.authProvider !== null) {
@@ -82,7 +86,7 @@ function fromFiles(paths: readonly string[], source: string): Access {
   return { origin: `kubeconfig ${label}, context "${name}"`, cluster, user };
 }
 
-/** Of a list, files that are not there are passed over, as kubectl does. */
+/** Of a list, files that are not there, or hold nothing yet, are passed over, as kubectl does. */
 function read(path: string, oneOfMany: boolean, label: string): Kubeconfig | null {
   let text: string;
   try {
@@ -91,6 +95,7 @@ function read(path: string, oneOfMany: boolean, label: string): Kubeconfig | nul
     if (oneOfMany && codeOf(error) === "ENOENT") return null;
     throw unusable(label, `${wordsOf(error)}; correct the path, or make it readable for this user`);
   }
+  if (oneOfMany && text.trim() === "") return null;
   try {
     return parseKubeconfig(text, path);
   } catch (error) {

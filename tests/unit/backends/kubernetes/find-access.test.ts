@@ -61,6 +61,26 @@ describe("the cluster is", () => {
     );
   });
 
+  // What `KUBECONFIG=$(mktemp):...` gives before anything is written there; it kept the worker from starting.
+  test("else those of KUBECONFIG, one that holds nothing yet passed over too", async () => {
+    const listed = [await dir.write("nothing-yet", "\n"), dir.join("two")].join(":");
+    expect(find(null, { KUBECONFIG: listed }).cluster.server).toBe("https://two.test:6443");
+  });
+
+  test("found although another one, which nothing uses, has no address", async () => {
+    const left = { name: "left", cluster: {} };
+    const used = { name: "used", cluster: { server: "https://used.test" } };
+    const path = await dir.write("with-left", config("used", { clusters: [left, used] }));
+    expect(find(path, {}).cluster.server).toBe("https://used.test");
+  });
+
+  test("none: then files of KUBECONFIG that are not there or hold nothing are named", async () => {
+    const [gone, empty] = [dir.join("gone"), await dir.write("nothing-yet", "")];
+    expect(() => find(null, { KUBECONFIG: `${gone}:${empty}` })).toThrow(
+      `Cannot use the kubeconfig "${gone}", "${empty}" (KUBECONFIG): they are not there, or empty`,
+    );
+  });
+
   test("else that of kubectl's usual place", () => {
     expect(find(null, { HOME: dir.join("home") }).cluster.server).toBe("https://home.test:6443");
   });
