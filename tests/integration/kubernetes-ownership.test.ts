@@ -1,5 +1,6 @@
 /** Whose Job it is, when workers of one id come, go, die, and are taken for dead. */
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { microTime } from "../../src/backends/kubernetes/ownership/lease.ts";
 import type { Adoption, Orphan } from "../../src/task/backend.ts";
 import type { FakeCluster } from "../support/fake-cluster.ts";
 import { KubernetesFleet } from "../support/kubernetes-fleet.ts";
@@ -229,6 +230,9 @@ describe("of two workers of one id", () => {
       ["released", "", "2026-01-01T00:00:00.000000Z"],
       // Looked at before the dead one in each look.
       ["dying", "dying", "2999-01-01T00:00:00.000000Z"],
+      // Its Jobs are another's, of which it may want to know.
+      ["succeeded", "living", microTime(new Date(Date.now() - 20 * 3_600_000))],
+      ["succeeded-long-ago", "living", "2026-01-01T00:00:00.000000Z"],
       ["dead", "dead", "2026-01-01T00:00:00.000000Z"],
     ] as const) {
       const labels = { ...own?.metadata.labels, "oz-instance": name };
@@ -239,6 +243,8 @@ describe("of two workers of one id", () => {
     await passTime(cluster, () => !names().includes("released"));
     await passTime(cluster, () => !names().includes("dead"), { stepMs: 5_000, mostMs: 1_500_000 });
     expect(names()).toContain("dying");
+    expect(names()).toContain("succeeded");
+    expect(names()).not.toContain("succeeded-long-ago");
     expect(living.log.said("warn")).toEqual([]);
   });
 
@@ -363,13 +369,13 @@ describe("a worker whose Lease is gone", () => {
     await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject({ reason: "job_failed" });
   });
 
-  // Whoever takes a dead worker's Jobs keeps its Lease for an hour, and no longer.
-  test("since its machine fell asleep an hour ago does not call its Job lost: it may have been taken", async () => {
+  // Whoever takes a dead worker's Jobs keeps its Lease for a day, and no longer.
+  test("since its machine fell asleep a day ago does not call its Job lost: it may have been taken", async () => {
     const { task, name } = await runningTask(await worker("one"), "t-1");
     away();
     deleteLease();
     cluster.api.store.quietly(() => cluster.reap(name));
-    jest.setSystemTime(Date.now() + 3_600_000);
+    jest.setSystemTime(Date.now() + 86_400_000);
     cutOff.clear();
     expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
   });

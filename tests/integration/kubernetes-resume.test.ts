@@ -20,6 +20,21 @@ const worker: KubernetesFleet["worker"] = (...options) => fleet.worker(...option
 const runningTask: KubernetesFleet["runningTask"] = (...task) => fleet.runningTask(...task);
 const instanceOf = (job: string) => fleet.instanceOf(job);
 
+/** A sibling takes the Job over, which then ends well and is deleted. */
+async function endsElsewhere(name: string): Promise<void> {
+  const sibling = await worker("sibling");
+  const taken: ReturnType<typeof sibling.resume>[] = [];
+  sibling.findOrphans(({ taskId, executionId, handle }) => {
+    taken.push(sibling.resume(taskId, handle, executionId));
+    return "taken";
+  });
+  const [task] = await passTime(cluster, () => taken.length === 1 && taken);
+  cluster.complete(name);
+  expect(await passTimeFor(cluster, task?.ended ?? Promise.reject())).toBe("completed");
+  sibling.backend.forget(task ?? { taskId: "", executionId: "" });
+  await passTime(cluster, () => cluster.jobs().length === 0);
+}
+
 /** Undefined until it has failed; what it failed with. */
 function settled(work: Promise<unknown>): unknown {
   const known = failures.get(work);
@@ -92,6 +107,35 @@ describe("the next worker, with the journal of a killed one", () => {
     const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
     expect(await passTimeFor(cluster, resumed.ended)).toBe("handed-off");
     expect(instanceOf(name)).toBe("a-sibling");
+  });
+
+  // Each was reported as failed as well, in another's words or as safe to retry, when a killed worker's host was back.
+  test.each([
+    ["that it followed", {}],
+    ["of whose creation it was not told", { uid: null, ready: false }],
+    ["that it was about to make its own", { instance: "died-in-between" }],
+  ])("does not report a Job %s, which another worker took over and saw to its end", async (_which, known) => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    const handle = task.handles.at(-1) ?? {};
+    cutOff.add("Bearer old");
+    await endsElsewhere(name);
+    const next = await worker("next");
+    const away = firstOf(({ verb, resource }) => verb === "list" && resource === "leases");
+    cluster.api.fault = (call) => (away(call) ? { status: 503 } : null);
+    const formerInstance = handle["instance"] ?? null;
+    const resumed = next.resume("t-1", { ...handle, formerInstance, ...known });
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("handed-off");
+  });
+
+  test("says that a Job is gone which no other worker had, though another lives", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    await worker("sibling");
+    cluster.reap(name);
+    const resumed = (await worker("next")).resume("t-1", task.handles.at(-1) ?? null);
+    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ reason: "job_failed" });
   });
 
   test.each([

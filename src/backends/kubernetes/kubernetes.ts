@@ -116,7 +116,10 @@ export class KubernetesBackend implements Backend {
     if (found === "taken") return "handed-off";
     const stopping = handle.stopping ?? (context.signal.aborted ? stoppedBy(context.signal.reason) : null);
     if (stopping !== null) return this.stop(ref, found ?? handle, stopping, context);
-    if (found === null) throw missing(handle);
+    if (found === null) {
+      if (await this.options.ownership.wasSucceeded(handle, context.signal)) return "handed-off";
+      throw missing(handle);
+    }
     if (!found.ready) {
       this.fates.decide(ref, found, "delete", context);
       // Its Job is there, and what that needs is not.

@@ -12,8 +12,13 @@ import { INSTANCE_LABEL, WORKER_HASH_LABEL } from "../job/labels.ts";
 
 export const LEASE_SECONDS = 40;
 export const RENEW_MS = 10_000;
-/** The Lease of a worker taken for dead is kept so long: if it lives after all, it learns of it there. */
+/** The Lease of a dead worker is kept so long, if it left no Jobs. */
 export const KEEP_LEASE_MS = 3_600_000;
+/**
+ * And so long, if another has its Jobs: one that lives after all, or is started again with the journal of a dead one,
+ * learns there who reports them.
+ */
+export const KEEP_SUCCEEDED_MS = 86_400_000;
 /** After a renewal that failed: three more tries fit into the duration. */
 const RETRY_MS = 3_000;
 
@@ -87,7 +92,7 @@ export class WorkerLease {
     const holder = lease?.spec?.holderIdentity ?? null;
     if (holder === instance) return this.renewed();
     // Another worker would have left it, with its own name in it: nobody has this one's Jobs.
-    if (lease === null && this.silentMs() < KEEP_LEASE_MS) {
+    if (lease === null && this.silentMs() < KEEP_SUCCEEDED_MS) {
       log.warn("somebody deleted the worker's Lease; it is made again", { lease: this.name });
     } else {
       this.lastLostAt = performance.now();
@@ -131,6 +136,17 @@ export function leaseOf(workerHash: string, instance: string, holder: string): V
     },
   };
   return lease as V1Lease;
+}
+
+/** The `oz-instance` of the worker that it is about. */
+export function ownerOf({ metadata }: V1Lease): string {
+  return metadata?.labels?.[INSTANCE_LABEL] ?? "";
+}
+
+/** Who has the Jobs of the worker that it is about; null: nobody else. */
+export function successorOf(lease: V1Lease): string | null {
+  const holder = lease.spec?.holderIdentity ?? "";
+  return holder === "" || holder === ownerOf(lease) ? null : holder;
 }
 
 export function leaseNameOf(workerHash: string, instance: string): string {

@@ -13,7 +13,15 @@ import { ClusterError, isPassing, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { writeHandle } from "../run/handle.ts";
-import { KEEP_LEASE_MS, leaseNameOf, leaseOf, microTime, RENEW_MS } from "./lease.ts";
+import {
+  KEEP_LEASE_MS,
+  KEEP_SUCCEEDED_MS,
+  leaseNameOf,
+  leaseOf,
+  microTime,
+  RENEW_MS,
+  successorOf,
+} from "./lease.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "./marks.ts";
 import { VitalSigns } from "./vital-signs.ts";
 
@@ -183,7 +191,7 @@ export class Orphanage {
     if (adoption === "ended") onEnded(job);
   }
 
-  /** A dead worker's Lease without Jobs goes: at once when it was released, else after a long while. */
+  /** A dead worker's Lease without Jobs goes: at once when it was released, else after a long or a very long while. */
   private async sweep(instance: string, signal: AbortSignal): Promise<void> {
     const { cluster } = this.options;
     const lease = this.signs.leaseOf(instance);
@@ -191,7 +199,7 @@ export class Orphanage {
     const released = !lease.spec?.holderIdentity;
     // Two clocks, but an hour apart.
     const age = Date.now() - (timeOf(lease.spec?.renewTime) ?? 0);
-    if (!released && age < KEEP_LEASE_MS) return;
+    if (!released && age < (successorOf(lease) === null ? KEEP_LEASE_MS : KEEP_SUCCEEDED_MS)) return;
     await cluster.deleteLease(lease.metadata?.name ?? "", signal);
   }
 }

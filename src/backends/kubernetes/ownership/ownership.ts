@@ -8,12 +8,14 @@ import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { type Adoption, type Orphan, type RunContext, TaskFailure } from "../../../task/backend.ts";
+import { askAgain } from "../client/ask-again.ts";
 import { isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
+import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { type JobHandle, writeHandle } from "../run/handle.ts";
 import type { JobStore } from "../watch/job-store.ts";
 import { slimJob } from "../watch/slim.ts";
-import type { WorkerLease } from "./lease.ts";
+import { ownerOf, successorOf, type WorkerLease } from "./lease.ts";
 import { claimPatch, instanceOf, isEnded } from "./marks.ts";
 import { Orphanage } from "./orphanage.ts";
 
@@ -93,6 +95,33 @@ export class Ownership implements AsyncDisposable {
       return lostAt !== undefined && lostAt > sinceMs;
     } catch (error) {
       this.options.log.debug("cannot read the worker's Lease", { why: wordsOf(error) });
+      return false;
+    }
+  }
+
+  /**
+   * Whether another worker has had the Jobs of the one that wrote this handle: what is gone of them it has reported.
+   * Rejects with the signal's reason.
+   */
+  async wasSucceeded(handle: JobHandle, signal: AbortSignal): Promise<boolean> {
+    const { cluster, workerHash, instance, lease, log } = this.options;
+    if (lease === null) return false;
+    try {
+      const leases = await askAgain(() => cluster.listLeases(`${WORKER_HASH_LABEL}=${workerHash}`, signal), {
+        bounds: BACKOFF,
+        patienceMs: REFUSED_PATIENCE_MS,
+        mayPass: (error) => cluster.mayPass(error),
+        onTrouble: () => {},
+        signal,
+      });
+      const carried = [handle.instance, handle.formerInstance];
+      return leases.some((one) => {
+        const successor = successorOf(one);
+        return successor !== null && successor !== instance && carried.includes(ownerOf(one));
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      log.debug("cannot read the Leases of other workers", { why: wordsOf(error) });
       return false;
     }
   }

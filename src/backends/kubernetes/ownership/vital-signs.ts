@@ -3,8 +3,7 @@
  * machines: a Lease that has not changed for its whole duration, as measured here.
  */
 import type { V1Lease } from "@kubernetes/client-node";
-import { INSTANCE_LABEL } from "../job/labels.ts";
-import { LEASE_SECONDS } from "./lease.ts";
+import { LEASE_SECONDS, ownerOf } from "./lease.ts";
 
 interface Sign {
   /** Changes with each renewal. */
@@ -22,9 +21,7 @@ export class VitalSigns {
 
   /** What was seen just now, at `nowMs` of a clock that only goes forward. */
   observe(leases: readonly V1Lease[], instances: ReadonlySet<string>, nowMs: number): void {
-    const byInstance = new Map(
-      leases.map((lease) => [lease.metadata?.labels?.[INSTANCE_LABEL] ?? "", lease]),
-    );
+    const byInstance = new Map(leases.map((lease) => [ownerOf(lease), lease]));
     for (const instance of new Set([...instances, ...byInstance.keys()])) {
       const lease = byInstance.get(instance) ?? null;
       const pulse = lease?.metadata?.resourceVersion ?? MISSING;
