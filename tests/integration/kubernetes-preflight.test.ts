@@ -352,6 +352,37 @@ describe("image volumes", () => {
     expect(server.store.list("jobs")).toEqual([]);
   });
 
+  // It was said to switch them off, whatever kept their Job from its end.
+  test.each([
+    [
+      "whose image is not to be had",
+      "preflight_image",
+      {
+        containerStatuses: [{ name: "main", state: { waiting: { reason: "ErrImagePull", message: "no" } } }],
+      },
+    ],
+    [
+      "for which no node has room",
+      "preflight_resources",
+      {
+        conditions: [
+          {
+            type: "PodScheduled",
+            status: "False",
+            reason: "Unschedulable",
+            lastTransitionTime: "2026-01-01T00:00:00Z",
+          },
+        ],
+      },
+    ],
+  ])("are not to blame for a Job %s", async (_which, setting, status) => {
+    await using server = await startServer();
+    onJob(server, (job) => createPod(server, job, { phase: "Pending", ...status }));
+    const words = await refusalOf(preflight(server, { useImageVolumes: true }));
+    expect(words).toContain(`backend.kubernetes.${setting}`);
+    expect(words).not.toContain("use_image_volumes");
+  });
+
   test("that the node cannot mount are an error that says what to switch off", async () => {
     await using server = await startServer();
     const waiting = { reason: "CreateContainerError", message: 'failed to mkdir ""' };

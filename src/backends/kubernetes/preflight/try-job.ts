@@ -2,6 +2,7 @@
 import type { CoreV1Event, V1Job, V1Pod } from "@kubernetes/client-node";
 import { Backoff } from "../../../async/backoff.ts";
 import { pause } from "../../../async/wait.ts";
+import type { FailureReason } from "../../../protocol/failure-reason.ts";
 import { BackendUnusable } from "../../../task/backend.ts";
 import { ClusterError, isPassing } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
@@ -121,7 +122,7 @@ class Trial {
     }
     if (verdict.kind !== "failed") return verdict.kind === "succeeded";
     throw new BackendUnusable(
-      `The preflight Job failed in namespace "${namespace}": ${verdict.message}; check that the cluster has image volumes (Kubernetes 1.33 or later, with a container runtime that supports them), or switch backend.kubernetes.use_image_volumes off`,
+      `The preflight Job failed in namespace "${namespace}": ${verdict.message}; ${adviceFor(verdict.reason)}`,
     );
   }
 
@@ -146,5 +147,18 @@ class Trial {
   private async eventsOf(uid: string | undefined): Promise<readonly CoreV1Event[]> {
     if (uid === undefined) return [];
     return await this.cluster.listEvents(`involvedObject.uid=${uid}`, this.options.signal);
+  }
+}
+
+/** Only a Job that is tried to its end comes so far, which one with image volumes is. */
+function adviceFor(reason: FailureReason): string {
+  switch (reason) {
+    case "image_pull":
+    case "invalid_image":
+      return "check that its image (backend.kubernetes.preflight_image) can be pulled there";
+    case "unschedulable":
+      return "check what backend.kubernetes.preflight_resources and backend.kubernetes.pod_template ask of a node";
+    default:
+      return "check that the cluster has image volumes (Kubernetes 1.33 or later, with a container runtime that supports them), or switch backend.kubernetes.use_image_volumes off";
   }
 }
