@@ -1,6 +1,6 @@
 /** Whose Job it is, when workers of one id come, go, die, and are taken for dead. */
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import { microTime } from "../../src/backends/kubernetes/ownership/lease.ts";
+import { microTime, takenPatch } from "../../src/backends/kubernetes/ownership/lease.ts";
 import type { Adoption, Orphan } from "../../src/task/backend.ts";
 import type { FakeCluster } from "../support/fake-cluster.ts";
 import { KubernetesFleet } from "../support/kubernetes-fleet.ts";
@@ -233,10 +233,12 @@ describe("of two workers of one id", () => {
       // Its Jobs are another's, of which it may want to know.
       ["succeeded", "living", microTime(new Date(Date.now() - 20 * 3_600_000))],
       ["succeeded-long-ago", "living", "2026-01-01T00:00:00.000000Z"],
+      ["relieved", "relieved", microTime(new Date(Date.now() - 20 * 3_600_000))],
       ["dead", "dead", "2026-01-01T00:00:00.000000Z"],
     ] as const) {
       const labels = { ...own?.metadata.labels, "oz-instance": name };
       store.create("leases", { metadata: { name, labels }, spec: { holderIdentity, renewTime } });
+      if (name === "relieved") store.patch("leases", name, takenPatch("oz-task-x", "uid"));
     }
     const names = () => store.list("leases").map(({ metadata }) => metadata.name);
     adopting(living);
@@ -244,6 +246,7 @@ describe("of two workers of one id", () => {
     await passTime(cluster, () => !names().includes("dead"), { stepMs: 5_000, mostMs: 1_500_000 });
     expect(names()).toContain("dying");
     expect(names()).toContain("succeeded");
+    expect(names()).toContain("relieved");
     expect(names()).not.toContain("succeeded-long-ago");
     expect(living.log.said("warn")).toEqual([]);
   });
@@ -271,6 +274,29 @@ describe("of two workers of one id", () => {
     await completesTaken(two, tasks, name);
     cutOff.clear();
     expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
+  });
+
+  // The other had not waited until this one was dead: the control plane gave it the task.
+  test("one that comes back after its Job was given to another, ended and deleted does not call it lost", async () => {
+    const one = await worker("one");
+    const { task, name } = await runningTask(one, "t-1");
+    const { task: unlucky, name: deleted } = await runningTask(one, "t-2");
+    const two = await worker("two");
+    cutOff.add("Bearer one");
+    cluster.api.cutWatches();
+    const given = two.run("t-1");
+    await passTime(cluster, () => given.handles.at(-1)?.["ready"], { stepMs: 10 });
+    cluster.api.store.quietly(() => {
+      cluster.complete(name);
+      cluster.reap(name);
+      cluster.reap(deleted);
+    });
+    cutOff.clear();
+    expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
+    await expect(passTimeFor(cluster, unlucky.ended)).rejects.toMatchObject({ reason: "job_failed" });
+    expect(one.log.said("warn")).not.toContain(
+      "another worker took this one for dead, because its Lease was not renewed in time",
+    );
   });
 
   test("one whose Job goes, and that cannot read its own Lease, does call it lost", async () => {

@@ -128,6 +128,33 @@ describe("the next worker, with the journal of a killed one", () => {
     expect(await passTimeFor(cluster, resumed.ended)).toBe("handed-off");
   });
 
+  test.each([
+    ["that it followed", {}],
+    ["of whose creation it was not told", { uid: null, ready: false }],
+  ])(
+    "does not report a Job %s, whose task another worker was given and saw to its end",
+    async (_which, known) => {
+      const old = await worker("old");
+      const { task, name } = await runningTask(old, "t-1");
+      const other = await runningTask(old, "t-2");
+      cutOff.add("Bearer old");
+      const sibling = await worker("sibling");
+      const given = sibling.run("t-1");
+      await passTime(cluster, () => given.handles.at(-1)?.["ready"], { stepMs: 10 });
+      cluster.complete(name);
+      expect(await passTimeFor(cluster, given.ended)).toBe("completed");
+      sibling.backend.forget(given);
+      await passTime(cluster, () => cluster.jobs().length === 1);
+      cluster.reap(other.name);
+      const next = await worker("next");
+      const resumed = next.resume("t-1", { ...task.handles.at(-1), ...known });
+      expect(await passTimeFor(cluster, resumed.ended)).toBe("handed-off");
+      // That says nothing of what else it had.
+      const lost = next.resume("t-2", other.task.handles.at(-1) ?? null);
+      await expect(passTimeFor(cluster, lost.ended)).rejects.toMatchObject({ reason: "job_failed" });
+    },
+  );
+
   test("says that a Job is gone which no other worker had, though another lives", async () => {
     const old = await worker("old");
     const { task, name } = await runningTask(old, "t-1");

@@ -215,7 +215,7 @@ export class KubernetesBackend implements Backend {
         log.warn("another worker has taken the task's Job over, and reports it", { job: handle.job });
         return "handed-off";
       case "vanished":
-        if (await ownership.mayHaveBeenTaken(startedAt, signal)) return "handed-off";
+        if (await ownership.mayHaveBeenTaken(handle, startedAt, signal)) return "handed-off";
         if (end.failure === null) return "completed";
         throw failure(end.failure);
       case "failed":

@@ -21,6 +21,11 @@ export const KEEP_LEASE_MS = 3_600_000;
 export const KEEP_SUCCEEDED_MS = 86_400_000;
 /** After a renewal that failed: three more tries fit into the duration. */
 const RETRY_MS = 3_000;
+/**
+ * In a worker's Lease, with the uid of the Job that the rest of the key names: another worker was given its execution,
+ * and has it. That is no word on the worker itself.
+ */
+const TAKEN_ANNOTATION = "taken.oz-agent-worker/";
 
 export interface LeaseOptions {
   readonly cluster: Cluster;
@@ -33,6 +38,8 @@ export class WorkerLease {
   readonly name: string;
   private readonly options: LeaseOptions;
   private lastLostAt = Number.NEGATIVE_INFINITY;
+  /** As the server last had it. */
+  private last: V1Lease | null = null;
   /** By a clock that only goes forward, and by the wall's, which does not stop while the machine sleeps. */
   private renewedAt = { steady: performance.now(), wall: Date.now() };
 
@@ -79,6 +86,11 @@ export class WorkerLease {
     return this.lastLostAt;
   }
 
+  /** Whether another worker was given what this one ran in that Job, when it was last renewed. */
+  hadTaken(job: string, uid: string | null): boolean {
+    return this.last !== null && isTakenIn(this.last, job, uid);
+  }
+
   /** At the end. With Jobs left, it says that anybody may take them at once; else it goes. */
   async release(jobsLeft: boolean, signal: AbortSignal): Promise<void> {
     const { cluster } = this.options;
@@ -89,6 +101,7 @@ export class WorkerLease {
   private async renew(signal: AbortSignal): Promise<void> {
     const { cluster, instance, log } = this.options;
     const lease = await cluster.patchLease(this.name, { spec: { renewTime: microTime() } }, signal);
+    this.last = lease;
     const holder = lease?.spec?.holderIdentity ?? null;
     if (holder === instance) return this.renewed();
     // Another worker would have left it, with its own name in it: nobody has this one's Jobs.
@@ -141,6 +154,23 @@ export function leaseOf(workerHash: string, instance: string, holder: string): V
 /** The `oz-instance` of the worker that it is about. */
 export function ownerOf({ metadata }: V1Lease): string {
   return metadata?.labels?.[INSTANCE_LABEL] ?? "";
+}
+
+/** To be merged into the Lease of the worker that had the Job. */
+export function takenPatch(job: string, uid: string) {
+  return { metadata: { annotations: { [`${TAKEN_ANNOTATION}${job}`]: uid } } };
+}
+
+/** `uid` null: not known, so any of that name. */
+export function isTakenIn({ metadata }: V1Lease, job: string, uid: string | null): boolean {
+  const taken = metadata?.annotations?.[`${TAKEN_ANNOTATION}${job}`];
+  return taken !== undefined && (uid === null || taken === uid);
+}
+
+/** A worker that had Jobs which others report may still want to know of that. */
+export function isWanted(lease: V1Lease): boolean {
+  const notes = Object.keys(lease.metadata?.annotations ?? {});
+  return successorOf(lease) !== null || notes.some((key) => key.startsWith(TAKEN_ANNOTATION));
 }
 
 /** Who has the Jobs of the worker that it is about; null: nobody else. */

@@ -14,13 +14,13 @@ import type { Cluster } from "../cluster.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { writeHandle } from "../run/handle.ts";
 import {
+  isWanted,
   KEEP_LEASE_MS,
   KEEP_SUCCEEDED_MS,
   leaseNameOf,
   leaseOf,
   microTime,
   RENEW_MS,
-  successorOf,
 } from "./lease.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "./marks.ts";
 import { VitalSigns } from "./vital-signs.ts";
@@ -199,7 +199,7 @@ export class Orphanage {
     const released = !lease.spec?.holderIdentity;
     // Two clocks, but an hour apart.
     const age = Date.now() - (timeOf(lease.spec?.renewTime) ?? 0);
-    if (!released && age < (successorOf(lease) === null ? KEEP_LEASE_MS : KEEP_SUCCEEDED_MS)) return;
+    if (!released && age < (isWanted(lease) ? KEEP_SUCCEEDED_MS : KEEP_LEASE_MS)) return;
     await cluster.deleteLease(lease.metadata?.name ?? "", signal);
   }
 }

@@ -15,7 +15,7 @@ import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { type JobHandle, writeHandle } from "../run/handle.ts";
 import type { JobStore } from "../watch/job-store.ts";
 import { slimJob } from "../watch/slim.ts";
-import { ownerOf, successorOf, type WorkerLease } from "./lease.ts";
+import { isTakenIn, ownerOf, successorOf, type WorkerLease } from "./lease.ts";
 import { claimPatch, instanceOf, isEnded } from "./marks.ts";
 import { Orphanage } from "./orphanage.ts";
 
@@ -88,11 +88,12 @@ export class Ownership implements AsyncDisposable {
     }
   }
 
-  /** Whether another worker may have had a Job since then (by performance.now), finished and deleted it. */
-  async mayHaveBeenTaken(sinceMs: number, signal: AbortSignal): Promise<boolean> {
+  /** Whether another worker may have had this Job since then (by performance.now), finished and deleted it. */
+  async mayHaveBeenTaken({ job, uid }: JobHandle, sinceMs: number, signal: AbortSignal): Promise<boolean> {
+    const { lease } = this.options;
+    if (lease === null) return false;
     try {
-      const lostAt = await this.options.lease?.lostSince(signal);
-      return lostAt !== undefined && lostAt > sinceMs;
+      return (await lease.lostSince(signal)) > sinceMs || lease.hadTaken(job, uid);
     } catch (error) {
       this.options.log.debug("cannot read the worker's Lease", { why: wordsOf(error) });
       return false;
@@ -100,7 +101,7 @@ export class Ownership implements AsyncDisposable {
   }
 
   /**
-   * Whether another worker has had the Jobs of the one that wrote this handle: what is gone of them it has reported.
+   * Whether another worker has had this Job of an earlier one, or all that had left: what is gone of them it has reported.
    * Rejects with the signal's reason.
    */
   async wasSucceeded(handle: JobHandle, signal: AbortSignal): Promise<boolean> {
@@ -117,7 +118,8 @@ export class Ownership implements AsyncDisposable {
       const carried = [handle.instance, handle.formerInstance];
       return leases.some((one) => {
         const successor = successorOf(one);
-        return successor !== null && successor !== instance && carried.includes(ownerOf(one));
+        const isOthers = successor !== null && successor !== instance;
+        return carried.includes(ownerOf(one)) && (isOthers || isTakenIn(one, handle.job, handle.uid));
       });
     } catch (error) {
       signal.throwIfAborted();

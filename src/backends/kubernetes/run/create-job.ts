@@ -10,6 +10,8 @@ import { askAgain } from "../client/ask-again.ts";
 import { type ClusterError, isPassing, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { buildEnvSecret } from "../job/env-secret.ts";
+import { WORKER_HASH_LABEL } from "../job/labels.ts";
+import { leaseNameOf, takenPatch } from "../ownership/lease.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "../ownership/marks.ts";
 import { isFinished } from "../verdict/job-condition.ts";
 
@@ -121,6 +123,7 @@ async function takeExisting(
   // Ours, when the answer to an earlier try was lost; else the control plane gave it to this worker now.
   if (instance === null || instanceOf(existing) === instance) return existing;
   log.warn("another worker's Job for this execution is taken over", { job: name });
+  await leaveNote(existing, context);
   return patiently(async (signal) => {
     try {
       return await cluster.patchJob(name, claimPatch(existing, instance), signal);
@@ -129,6 +132,22 @@ async function takeExisting(
       throw why;
     }
   }, context);
+}
+
+/**
+ * For the worker that has it now, before it is taken: should that one only be cut off, or be started again, when the Job
+ * is gone, it would call it lost.
+ */
+async function leaveNote(existing: V1Job, context: CreateContext): Promise<void> {
+  const { name = "", uid = "", labels = {} } = existing.metadata ?? {};
+  const lease = leaseNameOf(labels[WORKER_HASH_LABEL] ?? "", instanceOf(existing) ?? "");
+  const patch = takenPatch(name, uid);
+  try {
+    await patiently((signal) => context.cluster.patchLease(lease, patch, signal), context);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    context.log.debug("cannot tell a worker that its Job is taken over", { lease, why: wordsOf(error) });
+  }
 }
 
 /**
