@@ -340,31 +340,6 @@ describe("of two workers of one id", () => {
   });
 });
 
-// One that gave up after the first failure would be taken for dead, with all that it runs.
-test("a Lease that cannot be renewed is tried again soon, which is said once for as long as that lasts", async () => {
-  const one = await worker("one");
-  const tries: number[] = [];
-  let down = true;
-  cluster.api.fault = ({ verb, resource }) => {
-    if (verb !== "patch" || resource !== "leases") return null;
-    tries.push(performance.now());
-    return down ? { status: 403, message: "not for you" } : null;
-  };
-  const tried = (count: number) => passTime(cluster, () => tries.length === count);
-  const told = () => one.log.said("warn").filter((line) => line === "cannot renew the worker's Lease").length;
-  const lastGap = () => (tries.at(-1) ?? 0) - (tries.at(-2) ?? 0);
-  await tried(3);
-  expect(lastGap()).toBeWithin(2_500, 4_000);
-  down = false;
-  await tried(5);
-  expect(told()).toBe(1);
-  expect(lastGap()).toBeWithin(9_500, 11_500);
-  down = true;
-  await tried(7);
-  expect(told()).toBe(2);
-  cluster.api.fault = () => null;
-});
-
 describe("a worker whose Lease is gone", () => {
   const [away, deleteLease] = [
     () => {

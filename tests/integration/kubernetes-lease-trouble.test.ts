@@ -1,0 +1,62 @@
+/** What is said of Leases that cannot be read or written, and what is done then. */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import type { FakeCluster } from "../support/fake-cluster.ts";
+import { KubernetesFleet } from "../support/kubernetes-fleet.ts";
+import { passTime } from "../support/kubernetes-rig.ts";
+
+let fleet: KubernetesFleet;
+let cluster: FakeCluster;
+
+beforeEach(async () => {
+  fleet = await KubernetesFleet.start();
+  ({ cluster } = fleet);
+});
+
+afterEach(() => fleet.end());
+
+// One that gave up after the first failure would be taken for dead, with all that it runs.
+test("a Lease that cannot be renewed is tried again soon, which is said once for as long as that lasts", async () => {
+  const one = await fleet.worker("one");
+  const tries: number[] = [];
+  let down = true;
+  cluster.api.fault = ({ verb, resource }) => {
+    if (verb !== "patch" || resource !== "leases") return null;
+    tries.push(performance.now());
+    return down ? { status: 403, message: "not for you" } : null;
+  };
+  const tried = (count: number) => passTime(cluster, () => tries.length === count);
+  const told = () => one.log.said("warn").filter((line) => line === "cannot renew the worker's Lease").length;
+  const lastGap = () => (tries.at(-1) ?? 0) - (tries.at(-2) ?? 0);
+  await tried(3);
+  expect(lastGap()).toBeWithin(2_500, 4_000);
+  down = false;
+  await tried(5);
+  expect(told()).toBe(1);
+  expect(lastGap()).toBeWithin(9_500, 11_500);
+  down = true;
+  await tried(7);
+  expect(told()).toBe(2);
+  cluster.api.fault = () => null;
+});
+
+test("that nobody can look for Jobs of dead workers is said once for as long as that lasts", async () => {
+  await fleet.runningTask(await fleet.worker("one"), "t-1");
+  const two = await fleet.worker("two");
+  let looks = 0;
+  let down = true;
+  cluster.api.fault = ({ verb, resource, headers }) => {
+    if (verb !== "list" || resource !== "leases" || headers["authorization"] !== "Bearer two") return null;
+    looks++;
+    return down ? { status: 403, message: "not for you" } : null;
+  };
+  const looked = (count: number) => passTime(cluster, () => looks === count);
+  const told = () => two.log.said("warn").filter((line) => line.startsWith("cannot look for Jobs")).length;
+  two.findOrphans(() => "refused");
+  await looked(3);
+  expect(told()).toBe(1);
+  down = false;
+  await looked(5);
+  down = true;
+  await looked(7);
+  expect(told()).toBe(2);
+});
