@@ -298,6 +298,23 @@ describe("the next worker, with the journal of a killed one", () => {
     await passTime(cluster, () => cluster.jobs().length === 0);
   });
 
+  // It was taken for another worker's, so that of tasks cancelled right before a restart some were never reported.
+  test.each([
+    ["that is being deleted for a cancellation", { stopping: "cancelled" }, { why: "cancelled" }],
+    ["that somebody deletes", {}, { reason: "job_failed" }],
+  ])("reports the end of a Job %s, and that goes while it is being taken up", async (_which, known, end) => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    const next = await worker("next");
+    cluster.api.fault = ({ verb, resource }) => {
+      if (verb === "patch" && resource === "jobs") cluster.reap(name);
+      return null;
+    };
+    const resumed = next.resume("t-1", { ...task.handles.at(-1), ...known });
+    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject(end);
+  });
+
   test("knows that a Job which is gone was cancelled", async () => {
     const old = await worker("old");
     const { task, name } = await runningTask(old, "t-1");

@@ -69,8 +69,9 @@ export class Ownership implements AsyncDisposable {
         if (job === null || (handle.uid !== null && job.metadata?.uid !== handle.uid)) return null;
         context.hide?.(plainValuesOf(job));
         const claimed = await this.claim(job, handle, context);
-        if (claimed !== null) store.jobs.put(slimJob(claimed.job));
-        return claimed?.handle ?? "taken";
+        if (claimed === null || claimed === "taken") return claimed;
+        store.jobs.put(slimJob(claimed.job));
+        return claimed.handle;
       } catch (error) {
         signal.throwIfAborted();
         // A conflict: its status changed since it was read.
@@ -154,18 +155,18 @@ export class Ownership implements AsyncDisposable {
     }
   }
 
-  /** Null: it is another worker's. */
+  /** Null: it went in this very moment, as one does that is being deleted; `taken`: it is another worker's. */
   private async claim(
     job: V1Job,
     handle: JobHandle,
     { signal, saveHandle }: ReclaimContext,
-  ): Promise<{ readonly job: V1Job; readonly handle: JobHandle } | null> {
+  ): Promise<{ readonly job: V1Job; readonly handle: JobHandle } | "taken" | null> {
     const { cluster } = this.options;
     const { instance } = this;
     const owner = instanceOf(job);
     const known = { ...handle, uid: job.metadata?.uid ?? "", instance: owner ?? handle.instance };
     if (owner === null || owner === instance) return { job, handle: known };
-    if (owner !== handle.instance && owner !== handle.formerInstance) return null;
+    if (owner !== handle.instance && owner !== handle.formerInstance) return "taken";
     if (instance === null) return { job, handle: known };
     const ours = { ...known, instance, formerInstance: owner };
     saveHandle(writeHandle(ours));
