@@ -155,13 +155,15 @@ describe("the next worker, with the journal of a killed one", () => {
     },
   );
 
-  test("says that a Job is gone which no other worker had, though another lives", async () => {
+  // Nobody had that one, and nobody would have reported it.
+  test("says that a Job is gone which went before another worker took what was left", async () => {
     const old = await worker("old");
-    const { task, name } = await runningTask(old, "t-1");
+    const { name } = await runningTask(old, "t-1");
+    const gone = await runningTask(old, "t-2");
     cutOff.add("Bearer old");
-    await worker("sibling");
-    cluster.reap(name);
-    const resumed = (await worker("next")).resume("t-1", task.handles.at(-1) ?? null);
+    cluster.reap(gone.name);
+    await endsElsewhere(name);
+    const resumed = (await worker("next")).resume("t-2", gone.task.handles.at(-1) ?? null);
     await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ reason: "job_failed" });
   });
 

@@ -117,7 +117,7 @@ export class KubernetesBackend implements Backend {
     const stopping = handle.stopping ?? (context.signal.aborted ? stoppedBy(context.signal.reason) : null);
     if (stopping !== null) return this.stop(ref, found ?? handle, stopping, context);
     if (found === null) {
-      if (await this.options.ownership.wasSucceeded(handle, context.signal)) return "handed-off";
+      if (await this.options.ownership.wasTaken(handle, context.signal)) return "handed-off";
       throw missing(handle);
     }
     if (!found.ready) {

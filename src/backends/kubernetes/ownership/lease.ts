@@ -2,7 +2,7 @@
  * A worker's proof that it lives: a Lease that it renews. Whoever sees one that is not renewed for its
  * whole duration may take the worker's Jobs over, and writes its own name into the Lease first.
  */
-import type { V1Lease } from "@kubernetes/client-node";
+import type { V1Job, V1Lease } from "@kubernetes/client-node";
 import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
@@ -16,16 +16,18 @@ export const RENEW_MS = 10_000;
 export const KEEP_LEASE_MS = 3_600_000;
 /**
  * And so long, if another has its Jobs: one that lives after all, or is started again with the journal of a dead one,
- * learns there who reports them.
+ * learns there which ones are no business of its any more.
  */
 export const KEEP_SUCCEEDED_MS = 86_400_000;
 /** After a renewal that failed: three more tries fit into the duration. */
 const RETRY_MS = 3_000;
 /**
- * In a worker's Lease, with the uid of the Job that the rest of the key names: another worker was given its execution,
- * and has it. That is no word on the worker itself.
+ * In a worker's Lease, with the uid of the Job that the rest of the key names: another worker has it, since this one is
+ * dead or since the control plane gave its task to that one.
  */
 const TAKEN_ANNOTATION = "taken.oz-agent-worker/";
+/** An object has room for 256 KiB of them; without its note a Job is taken all the same. */
+const MOST_NOTES = 1000;
 
 export interface LeaseOptions {
   readonly cluster: Cluster;
@@ -131,8 +133,13 @@ export class WorkerLease {
   }
 }
 
-/** Of the worker `instance`, whose Jobs are its `holder`'s. */
-export function leaseOf(workerHash: string, instance: string, holder: string): V1Lease {
+/** Of the worker `instance`, whose Jobs are its `holder`'s; `taken` of it. */
+export function leaseOf(
+  workerHash: string,
+  instance: string,
+  holder: string,
+  taken: readonly V1Job[] = [],
+): V1Lease {
   const now = microTime();
   const lease: unknown = {
     apiVersion: "coordination.k8s.io/v1",
@@ -140,6 +147,7 @@ export function leaseOf(workerHash: string, instance: string, holder: string): V
     metadata: {
       name: leaseNameOf(workerHash, instance),
       labels: { [WORKER_HASH_LABEL]: workerHash, [INSTANCE_LABEL]: instance },
+      ...(taken.length > 0 ? { annotations: takenNotes(taken) } : {}),
     },
     spec: {
       holderIdentity: holder,
@@ -156,9 +164,12 @@ export function ownerOf({ metadata }: V1Lease): string {
   return metadata?.labels?.[INSTANCE_LABEL] ?? "";
 }
 
-/** To be merged into the Lease of the worker that had the Job. */
-export function takenPatch(job: string, uid: string) {
-  return { metadata: { annotations: { [`${TAKEN_ANNOTATION}${job}`]: uid } } };
+/** To be merged into the Lease of the worker that had these Jobs. */
+export function takenNotes(jobs: readonly V1Job[]): Readonly<Record<string, string>> {
+  const noted = jobs.slice(0, MOST_NOTES);
+  return Object.fromEntries(
+    noted.map(({ metadata }) => [`${TAKEN_ANNOTATION}${metadata?.name ?? ""}`, metadata?.uid ?? ""]),
+  );
 }
 
 /** `uid` null: not known, so any of that name. */
@@ -168,15 +179,8 @@ export function isTakenIn({ metadata }: V1Lease, job: string, uid: string | null
 }
 
 /** A worker that had Jobs which others report may still want to know of that. */
-export function isWanted(lease: V1Lease): boolean {
-  const notes = Object.keys(lease.metadata?.annotations ?? {});
-  return successorOf(lease) !== null || notes.some((key) => key.startsWith(TAKEN_ANNOTATION));
-}
-
-/** Who has the Jobs of the worker that it is about; null: nobody else. */
-export function successorOf(lease: V1Lease): string | null {
-  const holder = lease.spec?.holderIdentity ?? "";
-  return holder === "" || holder === ownerOf(lease) ? null : holder;
+export function isWanted({ metadata }: V1Lease): boolean {
+  return Object.keys(metadata?.annotations ?? {}).some((key) => key.startsWith(TAKEN_ANNOTATION));
 }
 
 export function leaseNameOf(workerHash: string, instance: string): string {

@@ -21,6 +21,7 @@ import {
   leaseOf,
   microTime,
   RENEW_MS,
+  takenNotes,
 } from "./lease.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "./marks.ts";
 import { VitalSigns } from "./vital-signs.ts";
@@ -89,7 +90,7 @@ export class Orphanage {
     this.signs.observe(leases, new Set(others.keys()), performance.now());
     for (const [dead, jobs] of others) {
       if (!this.signs.isDead(dead, performance.now())) continue;
-      if (!(await this.succeed(dead, signal))) continue;
+      if (!(await this.succeed(dead, jobs, signal))) continue;
       await this.claimAll(jobs, dead, signal);
     }
     for (const other of this.signs.known()) {
@@ -98,14 +99,17 @@ export class Orphanage {
   }
 
   /** True: the dead worker's Lease says now that this one succeeds it. One that is missing is made for that. */
-  private async succeed(dead: string, signal: AbortSignal): Promise<boolean> {
+  private async succeed(dead: string, jobs: readonly V1Job[], signal: AbortSignal): Promise<boolean> {
     const { cluster, instance, workerHash } = this.options;
     const lease = this.signs.leaseOf(dead);
-    if (lease === null) return await this.succeedWithoutLease(dead, signal);
+    if (lease === null) return await this.succeedWithoutLease(dead, jobs, signal);
     const { name = leaseNameOf(workerHash, dead), resourceVersion } = lease.metadata ?? {};
-    const spec = { holderIdentity: instance, renewTime: microTime() };
+    const patch = {
+      metadata: { resourceVersion, annotations: takenNotes(jobs) },
+      spec: { holderIdentity: instance, renewTime: microTime() },
+    };
     try {
-      return (await cluster.patchLease(name, { metadata: { resourceVersion }, spec }, signal)) !== null;
+      return (await cluster.patchLease(name, patch, signal)) !== null;
     } catch (error) {
       // It was renewed this very moment, or another worker was quicker.
       if (isStatus(error, 409)) return false;
@@ -113,10 +117,14 @@ export class Orphanage {
     }
   }
 
-  private async succeedWithoutLease(dead: string, signal: AbortSignal): Promise<boolean> {
+  private async succeedWithoutLease(
+    dead: string,
+    jobs: readonly V1Job[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { cluster, instance, workerHash } = this.options;
     try {
-      await cluster.createLease(leaseOf(workerHash, dead, instance), signal);
+      await cluster.createLease(leaseOf(workerHash, dead, instance, jobs), signal);
       return true;
     } catch (error) {
       // It is back, or another worker was quicker: the next look will show.

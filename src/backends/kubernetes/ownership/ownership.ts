@@ -15,7 +15,7 @@ import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { type JobHandle, writeHandle } from "../run/handle.ts";
 import type { JobStore } from "../watch/job-store.ts";
 import { slimJob } from "../watch/slim.ts";
-import { isTakenIn, ownerOf, successorOf, type WorkerLease } from "./lease.ts";
+import { isTakenIn, ownerOf, type WorkerLease } from "./lease.ts";
 import { claimPatch, instanceOf, isEnded } from "./marks.ts";
 import { Orphanage } from "./orphanage.ts";
 
@@ -102,11 +102,11 @@ export class Ownership implements AsyncDisposable {
   }
 
   /**
-   * Whether another worker has had this Job of an earlier one, or all that had left: what is gone of them it has reported.
-   * Rejects with the signal's reason.
+   * Whether another worker has had this Job of an earlier one, which it was to report then. Rejects with the signal's
+   * reason.
    */
-  async wasSucceeded(handle: JobHandle, signal: AbortSignal): Promise<boolean> {
-    const { cluster, workerHash, instance, lease, log } = this.options;
+  async wasTaken(handle: JobHandle, signal: AbortSignal): Promise<boolean> {
+    const { cluster, workerHash, lease, log } = this.options;
     if (lease === null) return false;
     try {
       const leases = await askAgain(() => cluster.listLeases(`${WORKER_HASH_LABEL}=${workerHash}`, signal), {
@@ -117,11 +117,7 @@ export class Ownership implements AsyncDisposable {
         signal,
       });
       const carried = [handle.instance, handle.formerInstance];
-      return leases.some((one) => {
-        const successor = successorOf(one);
-        const isOthers = successor !== null && successor !== instance;
-        return carried.includes(ownerOf(one)) && (isOthers || isTakenIn(one, handle.job, handle.uid));
-      });
+      return leases.some((one) => carried.includes(ownerOf(one)) && isTakenIn(one, handle.job, handle.uid));
     } catch (error) {
       signal.throwIfAborted();
       log.debug("cannot read the Leases of other workers", { why: wordsOf(error) });

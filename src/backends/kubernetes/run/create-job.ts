@@ -11,7 +11,7 @@ import { type ClusterError, isPassing, isStatus } from "../client/cluster-error.
 import type { Cluster } from "../cluster.ts";
 import { buildEnvSecret } from "../job/env-secret.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
-import { leaseNameOf, takenPatch } from "../ownership/lease.ts";
+import { leaseNameOf, takenNotes } from "../ownership/lease.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "../ownership/marks.ts";
 import { isFinished } from "../verdict/job-condition.ts";
 
@@ -139,9 +139,9 @@ async function takeExisting(
  * is gone, it would call it lost.
  */
 async function leaveNote(existing: V1Job, context: CreateContext): Promise<void> {
-  const { name = "", uid = "", labels = {} } = existing.metadata ?? {};
-  const lease = leaseNameOf(labels[WORKER_HASH_LABEL] ?? "", instanceOf(existing) ?? "");
-  const patch = takenPatch(name, uid);
+  const workerHash = existing.metadata?.labels?.[WORKER_HASH_LABEL] ?? "";
+  const lease = leaseNameOf(workerHash, instanceOf(existing) ?? "");
+  const patch = { metadata: { annotations: takenNotes([existing]) } };
   try {
     await patiently((signal) => context.cluster.patchLease(lease, patch, signal), context);
   } catch (error) {
