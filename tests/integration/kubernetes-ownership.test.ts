@@ -1,6 +1,7 @@
 /** Whose Job it is, when workers of one id come, go, die, and are taken for dead. */
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import { microTime, takenNotes } from "../../src/backends/kubernetes/ownership/lease.ts";
+import { microTime } from "../../src/backends/kubernetes/ownership/lease.ts";
+import { takenNotes } from "../../src/backends/kubernetes/ownership/taken-notes.ts";
 import type { Adoption, Orphan } from "../../src/task/backend.ts";
 import type { FakeCluster } from "../support/fake-cluster.ts";
 import { KubernetesFleet } from "../support/kubernetes-fleet.ts";

@@ -9,6 +9,7 @@ import { wordsOf } from "../../../logging/words-of.ts";
 import { isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { INSTANCE_LABEL, WORKER_HASH_LABEL } from "../job/labels.ts";
+import { isTakenIn, takenNotes } from "./taken-notes.ts";
 
 export const LEASE_SECONDS = 40;
 export const RENEW_MS = 10_000;
@@ -21,13 +22,6 @@ export const KEEP_LEASE_MS = 3_600_000;
 export const KEEP_SUCCEEDED_MS = 86_400_000;
 /** After a renewal that failed: three more tries fit into the duration. */
 const RETRY_MS = 3_000;
-/**
- * In a worker's Lease, with the uid of the Job that the rest of the key names: another worker has it, since this one is
- * dead or since the control plane gave its task to that one.
- */
-const TAKEN_ANNOTATION = "taken.oz-agent-worker/";
-/** An object has room for 256 KiB of them; without its note a Job is taken all the same. */
-const MOST_NOTES = 1000;
 
 export interface LeaseOptions {
   readonly cluster: Cluster;
@@ -162,25 +156,6 @@ export function leaseOf(
 /** The `oz-instance` of the worker that it is about. */
 export function ownerOf({ metadata }: V1Lease): string {
   return metadata?.labels?.[INSTANCE_LABEL] ?? "";
-}
-
-/** To be merged into the Lease of the worker that had these Jobs. */
-export function takenNotes(jobs: readonly V1Job[]): Readonly<Record<string, string>> {
-  const noted = jobs.slice(0, MOST_NOTES);
-  return Object.fromEntries(
-    noted.map(({ metadata }) => [`${TAKEN_ANNOTATION}${metadata?.name ?? ""}`, metadata?.uid ?? ""]),
-  );
-}
-
-/** `uid` null: not known, so any of that name. */
-export function isTakenIn({ metadata }: V1Lease, job: string, uid: string | null): boolean {
-  const taken = metadata?.annotations?.[`${TAKEN_ANNOTATION}${job}`];
-  return taken !== undefined && (uid === null || taken === uid);
-}
-
-/** A worker that had Jobs which others report may still want to know of that. */
-export function isWanted({ metadata }: V1Lease): boolean {
-  return Object.keys(metadata?.annotations ?? {}).some((key) => key.startsWith(TAKEN_ANNOTATION));
 }
 
 export function leaseNameOf(workerHash: string, instance: string): string {

@@ -13,17 +13,9 @@ import { ClusterError, isPassing, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { writeHandle } from "../run/handle.ts";
-import {
-  isWanted,
-  KEEP_LEASE_MS,
-  KEEP_SUCCEEDED_MS,
-  leaseNameOf,
-  leaseOf,
-  microTime,
-  RENEW_MS,
-  takenNotes,
-} from "./lease.ts";
+import { KEEP_LEASE_MS, KEEP_SUCCEEDED_MS, leaseNameOf, leaseOf, microTime, RENEW_MS } from "./lease.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "./marks.ts";
+import { hasTakenNotes, takenNotes } from "./taken-notes.ts";
 import { VitalSigns } from "./vital-signs.ts";
 
 export interface OrphanageOptions {
@@ -105,7 +97,7 @@ export class Orphanage {
     if (lease === null) return await this.succeedWithoutLease(dead, jobs, signal);
     const { name = leaseNameOf(workerHash, dead), resourceVersion } = lease.metadata ?? {};
     const patch = {
-      metadata: { resourceVersion, annotations: takenNotes(jobs) },
+      metadata: { resourceVersion, annotations: takenNotes(jobs, lease) },
       spec: { holderIdentity: instance, renewTime: microTime() },
     };
     try {
@@ -207,7 +199,7 @@ export class Orphanage {
     const released = !lease.spec?.holderIdentity;
     // Two clocks, but an hour apart.
     const age = Date.now() - (timeOf(lease.spec?.renewTime) ?? 0);
-    if (!released && age < (isWanted(lease) ? KEEP_SUCCEEDED_MS : KEEP_LEASE_MS)) return;
+    if (!released && age < (hasTakenNotes(lease) ? KEEP_SUCCEEDED_MS : KEEP_LEASE_MS)) return;
     await cluster.deleteLease(lease.metadata?.name ?? "", signal);
   }
 }

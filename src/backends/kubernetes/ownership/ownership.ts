@@ -15,9 +15,10 @@ import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { type JobHandle, writeHandle } from "../run/handle.ts";
 import type { JobStore } from "../watch/job-store.ts";
 import { slimJob } from "../watch/slim.ts";
-import { isTakenIn, ownerOf, type WorkerLease } from "./lease.ts";
+import { ownerOf, type WorkerLease } from "./lease.ts";
 import { claimPatch, instanceOf, isEnded } from "./marks.ts";
 import { Orphanage } from "./orphanage.ts";
+import { isTakenIn } from "./taken-notes.ts";
 
 export interface OwnershipOptions {
   readonly cluster: Cluster;

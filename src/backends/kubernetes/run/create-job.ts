@@ -11,8 +11,9 @@ import { type ClusterError, isPassing, isStatus } from "../client/cluster-error.
 import type { Cluster } from "../cluster.ts";
 import { buildEnvSecret } from "../job/env-secret.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
-import { leaseNameOf, takenNotes } from "../ownership/lease.ts";
+import { leaseNameOf } from "../ownership/lease.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "../ownership/marks.ts";
+import { takenNotes } from "../ownership/taken-notes.ts";
 import { isFinished } from "../verdict/job-condition.ts";
 
 export interface CreateContext {
