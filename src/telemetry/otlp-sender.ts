@@ -8,6 +8,8 @@ import { pause } from "../async/wait.ts";
 const FIRST_PAUSE_MS = 1_000;
 const PAUSES_GROW_BY = 1.5;
 const LONGEST_PAUSE_MS = 5_000;
+/** One that has less time than this may help, but mostly says that its time was over, and not what is wrong. */
+const TELLING_MS = 500;
 
 export type Attempt =
   | { readonly kind: "taken"; readonly answer: Uint8Array }
@@ -41,12 +43,15 @@ export class OtlpSender {
   /** The collector's answer. Rejects with what it said, or with why there is none. */
   async send(bytes: Uint8Array): Promise<Uint8Array> {
     const deadline = performance.now() + this.timeoutMs;
+    let why: string | null = null;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * PAUSES_GROW_BY)) {
-      const attempt = await this.way.attempt(bytes, Math.max(1, Math.ceil(deadline - performance.now())));
+      const leftMs = Math.max(1, Math.ceil(deadline - performance.now()));
+      const attempt = await this.way.attempt(bytes, leftMs);
       if (attempt.kind === "taken") return attempt.answer;
+      if (why === null || leftMs >= TELLING_MS) why = attempt.why;
       const waitMs = attempt.waitMs ?? pauseMs * (0.8 + 0.4 * Math.random());
       const late = performance.now() + waitMs >= deadline;
-      if (!attempt.again || late || this.stopping.signal.aborted) throw new Error(attempt.why);
+      if (!attempt.again || late || this.stopping.signal.aborted) throw new Error(why);
       // Woken by the stop there is time for one more try, and for no more.
       await pause(waitMs, this.stopping.signal);
     }

@@ -83,6 +83,16 @@ describe("what is to be sent", () => {
     expect(made.at(-1)).toBeLessThan(4_000);
   });
 
+  test("is told of by what was wrong, not by the end of a last try that had hardly any time", async () => {
+    const outOfTime: Attempt = { kind: "failed", why: "out of time", again: true, waitMs: null };
+    const { made, sender: it } = sender([again(1_400), outOfTime], 1_500);
+    const sent = it.send(BYTES).catch((error: Error) => error.message);
+    await advance(1_400);
+    await advance(100);
+    expect(await sent).toBe("busy");
+    expect(made).toEqual([1_500, 100]);
+  });
+
   test("is tried once more when the worker stops, and then given up", async () => {
     const { made, sender: it } = sender([again()]);
     const sent = it.send(BYTES).catch((error: Error) => error.message);
