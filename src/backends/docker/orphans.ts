@@ -1,26 +1,22 @@
-/** Containers of dead workers of this worker id, offered to this one; and what they left beside them. */
+/** Containers of dead workers of this worker id: their tasks are offered to this one. */
 import { expiring } from "../../async/wait.ts";
-import type { Fields, Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import type { Adoption, Orphan } from "../../task/backend.ts";
 import type { Disposal } from "./disposal.ts";
-import type { ContainerSummary } from "./engine/containers.ts";
+import { type ContainerSummary, nameOf } from "./engine/container-state.ts";
 import type { Engine } from "./engine/engine.ts";
-import { EngineError, isConflict } from "./engine/errors.ts";
 import { newHandle, writeHandle } from "./handle.ts";
 import { LABELS, labelFilter } from "./labels.ts";
-import type { Census, Life } from "./ownership/census.ts";
+import { Leavings } from "./leavings.ts";
 import type { Claims } from "./ownership/claims.ts";
 import type { EndedMarks } from "./ownership/ended-marks.ts";
-import type { Lineage } from "./ownership/lineage.ts";
-import { readOwner } from "./ownership/owner.ts";
+import { Owners, type OwnersOptions } from "./ownership/owners.ts";
+import { Refusals } from "./refusals.ts";
 import { isKept } from "./task-container.ts";
 
-export interface OrphansOptions {
+export interface OrphansOptions extends OwnersOptions {
   readonly workerId: string;
   readonly engine: Engine;
-  readonly census: Census;
-  readonly lineage: Lineage;
   readonly claims: Claims;
   readonly marks: EndedMarks;
   readonly disposal: Disposal;
@@ -28,7 +24,6 @@ export interface OrphansOptions {
   readonly ownedHere: ReadonlySet<string>;
   readonly cleanup: boolean;
   readonly graceMs: number;
-  readonly log: Logger;
 }
 
 export type Adopt = (orphan: Orphan) => Adoption;
@@ -51,18 +46,19 @@ const CLEAR_MS = 30_000;
 
 export class Orphans {
   private readonly options: OrphansOptions;
+  private readonly owners: Owners;
+  private readonly refusals: Refusals;
+  private readonly leavings: Leavings;
   /** As the last look found them. */
   private spent: ContainerSummary[] = [];
   /** When its owner was first seen dead, by container id, by the clock of performance.now(). */
   private readonly deadSince = new Map<string, number>();
-  /** Ids of containers, and names of volumes, of which the engine's refusal was told. */
-  private readonly refusalTold = new Set<string>();
-  /** Ids of containers that are others' own. */
-  private readonly strangersTold = new Set<string>();
-  private unknownTold = false;
 
   constructor(options: OrphansOptions) {
     this.options = options;
+    this.owners = new Owners(options);
+    this.refusals = new Refusals(options.log);
+    this.leavings = new Leavings({ ...options, owners: this.owners, refusals: this.refusals });
   }
 
   /**
@@ -77,17 +73,16 @@ export class Orphans {
     const turn: Turn = { adopt, patienceMs, marked, signal };
     this.spent = [];
     for (const container of containers) {
-      await this.puttingOff(container.id, { container: nameOf(container) }, async () => {
+      await this.refusals.puttingOff(container.id, { container: nameOf(container) }, async () => {
         if (await this.lookAt(container, turn)) this.spent.push(container);
       });
     }
     const present = new Set(containers.map(({ id }) => id));
-    const copies = await this.sweepCopies(signal);
-    await this.pruneMarks(marked, present, signal);
-    for (const ids of [this.deadSince, this.strangersTold])
-      for (const id of ids.keys()) if (!present.has(id)) ids.delete(id);
-    for (const key of this.refusalTold)
-      if (!present.has(key) && !copies.has(key)) this.refusalTold.delete(key);
+    const copies = await this.leavings.sweepCopies(signal);
+    await this.leavings.pruneMarks(marked, present, signal);
+    for (const id of this.deadSince.keys()) if (!present.has(id)) this.deadSince.delete(id);
+    this.owners.forgetAllBut(present);
+    this.refusals.forgetAllBut((key) => present.has(key) || copies.has(key));
   }
 
   /** Gets rid of the containers of tasks whose end was told. By itself, since it takes its time. */
@@ -95,7 +90,7 @@ export class Orphans {
     for (const container of this.spent) {
       const fields = { container: nameOf(container) };
       try {
-        await this.puttingOff(container.id, fields, () => this.clear(container, signal));
+        await this.refusals.puttingOff(container.id, fields, () => this.clear(container, signal));
       } catch (error) {
         signal.throwIfAborted();
         this.options.log.debug("container of a task that was reported stays", {
@@ -110,20 +105,8 @@ export class Orphans {
   private async lookAt(container: ContainerSummary, turn: Turn): Promise<boolean> {
     const role = container.labels[LABELS.role];
     if (role === "task") return this.lookAtTask(container, turn);
-    if (role === "lock" || role === "filler") await this.sweep(container, turn.signal);
+    if (role === "lock" || role === "filler") await this.leavings.sweep(container, turn.signal);
     return false;
-  }
-
-  private async puttingOff(key: string, fields: Fields, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      if (this.refusalTold.has(key)) return;
-      this.refusalTold.add(key);
-      const what = "cannot take care of what a dead worker left: trying again now and then";
-      this.options.log.warn(what, { ...fields, error: wordsOf(error) });
-    }
   }
 
   private async lookAtTask(container: ContainerSummary, turn: Turn): Promise<boolean> {
@@ -132,26 +115,13 @@ export class Orphans {
     // One that is to stay and has the name for it; or that could not be removed, and was given it against worse.
     if (isKept(nameOf(container)) && !(isMarked && this.options.cleanup)) return false;
     if (this.isOwned(container)) return false;
-    if (!(await this.isLeft(container, signal))) return false;
+    if (!(await this.owners.haveLeft(container, signal))) return false;
     const now = performance.now();
     const since = this.deadSince.get(container.id) ?? now;
     this.deadSince.set(container.id, since);
     if (now - since < patienceMs) return false;
     // Before it is claimed too: one that cannot be removed would be claimed and let go of at each look.
     return isMarked || this.offer(container, turn);
-  }
-
-  /** Made by a worker, and that one is dead. */
-  private async isLeft(container: ContainerSummary, signal: AbortSignal): Promise<boolean> {
-    if ((await this.lifeOf(container.labels, signal)) !== "dead") return false;
-    if (!(await this.options.lineage.isStrangers(container, signal))) return true;
-    if (!this.strangersTold.has(container.id))
-      this.options.log.info("container with the labels of a worker was not made by one: leaving it alone", {
-        container: nameOf(container),
-        hint: "it comes of an image that was committed of a task's container",
-      });
-    this.strangersTold.add(container.id);
-    return false;
   }
 
   private isOwned(container: ContainerSummary): boolean {
@@ -210,57 +180,6 @@ export class Orphans {
     await disposal.clearLeft(spent, log, patience.signal);
     log.info("container of a task that was reported is cleared away", fields);
   }
-
-  /** What a dead worker held or had begun to fill. */
-  private async sweep(container: ContainerSummary, signal: AbortSignal): Promise<void> {
-    if (!(await this.isLeft(container, signal))) return;
-    await this.options.engine.containers.remove(container.id, signal);
-  }
-
-  /** Private copies of sidecars whose task is gone; the engine refuses those in use. Resolves with the names of all. */
-  private async sweepCopies(signal: AbortSignal): Promise<ReadonlySet<string>> {
-    const { engine, workerId } = this.options;
-    const labels = [labelFilter("workerId", workerId), labelFilter("role", "private-sidecar")];
-    const copies = await engine.volumes.list({ labels }, signal);
-    for (const volume of copies) {
-      await this.puttingOff(volume.name, { volume: volume.name }, async () => {
-        if ((await this.lifeOf(volume.labels, signal)) !== "dead") return;
-        await engine.volumes.remove(volume.name, signal).catch((error: unknown) => {
-          if (!isConflict(error)) throw error;
-        });
-      });
-    }
-    return new Set(copies.map(({ name }) => name));
-  }
-
-  /** All are ids of containers. Of one that came later than those present nothing is known but by asking. */
-  private async pruneMarks(
-    marked: ReadonlySet<string>,
-    present: ReadonlySet<string>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { engine, marks } = this.options;
-    for (const id of marked) {
-      if (present.has(id) || (await engine.containers.find(id, signal)) !== null) continue;
-      await marks.remove(id, signal);
-    }
-  }
-
-  private async lifeOf(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Life> {
-    const owner = readOwner(labels[LABELS.instance], labels[LABELS.owner]);
-    const life = await this.options.census.lifeOf(owner, signal);
-    if (life === "unknown" && !this.unknownTold) {
-      this.unknownTold = true;
-      this.options.log.info("containers of another host's worker of this id are left alone", {
-        hint: "whether that worker lives cannot be seen from here",
-      });
-    }
-    return life;
-  }
-}
-
-function nameOf({ names, id }: ContainerSummary): string {
-  return names[0] ?? id;
 }
 
 /** The name that its worker gave it, whatever it is called now. */

@@ -103,3 +103,8 @@ function timeOf(fields: Fields, name: string): string {
   const time = textOf(fields, name);
   return NEVER.test(time) ? "" : time;
 }
+
+/** As its engine calls it now; its id where that has no name for it. */
+export function nameOf({ names, id }: Pick<ContainerSummary, "names" | "id">): string {
+  return names[0] ?? id;
+}
