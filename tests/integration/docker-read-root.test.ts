@@ -31,6 +31,14 @@ test.each([
   expect((await far.seen("GET", `/containers/c/${way}`)).query.get("path")).toBe(path);
 });
 
+test("an engine that refuses the copy gives them by its export", async () => {
+  await using far = await FakeEngine.start({ api: "1.45" });
+  far.on("GET", "/info", (response) => json(response, { SecurityOptions: [] }));
+  far.on("GET", "/containers/c/archive", refuse(500, "rename /proc: device or resource busy"));
+  far.on("GET", "/containers/c/export", (response) => response.end("tar"));
+  expect(await readRoot(far)).toBe("tar");
+});
+
 // With userns-remap a copy names the host's owners, which are refused: "Container ID 101000 cannot be mapped".
 test.each([
   ["remaps users", ["name=seccomp,profile=builtin", "name=userns"]],

@@ -175,9 +175,16 @@ export class Containers {
    * run.
    */
   async readRoot(id: string, signal: AbortSignal): Promise<ByteStream> {
-    const copied = this.#exportLosesMounts() && !(await this.#mayRemapUsers(signal));
-    const [what, query] = copied ? ["archive", { path: "/." }] : ["export", {}];
-    return (await this.#calls.stream("GET", `${at(id)}/${what}`, { query }, signal)).body;
+    const files = async (what: string, query = {}) =>
+      (await this.#calls.stream("GET", `${at(id)}/${what}`, { query }, signal)).body;
+    if (!this.#exportLosesMounts() || (await this.#mayRemapUsers(signal))) return await files("export");
+    try {
+      return await files("archive", { path: "/." });
+    } catch (error) {
+      // Better a mount that is lost than a task.
+      if (error instanceof EngineError) return await files("export");
+      throw error;
+    }
   }
 
   /**
