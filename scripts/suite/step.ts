@@ -101,6 +101,10 @@ const REPEATED_AT_MOST = 3;
 /** Of each process that runs at once, one after the other: one that had all the long files would go on alone. */
 const HANDS_EACH = 4;
 
+/** Half a minute and more each: begun last, one of them would go on alone. */
+const LONG =
+  /(?:^|\/)(?:crash|foreign-machine|install|install-habits|install-lies|log-reader|other-systems|otlp|shim-brief)\.test\.ts$/;
+
 /** Files dealt out to many processes, of which so many run at once. */
 export function runShared(
   here: Surroundings,
@@ -108,7 +112,8 @@ export function runShared(
   { atOnce, ...run }: SharedRun,
 ): Promise<Tally> {
   const count = atOnce === 1 ? 1 : atOnce * HANDS_EACH;
-  const hands = Array.from({ length: count }, (_, hand) => files.filter((_, at) => at % count === hand));
+  const longFirst = [...files.filter((file) => LONG.test(file)), ...files.filter((file) => !LONG.test(file))];
+  const hands = Array.from({ length: count }, (_, hand) => longFirst.filter((_, at) => at % count === hand));
   return runHands(here, hands, { ...run, atOnce });
 }
 
