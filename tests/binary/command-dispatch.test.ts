@@ -14,7 +14,8 @@ describe("a dispatch that exits with 0", () => {
     const tasks = assignments(5);
     for (const task of tasks) await site.handOver(task, worker);
     for (const { task_id } of tasks) {
-      expect(site.plane.task(task_id)).toMatchObject({ state: "claimed", claims: 1 });
+      // The log may be read before the link.
+      expect(await site.plane.waitForTask(task_id, ["claimed"])).toMatchObject({ claims: 1 });
       expect(site.terminals(task_id)).toEqual([]);
       expect(site.payload(task_id)["run_id"]).toBe(task_id);
     }

@@ -74,6 +74,8 @@ describe("a daemon killed in the middle of its tasks", () => {
     await using site = await DirectSite.create();
     await using first = await site.start();
     const runs = await site.hold(5, { AGENT_EXIT: "2" });
+    // What was never claimed, as far as the plane knows, it would send again, and get its end once more.
+    for (const run of runs) await site.plane.waitForTask(taskIdOf(run), ["claimed"]);
     await site.plane.goDown();
     for (const run of runs) {
       run.release();
