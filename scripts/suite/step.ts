@@ -103,7 +103,7 @@ const HANDS_EACH = 4;
 
 /** Half a minute and more each: begun last, one of them would go on alone. */
 const LONG =
-  /(?:^|\/)(?:crash|foreign-machine|install|install-habits|install-lies|log-reader|other-systems|otlp|shim-brief)\.test\.ts$/;
+  /(?:^|\/)(?:foreign-machine|install|install-habits|install-lies|other-systems|shim-brief)\.test\.ts$/;
 
 /** Files dealt out to many processes, of which so many run at once. */
 export function runShared(
