@@ -112,7 +112,7 @@ export function runShared(
   { atOnce, ...run }: SharedRun,
 ): Promise<Tally> {
   const count = atOnce === 1 ? 1 : atOnce * HANDS_EACH;
-  const longFirst = [...files.filter((file) => LONG.test(file)), ...files.filter((file) => !LONG.test(file))];
+  const longFirst = files.toSorted((one, other) => Number(LONG.test(other)) - Number(LONG.test(one)));
   const hands = Array.from({ length: count }, (_, hand) => longFirst.filter((_, at) => at % count === hand));
   return runHands(here, hands, { ...run, atOnce });
 }

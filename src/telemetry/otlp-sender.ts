@@ -48,7 +48,7 @@ export class OtlpSender {
       const leftMs = Math.max(1, Math.ceil(deadline - performance.now()));
       const attempt = await this.way.attempt(bytes, leftMs);
       if (attempt.kind === "taken") return attempt.answer;
-      if (why === null || leftMs >= TELLING_MS) why = attempt.why;
+      if (why === null || !attempt.again || leftMs >= TELLING_MS) why = attempt.why;
       const waitMs = attempt.waitMs ?? pauseMs * (0.8 + 0.4 * Math.random());
       const late = performance.now() + waitMs >= deadline;
       if (!attempt.again || late || this.stopping.signal.aborted) throw new Error(why);

@@ -93,6 +93,13 @@ describe("what is to be sent", () => {
     expect(made).toEqual([1_500, 100]);
   });
 
+  test("is told of by a last try that was refused for good, however little time that had", async () => {
+    const { sender: it } = sender([again(1_400), final()], 1_500);
+    const sent = it.send(BYTES).catch((error: Error) => error.message);
+    await advance(1_400);
+    expect(await sent).toBe("refused");
+  });
+
   test("is tried once more when the worker stops, and then given up", async () => {
     const { made, sender: it } = sender([again()]);
     const sent = it.send(BYTES).catch((error: Error) => error.message);
