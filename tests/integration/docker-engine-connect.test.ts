@@ -3,12 +3,14 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
+import { basename } from "node:path";
 import { never } from "../../src/async/wait.ts";
 import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice.ts";
 import { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { EngineGone, EngineUnreachable } from "../../src/backends/docker/engine/errors.ts";
 import { FakeEngine, type FakeEngineOptions, inspected, json } from "../support/fake-engine.ts";
 import { TempDir } from "../support/temp-dir.ts";
+import { TestPki } from "../support/test-pki.ts";
 import { within } from "../support/wait.ts";
 
 type Environment = Record<string, string>;
@@ -174,54 +176,28 @@ describe("an engine tells", () => {
 });
 
 describe("by TCP", () => {
-  let dir: TempDir;
-  const pem = (name: string) => readFileSync(dir.join(name), "utf8");
-  const openssl = async (...args: string[]) => {
-    const child = Bun.spawn(["openssl", ...args], {
-      cwd: dir.path,
-      env: {},
-      stdout: "ignore",
-      stderr: "pipe",
-    });
-    if ((await child.exited) !== 0) throw new Error(await new Response(child.stderr).text());
-  };
-  const newKey = (name: string) =>
-    ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", `${name}.key`] as const;
-
-  async function sign(name: string, names: string): Promise<void> {
-    await openssl("req", ...newKey(name), "-out", `${name}.csr`, "-subj", `/CN=${name}`);
-    await dir.write(`${name}.ext`, `subjectAltName=${names}\n`);
-    const signer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", `${name}.ext`];
-    await openssl("x509", "-req", "-in", `${name}.csr`, ...signer, "-out", `${name}.pem`, "-days", "1");
-  }
+  let pki: TestPki;
 
   /** What DOCKER_CERT_PATH names. */
   async function certificates(ca: string, client: string | null): Promise<string> {
-    const path = await dir.mkdir(`certs-${ca}-${client}`);
-    await dir.write(`${path.slice(dir.path.length + 1)}/ca.pem`, pem(`${ca}.pem`));
+    const path = await pki.dir.mkdir(`certs-${ca}-${client}`);
+    const lay = (name: string, text: string) => pki.dir.write(`${basename(path)}/${name}`, text);
+    await lay("ca.pem", pki.pem(`${ca}.pem`));
     if (client === null) return path;
-    await dir.write(`${path.slice(dir.path.length + 1)}/cert.pem`, pem(`${client}.pem`));
-    await dir.write(`${path.slice(dir.path.length + 1)}/key.pem`, pem(`${client}.key`));
+    await lay("cert.pem", pki.pem(`${client}.pem`));
+    await lay("key.pem", pki.pem(`${client}.key`));
     return path;
   }
 
   beforeAll(async () => {
-    dir = await TempDir.create("tls");
-    for (const ca of ["ca", "other"]) {
-      await openssl("req", "-x509", ...newKey(ca), "-out", `${ca}.pem`, "-days", "1", "-subj", `/CN=${ca}`);
-    }
-    await sign("server", "DNS:localhost,IP:127.0.0.1");
-    await sign("elsewhere", "DNS:elsewhere.test");
-    await sign("client", "DNS:client.test");
+    pki = await TestPki.create();
+    await pki.authority("other");
+    await pki.certificate("elsewhere", "ca", "DNS:elsewhere.test");
   });
-  afterAll(() => dir[Symbol.asyncDispose]());
+  afterAll(() => pki[Symbol.asyncDispose]());
 
   const startTls = (server: string, more: FakeEngineOptions = {}) =>
-    FakeEngine.start({
-      listen: "tcp",
-      tls: { ca: pem("ca.pem"), cert: pem(`${server}.pem`), key: pem(`${server}.key`) },
-      ...more,
-    });
+    FakeEngine.start({ listen: "tcp", tls: pki.pair(server), ...more });
   const tlsTo = (fake: FakeEngine, path: string) => ({
     DOCKER_HOST: fake.host,
     DOCKER_TLS_VERIFY: "1",
@@ -269,15 +245,15 @@ describe("by TCP", () => {
   test("certificates that are renewed on disk hold from the next call on", async () => {
     await using fake = await startTls("server");
     const path = await certificates("other", "client");
-    await dir.write(`${path.slice(dir.path.length + 1)}/ca.pem`, pem("ca.pem"));
+    await pki.dir.write(`${basename(path)}/ca.pem`, pki.pem("ca.pem"));
     await using engine = await connect(tlsTo(fake, path));
     const look = () => engine.containers.find("c", never());
     expect(await look()).toBeNull();
     await certificates("other", "client");
     await expect(look()).rejects.toThrow(/self.signed certificate|unable to verify|unable to get/i);
-    await dir.write(`${path.slice(dir.path.length + 1)}/ca.pem`, "half writ");
+    await pki.dir.write(`${basename(path)}/ca.pem`, "half writ");
     await expect(look()).rejects.toThrow(EngineGone);
-    await dir.write(`${path.slice(dir.path.length + 1)}/ca.pem`, pem("ca.pem"));
+    await pki.dir.write(`${basename(path)}/ca.pem`, pki.pem("ca.pem"));
     expect(await look()).toBeNull();
   });
 

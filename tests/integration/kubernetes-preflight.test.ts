@@ -42,7 +42,7 @@ async function clusterAt(server: FakeApiServer): Promise<Cluster> {
       "current-context": "test",
       contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
       clusters: [
-        { name: "test", cluster: { server: server.url, "certificate-authority-data": btoa(pki.server.ca) } },
+        { name: "test", cluster: { server: server.url, "certificate-authority-data": btoa(pki.client.ca) } },
       ],
       users: [{ name: "test", user: { token: "t" } }],
     }),

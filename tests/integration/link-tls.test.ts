@@ -1,46 +1,23 @@
 /** The link through TLS with a private CA, and through a CONNECT proxy. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { prepareHandshake } from "../../src/control-plane/handshake.ts";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
-import { TempDir } from "../support/temp-dir.ts";
+import { TestPki } from "../support/test-pki.ts";
 import { LinkRig } from "../unit/control-plane/link-rig.ts";
 
 const UNREACHABLE = "cannot connect to the control plane";
 
-let dir: TempDir;
-let pem: (name: string) => string;
-
-async function openssl(...args: string[]): Promise<void> {
-  const child = Bun.spawn(["openssl", ...args], { cwd: dir.path, env: {}, stdout: "ignore", stderr: "pipe" });
-  if ((await child.exited) !== 0) throw new Error(await new Response(child.stderr).text());
-}
-
-async function makeCa(name: string): Promise<void> {
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", `${name}.key`];
-  await openssl("req", "-x509", ...key, "-out", `${name}.pem`, "-days", "1", "-subj", `/CN=${name}`);
-}
-
-async function makeCertificate(name: string, ca: string, names: string): Promise<void> {
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", `${name}.key`];
-  await openssl("req", ...key, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
-  await dir.write(`${name}.ext`, `subjectAltName=${names}\n`);
-  const signer = ["-CA", `${ca}.pem`, "-CAkey", `${ca}.key`, "-CAcreateserial", "-extfile", `${name}.ext`];
-  await openssl("x509", "-req", "-in", `${name}.csr`, ...signer, "-out", `${name}.pem`, "-days", "1");
-}
+let pki: TestPki;
 
 beforeAll(async () => {
-  dir = await TempDir.create("tls");
-  pem = (name) => readFileSync(dir.join(name), "utf8");
-  await makeCa("our-ca");
-  await makeCa("other-ca");
-  await makeCertificate("server", "our-ca", "DNS:localhost,IP:127.0.0.1");
-  await makeCertificate("elsewhere", "our-ca", "DNS:elsewhere.test");
+  pki = await TestPki.create();
+  await pki.authority("other");
+  await pki.certificate("elsewhere", "ca", "DNS:elsewhere.test");
 });
 
-afterAll(() => dir[Symbol.asyncDispose]());
+afterAll(() => pki[Symbol.asyncDispose]());
 
 /** A WebSocket server that keeps what it reads. */
 function secureServer(certificate: string) {
@@ -48,7 +25,7 @@ function secureServer(certificate: string) {
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
-    tls: { cert: pem(`${certificate}.pem`), key: pem(`${certificate}.key`) },
+    tls: { cert: pki.pem(`${certificate}.pem`), key: pki.pem(`${certificate}.key`) },
     fetch: (request, self) =>
       self.upgrade(request, { data: undefined }) ? undefined : new Response("no", { status: 400 }),
     websocket: { message: (_socket, text) => void texts.push(String(text)) },
@@ -66,7 +43,7 @@ const overTls = (port: number, ca: string | null, proxy?: string, host = "127.0.
       userAgent: "tests/1",
       readKey: async () => "key",
       proxyVariables: proxy === undefined ? {} : { HTTPS_PROXY: proxy },
-      privateCa: ca === null ? null : pem(ca),
+      privateCa: ca === null ? null : pki.pem(ca),
     }),
 });
 
@@ -75,7 +52,7 @@ describe("wss with a private CA", () => {
     "connects to %s and delivers when the CA is trusted",
     async (host) => {
       await using server = secureServer("server");
-      await using rig = new LinkRig(overTls(server.port, "our-ca.pem", undefined, host));
+      await using rig = new LinkRig(overTls(server.port, "ca.pem", undefined, host));
       rig.owe("a");
       await rig.untilDelivered(1);
       expect(server.texts).toHaveLength(1);
@@ -84,8 +61,8 @@ describe("wss with a private CA", () => {
 
   test.each([
     ["no CA is given", null, "server"],
-    ["the CA is another", "other-ca.pem", "server"],
-    ["the certificate is for another name", "our-ca.pem", "elsewhere"],
+    ["the CA is another", "other.pem", "server"],
+    ["the certificate is for another name", "ca.pem", "elsewhere"],
   ])("is refused when %s, with a word about why", async (_why, ca, certificate) => {
     await using server = secureServer(certificate);
     await using rig = new LinkRig(overTls(server.port, ca));
@@ -141,7 +118,7 @@ describe("a proxy", () => {
     await using server = secureServer("server");
     await using proxy = await startProxy("200 Connection established");
     await using rig = new LinkRig(
-      overTls(server.port, "our-ca.pem", `http://user:p%40ss@127.0.0.1:${proxy.port}`),
+      overTls(server.port, "ca.pem", `http://user:p%40ss@127.0.0.1:${proxy.port}`),
     );
     rig.owe("a");
     await rig.untilDelivered(1);
@@ -154,7 +131,7 @@ describe("a proxy", () => {
   test("still leaves the certificate to be checked", async () => {
     await using server = secureServer("server");
     await using proxy = await startProxy("200 Connection established");
-    await using rig = new LinkRig(overTls(server.port, "other-ca.pem", `http://127.0.0.1:${proxy.port}`));
+    await using rig = new LinkRig(overTls(server.port, "other.pem", `http://127.0.0.1:${proxy.port}`));
     rig.owe("a");
     await rig.untilSaid(UNREACHABLE);
     expect([server.texts, proxy.heads.length]).toEqual([[], 1]);
@@ -175,7 +152,7 @@ describe("a proxy", () => {
       await using server = secureServer("server");
       await using proxy = await startProxy(answer);
       await using rig = new LinkRig(
-        overTls(server.port, "our-ca.pem", `http://user:hunter2@127.0.0.1:${proxy.port}`),
+        overTls(server.port, "ca.pem", `http://user:hunter2@127.0.0.1:${proxy.port}`),
       );
       const line = await rig.until(() => rig.log.lines.find(({ level }) => level === "warn"));
       expect(JSON.stringify(line)).not.toContain("hunter2");
@@ -187,7 +164,7 @@ describe("a proxy", () => {
     await using proxy = await startProxy("502 Bad Gateway");
     const { port } = proxy;
     await proxy[Symbol.asyncDispose]();
-    await using rig = new LinkRig(overTls(1, "our-ca.pem", `http://127.0.0.1:${port}`));
+    await using rig = new LinkRig(overTls(1, "ca.pem", `http://127.0.0.1:${port}`));
     expect((await rig.untilSaid(UNREACHABLE)).level).toBe("warn");
   });
 });

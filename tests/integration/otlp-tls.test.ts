@@ -3,21 +3,18 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Server, ServerCredentials, type sendUnaryData } from "@grpc/grpc-js";
 import { chooseTelemetry, type OtlpSettings } from "../../src/config/telemetry.ts";
 import { openSender } from "../../src/telemetry/open-sender.ts";
-import { Certificates } from "../support/certificates.ts";
 import { ConnectProxy } from "../support/connect-proxy.ts";
+import { TestPki } from "../support/test-pki.ts";
 
-let certificates: Certificates;
+let pki: TestPki;
 
 beforeAll(async () => {
-  certificates = await Certificates.create();
-  await certificates.makeCa("our-ca");
-  await certificates.makeCa("other-ca");
-  await certificates.sign("server", "our-ca");
-  await certificates.sign("elsewhere", "our-ca", "DNS:elsewhere.test,IP:127.0.0.2");
-  await certificates.sign("client", "our-ca");
+  pki = await TestPki.create();
+  await pki.authority("other");
+  await pki.certificate("elsewhere", "ca", "DNS:elsewhere.test,IP:127.0.0.2");
 });
 
-afterAll(() => certificates[Symbol.asyncDispose]());
+afterAll(() => pki[Symbol.asyncDispose]());
 
 interface Collector extends AsyncDisposable {
   readonly endpoint: string;
@@ -30,9 +27,7 @@ async function httpCollector(name = "server"): Promise<Collector> {
     hostname: "127.0.0.1",
     port: 0,
     tls: {
-      cert: await certificates.read(`${name}.pem`),
-      key: await certificates.read(`${name}.key`),
-      ca: await certificates.read("our-ca.pem"),
+      ...pki.pair(name),
       requestCert: true,
       rejectUnauthorized: true,
     },
@@ -65,14 +60,13 @@ async function grpcCollector(name = "server"): Promise<Collector> {
       },
     },
   );
-  const pair = {
-    cert_chain: Buffer.from(await certificates.read(`${name}.pem`)),
-    private_key: Buffer.from(await certificates.read(`${name}.key`)),
-  };
-  const ca = Buffer.from(await certificates.read("our-ca.pem"));
+  const { ca, cert, key } = pki.pair(name);
+  const pair = { cert_chain: Buffer.from(cert), private_key: Buffer.from(key) };
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  server.bindAsync("127.0.0.1:0", ServerCredentials.createSsl(ca, [pair], true), (error, port) =>
-    error === null ? resolve(port) : reject(error),
+  server.bindAsync(
+    "127.0.0.1:0",
+    ServerCredentials.createSsl(Buffer.from(ca), [pair], true),
+    (error, port) => (error === null ? resolve(port) : reject(error)),
   );
   const endpoint = `https://127.0.0.1:${await promise}`;
   return { endpoint, taken, [Symbol.asyncDispose]: async () => server.forceShutdown() };
@@ -85,9 +79,9 @@ function settings(protocol: OtlpSettings["protocol"], endpoint: string, ca: stri
     protocol,
     endpoint,
     timeoutMs: 900,
-    certificate: certificates.path(`${ca}.pem`),
-    clientCertificate: client === null ? null : certificates.path(`${client}.pem`),
-    clientKey: client === null ? null : certificates.path(`${client}.key`),
+    certificate: pki.dir.join(`${ca}.pem`),
+    clientCertificate: client === null ? null : pki.dir.join(`${client}.pem`),
+    clientKey: client === null ? null : pki.dir.join(`${client}.key`),
   };
 }
 
@@ -99,19 +93,15 @@ const PROTOCOLS = [
 describe.each(PROTOCOLS)("over %s", (protocol, start) => {
   test("a collector with a CA of its own is trusted, and gets the worker's certificate", async () => {
     await using collector = await start();
-    const sender = await openSender(
-      settings(protocol, collector.endpoint, "our-ca", "client"),
-      "metrics",
-      "1",
-    );
+    const sender = await openSender(settings(protocol, collector.endpoint, "ca", "client"), "metrics", "1");
     await sender.send(new Uint8Array([1, 2, 3]));
     sender.close();
     expect(collector.taken).toEqual([new Uint8Array([1, 2, 3])]);
   });
 
   test.each([
-    ["one whose CA is another", "other-ca", "client"],
-    ["one that wants a certificate when there is none", "our-ca", null],
+    ["one whose CA is another", "other", "client"],
+    ["one that wants a certificate when there is none", "ca", null],
   ])("%s gets nothing", async (_name, ca, client) => {
     await using collector = await start();
     const sender = await openSender(settings(protocol, collector.endpoint, ca, client), "metrics", "1");
@@ -127,11 +117,7 @@ describe.each(PROTOCOLS)("over %s", (protocol, start) => {
 
   test("one with a certificate for another host gets nothing, and one asked for by its name all", async () => {
     await using elsewhere = await start("elsewhere");
-    const wrong = await openSender(
-      settings(protocol, elsewhere.endpoint, "our-ca", "client"),
-      "metrics",
-      "1",
-    );
+    const wrong = await openSender(settings(protocol, elsewhere.endpoint, "ca", "client"), "metrics", "1");
     expect(
       await wrong.send(new Uint8Array([1])).then(
         () => "sent",
@@ -141,7 +127,7 @@ describe.each(PROTOCOLS)("over %s", (protocol, start) => {
     wrong.close();
     await using named = await start();
     const endpoint = named.endpoint.replace("127.0.0.1", "localhost");
-    const right = await openSender(settings(protocol, endpoint, "our-ca", "client"), "metrics", "1");
+    const right = await openSender(settings(protocol, endpoint, "ca", "client"), "metrics", "1");
     await right.send(new Uint8Array([2]));
     right.close();
     expect([elsewhere.taken.length, named.taken.length]).toEqual([0, 1]);
@@ -149,7 +135,7 @@ describe.each(PROTOCOLS)("over %s", (protocol, start) => {
 
   test("a certificate that cannot be read is named", async () => {
     const broken = {
-      ...settings(protocol, "https://127.0.0.1:9", "our-ca", null),
+      ...settings(protocol, "https://127.0.0.1:9", "ca", null),
       certificate: "/nowhere/ca.pem",
     };
     expect(openSender(broken, "metrics", "1")).rejects.toThrow(
@@ -165,7 +151,7 @@ test("over grpc a proxy's tunnel leads to it, and its certificate is looked at a
   const through = proxy.url.replace("//", "//user:pa%40ss@");
   const send = async ({ endpoint }: Collector) => {
     const sender = await openSender(
-      { ...settings("grpc", endpoint, "our-ca", "client"), proxy: through },
+      { ...settings("grpc", endpoint, "ca", "client"), proxy: through },
       "metrics",
       "1",
     );
@@ -183,6 +169,6 @@ test("over grpc a proxy's tunnel leads to it, and its certificate is looked at a
 });
 
 test("over grpc a proxy that is itself behind TLS is refused in words", async () => {
-  const behindTls = { ...settings("grpc", "https://c:1", "our-ca", null), proxy: "https://proxy:3128" };
+  const behindTls = { ...settings("grpc", "https://c:1", "ca", null), proxy: "https://proxy:3128" };
   await expect(openSender(behindTls, "metrics", "1")).rejects.toThrow(/plain HTTP only: set HTTPS_PROXY/);
 });

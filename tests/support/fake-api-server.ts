@@ -109,7 +109,7 @@ export class FakeApiServer implements AsyncDisposable {
 
   /** Again on its old port, with all its objects, as a restarted one. */
   async listen(): Promise<void> {
-    const { ca, cert, key } = this.#options.pki.server;
+    const { ca, cert, key } = this.#options.pki.pair("api-server");
     const tls = { ca, cert, key, requestCert: true, rejectUnauthorized: false };
     const server = createServer(tls, (request, response) => void this.#serve(request, response));
     server.on("connection", (socket: Socket) => {
