@@ -98,8 +98,8 @@ export interface SharedRun extends HandsRun {
 
 /** More of them have a reason in common. */
 const REPEATED_AT_MOST = 3;
-/** Of each process that runs at once, one after the other: one that had all the long files would go on alone. */
-const HANDS_EACH = 4;
+/** Of each process that runs at once, one after the other: one that had several long files would go on alone. */
+const HANDS_EACH = 12;
 
 /** Half a minute and more each: begun last, one of them would go on alone. */
 const LONG =

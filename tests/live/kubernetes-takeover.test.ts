@@ -57,7 +57,8 @@ describe.skipIf(noCluster !== null)("on a real cluster", () => {
     for (const run of runs.slice(1)) run.release();
     for (const run of runs) expect((await site.ended(run)).exitCode).toBe(4);
     const options = { timeoutMs: TASK_TIMEOUT_MS };
-    expect((await site.plane.waitForTask(late.task_id, [], options)).exitCode).toBe(6);
+    const ended = await site.plane.waitForTask(late.task_id, [], options);
+    expect(ended).toMatchObject({ failureReason: "container_exit", exitCode: 6 });
     expectOnce(site, runs);
     expect(worker.running).toBe(true);
   }, 150_000);
