@@ -30,19 +30,18 @@ export class HandedOff {
     this.options = options;
   }
 
-  cancel(taskId: string): void {
+  /** False: there is nobody to be told. */
+  cancel(taskId: string): boolean {
     const { backend, journal, log } = this.options;
     // Where nobody can be told, what ended without a report is another worker's, and so is its cancellation.
     const wanted = backend.cancelHandedOff === undefined ? [] : journal.handedOff(taskId).filter(isWanted);
-    if (wanted.length === 0) {
-      log.info("cancellation for a task that does not run here", { taskId });
-      return;
-    }
     const waiting = wanted.filter((execution) => !this.underway.has(runOf(execution)));
-    if (waiting.length === 0) return;
-    log.info("cancellation of a task that was handed off", { taskId });
-    for (const execution of waiting) journal.noteCancellation(execution);
-    this.pass(waiting);
+    if (waiting.length > 0) {
+      log.info("cancellation of a task that was handed off", { taskId });
+      for (const execution of waiting) journal.noteCancellation(execution);
+      this.pass(waiting);
+    }
+    return wanted.length > 0;
   }
 
   /** Goes on with what an earlier worker was killed in: a runtime may be told twice, and never not at all. */

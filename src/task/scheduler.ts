@@ -112,15 +112,17 @@ export class Scheduler {
   cancel(taskId: string): void {
     // Although it runs here: a dead worker may have left another execution of it.
     this.early.note(taskId);
+    const { journal, log } = this.options;
     const task = this.running.get(taskId);
-    if (task === undefined) {
-      this.handedOff.cancel(taskId);
-      return;
+    if (task !== undefined) {
+      journal.noteCancellation(task.ref);
+      this.inheritance.cancel(taskId);
+      log.info("task cancellation requested", { taskId });
+      task.stop("cancelled");
     }
-    this.options.journal.noteCancellation(task.ref);
-    this.inheritance.cancel(taskId);
-    this.options.log.info("task cancellation requested", { taskId });
-    task.stop("cancelled");
+    // Although it runs here: an engine may have an earlier execution of it.
+    const isTold = this.handedOff.cancel(taskId);
+    if (task === undefined && !isTold) log.info("cancellation for a task that does not run here", { taskId });
   }
 
   /** Picks up what an earlier daemon claimed and did not end. */

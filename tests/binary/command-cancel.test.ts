@@ -53,6 +53,24 @@ describe("a cancellation of a task handed over", () => {
     expect(site.cancellations).toEqual([line(before.task_id), line(after.task_id)]);
   });
 
+  // Of a job that waits for days in the engine's queue the control plane hears nothing, and it starts another execution.
+  // A user who cancelled in the moment in which that one was handed over, too, was told that the task was cancelled, and
+  // the first job ran.
+  test("reaches the engine also while a later execution of it is being handed over", async () => {
+    await using site = await CommandSite.create();
+    const dispatch = 'case $OZ_EXECUTION_ID in later) "$NOTES/note" $$ self; exec sleep 1000;; esac';
+    await using worker = await site.start({ dispatch });
+    const task = assignment();
+    await site.handOver(task, worker);
+    site.plane.faults.send("task_assignment", { ...task, execution_id: "later" });
+    await site.waitForNote("processes");
+    site.plane.faults.send("task_cancellation", { task_id: task.task_id });
+    await worker.waitForLog(/task ended .*executionId=later result=cancelled/);
+    await worker.waitForLog(/cancellation passed on/);
+    expect(site.cancellations).toEqual([line(task.task_id)]);
+    expect(site.alive).toEqual([]);
+  });
+
   test("is tried again when it comes again, after the engine could not be told", async () => {
     await using site = await CommandSite.create();
     const cancel = `[ -e "$NOTES/up" ] || { echo engine is down >&2; exit 1; }; ${NOTE_CANCEL}`;
