@@ -2,14 +2,14 @@
 import { lstatSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import type { Logger } from "../logging/logger.ts";
+import type { Fields, Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { openDatabase, removeDatabase } from "./database.ts";
 import type { Execution } from "./execution.ts";
 import { Journal } from "./journal.ts";
 import { Place, type StateFolders } from "./place.ts";
 import { countFrames, mergeRows } from "./schema.ts";
-import { type OnDamaged, type Slot, takeAbandonedSlots, workerStateDir } from "./slot.ts";
+import { type OnUnlockable, type Slot, takeAbandonedSlots, type Unlockable, workerStateDir } from "./slot.ts";
 
 export interface OpenJournal extends Disposable {
   readonly journal: Journal;
@@ -27,12 +27,12 @@ export function openJournal(
   rememberHandedOffMs?: number,
 ): OpenJournal {
   const dir = workerStateDir(stateDir, workerId);
-  const damaged = new Set<string>();
-  const onDamaged: OnDamaged = (file) => void damaged.add(file);
+  const unlockable = new Map<string, Unlockable>();
+  const onUnlockable: OnUnlockable = (file, why) => void unlockable.set(file, why);
   try {
-    const place = new Place(dir, log, onDamaged);
+    const place = new Place(dir, log, onUnlockable);
     const { database, exitsDir, slot } = place;
-    takeOver(dir, slot, { into: database, log, onDamaged });
+    takeOver(dir, slot, { into: database, log, onUnlockable });
     log.debug("journal open", { file: slot.databaseFile });
     const journal = new Journal(place, log, rememberHandedOffMs);
     pruneExitFiles(exitsDir, journal.running());
@@ -45,13 +45,24 @@ export function openJournal(
     });
     return own(new Journal(null, log, rememberHandedOffMs), null);
   } finally {
-    for (const file of damaged) {
-      log.warn("lock file is damaged: its slot is passed over, with what a dead worker may have left in it", {
-        file,
-        hint: "stop all workers of this id on this host, remove the file, and start them again",
-      });
-    }
+    for (const [file, why] of unlockable) log.warn(...passedOver(file, why));
   }
+}
+
+function passedOver(file: string, why: Unlockable): [message: string, fields: Fields] {
+  if (why === "damaged") {
+    return [
+      "lock file is damaged: its slot is passed over, with what a dead worker may have left in it",
+      { file, hint: "stop all workers of this id on this host, remove the file, and start them again" },
+    ];
+  }
+  return [
+    "lock file may not be used by this user: its slot is passed over, with what a dead worker may have left in it",
+    {
+      file,
+      hint: "run all workers of this id on this host as one user, and give the folder with all in it to that one (chown -R)",
+    },
+  ];
 }
 
 /** An exit status that no daemon asked for in this time belongs to a task that nobody remembers. */
@@ -102,11 +113,11 @@ function sizeOf(file: string): number {
 interface TakeOverOptions {
   readonly into: DatabaseSync;
   readonly log: Logger;
-  readonly onDamaged: OnDamaged;
+  readonly onUnlockable: OnUnlockable;
 }
 
-function takeOver(dir: string, own: Slot, { into, log, onDamaged }: TakeOverOptions): void {
-  const abandonedSlots = takeAbandonedSlots(dir, own, onDamaged);
+function takeOver(dir: string, own: Slot, { into, log, onUnlockable }: TakeOverOptions): void {
+  const abandonedSlots = takeAbandonedSlots(dir, own, onUnlockable);
   if (abandonedSlots.length === 0) return;
   const held = countFrames(into);
   for (const abandoned of abandonedSlots) {

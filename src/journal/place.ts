@@ -9,7 +9,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../logging/logger.ts";
 import { codeOf, wordsOf } from "../logging/words-of.ts";
 import { openDatabase } from "./database.ts";
-import { type OnDamaged, type Slot, takeFreeSlot } from "./slot.ts";
+import { type OnUnlockable, type Slot, takeFreeSlot } from "./slot.ts";
 
 interface Held {
   readonly slot: Slot;
@@ -34,18 +34,18 @@ export class Place implements StateFolders, Disposable {
   readonly discardsDir: string;
   private readonly dir: string;
   private readonly log: Logger;
-  private readonly onDamaged: OnDamaged;
+  private readonly onUnlockable: OnUnlockable;
   private held: Held;
 
   /** `dir`: the worker id's. Throws what the file system says. */
-  constructor(dir: string, log: Logger, onDamaged: OnDamaged) {
+  constructor(dir: string, log: Logger, onUnlockable: OnUnlockable) {
     this.dir = dir;
     this.log = log;
-    this.onDamaged = onDamaged;
+    this.onUnlockable = onUnlockable;
     this.exitsDir = join(dir, "exits");
     this.claimsDir = join(dir, "claims");
     this.discardsDir = join(dir, "discards");
-    this.held = this.take(takeFreeSlot(dir, onDamaged));
+    this.held = this.take(takeFreeSlot(dir, onUnlockable));
   }
 
   get slot(): Slot {
@@ -70,7 +70,7 @@ export class Place implements StateFolders, Disposable {
 
   /** From now on another slot, whose database is new: in one with rows in it somebody else's tasks may be. Throws as the constructor does. */
   moveToNew(): void {
-    const next = this.take(takeFreeSlot(this.dir, this.onDamaged, (file) => !existsSync(file)));
+    const next = this.take(takeFreeSlot(this.dir, this.onUnlockable, (file) => !existsSync(file)));
     this[Symbol.dispose]();
     this.held = next;
   }

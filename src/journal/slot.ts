@@ -7,10 +7,10 @@
  * native code. Lock files stay for ever; removing one would let two daemons hold "the same" lock.
  */
 
-import { mkdirSync, readdirSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { wordsOf } from "../logging/words-of.ts";
+import { codeOf, wordsOf } from "../logging/words-of.ts";
 import { newDatabase } from "./new-database.ts";
 import { pathComponentOf } from "./path-component.ts";
 import { SQLITE, sqliteCodeOf } from "./sqlite-error.ts";
@@ -31,8 +31,11 @@ export function workerStateDir(stateDir: string, workerId: string): string {
   return join(stateDir, pathComponentOf(workerId, DIGEST_CHARACTERS));
 }
 
-/** Told of each lock file that is none any more: nobody can say who holds its slot, so nobody gets it. */
-export type OnDamaged = (lockFile: string) => void;
+/** Why nobody can say who holds a slot, so that nobody gets it: its lock file is none any more, or another user's. */
+export type Unlockable = "damaged" | "forbidden";
+
+/** Told of each such slot. */
+export type OnUnlockable = (lockFile: string, why: Unlockable) => void;
 
 /**
  * The first slot that nobody holds, of those whose database file is a wanted one. Throws what the file system
@@ -40,12 +43,12 @@ export type OnDamaged = (lockFile: string) => void;
  */
 export function takeFreeSlot(
   dir: string,
-  onDamaged: OnDamaged,
+  onUnlockable: OnUnlockable,
   isWanted: (databaseFile: string) => boolean = () => true,
 ): Slot {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (let number = 0; number < MAX_SLOTS; number++) {
-    const slot = trySlot(dir, number, onDamaged);
+    const slot = trySlot(dir, number, onUnlockable);
     if (slot === null) continue;
     if (isWanted(slot.databaseFile)) return slot;
     slot[Symbol.dispose]();
@@ -54,16 +57,21 @@ export function takeFreeSlot(
 }
 
 /** Every other slot whose daemon is dead, held from now on by the caller. */
-export function takeAbandonedSlots(dir: string, own: Slot, onDamaged: OnDamaged): Slot[] {
+export function takeAbandonedSlots(dir: string, own: Slot, onUnlockable: OnUnlockable): Slot[] {
   return readdirSync(dir)
     .map((name) => /^slot-(\d+)\.db$/.exec(name)?.[1])
     .filter((number) => number !== undefined && Number(number) !== own.number)
-    .map((number) => trySlot(dir, Number(number), onDamaged))
+    .map((number) => trySlot(dir, Number(number), onUnlockable))
     .filter((slot) => slot !== null);
 }
 
-function trySlot(dir: string, number: number, onDamaged: OnDamaged): Slot | null {
+function trySlot(dir: string, number: number, onUnlockable: OnUnlockable): Slot | null {
   const file = join(dir, `slot-${number}.lock`);
+  // SQLite would open for reading what may only be read, and that locks nobody out.
+  if (isForbidden(file) && !isForbidden(dir)) {
+    onUnlockable(file, "forbidden");
+    return null;
+  }
   try {
     const lock = openLocked(file);
     return {
@@ -73,10 +81,20 @@ function trySlot(dir: string, number: number, onDamaged: OnDamaged): Slot | null
     };
   } catch (error) {
     const code = sqliteCodeOf(error);
-    if (code === SQLITE.notADatabase) onDamaged(file);
+    if (code === SQLITE.notADatabase) onUnlockable(file, "damaged");
     if (code === SQLITE.busy || code === SQLITE.notADatabase) return null;
     // SQLite says what is wrong, and not with which file.
     throw new Error(`cannot lock ${file}: ${wordsOf(error)}`, { cause: error });
+  }
+}
+
+/** False for what is not there, and where nobody may write. */
+function isForbidden(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return false;
+  } catch (error) {
+    return codeOf(error) === "EACCES";
   }
 }
 

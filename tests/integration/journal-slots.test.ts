@@ -1,6 +1,6 @@
 /** Several daemons of one worker id on one host, each in a process of its own, some of them killed. */
 import { expect, test } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { basename } from "node:path";
 import { openJournal } from "../../src/journal/open.ts";
 import { TempDir } from "../support/temp-dir.ts";
@@ -46,6 +46,30 @@ test("a damaged lock file costs its own slot, with a warning, and no other", asy
   expect(next.journal.running()).toHaveLength(1);
   const told = log.lines.filter(({ level }) => level === "warn").map(({ fields }) => fields["file"]);
   expect(new Set(told)).toEqual(new Set([dir.join("w", "slot-1.lock")]));
+});
+
+// As root, who may read and write everything, without the right to.
+const ANOTHER_USER =
+  process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] : [];
+
+// Somebody tried a second worker beside the service, as root and with a umask of 077: from its next start on the service
+// went on in memory, and told nothing of the tasks in its own slot.
+test.each([
+  ["that may not be opened", 0o000],
+  ["that may only be read", 0o444],
+])("another user's lock file %s costs its own slot, with a warning, and no other", async (_what, mode) => {
+  await using dir = await TempDir.create("slots");
+  {
+    await using _own = await start(dir, claim("a"));
+    await using _other = await start(dir);
+  }
+  chmodSync(dir.join("w", "slot-1.lock"), mode);
+  await using third = await JournalProcess.start(dir.path, [HOLD], ANOTHER_USER);
+  await using fourth = await JournalProcess.start(dir.path, [HOLD], ANOTHER_USER);
+  expect([third, fourth].map(slotOf)).toEqual(["slot-0.db", "slot-2.db"]);
+  expect([third.opened.durable, fourth.opened.durable]).toEqual([true, true]);
+  expect(third.opened.running).toEqual(["a"]);
+  expect(third.opened.warnings).toEqual([expect.stringMatching(/^lock file may not be used by this user/)]);
 });
 
 test("a dead daemon's journal that cannot be opened costs a warning, and what the others left is taken over", async () => {

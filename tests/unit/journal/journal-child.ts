@@ -23,6 +23,7 @@ export interface Opened {
   readonly durable: boolean;
   readonly running: readonly string[];
   readonly owed: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 if (import.meta.main) {
@@ -34,6 +35,7 @@ if (import.meta.main) {
     durable: journal.durable,
     running: journal.running().map(({ taskId }) => taskId),
     owed: journal.undelivered().map(({ frame }) => frame),
+    warnings: log.said("warn"),
   };
   process.stdout.write(`${JSON.stringify(opened)}\n`);
   const parsed: Step[] = JSON.parse(steps);

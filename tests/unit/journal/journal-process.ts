@@ -17,9 +17,13 @@ export class JournalProcess implements AsyncDisposable {
     this.opened = opened;
   }
 
-  /** Resolves when its journal is open; with a step `hold`, when it has come to that. */
-  static async start(stateDir: string, steps: readonly Step[]): Promise<JournalProcess> {
-    const child = Bun.spawn([process.execPath, CHILD, stateDir, JSON.stringify(steps)], {
+  /** Resolves when its journal is open; with a step `hold`, when it has come to that. `under`: a program that starts it. */
+  static async start(
+    stateDir: string,
+    steps: readonly Step[],
+    under: readonly string[] = [],
+  ): Promise<JournalProcess> {
+    const child = Bun.spawn([...under, process.execPath, CHILD, stateDir, JSON.stringify(steps)], {
       env: {},
       stdio: ["pipe", "pipe", "inherit"],
     });
