@@ -7,6 +7,7 @@ import type { Frame } from "../../src/dev/frame-log.ts";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite, taskIdOf, WORKER_ID } from "../support/direct-site.ts";
 import type { AgentRun } from "../support/fake-agent.ts";
+import { shimsOf } from "../support/shims.ts";
 import { eventually } from "../support/wait.ts";
 import { TEST_API_KEY, WorkerProcess } from "../support/worker-process.ts";
 
@@ -300,6 +301,27 @@ describe("a task that is given to a second daemon of the host", () => {
     const { exitCode, terminals } = await site.plane.waitForTask(task.task_id);
     expect({ exitCode, terminals }).toEqual({ exitCode: 3, terminals: 1 });
     expect(site.agent.runs(task.task_id)).toHaveLength(1);
+  });
+
+  // The heir of both knew it by the first one's words: for that one's leftover it killed the agent of the second.
+  test("after the first was killed with its agent, is seen through when the second is killed too", async () => {
+    await using site = await DirectSite.create();
+    await using two = await siblings(site, {}, {});
+    const task = assignment({ env: { AGENT_HOLD: "1" } });
+    const [lost] = await site.holdAll([task]);
+    // As a service manager kills what is left of a service.
+    const all = [...shimsOf(two.first.pid), two.first.pid, ...(lost?.alive.map(({ pid }) => pid) ?? [])];
+    for (const pid of all) process.kill(pid, "SIGKILL");
+    await two.first.exited;
+    await site.gone(...(lost ? [lost] : []));
+    two.other.submit(task);
+    const run = await site.agent.waitForStart(task.task_id, 2);
+    two.second.kill("SIGKILL");
+    await two.second.exited;
+    await using _heir = await site.start();
+    run.release();
+    const { state, terminals } = await site.plane.waitForTask(task.task_id);
+    expect({ state, terminals, ended: run.ended }).toEqual({ state: "completed", terminals: 1, ended: true });
   });
 
   test("after the first was killed, and its agent had ended, does not cost the first one's end", async () => {

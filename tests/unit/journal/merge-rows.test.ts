@@ -51,6 +51,14 @@ test.each([
   });
 });
 
+// A died with its agent, and B was given it and died alone. By A's row B's agent was a leftover, and was killed.
+test.each([
+  ["own", AGAIN, RUNNING],
+  ["other's", RUNNING, AGAIN],
+])("one that both began runs as it was begun last: in the %s journal", (_which, into, from) => {
+  expect(merged(into, from)).toMatchObject({ ended: false, claimedAt: 3_000, handle: { of: 3_000 } });
+});
+
 test("a cancellation that only the other journal knows of an execution begun anew is kept", () => {
   const own = journalOf(ENDED);
   const others = journalOf(AGAIN);
