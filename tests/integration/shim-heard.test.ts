@@ -1,6 +1,7 @@
 /** Processes that are given their input by the shim, and whose last words it keeps. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { identify, isAlive, readProcess } from "../../src/process/process-table.ts";
 import { ShimClient } from "../../src/process/shim/client.ts";
 import { TAIL_BYTES } from "../../src/process/shim/output-tail.ts";
 import { shimsOf } from "../support/shims.ts";
@@ -27,9 +28,10 @@ class Rig implements AsyncDisposable {
 
   async start(script: string, input = "") {
     const command = { argv: ["/bin/sh", "-c", script], cwd: this.dir.path, env: ENV };
-    const process = await this.client.spawn(command, this.dir.join(crypto.randomUUID()), { input });
+    const exitFile = this.dir.join(crypto.randomUUID());
+    const process = await this.client.spawn(command, exitFile, { input });
     this.spawned.add(process.identity);
-    return process;
+    return { ...process, exitFile };
   }
 
   async run(script: string, input = "") {
@@ -91,6 +93,26 @@ describe("a process that is given input", () => {
     const left = Number(readFileSync(rig.dir.join("left"), "utf8"));
     expect(existsSync(`/proc/${left}`)).toBe(true);
     process.kill(left, "SIGKILL");
+  });
+
+  // A dispatch's `agent &` ran until the worker had been idle for a minute, and was then ended by a broken pipe.
+  test("leaves running what can write for as long as it likes, although the shim was let go of", async () => {
+    await using rig = await Rig.create();
+    const writer = "trap '' PIPE; while echo . >&2; do echo . >>wrote; sleep 0.01; done; : >broken";
+    const held = await rig.start("exec sleep 300");
+    await rig.run(`{ ${writer}; } & echo $! >left`);
+    const shim = identify(readProcess(held.identity.pid)?.parentPid ?? 0);
+    if (shim === null) throw new Error("no shim");
+    rig.client[Symbol.dispose]();
+    process.kill(held.identity.pid, "SIGKILL");
+    // Its status is written by a shim that is alone, and would end with that.
+    await eventually(() => existsSync(held.exitFile), "the status on disk");
+    const wrote = () => statSync(rig.dir.join("wrote")).size;
+    const enough = wrote() + 100;
+    await eventually(() => wrote() > enough || existsSync(rig.dir.join("broken")), "lines to be written");
+    expect(existsSync(rig.dir.join("broken"))).toBe(false);
+    process.kill(Number(readFileSync(rig.dir.join("left"), "utf8")), "SIGKILL");
+    await eventually(() => !isAlive(shim), "the shim's end");
   });
 
   test("has its input in memory and pipes to the shim, a group of its own, and nothing else open", async () => {

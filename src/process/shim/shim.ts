@@ -1,6 +1,6 @@
 /**
  * The shim's own side: starts what the daemon asks for, tells it how each ended, and when the daemon
- * dies keeps waiting and writes the statuses down. Ends when it has neither daemon nor children.
+ * dies keeps waiting and writes the statuses down. Ends when it has no daemon, no children, and nobody writes to it.
  */
 
 import { statSync } from "node:fs";
@@ -165,6 +165,7 @@ class Shim {
     this.outputs += 1;
     output.closed.then(() => {
       this.outputs -= 1;
+      this.endWhenAlone();
     });
     return { pid: child.pid, exited: child.exited, output };
   }
@@ -199,7 +200,12 @@ class Shim {
       if (child.exitFile === null) killGroup(child.pid);
       this.settle(id, child);
     }
-    if (this.children.size === 0) this.done();
+    this.endWhenAlone();
+  }
+
+  /** What a child left running may be the task: it would be ended by a pipe that nobody reads any more. */
+  private endWhenAlone(): void {
+    if (this.orphaned && this.children.size === 0 && this.outputs === 0) this.done();
   }
 
   private settle(id: number, child: Child): void {
@@ -210,7 +216,7 @@ class Shim {
       return;
     }
     this.children.delete(id);
-    if (this.children.size === 0) this.done();
+    this.endWhenAlone();
   }
 
   /** The kernel knows of the daemon's death before the channel tells. */
