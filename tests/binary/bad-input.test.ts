@@ -2,13 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync } from "node:fs";
 import { DirectSite } from "../support/direct-site.ts";
+import { CAN_OBEY, OBEYING } from "../support/permissions.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { type WorkerOptions, WorkerProcess, workerCommand } from "../support/worker-process.ts";
-
-/** Root is not asked for permissions, so it has to give that up. */
-const obeying =
-  process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] : [];
-const canObey = obeying.length === 0 || Bun.spawnSync([...obeying, "true"]).exitCode === 0;
 
 const NAMED = ["--worker-id", "bar"];
 const DIRECT = [...NAMED, "--backend", "direct"];
@@ -219,17 +215,33 @@ describe("ends with status 1, in one line, when the host cannot run tasks:", () 
     expect(site.plane.handshakes).toEqual([]);
   });
 
-  // Once: the worker started, claimed what came, and failed every task for want of a workspace.
-  test.skipIf(!canObey)("the workspace root is a folder in which it may not write", async () => {
+  const forbidden: Readonly<Record<string, HostCase & { readonly mode: number }>> = {
+    "the workspace root is a folder in which it may not write": {
+      mode: 0o555,
+      direct: ({ workspaceRoot }) => ({ workspace_root: workspaceRoot }),
+      says: /Cannot use the workspace root .*EACCES.*a folder that this user can write/,
+    },
+    "the target folder is one that it may not enter": {
+      mode: 0o644,
+      direct: ({ workspaceRoot }) => ({ target_dir: workspaceRoot }),
+      says: /Cannot use the target folder .*: EACCES.*; .*target_dir \(--target-dir\)/,
+    },
+    "the target folder lies in one that it may not enter": {
+      mode: 0o644,
+      direct: ({ workspaceRoot }) => ({ target_dir: `${workspaceRoot}/below` }),
+      says: /Cannot use the target folder .*\/below: EACCES.*; .*target_dir \(--target-dir\)/,
+    },
+  };
+
+  // Once: the worker started, claimed what came, and failed every task, with words that blamed the agent for its folder.
+  test.skipIf(!CAN_OBEY).each(Object.entries(forbidden))("%s", async (_name, { mode, direct, says }) => {
     await using site = await DirectSite.create();
-    chmodSync(site.workspaceRoot, 0o555);
-    const command = [...obeying, ...workerCommand()];
-    await using worker = await site.start({ command, connected: false });
+    chmodSync(site.workspaceRoot, mode);
+    const command = [...OBEYING, ...workerCommand()];
+    await using worker = await site.start({ command, direct: direct(site), connected: false });
     expect(await worker.finished()).toBe(1);
     const lines = worker.stderr.split("\n").filter((line) => line !== "");
-    expect(lines).toEqual([
-      expect.stringMatching(/Cannot use the workspace root .*EACCES.*a folder that this user can write/),
-    ]);
+    expect(lines).toEqual([expect.stringMatching(says)]);
     expect(site.plane.handshakes).toEqual([]);
   });
 

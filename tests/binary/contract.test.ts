@@ -1,12 +1,13 @@
 /** What the agent is given and what the server is told, to the letter: the contract with both ends. */
 import { describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { chmodSync, readdirSync } from "node:fs";
 import { copyFile, rm, stat } from "node:fs/promises";
 import { readProcess } from "../../src/process/process-table.ts";
 import { setups, cases as table } from "../fixtures/assignments.json";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite, WORKER_ID } from "../support/direct-site.ts";
 import type { AgentRun } from "../support/fake-agent.ts";
+import { CAN_OBEY, OBEYING } from "../support/permissions.ts";
 import { eventually } from "../support/wait.ts";
 import { UNPRIVILEGED, workerCommand } from "../support/worker-process.ts";
 
@@ -160,6 +161,17 @@ describe("a workspace", () => {
     expect(await site.run(task)).toMatchObject({ state: "failed", failureReason: "workspace_setup" });
     expect(site.terminals(task.task_id)[0]?.data["message"]).toContain(`${target}/.claude`);
     expect(site.agent.runs(task.task_id)).toEqual([]);
+  });
+
+  // The system names the agent in its refusal, which once was blamed for it.
+  test.skipIf(!CAN_OBEY)("whose folder may not be entered fails for its folder", async () => {
+    await using site = await DirectSite.create();
+    await using _worker = await site.start({ command: [...OBEYING, ...workerCommand()] });
+    const task = assignment();
+    chmodSync(await site.dir.mkdir(`ws/${task.task_id}`), 0o600);
+    expect(await site.run(task)).toMatchObject({ state: "failed", failureReason: "workspace_setup" });
+    const message = expect.stringMatching(/cannot work in the folder .*: EACCES/);
+    expect(site.terminals(task.task_id)[0]?.data).toMatchObject({ message });
   });
 
   // Once a field that only other backends have a use for cost the task.

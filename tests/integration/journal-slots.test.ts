@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { basename } from "node:path";
 import { openJournal } from "../../src/journal/open.ts";
+import { CAN_OBEY, OBEYING } from "../support/permissions.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import type { Step } from "../unit/journal/journal-child.ts";
 import { JournalProcess } from "../unit/journal/journal-process.ts";
@@ -48,13 +49,9 @@ test("a damaged lock file costs its own slot, with a warning, and no other", asy
   expect(new Set(told)).toEqual(new Set([dir.join("w", "slot-1.lock")]));
 });
 
-// As root, who may read and write everything, without the right to.
-const ANOTHER_USER =
-  process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] : [];
-
 // Somebody tried a second worker beside the service, as root and with a umask of 077: from its next start on the service
 // went on in memory, and told nothing of the tasks in its own slot.
-test.each([
+test.skipIf(!CAN_OBEY).each([
   ["that may not be opened", 0o000],
   ["that may only be read", 0o444],
 ])("another user's lock file %s costs its own slot, with a warning, and no other", async (_what, mode) => {
@@ -64,8 +61,8 @@ test.each([
     await using _other = await start(dir);
   }
   chmodSync(dir.join("w", "slot-1.lock"), mode);
-  await using third = await JournalProcess.start(dir.path, [HOLD], ANOTHER_USER);
-  await using fourth = await JournalProcess.start(dir.path, [HOLD], ANOTHER_USER);
+  await using third = await JournalProcess.start(dir.path, [HOLD], OBEYING);
+  await using fourth = await JournalProcess.start(dir.path, [HOLD], OBEYING);
   expect([third, fourth].map(slotOf)).toEqual(["slot-0.db", "slot-2.db"]);
   expect([third.opened.durable, fourth.opened.durable]).toEqual([true, true]);
   expect(third.opened.running).toEqual(["a"]);

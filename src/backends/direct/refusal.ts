@@ -1,10 +1,10 @@
-/** Why the system would not start an agent, in words that say what is to be done: ENOENT alone may be one of three things. */
+/** Why the system would not start an agent, in words that say what is to be done: ENOENT alone may be one of three things, and EACCES of two. */
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { isExecutable } from "../../process/executable.ts";
 import { limitReached } from "../../process/limit-reached.ts";
 import type { SpawnRefused } from "../../process/shim/refused.ts";
 import { TaskFailure } from "../../task/backend.ts";
-import { isFolder } from "./folder.ts";
+import { isFolder, whyUnusable } from "./folder.ts";
 
 /** More than the kernel reads of a script's first line. */
 const FIRST_LINE_BYTES = 256;
@@ -12,6 +12,10 @@ const FIRST_LINE_BYTES = 256;
 export function refusalOf(oz: string, dir: string, error: SpawnRefused): TaskFailure {
   if (error.code === "ENOENT" && !isFolder(dir)) {
     return new TaskFailure("workspace_setup", `the folder ${dir} is gone`, { cause: error });
+  }
+  const why = error.code === "EACCES" ? whyUnusable(dir) : null;
+  if (why !== null) {
+    return new TaskFailure("workspace_setup", `cannot work in the folder ${dir}: ${why}`, { cause: error });
   }
   return new TaskFailure("agent_invocation", `cannot start ${oz}: ${whyRefused(oz, error)}`, {
     cause: error,

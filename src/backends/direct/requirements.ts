@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { BackendUnusable } from "../../task/backend.ts";
-import { isFolder } from "./folder.ts";
+import { isFolder, whyUnusable } from "./folder.ts";
 import { findOz } from "./oz-path.ts";
 
 /** The agent's executable, absolute. Throws BackendUnusable for what is missing. */
@@ -30,7 +30,7 @@ function makeWorkspaceRoot(dir: string): void {
 }
 
 function requireFolder(what: string, dir: string, setting: string): void {
-  if (isFolder(dir)) return;
-  const why = existsSync(dir) ? "it is not a folder" : "there is no such folder";
+  const why = whyUnusable(dir);
+  if (why === null) return;
   throw new BackendUnusable(`Cannot use the ${what} ${dir}: ${why}; correct backend.direct.${setting}`);
 }
