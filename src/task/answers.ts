@@ -3,10 +3,12 @@ import type { ExecutionRef, Handle, StoredFrame } from "../journal/execution.ts"
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
 import { encodeOutbound, type Outbound } from "../protocol/outbound.ts";
+import type { Backend } from "./backend.ts";
 import type { Rejection } from "./observer.ts";
 
 export interface AnswersOptions {
   readonly workerId: string;
+  readonly backend: Pick<Backend, "reserve">;
   readonly journal: Journal;
   readonly log: Logger;
   /** A frame that is already in the journal; it is delivered however long that takes. */
@@ -52,10 +54,12 @@ export class Answers {
 
   /** The same assignment again, of an execution that has ended. False: none that anybody knows of. */
   endAgain(ref: ExecutionRef): boolean {
-    const { journal, log, deliver, isOnItsWay } = this.options;
+    const { backend, journal, log, deliver, isOnItsWay } = this.options;
     // Without an execution id an ended task cannot be told from a new run of it.
     const known = ref.executionId === "" ? null : journal.find(ref);
     if (known === null || !known.ended) return false;
+    // Left to another worker of this host, which may be dead by now: whether it is, it takes to reserve the task.
+    if (known.terminal === null && backend.reserve !== undefined) return false;
     log.info("assignment of an ended execution answered again", { ...ref });
     if (known.terminal === null) this.claimAgain(ref);
     else if (!isOnItsWay(known.terminal)) deliver(journal.owe(known.terminal));

@@ -198,6 +198,14 @@ async function siblings(site: DirectSite, ...direct: [object, object]): Promise<
   };
 }
 
+/** As a service manager kills what is left of a service. */
+async function killWithAgent(site: DirectSite, worker: WorkerProcess, run: AgentRun | undefined) {
+  const agents = run?.alive.map(({ pid }) => pid) ?? [];
+  for (const pid of [...shimsOf(worker.pid), worker.pid, ...agents]) process.kill(pid, "SIGKILL");
+  await worker.exited;
+  await site.gone(...(run ? [run] : []));
+}
+
 // It was looked for an agent of the same folder alone: there is none yet, or it works somewhere else.
 describe("a task that is given to a second daemon of the host", () => {
   const HELD = (dir: string, name: string) =>
@@ -284,6 +292,26 @@ describe("a task that is given to a second daemon of the host", () => {
     expect(site.terminals(task.task_id)).toEqual([]);
   });
 
+  // The heir claimed it and left it at that, for it had left it to the second one: it hung for ever.
+  test("after the first was killed runs in the first one's heir when the second was killed, too", async () => {
+    await using site = await DirectSite.create();
+    await using two = await siblings(site, {}, {});
+    const task = assignment({ env: { AGENT_HOLD: "1" } });
+    const [first] = await site.holdAll([task]);
+    await killWithAgent(site, two.first, first);
+    two.other.submit(task);
+    const second = await site.agent.waitForStart(task.task_id, 2);
+    await using heir = await site.start();
+    await heir.waitForLog(/task ended .*result=handed-off/);
+    site.plane.faults.send("task_assignment", task);
+    expect(await rejectionOf(site.plane, task.task_id)).toBe(STILL_RUNNING);
+    await killWithAgent(site, two.second, second);
+    site.plane.faults.send("task_assignment", task);
+    const third = await site.agent.waitForStart(task.task_id, 3);
+    third.release();
+    expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
+  });
+
   // It was claimed and reported as failed, and the heir reported the agent's true end after that.
   test("after the first was killed, and its agent goes on, is turned down there", async () => {
     await using site = await DirectSite.create();
@@ -309,11 +337,7 @@ describe("a task that is given to a second daemon of the host", () => {
     await using two = await siblings(site, {}, {});
     const task = assignment({ env: { AGENT_HOLD: "1" } });
     const [lost] = await site.holdAll([task]);
-    // As a service manager kills what is left of a service.
-    const all = [...shimsOf(two.first.pid), two.first.pid, ...(lost?.alive.map(({ pid }) => pid) ?? [])];
-    for (const pid of all) process.kill(pid, "SIGKILL");
-    await two.first.exited;
-    await site.gone(...(lost ? [lost] : []));
+    await killWithAgent(site, two.first, lost);
     two.other.submit(task);
     const run = await site.agent.waitForStart(task.task_id, 2);
     two.second.kill("SIGKILL");

@@ -223,13 +223,33 @@ describe("the same assignment again", () => {
   });
 
   test("after a handing off is claimed again and does not run", async () => {
-    using rig = new SchedulerRig();
+    using rig = new SchedulerRig({ reserves: false });
     rig.scheduler.offer(sampleAssignment());
     (await rig.started(1)).end("handed-off");
     await rig.ended(1);
     rig.scheduler.offer(sampleAssignment());
     expect(rig.sent).toEqual([claimed("t-1"), claimed("t-1")]);
     expect(rig.backend.started).toHaveLength(1);
+  });
+
+  // It was claimed, and nobody ran it: the other worker had died, too.
+  test("after it was left to another worker of the host runs as soon as that one does not have it", async () => {
+    const hadElsewhere: string[] = [];
+    using rig = new SchedulerRig({ hadElsewhere });
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(1)).end("handed-off");
+    await rig.ended(1);
+    hadElsewhere.push("t-1");
+    rig.scheduler.offer(sampleAssignment());
+    hadElsewhere.pop();
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(2)).end();
+    expect(await rig.frames(4)).toEqual([
+      claimed("t-1"),
+      rejected("t-1", "another execution of this task is still running"),
+      claimed("t-1"),
+      completed("t-1"),
+    ]);
   });
 
   test("without an execution id does not run twice at once, and runs again after its end", async () => {

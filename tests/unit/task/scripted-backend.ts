@@ -22,6 +22,8 @@ export interface ScriptedBackendOptions {
   readonly hadElsewhere?: readonly string[];
   /** Of every task; null: nothing. */
   readonly planned?: Handle | null;
+  /** False: whether another worker has a task cannot be known. */
+  readonly reserves?: boolean;
 }
 
 export class ScriptedBackend implements Backend {
@@ -33,17 +35,13 @@ export class ScriptedBackend implements Backend {
   readonly forgotten: string[] = [];
   /** What was asked for and not had elsewhere, oldest first. */
   readonly reserved: string[] = [];
+  readonly reserve?: (assignment: Assignment) => Reservation | null;
   readonly #options: ScriptedBackendOptions;
 
   constructor(options: ScriptedBackendOptions = {}) {
     this.#options = options;
     this.usesImages = options.usesImages ?? false;
-  }
-
-  reserve({ taskId }: Assignment): Reservation | null {
-    if (this.#options.hadElsewhere?.includes(taskId) === true) return null;
-    this.reserved.push(taskId);
-    return { planned: this.#options.planned ?? null };
+    if (options.reserves ?? true) this.reserve = (assignment) => this.#reserve(assignment);
   }
 
   run(task: TaskSpec, context: RunContext): Promise<Completion> {
@@ -60,6 +58,12 @@ export class ScriptedBackend implements Backend {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  #reserve({ taskId }: Assignment): Reservation | null {
+    if (this.#options.hadElsewhere?.includes(taskId) === true) return null;
+    this.reserved.push(taskId);
+    return { planned: this.#options.planned ?? null };
+  }
 
   #start(taskId: string, resumedWith: Handle | null | undefined, context: RunContext): Promise<Completion> {
     const { promise, resolve, reject } = Promise.withResolvers<Completion>();
