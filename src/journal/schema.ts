@@ -77,8 +77,8 @@ export function countFrames(db: DatabaseSync): FrameCounts {
 /**
  * Adds what `into` does not have, numbered after what it has. A row that a take-over cut short left in both is
  * one row again, and of two that differ the later one counts: an end for what ran then, and what was begun anew
- * after that end, or after its worker had died. `held` is what `into` had before any take-over; each of its frames stands for one of `from`,
- * and no more.
+ * after that end, or after its worker had died. `held` is what `into` had before any take-over; each of its frames
+ * stands for one of `from`, and no more.
  */
 export function mergeRows(from: DatabaseSync, into: DatabaseSync, held: FrameCounts): void {
   const frame = into.prepare("INSERT INTO outbox (frame) VALUES (?)");
@@ -89,14 +89,16 @@ export function mergeRows(from: DatabaseSync, into: DatabaseSync, held: FrameCou
   });
 }
 
+/** The last that a row knows of its execution. One that ended without a report was left to somebody else, who had begun it then. */
+const lastWordIn = (row: string) =>
+  `(iif(${row}.terminal IS NULL, ${row}.claimed_at, ${row}.ended_at), ${row}.ended_at IS NOT NULL)`;
+
 /** Two workers had one execution, one after the other: the second may have been given it when the first had ended it, or was dead. */
 const ADD_EXECUTION = `${INSERT_EXECUTION}
   ON CONFLICT DO UPDATE SET ${["handle", "terminal", "claimed_at", "ended_at", "cancelled_at"]
     .map((column) => `${column} = excluded.${column}`)
     .join(", ")}
-  WHERE CASE WHEN excluded.ended_at IS NULL
-    THEN excluded.claimed_at > ifnull(executions.ended_at, executions.claimed_at)
-    ELSE executions.ended_at IS NULL AND excluded.ended_at >= executions.claimed_at END`;
+  WHERE ${lastWordIn("excluded")} > ${lastWordIn("executions")}`;
 
 function transfer(
   from: DatabaseSync,

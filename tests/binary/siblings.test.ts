@@ -312,6 +312,25 @@ describe("a task that is given to a second daemon of the host", () => {
     expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
   });
 
+  // By the heir's journal it was somebody else's, and by the second one's it had been begun before that: nobody reported it.
+  test("after the first was killed is seen through although the first one's heir and the second are killed, too", async () => {
+    await using site = await DirectSite.create();
+    await using two = await siblings(site, {}, {});
+    const task = assignment({ env: { AGENT_HOLD: "1" } });
+    const [first] = await site.holdAll([task]);
+    await killWithAgent(site, two.first, first);
+    two.other.submit(task);
+    const second = await site.agent.waitForStart(task.task_id, 2);
+    await using heir = await site.start();
+    await heir.waitForLog(/task ended .*result=handed-off/);
+    for (const worker of [heir, two.second]) worker.kill("SIGKILL");
+    await Promise.all([heir.exited, two.second.exited]);
+    await using _last = await site.start();
+    second.release();
+    expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
+    expect(second.ended).toBe(true);
+  });
+
   // It was claimed and reported as failed, and the heir reported the agent's true end after that.
   test("after the first was killed, and its agent goes on, is turned down there", async () => {
     await using site = await DirectSite.create();

@@ -10,13 +10,15 @@ const REF = { taskId: "t", executionId: "e" };
 interface Known {
   readonly claimedAt: number;
   readonly endedAt: number | null;
+  /** Its end was somebody else's to report. */
+  readonly isLeft?: boolean;
 }
 
-function journalOf({ claimedAt, endedAt }: Known) {
+function journalOf({ claimedAt, endedAt, isLeft = false }: Known) {
   const database = openMemoryDatabase();
   const statements = new Statements(database);
   statements.claim(REF, JSON.stringify({ of: claimedAt }), "claimed", claimedAt);
-  if (endedAt !== null) statements.end(REF, `ended ${endedAt}`, endedAt);
+  if (endedAt !== null) statements.end(REF, isLeft ? null : `ended ${endedAt}`, endedAt);
   return { database, statements };
 }
 
@@ -30,6 +32,7 @@ function merged(into: Known, from: Known) {
 const ENDED = { claimedAt: 1_000, endedAt: 2_000 };
 const RUNNING = { claimedAt: 1_000, endedAt: null };
 const AGAIN = { claimedAt: 3_000, endedAt: null };
+const LEFT = { claimedAt: 1_000, endedAt: 4_000, isLeft: true };
 
 test.each([
   ["own", ENDED, RUNNING],
@@ -57,6 +60,31 @@ test.each([
   ["other's", RUNNING, AGAIN],
 ])("one that both began runs as it was begun last: in the %s journal", (_which, into, from) => {
   expect(merged(into, from)).toMatchObject({ ended: false, claimedAt: 3_000, handle: { of: 3_000 } });
+});
+
+// The heir of A left it to B, which had begun it, and then both were killed: what B ran was reported by nobody.
+test.each([
+  ["own", AGAIN, LEFT],
+  ["other's", LEFT, AGAIN],
+])("one that was left to whoever had begun it anew runs there: in the %s journal", (_which, into, from) => {
+  expect(merged(into, from)).toMatchObject({ ended: false, claimedAt: 3_000, handle: { of: 3_000 } });
+});
+
+test.each([
+  ["own", LEFT, RUNNING],
+  ["other's", RUNNING, LEFT],
+])(
+  "a row from before it was left to somebody is not taken for a later one: in the %s journal",
+  (_which, into, from) => {
+    expect(merged(into, from)).toMatchObject({ ended: true, terminal: null });
+  },
+);
+
+test.each([
+  ["own", { ...AGAIN, endedAt: 3_500 }, LEFT],
+  ["other's", LEFT, { ...AGAIN, endedAt: 3_500 }],
+])("the report of whoever it was left to counts: in the %s journal", (_which, into, from) => {
+  expect(merged(into, from)).toMatchObject({ ended: true, terminal: "ended 3500" });
 });
 
 test("a cancellation that only the other journal knows of an execution begun anew is kept", () => {
