@@ -312,6 +312,32 @@ describe("a task that is given to a second daemon of the host", () => {
     expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
   });
 
+  // Its own folder went, as it should, and the task was told as failed while the second one ran it.
+  test.each([
+    ["in the target folder of both", "target_dir"],
+    ["with another root of workspaces", "workspace_root"],
+  ])(
+    "after the first was killed with its agent, and runs it %s, is that one's to report",
+    async (_where, key) => {
+      await using site = await DirectSite.create();
+      const direct = { [key]: await site.dir.mkdir("folder") };
+      const ofFirst = key === "target_dir" ? direct : {};
+      await using two = await siblings(site, ofFirst, direct);
+      const task = assignment({ env: { AGENT_HOLD: "1" } });
+      const [first] = await site.holdAll([task]);
+      await killWithAgent(site, two.first, first);
+      two.other.submit(task);
+      const second = await site.agent.waitForStart(task.task_id, 2);
+      await using heir = await site.start({ direct: ofFirst });
+      await heir.waitForLog(/task ended .*result=handed-off/);
+      expect(readdirSync(site.workspaceRoot)).toEqual([]);
+      second.release();
+      expect((await two.other.waitForTask(task.task_id)).state).toBe("completed");
+      await heir.stop();
+      expect(site.terminals(task.task_id)).toEqual([]);
+    },
+  );
+
   // By the heir's journal it was somebody else's, and by the second one's it had been begun before that: nobody reported it.
   test("after the first was killed is seen through although the first one's heir and the second are killed, too", async () => {
     await using site = await DirectSite.create();

@@ -29,7 +29,7 @@ import { type DirectHandle, readHandle, writeHandle } from "./handle.ts";
 import { makeHarnessFolder } from "./harness-folder.ts";
 import { leaveWorkspace } from "./leave-workspace.ts";
 import { removeIfEmpty } from "./removal.ts";
-import { concludeUntouched, hasAgent, LEFTOVER_GRACE_MS, seeThrough } from "./supervise.ts";
+import { concludeApart, concludeUntouched, hasAgent, LEFTOVER_GRACE_MS, seeThrough } from "./supervise.ts";
 import { TaskHooks } from "./task-hooks.ts";
 import {
   folderFor,
@@ -157,7 +157,8 @@ export class DirectBackend implements Backend {
     const run = this.agents
       .find(ref.taskId, handle)
       .then((found) => context.step("run", () => this.watch(found, context)));
-    return this.stay({ workspace, hooks, run }, context);
+    const concluded = claim.kind === "taken" ? concludeApart(run, context) : run;
+    return this.stay({ workspace, hooks, run: concluded }, context);
   }
 
   /** Claimed, and perhaps begun, by a worker that was killed in that moment. */

@@ -101,6 +101,24 @@ export function concludeUntouched(
     return "completed";
   }
   signal.throwIfAborted();
+  return leftToAnother(log);
+}
+
+/** The same where the other works in another folder, so that what is left in the dead one's is to go: `run` sees to that. */
+export async function concludeApart(
+  run: Promise<Completion>,
+  { signal, log }: Pick<RunContext, "signal" | "log">,
+): Promise<Completion> {
+  try {
+    return await run;
+  } catch (error) {
+    const isUnknown = error instanceof TaskFailure && error.exitCode === undefined;
+    if (!isUnknown || signal.aborted) throw error;
+    return leftToAnother(log);
+  }
+}
+
+function leftToAnother(log: RunContext["log"]): Completion {
   log.info("another worker on this host has begun the task anew, and reports it");
   return "handed-off";
 }
