@@ -85,6 +85,8 @@ export interface RunContext {
   readonly log: Logger;
   /** As it was reserved: on disk since the claim. Absent: nothing is yet. */
   readonly planned?: Handle;
+  /** What another execution of the task is found by, which another dead worker had begun since. Absent: none is known. */
+  readonly later?: Handle;
   /** Kept on disk before it returns; call it before the step that the handle undoes or finds again. */
   saveHandle(handle: Handle): void;
   /** Runs one part of the task's way under its name, so that its time and its end can be seen. `work` does not throw. */

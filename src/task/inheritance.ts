@@ -1,5 +1,5 @@
 /** Tasks of daemons that are dead: each is picked up where it is, as soon as its task's turn has come. */
-import type { Execution, ExecutionRef } from "../journal/execution.ts";
+import type { Execution, ExecutionRef, Handle } from "../journal/execution.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Backend, Completion, RunContext } from "./backend.ts";
@@ -43,7 +43,18 @@ export class Inheritance {
     for (const waiting of this.waitingOf(taskId)) this.options.journal.noteCancellation(waiting);
   }
 
-  takeOver(execution: Execution): void {
+  /** In the order in which they were begun. */
+  takeOverAll(executions: readonly Execution[]): void {
+    const inOrder = executions.toSorted((one, other) => one.claimedAt - other.claimedAt);
+    const last = new Map(inOrder.map((execution) => [execution.taskId, execution]));
+    for (const execution of inOrder) {
+      const latest = last.get(execution.taskId);
+      this.takeOver(execution, latest === execution ? null : (latest?.handle ?? null));
+    }
+  }
+
+  /** `later`: what the task's latest execution is found by, if that is another one. */
+  takeOver(execution: Execution, later: Handle | null = null): void {
     const { taskId, executionId, handle, claimedAt, cancelled } = execution;
     const { backend, journal, log, observer, running, begin } = this.options;
     const other = running.get(taskId);
@@ -53,7 +64,7 @@ export class Inheritance {
       // Two dead daemons may each have left an execution of one task: one after the other.
       const begun = other.ended.then(() => {
         this.turns.delete(execution);
-        this.takeOver(journal.find(execution) ?? execution);
+        this.takeOver(journal.find(execution) ?? execution, later);
       });
       this.turns.set(execution, begun);
       return;
@@ -63,7 +74,7 @@ export class Inheritance {
     const trail = observer.takenOver(ref);
     const work: Work = (context) => {
       trail.started();
-      return backend.resume(ref, handle, context);
+      return backend.resume(ref, handle, later === null ? context : { ...context, later });
     };
     const task = begin(ref, trail, work, claimedAt);
     task.handle = handle;

@@ -125,9 +125,9 @@ export class Scheduler {
     if (task === undefined && !isTold) log.info("cancellation for a task that does not run here", { taskId });
   }
 
-  /** Picks up what an earlier daemon claimed and did not end. */
+  /** Picks up what earlier daemons claimed and did not end. */
   recover(executions: readonly Execution[]): void {
-    for (const execution of executions) this.inheritance.takeOver(execution);
+    this.inheritance.takeOverAll(executions);
     this.handedOff.recover();
   }
 

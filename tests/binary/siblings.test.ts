@@ -292,6 +292,29 @@ describe("a task that is given to a second daemon of the host", () => {
     expect(site.terminals(task.task_id)).toEqual([]);
   });
 
+  // By the order of their ids the first execution was seen to before or after the second: it ended that one's agent as its
+  // own leftover, or its end that nobody knew was told after the true one.
+  test.each(["0 is the lower id", "z is the higher id"])(
+    "as another execution, after the first was killed with its agent, is what is reported when the second is killed: %s",
+    async (executionId) => {
+      await using site = await DirectSite.create();
+      await using two = await siblings(site, {}, {});
+      const task = assignment({ env: { AGENT_HOLD: "1" } });
+      const [first] = await site.holdAll([task]);
+      await killWithAgent(site, two.first, first);
+      two.other.submit({ ...task, execution_id: executionId });
+      const second = await site.agent.waitForStart(task.task_id, 2);
+      two.second.kill("SIGKILL");
+      await two.second.exited;
+      await using heir = await site.start();
+      await heir.waitForLog(/task ended .*result=handed-off/);
+      second.release();
+      expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
+      await heir.stop();
+      expect([site.terminals(task.task_id).length, second.ended]).toEqual([1, true]);
+    },
+  );
+
   // The heir claimed it and left it at that, for it had left it to the second one: it hung for ever.
   test("after the first was killed runs in the first one's heir when the second was killed, too", async () => {
     await using site = await DirectSite.create();

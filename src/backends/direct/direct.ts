@@ -25,7 +25,7 @@ import { Agents, type AgentsOptions, type Prepared, type Watched } from "./agent
 import { Discards } from "./discards.ts";
 import { agentEnvironment, type Environment, MARK_NAME, markOf } from "./environment.ts";
 import { HadTasks } from "./had-tasks.ts";
-import { type DirectHandle, readHandle, writeHandle } from "./handle.ts";
+import { type DirectHandle, folderIn, readHandle, writeHandle } from "./handle.ts";
 import { makeHarnessFolder } from "./harness-folder.ts";
 import { leaveWorkspace } from "./leave-workspace.ts";
 import { removeIfEmpty } from "./removal.ts";
@@ -148,8 +148,9 @@ export class DirectBackend implements Backend {
     if (handle === null) return this.abandon(ref, context);
     const { workspace } = handle;
     const claim = this.had.take(ref.taskId, workspace.dir);
-    // Only in a folder of the task's own would what is done for the dead worker meet what another does.
-    if (claim.kind === "taken" && claim.dir === workspace.dir && isOwnFolder(workspace)) {
+    const begunAnewIn = claim.kind === "taken" ? claim.dir : folderIn(context.later);
+    // Only in a folder of the task's own would what is done for the dead worker meet what another does, or did.
+    if (begunAnewIn === workspace.dir && isOwnFolder(workspace)) {
       const run = Promise.resolve().then(() => concludeUntouched(handle, context));
       return this.stay({ workspace: { ...workspace, made: false }, hooks: null, run }, context);
     }
@@ -157,7 +158,7 @@ export class DirectBackend implements Backend {
     const run = this.agents
       .find(ref.taskId, handle)
       .then((found) => context.step("run", () => this.watch(found, context)));
-    const concluded = claim.kind === "taken" ? concludeApart(run, context) : run;
+    const concluded = begunAnewIn === null ? run : concludeApart(run, context);
     return this.stay({ workspace, hooks, run: concluded }, context);
   }
 
@@ -165,7 +166,8 @@ export class DirectBackend implements Backend {
   private async abandon({ taskId }: ExecutionRef, context: RunContext): Promise<Completion> {
     const dir = workFolderOf(taskId, this.options.settings);
     using claim = this.had.takeBriefly(taskId, dir);
-    if (claim.kind === "taken") return concludeUntouched({ exitFile: null }, context);
+    const isBegunAnew = claim.kind === "taken" || context.later !== undefined;
+    if (isBegunAnew) return concludeUntouched({ exitFile: null }, context);
     // It had not even saved what it made, so nothing ran in it, and it is empty if it was made here.
     if (this.options.cleanup && this.options.settings.targetDir === null) removeIfEmpty(dir);
     throw notBegun();

@@ -50,3 +50,8 @@ export function readHandle(handle: Handle | null): DirectHandle | null {
     process: readIdentity(handle),
   };
 }
+
+/** Where it was worked; null: no handle, or none of ours. */
+export function folderIn(handle: Handle | undefined): string | null {
+  return readHandle(handle ?? null)?.workspace.dir ?? null;
+}

@@ -119,7 +119,7 @@ export async function concludeApart(
 }
 
 function leftToAnother(log: RunContext["log"]): Completion {
-  log.info("another worker on this host has begun the task anew, and reports it");
+  log.info("another worker on this host has begun the task anew: how that ends is reported");
   return "handed-off";
 }
 

@@ -36,4 +36,19 @@ describe("the second of two executions that dead daemons left of one task", () =
     rig.scheduler.offer(sampleAssignment({ taskId: "a", executionId: "e2" }));
     expect(rig.sent.slice(4)).toEqual([completed("a")]);
   });
+
+  // One agent works in a task's folder: which one that is the first has to know, or it ends the other's.
+  test("is what the first is told of, and is told of nothing itself", async () => {
+    using rig = new SchedulerRig();
+    const left = { taskId: "a", ended: false, terminal: null, cancelled: false };
+    rig.scheduler.recover([
+      { ...left, executionId: "e1", claimedAt: 2, handle: { of: 2 } },
+      { ...left, executionId: "e2", claimedAt: 1, handle: { of: 1 } },
+    ]);
+    const first = await rig.started(1);
+    first.end();
+    const second = await rig.started(2);
+    expect([first.resumedWith, first.context.later]).toEqual([{ of: 1 }, { of: 2 }]);
+    expect([second.resumedWith, second.context.later]).toEqual([{ of: 2 }, undefined]);
+  });
 });
