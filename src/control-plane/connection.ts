@@ -65,6 +65,7 @@ export class Connection {
   private flushing: ReturnType<typeof setImmediate> | null = null;
   private heldSince = 0;
   private lastPing = 0;
+  /** The last message that the latest ping asks about; 0: all had been proven by then. */
   private askedFor = 0;
   private askedAt = Number.NEGATIVE_INFINITY;
   private openedAt: number | null = null;

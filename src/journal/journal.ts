@@ -40,7 +40,7 @@ export class Journal implements Disposable {
   private onDisk: boolean;
   /** It could not even be read when it was left: what is there is known to nobody here. */
   private unread = false;
-  /** Proven to have been read, whatever was written of that. */
+  /** Frames up to this one were read, whatever was written of that. */
   private deliveredUpTo = 0;
   private retryTimer: ReturnType<typeof setInterval> | null = null;
   private prunedAt = 0;
@@ -128,7 +128,7 @@ export class Journal implements Disposable {
    */
   delivered(seq: number): void {
     this.deliveredUpTo = seq;
-    this.statements.deliveredUpTo = seq;
+    this.statements.removableUpTo = seq;
     this.deliveredTimer ??= setTimeout(() => this.writeDelivered(), WRITE_DELIVERED_MS);
   }
 
@@ -211,7 +211,7 @@ export class Journal implements Disposable {
   /** Or it would be replaced by what little was written since, and a restart would not tell what was not delivered yet. */
   private readAtLast({ database }: Disk): void {
     this.statements.addFrom(database);
-    this.statements.deliveredUpTo = this.deliveredUpTo;
+    this.statements.removableUpTo = this.deliveredUpTo;
     this.unread = false;
   }
 }

@@ -6,15 +6,15 @@ import { copyRows, EXECUTION_COLUMNS, INSERT_EXECUTION } from "./schema.ts";
 export class Statements {
   /** Numbers are given here and not by the database, so that a change of database keeps their order. */
   lastSeq: number;
-  /** Proven to have been read, and not yet taken out; 0: nothing. */
-  deliveredUpTo = 0;
+  /** Frames up to this one were read, and are to be taken out with what is written next; 0: none is. */
+  removableUpTo = 0;
   private readonly db: DatabaseSync;
   private readonly prepared = new Map<string, StatementSync>();
 
   /** `before`: the statements over the database that this one takes the place of. */
   constructor(db: DatabaseSync, before: Statements | null = null) {
     this.db = db;
-    this.deliveredUpTo = before?.deliveredUpTo ?? 0;
+    this.removableUpTo = before?.removableUpTo ?? 0;
     this.lastSeq = Math.max(
       before?.lastSeq ?? 0,
       Number(this.sql("SELECT max(seq) AS seq FROM outbox").get()?.["seq"] ?? 0),
@@ -99,9 +99,9 @@ export class Statements {
   }
 
   writeDelivered(): void {
-    if (this.deliveredUpTo === 0) return;
-    this.sql("DELETE FROM outbox WHERE seq <= ?").run(this.deliveredUpTo);
-    this.deliveredUpTo = 0;
+    if (this.removableUpTo === 0) return;
+    this.sql("DELETE FROM outbox WHERE seq <= ?").run(this.removableUpTo);
+    this.removableUpTo = 0;
   }
 
   /** Both in ms since 1970. Not those whose end is still owed. */
@@ -129,7 +129,7 @@ export class Statements {
   }
 
   private together<T>(work: () => T): T {
-    const { deliveredUpTo } = this;
+    const { removableUpTo } = this;
     this.sql("BEGIN IMMEDIATE").run();
     try {
       this.writeDelivered();
@@ -137,7 +137,7 @@ export class Statements {
       this.sql("COMMIT").run();
       return result;
     } catch (error) {
-      this.deliveredUpTo = deliveredUpTo;
+      this.removableUpTo = removableUpTo;
       // A full disk makes SQLite roll back by itself.
       if (this.db.isTransaction) this.sql("ROLLBACK").run();
       throw error;

@@ -53,6 +53,7 @@ export interface DirectOptions extends Pick<AgentsOptions, "oz" | "shim" | "isJo
   readonly log: Logger;
 }
 
+/** What the task is found by is known, and saved, only once its folder is made. */
 const UNPLANNED: Reservation = { planned: null };
 
 /** A task in its workspace. */
