@@ -8,7 +8,6 @@ import {
   EITHER_DURATION,
   GO_DURATION,
   HUMANTIME,
-  LONGEST_TIMER_MS,
   parseDuration,
   parseGoDuration,
   parseHumantime,
@@ -81,11 +80,14 @@ export function humantime() {
   );
 }
 
+/** A timer can wait for 20 hours more, so that what is added to a setting fits: one that was over once fired at once. */
+const LONGEST_MS = 24 * 24 * 60 * 60 * 1_000;
+
 export function duration() {
   const rule = 'must be a duration of at most 24 days such as "10s", "1m30s" or "2days"';
   return v.pipe(
     v.string(rule),
-    v.check((value) => (parseDuration(value) ?? Number.POSITIVE_INFINITY) <= LONGEST_TIMER_MS, rule),
+    v.check((value) => (parseDuration(value) ?? Number.POSITIVE_INFINITY) <= LONGEST_MS, rule),
     v.metadata({ pattern: EITHER_DURATION }),
   );
 }

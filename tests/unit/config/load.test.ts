@@ -246,6 +246,8 @@ backend:
       'log_level must be one of debug, info, warn, error, not "debgu" (did you mean "debug"?)',
     ],
     ["shutdown_timeout: 30days", 'must be a duration of at most 24 days such as "10s"'],
+    // With the 2 s that follow it would be more than a timer can wait for, and a stop once waited for no task.
+    ["shutdown_timeout: 24days 1s", 'must be a duration of at most 24 days such as "10s"'],
     ["backend: docker", 'backend must be a mapping, not "docker"; write docker: {} below it'],
     ["backend: {direct: []}", "backend.direct must be a mapping, not a list"],
     ["backend: {command: [x]}", "backend.command must be a mapping, not a list"],
