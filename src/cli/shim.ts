@@ -1,4 +1,5 @@
 /** The hidden command that the daemon starts beside itself: see process/shim/protocol.ts. */
+import { closeSync, openSync } from "node:fs";
 import type { FromShim, ToShim } from "../process/shim/protocol.ts";
 import { runShim } from "../process/shim/shim.ts";
 import { parentChannel } from "../runtime/shim-channel.ts";
@@ -12,6 +13,23 @@ export async function runShimCommand(): Promise<void> {
   await runShim({
     send: (event: FromShim) => channel.send(event),
     onMessage: (listener) => channel.onMessage((message) => listener(message as ToShim)),
-    onDisconnect: (listener) => channel.onDisconnect(listener),
+    onDisconnect: (listener) =>
+      channel.onDisconnect(() => {
+        letGoOfStreams();
+        listener();
+      }),
   });
+}
+
+/** Whoever reads the daemon's output to its end, as `daemon | tee log` does, would wait for this process too. */
+function letGoOfStreams(): void {
+  for (const descriptor of [0, 1, 2]) {
+    try {
+      closeSync(descriptor);
+      // The lowest that is free, so the one that was just closed: nothing else is to have it.
+      openSync("/dev/null", "r+");
+    } catch {
+      // Closed from the beginning, or no such file in a chroot: what is running matters more.
+    }
+  }
 }

@@ -111,6 +111,8 @@ describe("a process that is given input", () => {
     const enough = wrote() + 100;
     await eventually(() => wrote() > enough || existsSync(rig.dir.join("broken")), "lines to be written");
     expect(existsSync(rig.dir.join("broken"))).toBe(false);
+    // It once kept the daemon's own output open for as long, and with it whoever read that to its end.
+    expect([0, 1, 2].map((fd) => linkOf(shim.pid, `fd/${fd}`))).toEqual(Array(3).fill("/dev/null"));
     process.kill(Number(readFileSync(rig.dir.join("left"), "utf8")), "SIGKILL");
     await eventually(() => !isAlive(shim), "the shim's end");
   });
