@@ -58,12 +58,19 @@ export function readOwner(instanceId: string | undefined, label: string | undefi
 }
 
 /**
+ * What is mounted over a file of a container's /etc, in /proc/self/mountinfo: ID PARENT DEVICE WHAT WHERE. Docker's
+ * folder is containers/ID, podman's overlay-containers/ID, or named for another way of storing.
+ */
+const OWN_FILE =
+  /^(?:\S+ ){3}\S*[/-]containers\/([0-9a-f]{64})\/\S+ \/etc\/(?:hostname|hosts|resolv\.conf) /m;
+
+/**
  * The container that this process may be in, for the engine to confirm; engines mount files of a
- * container's own folder, which is named for it, over its /etc/hostname. Empty: none is named.
+ * container's own folder, which is named for it, over its /etc/hostname. Empty: none is named. A host has mounts
+ * within such folders, of containers that it is not in: podman's /dev/shm of each that runs.
  */
 export function guessOwnContainer(mounts = readText("/proc/self/mountinfo")): string {
-  // Docker's is containers/ID, podman's overlay-containers/ID, or named for another way of storing.
-  return /[/-]containers\/([0-9a-f]{64})\//.exec(mounts)?.[1] ?? "";
+  return OWN_FILE.exec(mounts)?.[1] ?? "";
 }
 
 function readPidNamespace(): string {

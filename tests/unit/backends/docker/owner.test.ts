@@ -25,6 +25,21 @@ test("a process on a host finds none, whatever is mounted there", () => {
   expect(guessOwnContainer(`${overlay}\n${cgroup}\n`)).toBe("");
 });
 
+// A worker on a host was taken for dead, and its tasks were run on by another as well, once a container of somebody
+// else's had ended: podman has the memory of each that runs mounted on the host, in a folder that is named for it.
+const OTHERS = [
+  `70 45 0:43 / /var/lib/containers/storage/overlay-containers/${"0".repeat(64)}/userdata/shm rw - tmpfs shm rw`,
+  `71 45 0:44 / /var/lib/docker/containers/${"1".repeat(64)}/mounts/shm rw - tmpfs shm rw`,
+].join("\n");
+
+test("a process on a host is in none of the containers whose mounts it sees", () => {
+  expect(guessOwnContainer(OTHERS)).toBe("");
+});
+
+test("a process in a container that sees the host's mounts finds its own all the same", () => {
+  expect(guessOwnContainer(`${OTHERS}\n${MOUNTS.podman}\n`)).toBe(ID);
+});
+
 test("an owner is read from labels as it was written, and from those of nobody of ours not at all", () => {
   const self = describeSelf("me", "");
   expect(readOwner("me", writeOwner(self))).toEqual(self);
