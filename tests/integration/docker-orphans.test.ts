@@ -5,6 +5,7 @@ import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
 import { LABELS } from "../../src/backends/docker/labels.ts";
 import { Orphans, RETURN_MS } from "../../src/backends/docker/orphans.ts";
 import { describeSelf, type Owner } from "../../src/backends/docker/ownership/owner.ts";
+import { Refusals } from "../../src/backends/docker/refusals.ts";
 import { Upkeep } from "../../src/backends/docker/upkeep.ts";
 import type { Adoption, Orphan } from "../../src/task/backend.ts";
 import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
@@ -31,7 +32,8 @@ async function looking(cleanup = true, instanceId = "me") {
   const { engine, disposal } = parts;
   const ownedHere = new Set<string>();
   const orphans = new Orphans({ workerId: "w", ...parts, ownedHere, cleanup, graceMs: 2_000, log });
-  const garbage = { engine, maxAgeMs: null, lastUsed: shared.lastUsed, log };
+  const refusals = new Refusals(log, "cannot remove a volume");
+  const garbage = { engine, maxAgeMs: null, lastUsed: shared.lastUsed, refusals, log };
   const offered: Orphan[] = [];
   const look = async (answer: Adoption = "taken", patienceMs = 0) => {
     const adopt = (orphan: Orphan) => {
@@ -345,6 +347,38 @@ describe("the upkeep", () => {
     stop.abort();
     await running;
   });
+
+  // Each turn counted as one that the engine had cut short, and a running worker took over at once for ever.
+  test.each([
+    ["to remove a volume", "DELETE", /^\/volumes\/old$/],
+    ["to tell of volumes", "GET", /^\/volumes$/],
+  ] as const)(
+    "waits for a dead worker to come back although the engine refuses %s",
+    async (_what, method, path) => {
+      const stop = new AbortController();
+      const offered: string[] = [];
+      const adopt = ({ taskId }: Orphan): Adoption => {
+        offered.push(taskId);
+        return "taken";
+      };
+      const looks = () => fake.http.requests.filter((one) => one.path === "/containers/json").length;
+      fake.addVolume("old", { [LABELS.role]: "sidecar" }).createdAt = "2020-01-01T00:00:00Z";
+      fake.refuse(method, path);
+      // A turn each second.
+      const garbage = { ...looker.garbage, maxAgeMs: 1 };
+      const running = new Upkeep({ ...looker, garbage }).run(adopt, stop.signal);
+      await within(fake.http.seen(method, path), "the refusal");
+      left(dead, "t-1");
+      // Those that have seen it are over when the next one has begun.
+      await within(
+        fake.until(() => looks() > 2),
+        "two more turns",
+      );
+      stop.abort();
+      await running;
+      expect(offered).toEqual([]);
+    },
+  );
 
   test("ends with its signal and says nothing of it", async () => {
     const stop = new AbortController();

@@ -5,6 +5,7 @@ import { parseReference } from "../../src/backends/docker/images/reference.ts";
 import { LABELS } from "../../src/backends/docker/labels.ts";
 import { describeSelf, type Owner } from "../../src/backends/docker/ownership/owner.ts";
 import { persist } from "../../src/backends/docker/persist.ts";
+import { Refusals } from "../../src/backends/docker/refusals.ts";
 import { collectGarbage } from "../../src/backends/docker/sidecars/garbage.ts";
 import { volumeNameOf } from "../../src/backends/docker/sidecars/volume-name.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
@@ -303,7 +304,8 @@ describe("what is removed for its age", () => {
   const DAY_MS = 24 * 60 * 60 * 1000;
   const garbage = async (lastUsed: ReadonlyMap<string, number>, maxAgeMs: number | null = DAY_MS) => {
     const { engine, log } = await rig.worker("me");
-    await collectGarbage({ engine, maxAgeMs, lastUsed, log }, Date.now(), signal);
+    const refusals = new Refusals(log, "cannot remove a volume");
+    await collectGarbage({ engine, maxAgeMs, lastUsed, refusals, log }, Date.now(), signal);
     return [...fake.volumes.keys()].sort();
   };
   const aged = (name: string, role: string, days: number, filling = "1") => {
@@ -348,6 +350,27 @@ describe("what is removed for its age", () => {
     aged("x.reported", "reported", 8);
     aged("y.reported", "reported", 6);
     expect(await garbage(new Map(), null)).toEqual(["old", "y.reported"]);
+  });
+
+  // Behind one that a leaked mount kept ("device or resource busy") no other ever went, and nothing told of it.
+  test("is every other one when the engine refuses to remove one, which is told of once", async () => {
+    for (const name of ["kept", "old"]) aged(name, "sidecar", 2);
+    for (const name of ["kept.reported", "old.reported"]) aged(name, "reported", 8);
+    const allow = fake.refuse("DELETE", /^\/volumes\/kept/);
+    const { engine, log } = await rig.worker("me");
+    const refusals = new Refusals(log, "cannot remove a volume");
+    const turn = () =>
+      collectGarbage({ engine, maxAgeMs: DAY_MS, lastUsed: new Map(), refusals, log }, Date.now(), signal);
+    await turn();
+    expect([...fake.volumes.keys()].sort()).toEqual(["kept", "kept.reported"]);
+    await turn();
+    expect(log.lines.filter(({ level }) => level === "warn").map(({ fields }) => fields)).toMatchObject([
+      { volume: "kept.reported" },
+      { volume: "kept" },
+    ]);
+    allow();
+    await turn();
+    expect(fake.volumes.size).toBe(0);
   });
 
   test("is not what has no age that can be read", async () => {

@@ -18,6 +18,7 @@ import { EndedMarks } from "./ownership/ended-marks.ts";
 import { LockSmith } from "./ownership/engine-lock.ts";
 import { Lineage } from "./ownership/lineage.ts";
 import { describeSelf, guessOwnContainer, type Owner, writeOwner } from "./ownership/owner.ts";
+import { Refusals } from "./refusals.ts";
 import { SharedVolumes } from "./sidecars/shared-volume.ts";
 import { SidecarMounts } from "./sidecars/sidecar-mounts.ts";
 import { TaskSetup } from "./task-setup.ts";
@@ -116,7 +117,8 @@ function assemble(
   const own = { claims, marks, disposal, ownedHere };
   const orphans = new Orphans({ workerId, engine, census, lineage, ...own, cleanup, graceMs, log });
   const { sidecarVolumeMaxAgeMs: maxAgeMs } = settings;
-  const garbage = { engine, maxAgeMs, lastUsed: shared.lastUsed, log };
+  const refusals = new Refusals(log, "cannot remove a volume that nobody needs any more");
+  const garbage = { engine, maxAgeMs, lastUsed: shared.lastUsed, refusals, log };
   const upkeep = new Upkeep({ orphans, disposal, garbage, log });
   return new DockerBackend({
     engine,

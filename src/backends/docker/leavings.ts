@@ -1,10 +1,11 @@
 /** What dead workers of this id left beside their tasks' containers: locks, fillers, private copies, marks. */
-import type { ContainerSummary } from "./engine/container-state.ts";
+import { type ContainerSummary, shortIdOf } from "./engine/container-state.ts";
 import type { Engine } from "./engine/engine.ts";
 import { isConflict } from "./engine/errors.ts";
 import { labelFilter } from "./labels.ts";
 import type { EndedMarks } from "./ownership/ended-marks.ts";
 import type { Owners } from "./ownership/owners.ts";
+import { unlessRefused } from "./persist.ts";
 import type { Refusals } from "./refusals.ts";
 
 export interface LeavingsOptions {
@@ -32,7 +33,7 @@ export class Leavings {
   async sweepCopies(signal: AbortSignal): Promise<ReadonlySet<string>> {
     const { engine, workerId, owners, refusals } = this.options;
     const labels = [labelFilter("workerId", workerId), labelFilter("role", "private-sidecar")];
-    const copies = await engine.volumes.list({ labels }, signal);
+    const copies = await unlessRefused(engine.volumes.list({ labels }, signal), []);
     for (const volume of copies) {
       await refusals.puttingOff(volume.name, { volume: volume.name }, async () => {
         if ((await owners.lifeOf(volume.labels, signal)) !== "dead") return;
@@ -50,10 +51,12 @@ export class Leavings {
     present: ReadonlySet<string>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { engine, marks } = this.options;
+    const { engine, marks, refusals } = this.options;
     for (const id of marked) {
-      if (present.has(id) || (await engine.containers.find(id, signal)) !== null) continue;
-      await marks.remove(id, signal);
+      if (present.has(id)) continue;
+      await refusals.puttingOff(id, { markOf: shortIdOf(id) }, async () => {
+        if ((await engine.containers.find(id, signal)) === null) await marks.remove(id, signal);
+      });
     }
   }
 }

@@ -57,7 +57,7 @@ export class Orphans {
   constructor(options: OrphansOptions) {
     this.options = options;
     this.owners = new Owners(options);
-    this.refusals = new Refusals(options.log);
+    this.refusals = new Refusals(options.log, "cannot take care of what a dead worker left");
     this.leavings = new Leavings({ ...options, owners: this.owners, refusals: this.refusals });
   }
 
@@ -82,7 +82,7 @@ export class Orphans {
     await this.leavings.pruneMarks(marked, present, signal);
     for (const id of this.deadSince.keys()) if (!present.has(id)) this.deadSince.delete(id);
     this.owners.forgetAllBut(present);
-    this.refusals.forgetAllBut((key) => present.has(key) || copies.has(key));
+    this.refusals.forgetAllBut((key) => [present, copies, marked].some((keys) => keys.has(key)));
   }
 
   /** Gets rid of the containers of tasks whose end was told. By itself, since it takes its time. */

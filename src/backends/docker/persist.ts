@@ -63,3 +63,13 @@ export async function patiently<T>(
     await pause(backoff.next(), signal);
   }
 }
+
+/** Where something is refused, by a proxy before the engine perhaps, there is none of it. One that is away may have it. */
+export async function unlessRefused<T>(asked: Promise<T>, none: T): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof EngineError && !isAway(error)) return none;
+    throw error;
+  }
+}

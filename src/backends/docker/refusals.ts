@@ -5,11 +5,14 @@ import { EngineError } from "./engine/errors.ts";
 
 export class Refusals {
   private readonly log: Logger;
+  private readonly what: string;
   /** Ids of containers, and names of volumes. */
   private readonly told = new Set<string>();
 
-  constructor(log: Logger) {
+  /** `what` could not be done, in words for the log. */
+  constructor(log: Logger, what: string) {
     this.log = log;
+    this.what = what;
   }
 
   /** Throws whatever is no refusal, as when the engine is gone. */
@@ -20,8 +23,7 @@ export class Refusals {
       if (!(error instanceof EngineError)) throw error;
       if (this.told.has(key)) return;
       this.told.add(key);
-      const what = "cannot take care of what a dead worker left: trying again now and then";
-      this.log.warn(what, { ...fields, error: wordsOf(error) });
+      this.log.warn(`${this.what}: trying again now and then`, { ...fields, error: wordsOf(error) });
     }
   }
 

@@ -35,13 +35,11 @@ export class Upkeep {
     }
   }
 
-  /** False when the engine did not let it come to its end. */
+  /** False when the engine did not let the look at dead workers' tasks come to its end. */
   private async turn(adopt: Adopt, patienceMs: number, signal: AbortSignal): Promise<boolean> {
     const { orphans, disposal, garbage } = this.options;
-    const looked = await this.attempt(async () => {
-      await orphans.look(adopt, patienceMs, signal);
-      await collectGarbage(garbage, Date.now(), signal);
-    }, signal);
+    const looked = await this.attempt(() => orphans.look(adopt, patienceMs, signal), signal);
+    if (looked) await this.attempt(() => collectGarbage(garbage, Date.now(), signal), signal);
     // Last, and each by itself: what the engine does not let go of may hang.
     await this.attempt(() => orphans.clearSpent(signal), signal);
     await this.attempt(() => disposal.tryAgain(signal), signal);

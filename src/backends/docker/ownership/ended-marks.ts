@@ -5,9 +5,8 @@
  */
 import { shortIdOf } from "../engine/container-state.ts";
 import type { Engine } from "../engine/engine.ts";
-import { EngineError } from "../engine/errors.ts";
 import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
-import { isAway } from "../persist.ts";
+import { unlessRefused } from "../persist.ts";
 
 export interface EndedMarksOptions {
   readonly engine: Pick<Engine, "volumes">;
@@ -51,16 +50,6 @@ export class EndedMarks {
     const labels = [labelFilter("workerId", workerId), labelFilter("role", "ended")];
     const volumes = await unlessRefused(engine.volumes.list({ labels }, signal), []);
     return volumes.flatMap((volume) => volume.labels[LABELS.ended] ?? []);
-  }
-}
-
-/** Where volumes are refused, by a proxy before the engine perhaps, there is no mark. One that is away may have it. */
-async function unlessRefused<T>(asked: Promise<T>, none: T): Promise<T> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof EngineError && !isAway(error)) return none;
-    throw error;
   }
 }
 
