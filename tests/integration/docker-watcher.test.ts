@@ -177,6 +177,31 @@ describe("a container that is waited for", () => {
     expect(await within(waiting, "the end")).toBe(9);
   });
 
+  // The silence counted as trouble of five minutes: an engine that was not ready yet when it was back ended the task.
+  test("is not given up for the first trouble of an engine that was away for long", async () => {
+    const container = rig.fake.add("c", {});
+    const waiting = watcher.until(container.id, ended, signal);
+    await attended();
+    jest.useFakeTimers();
+    await rig.fake.goAway();
+    for (let seconds = 0; seconds < 400; seconds++) {
+      jest.advanceTimersByTime(1_000);
+      await turns(5);
+    }
+    const ready = rig.fake.refuse("GET", /^\/containers\/\w+\/json$/);
+    await rig.fake.comeBack();
+    const before = looks();
+    jest.advanceTimersByTime(1_000);
+    // A 500 is asked about twice more at once.
+    await rig.fake.until(() => looks() === before + 3);
+    await turns(20);
+    ready();
+    rig.fake.end(container, 9);
+    jest.advanceTimersByTime(30_000);
+    jest.useRealTimers();
+    expect(await within(waiting, "the end")).toBe(9);
+  });
+
   // The worker waited without end, and its log had not a word of it.
   test("is told of once when the engine says nothing of it for long, and once more when it is back", async () => {
     const container = rig.fake.add("c", {});

@@ -81,8 +81,9 @@ export class Watcher implements Disposable {
         if (answer !== null) resolve(answer);
       } catch (error) {
         if (!signal.aborted) this.silence.goesOn(error);
-        inTroubleSince ??= performance.now();
-        const tired = performance.now() - inTroubleSince >= TROUBLE_MS;
+        // Silence is none: it may have lasted, and the engine is not ready at once when it is over.
+        inTroubleSince = isAway(error) ? null : (inTroubleSince ?? performance.now());
+        const tired = inTroubleSince !== null && performance.now() - inTroubleSince >= TROUBLE_MS;
         if (isRefusal(error)) refusals += 1;
         if (!signal.aborted && mayPass(error, tired || refusals >= MOST_REFUSALS)) this.lookSoon();
         else reject(signal.aborted ? signal.reason : error);
