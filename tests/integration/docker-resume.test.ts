@@ -111,6 +111,24 @@ describe("a task of an earlier worker", () => {
     },
   );
 
+  // An engine in trouble for a second, as when its host starts, ended what ran: it was borne for five minutes otherwise.
+  test.each([
+    ["to tell of it", "GET", /^\/containers\/\w{64}\/json$/],
+    ["to make a lock for it", "POST", /^\/containers\/create$/],
+  ] as const)(
+    "that runs has its true end although the engine is not able for a while %s",
+    async (_what, method, path) => {
+      const container = left();
+      const able = fake.refuse(method, path);
+      const task = resumeTask(backend, saved());
+      await eventually(() => task.log.said("warn").length === 1, "a warning");
+      able();
+      await fake.until(() => fake.listening === 1);
+      fake.end(container, 0);
+      expect(await endOf(task)).toBe("completed");
+    },
+  );
+
   // It was called gone, by one wrong answer between two right ones.
   test("that runs has its true end although the engine says once that there is none", async () => {
     const container = left();

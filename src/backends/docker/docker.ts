@@ -3,7 +3,10 @@
  * outlives a crash of the worker by itself; what is to be kept is which container is whose.
  */
 
+import { Backoff } from "../../async/backoff.ts";
+import { pause } from "../../async/wait.ts";
 import type { ExecutionRef, Handle } from "../../journal/execution.ts";
+import { wordsOf } from "../../logging/words-of.ts";
 import {
   type Adoption,
   type Backend,
@@ -16,6 +19,7 @@ import {
   TaskStopped,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
+import { BadAnswers } from "./bad-answers.ts";
 import { failureOf, goneFailure, hasBegun, shutdownOf } from "./container-end.ts";
 import type { Disposal } from "./disposal.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -46,6 +50,8 @@ export interface DockerOptions {
 }
 
 const LET_GO_MS = 30_000;
+/** Between tries to take up a container. */
+const TROUBLED = { firstMs: 500, lastMs: 10_000 };
 
 /** A task and its container, which goes when the work is done. */
 interface Stay {
@@ -141,14 +147,26 @@ export class DockerBackend implements Backend {
   }
 
   /** A task that is stopped meanwhile has to be found first all the same: only then it can be stopped gently. */
-  private async claim(sought: Sought, { hurry }: RunContext): Promise<Claim> {
-    try {
-      return await this.options.claims.take(sought, hurry);
-    } catch (error) {
-      if (!hurry.aborted && error instanceof EngineError) throw cannotTakeUp(sought.container, error);
-      if (!hurry.aborted) throw error;
-      // Not to be called stopped: as far as anybody knows it runs, and the next worker takes it up.
-      return await new Promise<never>(() => {});
+  private async claim(sought: Sought, { hurry, log }: RunContext): Promise<Claim> {
+    // Each try has asked for several times what was refused.
+    const bad = new BadAnswers(1);
+    const backoff = new Backoff(TROUBLED);
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.options.claims.take(sought, hurry);
+      } catch (error) {
+        // Not to be called stopped: as far as anybody knows it runs, and the next worker takes it up.
+        if (hurry.aborted) return await new Promise<never>(() => {});
+        if (bad.areEnoughWith(error))
+          throw error instanceof EngineError ? cannotTakeUp(sought.container, error) : error;
+        const { container } = sought;
+        if (tries === 1)
+          log.warn("engine is in trouble while a container is taken up: trying again", {
+            container,
+            error: wordsOf(error),
+          });
+      }
+      await pause(backoff.next(), hurry);
     }
   }
 

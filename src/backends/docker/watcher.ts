@@ -8,10 +8,10 @@
 import { Backoff } from "../../async/backoff.ts";
 import { pause } from "../../async/wait.ts";
 import type { Logger } from "../../logging/logger.ts";
+import { BadAnswers } from "./bad-answers.ts";
 import type { ContainerState, Containers } from "./engine/containers.ts";
-import { EngineError } from "./engine/errors.ts";
 import type { EngineEvent, EventOptions } from "./engine/events.ts";
-import { isAway, MOST_REFUSALS } from "./persist.ts";
+import { MOST_REFUSALS } from "./persist.ts";
 import { Silence } from "./silence.ts";
 
 /** As much of the engine as is watched. */
@@ -36,8 +36,6 @@ interface Waiter {
 const LOOK_AGAIN_MS = 30_000;
 /** After a look that brought no answer: the engine may be back before the next event. */
 const LOOK_SOON_MS = 1_000;
-/** An engine that is in trouble of its own for longer (status 5xx) is believed that it cannot tell. */
-const TROUBLE_MS = 5 * 60_000;
 /** Kept open between tasks that follow each other. */
 const LINGER_MS = 10_000;
 /** What the engine remembers of so long ago is looked at, against what happened before it was heard. */
@@ -68,24 +66,18 @@ export class Watcher implements Disposable {
   until<T>(id: string, test: Test<T>, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    let inTroubleSince: number | null = null;
-    let refusals = 0;
+    const bad = new BadAnswers(MOST_REFUSALS);
     let oomHeard = false;
     const look = new Look(async () => {
       try {
         const state = await this.engine.containers.find(id, signal);
         const answer = test(state, oomHeard);
         this.silence.isOver();
-        inTroubleSince = null;
-        refusals = 0;
+        bad.forget();
         if (answer !== null) resolve(answer);
       } catch (error) {
         if (!signal.aborted) this.silence.goesOn(error);
-        // Silence is none: it may have lasted, and the engine is not ready at once when it is over.
-        inTroubleSince = isAway(error) ? null : (inTroubleSince ?? performance.now());
-        const tired = inTroubleSince !== null && performance.now() - inTroubleSince >= TROUBLE_MS;
-        if (isRefusal(error)) refusals += 1;
-        if (!signal.aborted && mayPass(error, tired || refusals >= MOST_REFUSALS)) this.lookSoon();
+        if (!signal.aborted && !bad.areEnoughWith(error)) this.lookSoon();
         else reject(signal.aborted ? signal.reason : error);
       }
     });
@@ -171,16 +163,6 @@ export class Watcher implements Disposable {
     }, LOOK_SOON_MS);
     this.soon.unref();
   }
-}
-
-/** Silence passes, and so do a proxy's words in place of the engine's; what that has said all the time is believed. */
-function mayPass(error: unknown, isEnough: boolean): boolean {
-  return isAway(error) || (error instanceof EngineError && !isEnough);
-}
-
-/** Not of its own trouble (5xx), nor of a proxy's. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof EngineError && error.status < 500 && !error.foreign;
 }
 
 /** One look at a time; asked for while one is underway, one more follows it. */
