@@ -97,7 +97,10 @@ export class DockerRig implements AsyncDisposable {
   }
 
   /** The whole backend of one worker, as the daemon makes it. */
-  async backend(instanceId: string, options: { cleanup?: boolean; verbose?: boolean } = {}) {
+  async backend(
+    instanceId: string,
+    options: { cleanup?: boolean; verbose?: boolean; mounts?: string; stop?: AbortSignal } = {},
+  ) {
     const log = recordLog();
     const settings: DockerSettings = {
       kind: "docker",
@@ -115,7 +118,8 @@ export class DockerRig implements AsyncDisposable {
       graceMs: 2_000,
       workerEnvironment: { DOCKER_HOST: this.fake.http.host, DOCKER_CONFIG: "/nowhere" },
       log,
-      signal: new AbortController().signal,
+      signal: options.stop ?? new AbortController().signal,
+      ...(options.mounts === undefined ? {} : { mounts: options.mounts }),
     });
     this.#opened.push(backend);
     return { backend, log };

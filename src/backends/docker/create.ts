@@ -2,9 +2,11 @@
 import { expiring } from "../../async/wait.ts";
 import type { DockerSettings } from "../../config/settings.ts";
 import type { Logger } from "../../logging/logger.ts";
+import { wordsOf } from "../../logging/words-of.ts";
 import { BackendUnusable } from "../../task/backend.ts";
 import { Disposal } from "./disposal.ts";
 import { DockerBackend } from "./docker.ts";
+import { shortIdOf } from "./engine/container-state.ts";
 import { chooseEndpoint } from "./engine/endpoint-choice.ts";
 import { Engine } from "./engine/engine.ts";
 import { EndpointError, EngineUnreachable } from "./engine/errors.ts";
@@ -36,6 +38,8 @@ export interface DockerDependencies {
   readonly log: Logger;
   /** Fires when the daemon is asked to stop, perhaps while the engine does not answer. */
   readonly signal: AbortSignal;
+  /** This process's /proc/self/mountinfo, unless told. */
+  readonly mounts?: string;
 }
 
 const CONNECT_MS = 30_000;
@@ -46,11 +50,15 @@ export async function createDockerBackend(
   dependencies: DockerDependencies,
 ): Promise<DockerBackend> {
   const { log } = dependencies;
-  using connecting = expiring(dependencies.signal, CONNECT_MS);
+  using connecting = expiring(
+    dependencies.signal,
+    CONNECT_MS,
+    () => new Error(`no answer within ${CONNECT_MS / 1_000} s`),
+  );
   const engine = await connect(dependencies, connecting.signal);
   try {
     warnOfSocket(settings, engine, log);
-    const self = await describe(engine, dependencies.instanceId, connecting.signal);
+    const self = await describe(engine, dependencies, connecting.signal);
     return assemble(settings, dependencies, engine, self);
   } catch (error) {
     await engine[Symbol.asyncDispose]();
@@ -85,10 +93,23 @@ async function connect({ workerEnvironment, log }: DockerDependencies, signal: A
 }
 
 /** Who this worker is, as others on the engine will see it. */
-async function describe(engine: Engine, instanceId: string, signal: AbortSignal): Promise<Owner> {
-  const guess = guessOwnContainer();
-  const container = guess === "" ? null : await engine.containers.find(guess, signal);
-  return describeSelf(instanceId, container?.id ?? "");
+async function describe(
+  { containers, chosen }: Engine,
+  { instanceId, mounts, signal: stop }: DockerDependencies,
+  signal: AbortSignal,
+): Promise<Owner> {
+  const guess = guessOwnContainer(mounts);
+  if (guess === "") return describeSelf(instanceId, "");
+  try {
+    return describeSelf(instanceId, (await containers.find(guess, signal))?.id ?? "");
+  } catch (error) {
+    stop.throwIfAborted();
+    const id = shortIdOf(guess);
+    throw new BackendUnusable(
+      `Cannot use the container engine at ${chosen.label} (${chosen.why}): it does not tell of the container ${id}, in which the worker seems to run: ${wordsOf(error)}; try "docker inspect ${id}" there, and restart the engine, or correct the proxy before it`,
+      { cause: error },
+    );
+  }
 }
 
 function assemble(
