@@ -1,6 +1,6 @@
 /** The catalogue as the SDK's readers want it: what the exporters encode. */
-import { type HrTime, ValueType } from "@opentelemetry/api";
-import { hrTime } from "@opentelemetry/core";
+import { ValueType } from "@opentelemetry/api";
+import { millisToHrTime } from "@opentelemetry/core";
 import type { Resource } from "@opentelemetry/resources";
 import {
   AggregationTemporality,
@@ -28,20 +28,24 @@ export interface CatalogueProducerOptions {
 /** One for each reader: what is told as a difference is told since that reader's last time. */
 export class CatalogueProducer implements MetricProducer {
   private readonly options: CatalogueProducerOptions;
-  private readonly startedAt: HrTime;
-  private lastAt: HrTime;
+  /**
+   * By the host's clock, as it is at each time, in ms since 1970. `hrTime()` counts on from the process's start: after a
+   * host's sleep, or a clock that was set, all that was told was hours old, and stores throw that away.
+   */
+  private readonly startedAt: number;
+  private lastAt: number;
   /** What was told last, by name and labels. */
   private readonly last = new Map<string, number | HistogramValue>();
 
   constructor(options: CatalogueProducerOptions) {
     this.options = options;
-    this.startedAt = hrTime(options.sinceMs);
+    this.startedAt = Date.now() - (performance.now() - options.sinceMs);
     this.lastAt = this.startedAt;
   }
 
   async collect(): Promise<CollectionResult> {
     const { metrics, resource, scope } = this.options;
-    const now = hrTime();
+    const now = Date.now();
     const data = metrics
       .map((metric) => this.dataOf(metric, now))
       .filter(({ dataPoints }) => dataPoints.length > 0);
@@ -49,7 +53,7 @@ export class CatalogueProducer implements MetricProducer {
     return { resourceMetrics: { resource, scopeMetrics: [{ scope, metrics: data }] }, errors: [] };
   }
 
-  private dataOf(metric: Metric, now: HrTime): MetricData {
+  private dataOf(metric: Metric, now: number): MetricData {
     const { name, help, unit } = metric;
     // Some stores fix a metric's kind of number once and for all, and counts have always been integers.
     const valueType = unit === "s" ? ValueType.DOUBLE : ValueType.INT;
@@ -57,7 +61,9 @@ export class CatalogueProducer implements MetricProducer {
     const aggregationTemporality = this.temporalityOf(metric);
     const delta = aggregationTemporality === AggregationTemporality.DELTA;
     const base = { descriptor, aggregationTemporality };
-    const time = { startTime: delta ? this.lastAt : this.startedAt, endTime: now };
+    // The clock may have been put back.
+    const since = Math.min(now, delta ? this.lastAt : this.startedAt);
+    const time = { startTime: millisToHrTime(since), endTime: millisToHrTime(now) };
     switch (metric.type) {
       case "gauge": {
         const dataPoints = metric
@@ -67,16 +73,16 @@ export class CatalogueProducer implements MetricProducer {
       }
       case "counter": {
         const dataPoints = metric.points().map((point): DataPoint<number> => {
-          const since = delta ? this.swap(keyOf(name, point), point.value, 0) : 0;
-          return { ...time, attributes: point.labels, value: point.value - since };
+          const before = delta ? this.swap(keyOf(name, point), point.value, 0) : 0;
+          return { ...time, attributes: point.labels, value: point.value - before };
         });
         return { ...base, dataPointType: DataPointType.SUM, isMonotonic: true, dataPoints };
       }
       case "histogram": {
         const dataPoints = metric.points().map((point): DataPoint<HistogramValue> => {
           const total = copyOf(point.value);
-          const since = delta ? this.swap(keyOf(name, point), total, NOTHING) : NOTHING;
-          return { ...time, attributes: point.labels, value: difference(total, since) };
+          const before = delta ? this.swap(keyOf(name, point), total, NOTHING) : NOTHING;
+          return { ...time, attributes: point.labels, value: difference(total, before) };
         });
         return { ...base, dataPointType: DataPointType.HISTOGRAM, dataPoints };
       }

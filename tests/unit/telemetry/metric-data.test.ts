@@ -1,6 +1,6 @@
-import { describe, expect, test } from "bun:test";
-import { ValueType } from "@opentelemetry/api";
-import { hrTime } from "@opentelemetry/core";
+import { afterEach, describe, expect, setSystemTime, test } from "bun:test";
+import { type HrTime, ValueType } from "@opentelemetry/api";
+import { hrTimeToMilliseconds } from "@opentelemetry/core";
 import { emptyResource } from "@opentelemetry/resources";
 import { AggregationTemporality, type MetricData } from "@opentelemetry/sdk-metrics";
 import type { Temporality } from "../../../src/config/telemetry.ts";
@@ -33,12 +33,35 @@ test("counts are integers and seconds are not: a store that knows a name refuses
     expect(kinds.get(name)).toBe(ValueType.DOUBLE);
 });
 
-test("a sum says since when it was counted, which may be long before anybody was found to tell it to", async () => {
-  const sinceMs = performance.now() - 60_000;
-  const { resourceMetrics } = await producer(sinceMs).collect();
+/** From when to when the first of all numbers was counted, in seconds before now. */
+async function spanOf(from: CatalogueProducer): Promise<{ start: number; end: number }> {
+  const { resourceMetrics } = await from.collect();
   const [claimed] = resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics);
-  expect(claimed?.dataPoints[0]?.startTime).toEqual(hrTime(sinceMs));
+  const { startTime = [0, 0], endTime = [0, 0] } = claimed?.dataPoints[0] ?? {};
+  const seconds = (time: HrTime) => Math.round((Date.now() - hrTimeToMilliseconds(time)) / 1_000);
+  return { start: seconds(startTime), end: seconds(endTime) };
+}
+
+afterEach(() => setSystemTime());
+
+test("a sum says since when it was counted, which may be long before anybody was found to tell it to", async () => {
+  expect(await spanOf(producer(performance.now() - 60_000))).toEqual({ start: 60, end: 0 });
 });
+
+const HOURS = 3_600;
+
+// A host that had slept, or booted with a wrong clock, told numbers that were hours old until its worker was restarted.
+test.each(["cumulative", "delta"] as const)(
+  "what is counted is told by the host's clock although that was set meanwhile (%s)",
+  async (preference) => {
+    const from = producer(performance.now(), preference);
+    setSystemTime(Date.now() + 3 * HOURS * 1_000);
+    expect(await spanOf(from)).toEqual({ start: 3 * HOURS, end: 0 });
+    setSystemTime(Date.now() - 5 * HOURS * 1_000);
+    // Nobody takes what ends before it begins.
+    expect(await spanOf(from)).toEqual({ start: 0, end: 0 });
+  },
+);
 
 const { CUMULATIVE, DELTA } = AggregationTemporality;
 
