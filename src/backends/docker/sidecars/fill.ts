@@ -2,6 +2,7 @@
 import { type Expiry, expiring } from "../../../async/wait.ts";
 import { createContainer } from "../creation.ts";
 import type { ByteStream } from "../engine/calls.ts";
+import type { Containers } from "../engine/containers.ts";
 import type { Engine } from "../engine/engine.ts";
 import { EngineGone } from "../engine/errors.ts";
 import { LABELS, type Labels, type Role } from "../labels.ts";
@@ -44,13 +45,26 @@ export async function fillVolume(
       neverStarted(image, marked, binds),
       signal,
     );
-    using patience = expiring(signal, STALL_MS, stalled);
-    const files = await containers.readRoot(source.id, patience.signal);
-    await containers.putArchive(target.id, TARGET, imageFilesOf(moving(files, patience)), patience.signal);
+    await copyFiles(containers, { from: source.id, to: target.id }, signal);
   } finally {
     const giveUp = AbortSignal.timeout(CLEAN_UP_MS);
     // What cannot be removed now is found by its labels later.
     await Promise.allSettled(asked.map((one) => persist((trying) => containers.remove(one, trying), giveUp)));
+  }
+}
+
+async function copyFiles(
+  containers: Pick<Containers, "readRoot" | "putArchive">,
+  { from, to }: { readonly from: string; readonly to: string },
+  signal: AbortSignal,
+): Promise<void> {
+  using patience = expiring(signal, STALL_MS, stalled);
+  try {
+    const files = await containers.readRoot(from, patience.signal);
+    await containers.putArchive(to, TARGET, imageFilesOf(moving(files, patience)), patience.signal);
+  } finally {
+    // Of files that are not sent to their end nobody else lets go, and the engine goes on reading them.
+    patience.expire();
   }
 }
 
