@@ -54,8 +54,11 @@ export class ExportTrouble {
     if (this.failures === 0) return;
     const seconds = Math.round((performance.now() - this.since) / 1_000);
     // One that fails now and then is not worth a line each time: what was warned of once stays warned of.
-    const say = this.failures > 1 ? this.log.info : this.log.debug;
+    const wasOutage = this.failures > 1;
+    const say = wasOutage ? this.log.info : this.log.debug;
     say(`${this.what} are exported again`, { afterFailures: this.failures, outageSeconds: seconds });
+    // That works, so the next outage is news.
+    if (wasOutage) this.warned = false;
     this.failures = 0;
   }
 

@@ -27,6 +27,20 @@ describe("export trouble", () => {
     expect(log.lines.at(-1)?.fields).toMatchObject({ afterFailures: 2 });
   });
 
+  // "Nothing more is said until that works", and nothing was said ever after: of the next outage only its end was told.
+  test("that comes back after an outage was told to its end is warned of again", () => {
+    const { log, trouble: it } = trouble();
+    for (let outage = 0; outage < 2; outage++) {
+      for (let i = 0; i < 3; i++) it.failed("nobody there");
+      it.succeeded();
+    }
+    const once = [
+      "metrics could not be exported; nothing more is said until that works",
+      "metrics are exported again",
+    ];
+    expect(log.said()).toEqual([...once, ...once]);
+  });
+
   test("that comes and goes all day makes one warning", () => {
     const { log, trouble: it } = trouble();
     for (let i = 0; i < 500; i++) {
