@@ -54,9 +54,9 @@ function choose(address: string, why: string, loadTls: LoadTls, host: Host): Cho
   return { endpoint, label: withoutPassword(address), why, loadTls };
 }
 
-/** An address is quoted in logs. */
+/** An address is quoted in logs. It may lack its scheme, and a password may hold what ends one in a URL. */
 function withoutPassword(address: string): string {
-  return address.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/i, "$1:…@");
+  return address.replace(/^((?:[a-z]+:\/\/)?[^:@/]*):(?!\/\/|\d+\/).*@/is, "$1:…@");
 }
 
 function chooseSocket(environment: Environment, host: Host): ChosenEndpoint {

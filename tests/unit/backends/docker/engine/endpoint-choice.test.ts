@@ -49,7 +49,11 @@ describe("DOCKER_HOST", () => {
     ["tcp://host:port", /HOST:PORT/],
     ["tcp://host:2375/prefix", /path is not supported/],
     ["ssh://-oProxyCommand=x/", /ssh:\/\/USER@HOST/],
-    ["ssh://me:secret@box", /no password/],
+    ["ssh://me:secret@box", /"ssh:\/\/me:…@box" .*no password/],
+    // These were shown, whole or in part.
+    ["me:secret@box:2375", /"me:…@box:2375" .*no user name or password/],
+    ["tcp://me:sec/secret@box:2375", /"tcp:\/\/me:…@box:2375"/],
+    ["tcp://me:se@secret@box:2375", /"tcp:\/\/me:…@box:2375"/],
   ];
   for (const [address, words] of bad) {
     test(`${address} is refused with words for the operator`, () => {
