@@ -177,6 +177,25 @@ describe("a container that is waited for", () => {
     expect(await within(waiting, "the end")).toBe(9);
   });
 
+  // Over ssh each look is a login: where a host turned some of many away, all were made again each second for ever.
+  test("is looked at again by itself when a look at it brought nothing", async () => {
+    rig.fake.tellsEvents = false;
+    const [one, other] = [rig.fake.add("one", {}), rig.fake.add("other", {})];
+    rig.fake.tellsEvents = true;
+    const looksAt = ({ id }: { id: string }) =>
+      rig.fake.http.requests.filter(({ path }) => path === `/containers/${id}/json`).length;
+    const waiting = [one, other].map(({ id }) => watcher.until(id, ended, signal));
+    await rig.fake.until(() => rig.fake.listening === 1 && looksAt(one) + looksAt(other) === 2);
+    rig.fake.mishap("GET", new RegExp(`^/containers/${one.id}/json$`), "lost before");
+    rig.fake.tell("oom", one.id);
+    await rig.fake.until(() => looksAt(one) === 3);
+    rig.fake.end(one, 0);
+    expect(await within(waiting[0] ?? Promise.reject(), "the end")).toBe(0);
+    expect(looksAt(other)).toBe(1);
+    rig.fake.end(other, 0);
+    await within(Promise.all(waiting), "the ends");
+  });
+
   // The silence counted as trouble of five minutes: an engine that was not ready yet when it was back ended the task.
   test("is not given up for the first trouble of an engine that was away for long", async () => {
     const container = rig.fake.add("c", {});

@@ -49,6 +49,8 @@ export class Watcher implements Disposable {
   private readonly engine: WatchedEngine;
   private readonly silence: Silence;
   private readonly waiters = new Set<Waiter>();
+  /** Those whose last look brought no answer. */
+  private readonly unanswered = new Set<Waiter>();
   private listening: AbortController | null = null;
   private lingering: ReturnType<typeof setTimeout> | null = null;
   private soon: ReturnType<typeof setTimeout> | null = null;
@@ -77,7 +79,7 @@ export class Watcher implements Disposable {
         if (answer !== null) resolve(answer);
       } catch (error) {
         if (!signal.aborted) this.silence.goesOn(error);
-        if (!signal.aborted && !bad.areEnoughWith(error)) this.lookSoon();
+        if (!signal.aborted && !bad.areEnoughWith(error)) this.lookSoon(waiter);
         else reject(signal.aborted ? signal.reason : error);
       }
     });
@@ -116,6 +118,7 @@ export class Watcher implements Disposable {
 
   private remove(waiter: Waiter): void {
     this.waiters.delete(waiter);
+    this.unanswered.delete(waiter);
     if (this.waiters.size > 0) return;
     this.silence.forget();
     this.lingering = setTimeout(() => {
@@ -154,12 +157,17 @@ export class Watcher implements Disposable {
     for (const waiter of this.waiters) waiter.look();
   }
 
-  /** One for all: what one look did not find out, the others most likely did not either. */
-  private lookSoon(): void {
+  /** Not at the others: over ssh each look is a login, and where of many at once some are turned away, it never ended. */
+  private lookSoon(waiter: Waiter): void {
+    // It may have had its answer while one more look was underway.
+    if (!this.waiters.has(waiter)) return;
+    this.unanswered.add(waiter);
     if (this.soon !== null || this.listening?.signal.aborted) return;
     this.soon = setTimeout(() => {
       this.soon = null;
-      this.lookAtAll();
+      const again = [...this.unanswered];
+      this.unanswered.clear();
+      for (const each of again) each.look();
     }, LOOK_SOON_MS);
     this.soon.unref();
   }
