@@ -32,8 +32,8 @@ export interface Spent {
 interface Refused extends Spent {
   id: string;
   readonly log: Logger;
-  /** What is left to do is not about the container. */
-  away: boolean;
+  /** It is gone, or has the name under which it stays: what is left to do is about its copies and its mark. */
+  containerDone: boolean;
   marked: boolean;
 }
 
@@ -68,7 +68,7 @@ export class Disposal {
     { log, step }: Pick<RunContext, "log" | "step">,
     onRefused: () => void,
   ): Promise<void> {
-    const entry: Refused = { ...spent, log, away: false, marked: false };
+    const entry: Refused = { ...spent, log, containerDone: false, marked: false };
     const clear = (signal: AbortSignal) => this.clear(entry, signal);
     try {
       await step("cleanup", () => persist(clear, AbortSignal.timeout(REMOVE_MS), REMOVE_MS));
@@ -109,17 +109,17 @@ export class Disposal {
 
   /** One that a dead worker left, and whose end is told. Throws what the engine throws. */
   async clearLeft(spent: Spent, log: Logger, signal: AbortSignal): Promise<void> {
-    await this.clear({ ...spent, log, away: false, marked: true }, signal);
+    await this.clear({ ...spent, log, containerDone: false, marked: true }, signal);
   }
 
   private async clear(entry: Refused, signal: AbortSignal): Promise<void> {
     const { container, id, keep } = entry;
     const { engine, marks, removeCopies } = this.options;
-    if (!entry.away) {
+    if (!entry.containerDone) {
       if (keep) await this.rename(entry, signal);
       // By its id: somebody may have given it another name.
       else await engine.containers.remove(addressOf(entry), signal);
-      entry.away = true;
+      entry.containerDone = true;
     }
     if (!keep) await removeCopies(container, signal);
     if (!entry.marked) return;
@@ -144,7 +144,7 @@ export class Disposal {
 
   /** `marked` is also one that needs no mark. */
   private async mark(entry: Refused, signal: AbortSignal): Promise<Marking> {
-    if (entry.away) return "marked";
+    if (entry.containerDone) return "marked";
     const { engine, marks } = this.options;
     let isNamed = false;
     try {
@@ -163,8 +163,8 @@ export class Disposal {
         error: wordsOf(error),
       });
       // One that is to stay is as it should be.
-      entry.away = isNamed && entry.keep;
-      if (entry.away) return "marked";
+      entry.containerDone = isNamed && entry.keep;
+      if (entry.containerDone) return "marked";
       return isNamed ? "named" : "unmarked";
     }
   }
