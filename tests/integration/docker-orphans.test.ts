@@ -192,6 +192,19 @@ describe("a search for orphans", () => {
     expect(await looker.look("taken", RETURN_MS)).toEqual(["t-1"]);
   });
 
+  // The time of a first restart, days ago, counted, and the second one lost its tasks to a sibling at once.
+  test("waits anew for a worker in a container that was restarted before, and came back", async () => {
+    jest.useFakeTimers();
+    const home = fake.add("worker", {});
+    left({ ...alive, containerId: home.id }, "t-1");
+    for (const status of ["exited", "running", "exited"]) {
+      home.status = status;
+      expect(await looker.look("taken", RETURN_MS)).toEqual([]);
+      jest.advanceTimersByTime(RETURN_MS);
+    }
+    expect(await looker.look("taken", RETURN_MS)).toEqual(["t-1"]);
+  });
+
   test("sweeps what dead workers held and had begun, and only that", async () => {
     for (const [owner, who] of [
       [dead, "dead"],

@@ -51,7 +51,7 @@ export class Orphans {
   private readonly leavings: Leavings;
   /** As the last look found them. */
   private spent: ContainerSummary[] = [];
-  /** When its owner was first seen dead, by container id, by the clock of performance.now(). */
+  /** Since when its owner is seen dead, by container id, by the clock of performance.now(). */
   private readonly deadSince = new Map<string, number>();
 
   constructor(options: OrphansOptions) {
@@ -115,7 +115,11 @@ export class Orphans {
     // One that is to stay and has the name for it; or that could not be removed, and was given it against worse.
     if (isKept(nameOf(container)) && !(isMarked && this.options.cleanup)) return false;
     if (this.isOwned(container)) return false;
-    if (!(await this.owners.haveLeft(container, signal))) return false;
+    if (!(await this.owners.haveLeft(container, signal))) {
+      // Back, if it was away: the next time is another one.
+      this.deadSince.delete(container.id);
+      return false;
+    }
     const now = performance.now();
     const since = this.deadSince.get(container.id) ?? now;
     this.deadSince.set(container.id, since);
