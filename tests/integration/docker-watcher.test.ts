@@ -177,6 +177,31 @@ describe("a container that is waited for", () => {
     expect(await within(waiting, "the end")).toBe(9);
   });
 
+  test("is not looked at again once its end was seen, though one more look after that brought nothing", async () => {
+    jest.useFakeTimers();
+    rig.fake.tellsEvents = false;
+    const [one, other] = [rig.fake.add("one", {}), rig.fake.add("other", {})];
+    rig.fake.tellsEvents = true;
+    const path = `/containers/${one.id}/json`;
+    const looks = () => rig.fake.http.requests.filter((request) => request.path === path).length;
+    const first = rig.fake.hold("GET", new RegExp(`^${path}$`));
+    const waiting = [one, other].map(({ id }) => watcher.until(id, ended, signal));
+    await first.arrived;
+    await rig.fake.until(() => rig.fake.listening === 1);
+    rig.fake.mishap("GET", new RegExp(`^${path}$`), "lost before");
+    rig.fake.end(one, 3);
+    await turns(20);
+    first.release();
+    expect(await waiting[0]).toBe(3);
+    await rig.fake.until(() => looks() === 2);
+    await turns(20);
+    jest.advanceTimersByTime(1_000);
+    await turns(20);
+    expect(looks()).toBe(2);
+    rig.fake.end(other, 0);
+    await Promise.all(waiting);
+  });
+
   // Over ssh each look is a login: where a host turned some of many away, all were made again each second for ever.
   test("is looked at again by itself when a look at it brought nothing", async () => {
     rig.fake.tellsEvents = false;
