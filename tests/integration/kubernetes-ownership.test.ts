@@ -215,6 +215,22 @@ describe("of two workers of one id", () => {
     expect(performance.now() - startedAt).toBeLessThan(15_000);
   });
 
+  // A started worker looked first, and saw a Lease without Jobs: it threw that away, and took them up 50 s later.
+  test("one that stops leaves its Jobs at once also to one that is only told of them after its first look", async () => {
+    const leaving = await worker("leaving");
+    await runningTask(leaving, "t-1");
+    await fleet.stop(leaving);
+    let listed = false;
+    cluster.api.fault = ({ verb, resource }) =>
+      verb === "list" && resource === "jobs" && !listed ? { status: 503 } : null;
+    const { orphans } = adopting(await worker("other"));
+    for (let turn = 0; turn < 5; turn++) await cluster.turn();
+    listed = true;
+    const startedAt = performance.now();
+    await passTime(cluster, () => orphans.length === 1);
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
+  });
+
   test("one that stops without Jobs takes its Lease with it", async () => {
     const leaving = await worker("leaving");
     expect(cluster.api.store.list("leases")).toHaveLength(1);

@@ -13,6 +13,7 @@ import { ClusterError, isPassing, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { writeHandle } from "../run/handle.ts";
+import type { JobStore } from "../watch/job-store.ts";
 import { KEEP_LEASE_MS, KEEP_SUCCEEDED_MS, leaseNameOf, leaseOf, microTime, RENEW_MS } from "./lease.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "./marks.ts";
 import { hasTakenNotes, takenNotes } from "./taken-notes.ts";
@@ -22,8 +23,8 @@ export interface OrphanageOptions {
   readonly cluster: Cluster;
   readonly workerHash: string;
   readonly instance: string;
-  /** All of this worker id, ours among them; as the watch shows them. */
-  readonly jobs: () => readonly V1Job[];
+  /** All Jobs of this worker id, ours among them; as the watch shows them. */
+  readonly store: Pick<JobStore, "allJobs" | "whenListed">;
   readonly adopt: (orphan: Orphan) => Adoption;
   /** The result of this Job was reported before: it may go. */
   readonly onEnded: (job: V1Job) => void;
@@ -49,11 +50,12 @@ export class Orphanage {
   /** Until the signal fires. Never rejects. */
   async watch(signal: AbortSignal): Promise<void> {
     let failing = false;
+    // Before that every worker seems to have left none, and a Lease by which one hands its Jobs over would go.
+    await this.options.store.whenListed(signal);
     for (let look = 0; !signal.aborted; look++) {
       try {
-        const others = this.others();
-        const busy = others.size + this.unsure.size + this.waiting.size > 0;
-        if (busy || look % QUIET_LOOKS === 0) await this.look(others, signal);
+        const busy = this.others().size + this.unsure.size + this.waiting.size > 0;
+        if (busy || look % QUIET_LOOKS === 0) await this.look(signal);
         failing = false;
       } catch (error) {
         if (signal.aborted) return;
@@ -67,18 +69,20 @@ export class Orphanage {
 
   /** By instance, what other workers run or ran. */
   private others(): ReadonlyMap<string, readonly V1Job[]> {
-    const { jobs, instance } = this.options;
-    const foreign = jobs().filter((job) => {
+    const { store, instance } = this.options;
+    const foreign = store.allJobs().filter((job) => {
       const owner = instanceOf(job);
       return owner !== null && owner !== instance && !isEnded(job) && executionOf(job) !== null;
     });
     return Map.groupBy(foreign, (job) => instanceOf(job) ?? "");
   }
 
-  private async look(others: ReadonlyMap<string, readonly V1Job[]>, signal: AbortSignal): Promise<void> {
+  private async look(signal: AbortSignal): Promise<void> {
     const { cluster, workerHash, instance } = this.options;
     for (const name of [...this.unsure, ...this.waiting]) await this.makeSure(name, signal);
     const leases = await cluster.listLeases(`${WORKER_HASH_LABEL}=${workerHash}`, signal);
+    // After the Leases, so that the last Job of one that was just released is among them.
+    const others = this.others();
     this.signs.observe(leases, new Set(others.keys()), performance.now());
     for (const [dead, jobs] of others) {
       if (!this.signs.isDead(dead, performance.now())) continue;

@@ -134,8 +134,7 @@ export class Ownership implements AsyncDisposable {
   ): Promise<void> {
     const { cluster, store, workerHash, instance, lease, log } = this.options;
     if (lease === null) return;
-    const jobs = () => store.allJobs();
-    const orphanage = new Orphanage({ cluster, workerHash, instance, jobs, adopt, onEnded, log });
+    const orphanage = new Orphanage({ cluster, workerHash, instance, store, adopt, onEnded, log });
     await orphanage.watch(signal);
   }
 

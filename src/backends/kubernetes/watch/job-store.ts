@@ -1,6 +1,6 @@
 /** What is known of this worker id's Jobs and pods, and who wants to hear when it changes. */
 import type { V1Job, V1Pod } from "@kubernetes/client-node";
-import { pause } from "../../../async/wait.ts";
+import { firing, pause } from "../../../async/wait.ts";
 import { isOver } from "../verdict/job-condition.ts";
 import { isNewer } from "./resource-version.ts";
 
@@ -29,9 +29,14 @@ export interface Side<T> {
 
 export class JobStore {
   private readonly entries = new Map<string, Entry>();
+  private readonly listed = Promise.withResolvers<void>();
 
   readonly jobs: Side<V1Job> = {
-    replace: (items, version) => replaceIn(this.jobs, this.allJobs(), items, version),
+    replace: (items, version) => {
+      const news = replaceIn(this.jobs, this.allJobs(), items, version);
+      this.listed.resolve();
+      return news;
+    },
     restore: (items) => {
       for (const gone of missingFrom(items, this.allJobs())) this.jobs.remove(gone);
       for (const job of items) this.keepJob(this.entry(job.metadata?.name ?? ""), job);
@@ -91,6 +96,12 @@ export class JobStore {
   /** Nothing of it runs any more, nor ever will; true of one that is not there. */
   hasFinished(name: string): boolean {
     return isOver(this.job(name));
+  }
+
+  /** Resolves when a Job that is not here is none, for all have been listed once, or when the signal fires. */
+  async whenListed(signal: AbortSignal): Promise<void> {
+    using stop = firing(signal);
+    await Promise.race([this.listed.promise, stop.fired]);
   }
 
   allJobs(): readonly V1Job[] {
