@@ -1,7 +1,8 @@
 /** Workers of one id on one cluster, under fake timers, each of which can be cut off from its API server. */
 import { jest } from "bun:test";
+import type { Adoption, Orphan } from "../../src/task/backend.ts";
 import { FakeCluster } from "./fake-cluster.ts";
-import { KubernetesRig, passTime, passTimeFor, type RigOptions } from "./kubernetes-rig.ts";
+import { KubernetesRig, passTime, passTimeFor, type RiggedTask, type RigOptions } from "./kubernetes-rig.ts";
 
 export class KubernetesFleet {
   readonly cluster: FakeCluster;
@@ -39,6 +40,33 @@ export class KubernetesFleet {
 
   instanceOf(job: string): string {
     return this.cluster.api.store.get("jobs", job).metadata.labels["oz-instance"];
+  }
+
+  /** Takes up whatever it is offered, as the scheduler does. */
+  adopting(rig: KubernetesRig, ...answers: readonly Adoption[]) {
+    const orphans: Orphan[] = [];
+    const tasks: RiggedTask[] = [];
+    rig.findOrphans((orphan) => {
+      const answer = answers[orphans.length] ?? "taken";
+      orphans.push(orphan);
+      if (answer === "taken") tasks.push(rig.resume(orphan.taskId, orphan.handle, orphan.executionId));
+      return answer;
+    });
+    return { orphans, tasks };
+  }
+
+  /** What the worker takes over comes to its end there, and its Job goes. */
+  async completesTaken(by: KubernetesRig, tasks: readonly RiggedTask[], job: string): Promise<void> {
+    const [taken] = await passTime(this.cluster, () => tasks.length === 1 && tasks);
+    this.cluster.complete(job);
+    await passTimeFor(this.cluster, taken?.ended ?? Promise.reject());
+    by.backend.forget(taken ?? { taskId: "", executionId: "" });
+    await passTime(this.cluster, () => this.cluster.jobs().length === 0);
+  }
+
+  aMinute(): Promise<true> {
+    const until = performance.now() + 60_000;
+    return passTime(this.cluster, () => performance.now() >= until || null, { stepMs: 1000 });
   }
 
   async stop(rig: KubernetesRig): Promise<void> {

@@ -95,7 +95,9 @@ export class Ownership implements AsyncDisposable {
     const { lease } = this.options;
     if (lease === null) return false;
     try {
-      return (await lease.lostSince(signal)) > sinceMs || lease.hadTaken(job, uid);
+      // Who was just cut off is the one to ask this, over a connection that may have been cut too.
+      const lostAt = await this.patiently(() => lease.lostSince(signal), signal);
+      return lostAt > sinceMs || lease.hadTaken(job, uid);
     } catch (error) {
       this.options.log.debug("cannot read the worker's Lease", { why: wordsOf(error) });
       return false;
@@ -109,14 +111,9 @@ export class Ownership implements AsyncDisposable {
   async wasTaken(handle: JobHandle, signal: AbortSignal): Promise<boolean> {
     const { cluster, workerHash, lease, log } = this.options;
     if (lease === null) return false;
+    const selector = `${WORKER_HASH_LABEL}=${workerHash}`;
     try {
-      const leases = await askAgain(() => cluster.listLeases(`${WORKER_HASH_LABEL}=${workerHash}`, signal), {
-        bounds: BACKOFF,
-        patienceMs: REFUSED_PATIENCE_MS,
-        mayPass: (error) => cluster.mayPass(error),
-        onTrouble: () => {},
-        signal,
-      });
+      const leases = await this.patiently(() => cluster.listLeases(selector, signal), signal);
       const carried = [handle.instance, handle.formerInstance];
       return leases.some((one) => carried.includes(ownerOf(one)) && isTakenIn(one, handle.job, handle.uid));
     } catch (error) {
@@ -149,6 +146,16 @@ export class Ownership implements AsyncDisposable {
     } catch (error) {
       log.warn("cannot release the worker's Lease; it runs out by itself", { why: wordsOf(error) });
     }
+  }
+
+  private patiently<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return askAgain(call, {
+      bounds: BACKOFF,
+      patienceMs: REFUSED_PATIENCE_MS,
+      mayPass: (error) => this.options.cluster.mayPass(error),
+      onTrouble: () => {},
+      signal,
+    });
   }
 
   /** Null: it went in this very moment, as one does that is being deleted; `taken`: it is another worker's. */
