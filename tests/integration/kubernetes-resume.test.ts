@@ -199,6 +199,27 @@ describe("the next worker, with the journal of a killed one", () => {
     await passTime(cluster, () => cluster.jobs().length === 0);
   });
 
+  // It was reported as the earlier run had been, or, of another worker's, not at all.
+  test.each(["this one", "another worker"])(
+    "does not take the Job that an earlier run left to %s for that of a task whose creation was cut short",
+    async (whose) => {
+      const old = await worker("old");
+      const { task, name } = await runningTask(old, "t-1", "");
+      cluster.fail(name, 3);
+      await passTimeFor(cluster, task.ended).catch(() => {});
+      old.backend.forget(task);
+      await passTime(cluster, () => cluster.jobs()[0]?.metadata.labels["oz-ended"]);
+      if (whose !== "this one")
+        cluster.api.store.patch("jobs", name, { metadata: { labels: { "oz-instance": "a-sibling" } } });
+      const next = await worker("next");
+      const resumed = next.resume("t-1", { ...task.handles[0] }, "");
+      await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({
+        reason: "unknown",
+        message: expect.stringMatching(/before it had created/),
+      });
+    },
+  );
+
   test("does not call a task failed whose Job runs, for a token that is renewed in this moment", async () => {
     const old = await worker("old");
     const { task, name } = await runningTask(old, "t-1");

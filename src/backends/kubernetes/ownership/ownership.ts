@@ -67,7 +67,7 @@ export class Ownership implements AsyncDisposable {
       try {
         signal.throwIfAborted();
         const job = await cluster.getJob(handle.job, signal);
-        if (job === null || (handle.uid !== null && job.metadata?.uid !== handle.uid)) return null;
+        if (job === null || !isOf(handle, job)) return null;
         context.hide?.(plainValuesOf(job));
         const claimed = await this.claim(job, handle, context);
         if (claimed === null || claimed === "taken") return claimed;
@@ -176,6 +176,11 @@ export class Ownership implements AsyncDisposable {
     const patched = await cluster.patchJob(handle.job, claimPatch(job, instance), signal);
     return patched === null ? null : { job: patched, handle: ours };
   }
+}
+
+/** While its uid is not known, what has its name may be of an earlier run of the task, which was reported. */
+function isOf({ uid }: JobHandle, job: V1Job): boolean {
+  return uid === null ? !isEnded(job) : job.metadata?.uid === uid;
 }
 
 function notReclaimed({ job, namespace }: JobHandle, error: unknown): TaskFailure {
