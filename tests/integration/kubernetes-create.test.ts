@@ -241,6 +241,28 @@ describe("a task on Kubernetes", () => {
     expect(await second.ended).toBe("completed");
   });
 
+  // It was told once more how that had ended, and nothing ran: the Job has not failed yet while another container goes on.
+  test("runs again while the Job of an earlier run of it, whose agent has failed, still has to end", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const first = rig.run("t-1", "");
+    const { name, uid } = (await cluster.jobOf("t-1")).metadata;
+    const terminated = { exitCode: 3, reason: "Error", finishedAt: cluster.api.now() };
+    const proxy = { name: "proxy", state: { running: {} } };
+    cluster.setPod(name, { containerStatuses: [{ name: "task", state: { terminated } }, proxy] });
+    await expect(first.ended).rejects.toMatchObject({ reason: "container_exit" });
+    rig.backend.forget(first);
+    jest.useFakeTimers();
+    const second = rig.run("t-1", "");
+    await passTime(cluster, () => second.handles.at(-1)?.["ready"]);
+    expect(cluster.jobs().map(({ metadata }) => metadata.uid)).not.toEqual([uid]);
+    // By then the first one's would have been ended.
+    const settled = performance.now() + 20_000;
+    await passTime(cluster, () => performance.now() > settled);
+    expect(cluster.jobs()[0]?.spec).not.toHaveProperty("activeDeadlineSeconds");
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, second.ended)).toBe("completed");
+  });
+
   test("has its end when its Job has ended by the time that the answer to its creation is known to be lost", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const lost = firstOf(creates("jobs"));

@@ -165,7 +165,13 @@ export class KubernetesBackend implements Backend {
     };
     context.saveHandle(writeHandle(handle));
     this.retirement.spare(name);
-    const createContext: CreateContext = { cluster, instance, log: context.log, signal: context.signal };
+    const createContext: CreateContext = {
+      cluster,
+      instance,
+      isReported: (uid) => this.retirement.isLeaving(uid),
+      log: context.log,
+      signal: context.signal,
+    };
     try {
       const created = await createJob(mark(job, ref, instance), ref, createContext).catch(
         (error: unknown) => {

@@ -20,6 +20,8 @@ export interface CreateContext {
   readonly cluster: Cluster;
   /** Null: this worker cannot prove that it lives, so it takes nothing from others. */
   readonly instance: string | null;
+  /** Whether the result of the Job with that uid was reported here, although it is not marked yet. */
+  readonly isReported: (uid: string) => boolean;
   readonly log: Logger;
   /** Between tries only: a call that was made is waited for, because what it made has to be known. */
   readonly signal: AbortSignal;
@@ -115,9 +117,10 @@ async function takeExisting(
     throw refused(name, context, error);
   }
   if (existing.metadata?.deletionTimestamp !== undefined) return null;
-  if (isEnded(existing) || (!mayBeMade && isOfEarlierRun(existing, ref, instance))) {
+  const { uid = "" } = existing.metadata ?? {};
+  const wasReported = isEnded(existing) || context.isReported(uid);
+  if (wasReported || (!mayBeMade && isOfEarlierRun(existing, ref, instance))) {
     log.info("the Job of an earlier run of this task is replaced", { job: name });
-    const uid = existing.metadata?.uid ?? "";
     await patiently((signal) => cluster.deleteJob(name, signal, { uid }), context);
     return null;
   }

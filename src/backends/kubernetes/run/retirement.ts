@@ -52,6 +52,8 @@ export class Retirement implements AsyncDisposable {
   private readonly observatory: Observatory;
   private readonly ownership: RetirementOptions["ownership"];
   private readonly log: Logger;
+  /** The uids of those that are not done with. */
+  private readonly leaving = new Set<string>();
   /** Names that are to be recalled. */
   private readonly recalled = new Set<string>();
   private readonly stop = new AbortController();
@@ -68,13 +70,23 @@ export class Retirement implements AsyncDisposable {
 
   /** `record`: as a step of the task, where that is still known. */
   add(retiree: Retiree, record: Recorder = (work) => work()): void {
-    if (retiree.what === "recall") this.recalled.add(retiree.name);
+    const { name, uid, what } = retiree;
+    if (what === "recall") this.recalled.add(name);
+    this.leaving.add(uid);
     const work: Promise<void> = record(() => this.retire(retiree))
       .catch((error: unknown) => {
-        this.log.warn("cannot clean up after a task", { job: retiree.name, why: wordsOf(error) });
+        this.log.warn("cannot clean up after a task", { job: name, why: wordsOf(error) });
       })
-      .finally(() => this.underway.delete(work));
+      .finally(() => {
+        this.underway.delete(work);
+        this.leaving.delete(uid);
+      });
     this.underway.add(work);
+  }
+
+  /** Its result was reported, although the cluster may not show that yet. */
+  isLeaving(uid: string): boolean {
+    return this.leaving.has(uid);
   }
 
   /** Its task runs again: from now on the Job of that name is wanted. */
