@@ -132,6 +132,33 @@ describe("of two workers of one id", () => {
   });
 });
 
+// In four of fourteen outages of a minute, whoever of two looked first when that was over took the other's Jobs.
+test("workers that were all cut off, as from an API server that was away, do not take each other for dead", async () => {
+  const one = await worker("one");
+  await runningTask(one, "t-1");
+  const { orphans } = adopting(await worker("two"));
+  /** When the one that looks has just seen the other's Lease. */
+  const look = async () => {
+    const looks = cluster.api.callsOf("list", "leases").length;
+    await passTime(cluster, () => cluster.api.callsOf("list", "leases").length > looks);
+    for (let turn = 0; turn < 5; turn++) await cluster.turn();
+  };
+  await look();
+  await look();
+  cutOff.add("Bearer one").add("Bearer two");
+  cluster.api.cutWatches();
+  await aMinute();
+  // It is back before the other has renewed that.
+  cutOff.delete("Bearer two");
+  await look();
+  cutOff.clear();
+  await aMinute();
+  expect(orphans).toEqual([]);
+  expect(one.log.said("warn")).not.toContain(
+    "another worker took this one for dead, because its Lease was not renewed in time",
+  );
+});
+
 describe("a worker whose Lease is gone", () => {
   const [away, deleteLease] = [
     () => {

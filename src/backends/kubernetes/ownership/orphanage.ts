@@ -3,7 +3,7 @@
  * conditional patch of the Job's label decides. Looks at start, and every few seconds as long as other
  * workers' Jobs are there.
  */
-import type { V1Job } from "@kubernetes/client-node";
+import type { V1Job, V1Lease } from "@kubernetes/client-node";
 import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
@@ -78,9 +78,9 @@ export class Orphanage {
   }
 
   private async look(signal: AbortSignal): Promise<void> {
-    const { cluster, workerHash, instance } = this.options;
+    const { instance } = this.options;
+    const leases = await this.listLeases(signal);
     for (const name of [...this.unsure, ...this.waiting]) await this.makeSure(name, signal);
-    const leases = await cluster.listLeases(`${WORKER_HASH_LABEL}=${workerHash}`, signal);
     // After the Leases, so that the last Job of one that was just released is among them.
     const others = this.others();
     this.signs.observe(leases, new Set(others.keys()), performance.now());
@@ -91,6 +91,17 @@ export class Orphanage {
     }
     for (const other of this.signs.known()) {
       if (other !== instance && !others.has(other)) await this.sweep(other, signal);
+    }
+  }
+
+  private async listLeases(signal: AbortSignal): Promise<readonly V1Lease[]> {
+    const { cluster, workerHash } = this.options;
+    const beganAt = performance.now();
+    try {
+      return await cluster.listLeases(`${WORKER_HASH_LABEL}=${workerHash}`, signal);
+    } catch (error) {
+      this.signs.sawNothing(beganAt);
+      throw error;
     }
   }
 

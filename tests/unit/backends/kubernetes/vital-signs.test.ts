@@ -42,6 +42,18 @@ describe("a worker is dead", () => {
     expect(signs.isDead("a", 40_000)).toBe(true);
   });
 
+  // Nor could it renew its Lease meanwhile: whoever looked first when the API server was back took the Jobs of the others.
+  test("not for the time in which nobody could look at Leases, and when it stays still after that", () => {
+    const signs = new VitalSigns();
+    signs.observe([lease(1)], A, 0);
+    signs.sawNothing(10_000);
+    signs.sawNothing(40_000);
+    signs.observe([lease(1)], A, 100_000);
+    expect(signs.isDead("a", 129_999)).toBe(false);
+    signs.observe([lease(1)], A, 110_000);
+    expect(signs.isDead("a", 130_000)).toBe(true);
+  });
+
   test("not because its Lease gives it no time at all", () => {
     const signs = new VitalSigns();
     signs.observe([lease(1, { leaseDurationSeconds: 0 })], A, 0);
