@@ -60,3 +60,18 @@ test("that nobody can look for Jobs of dead workers is said once for as long as 
   await looked(7);
   expect(told()).toBe(2);
 });
+
+// It waited for its turn behind a hundred of them, for 80 s; by then another worker had taken all Jobs of this one.
+test("a Lease is renewed in time although an admission webhook holds up the creation of many Jobs", async () => {
+  const one = await fleet.worker("one");
+  const renewals: number[] = [];
+  cluster.api.fault = ({ verb, resource }) => {
+    if (verb === "patch" && resource === "leases") renewals.push(performance.now());
+    return verb === "create" && resource === "jobs" ? "silence" : null;
+  };
+  const beganAt = performance.now();
+  for (let at = 0; at < 70; at++) one.run(`t-${at}`);
+  await passTime(cluster, () => renewals.length === 3);
+  expect((renewals.at(-1) ?? 0) - beganAt).toBeWithin(29_000, 35_000);
+  cluster.api.fault = () => null;
+});

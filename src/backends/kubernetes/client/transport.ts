@@ -32,6 +32,7 @@ const CALL_TIMEOUT_MS = 30_000;
 const MOST_CALLS = 32;
 /** The collection of a namespace. */
 const EVENTS = /\/events\?/;
+const LEASES = "/apis/coordination.k8s.io/";
 const MOST_WORDS = 2_000;
 /** An answer's `Date` is whole seconds, and was written a moment before it came: less than this is no difference. */
 const CLOCKS_AGREE_MS = 2_000;
@@ -47,6 +48,8 @@ export class Transport {
    * no Job was created, and the worker's Lease ran out.
    */
   private readonly forEvents = new Turnstile(MOST_CALLS);
+  /** A worker that creates many Jobs, each held up by a slow admission webhook, lives all the same. */
+  private readonly forLeases = new Turnstile(MOST_CALLS);
 
   constructor(credentials: Credentials) {
     this.credentials = credentials;
@@ -66,12 +69,12 @@ export class Transport {
 
   /** Made now or waiting to be made; watches are none. */
   get callsUnderway(): number {
-    return this.turnstile.size + this.forEvents.size;
+    return this.turnstile.size + this.forEvents.size + this.forLeases.size;
   }
 
   /** The whole answer. Throws ClusterError, ClusterGone, or the signal's reason. */
   async call(request: HttpRequest): Promise<HttpAnswer> {
-    using _ = await (EVENTS.test(request.path) ? this.forEvents : this.turnstile).enter();
+    using _ = await this.turnstileFor(request.path).enter();
     using deadline = expiring(request.signal, CALL_TIMEOUT_MS);
     try {
       const response = await this.open({ ...request, signal: deadline.signal });
@@ -95,6 +98,11 @@ export class Transport {
       request.signal.throwIfAborted();
       throw this.failure(error);
     }
+  }
+
+  private turnstileFor(path: string): Turnstile {
+    if (EVENTS.test(path)) return this.forEvents;
+    return path.startsWith(LEASES) ? this.forLeases : this.turnstile;
   }
 
   /** Refused credentials that can be had anew are tried once more: a token may just have been rotated. */
