@@ -75,3 +75,18 @@ test("a Lease is renewed in time although an admission webhook holds up the crea
   expect((renewals.at(-1) ?? 0) - beganAt).toBeWithin(29_000, 35_000);
   cluster.api.fault = () => null;
 });
+
+// After half a minute in vain it was too late for a second try.
+test("a renewal that gets no answer, as over a dead connection, is tried again before the Lease has run out", async () => {
+  const one = await fleet.worker("one");
+  const renewals: number[] = [];
+  cluster.api.fault = ({ verb, resource }) => {
+    if (verb !== "patch" || resource !== "leases") return null;
+    renewals.push(performance.now());
+    return renewals.length === 2 ? "silence" : null;
+  };
+  const [renewed = 0, , again = 0] = await passTime(cluster, () => renewals.length === 3 && renewals);
+  expect(again - renewed).toBeLessThan(35_000);
+  const [told] = one.log.lines.filter(({ message }) => message === "cannot renew the worker's Lease");
+  expect(told?.fields["why"]).toBe("no answer within 15 s");
+});

@@ -3,10 +3,10 @@
  * whole duration may take the worker's Jobs over, and writes its own name into the Lease first.
  */
 import type { V1Job, V1Lease } from "@kubernetes/client-node";
-import { pause } from "../../../async/wait.ts";
+import { expiring, pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
-import { isStatus } from "../client/cluster-error.ts";
+import { ClusterGone, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { INSTANCE_LABEL, WORKER_HASH_LABEL } from "../job/labels.ts";
 import { isTakenIn, takenNotes } from "./taken-notes.ts";
@@ -20,8 +20,13 @@ export const KEEP_LEASE_MS = 3_600_000;
  * learns there which ones are no business of its any more.
  */
 export const KEEP_SUCCEEDED_MS = 86_400_000;
-/** After a renewal that failed: three more tries fit into the duration. */
+/** After a renewal that failed. */
 const RETRY_MS = 3_000;
+/**
+ * A dead connection gives no answer where another may: a second try fits into the duration. A busy server lets no call
+ * wait for so long (API Priority and Fairness).
+ */
+const NO_ANSWER_MS = 15_000;
 
 export interface LeaseOptions {
   readonly cluster: Cluster;
@@ -63,7 +68,8 @@ export class WorkerLease {
       await pause(failing ? RETRY_MS : RENEW_MS, signal);
       if (signal.aborted) return;
       try {
-        await this.renew(signal);
+        using answer = expiring(signal, NO_ANSWER_MS, noAnswer);
+        await this.renew(answer.signal);
         failing = false;
       } catch (error) {
         if (signal.aborted) return;
@@ -125,6 +131,10 @@ export class WorkerLease {
   private fieldsOf(error: unknown) {
     return { lease: this.name, why: wordsOf(error) };
   }
+}
+
+function noAnswer(): ClusterGone {
+  return new ClusterGone(`no answer within ${NO_ANSWER_MS / 1000} s`);
 }
 
 /** Of the worker `instance`, whose Jobs are its `holder`'s; `taken` of it. */
