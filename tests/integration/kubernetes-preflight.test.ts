@@ -352,6 +352,28 @@ describe("image volumes", () => {
     expect(server.store.list("jobs")).toEqual([]);
   });
 
+  // Its Job was tried anew, and after the first 15 s of that, which an image may need to be pulled, no worker started.
+  test("are tried with one Job although the server is busy when it is asked how that does", async () => {
+    await using server = await startServer();
+    onJob(server, (job) => createPod(server, job, { phase: "Failed" }));
+    const answers = new Map([
+      ["get jobs", 503],
+      ["list events", 429],
+    ]);
+    server.fault = ({ verb, resource }) => {
+      const status = answers.get(`${verb} ${resource}`);
+      answers.delete(`${verb} ${resource}`);
+      return status === undefined ? null : { status };
+    };
+    const work = refusalOf(preflight(server, { useImageVolumes: true }));
+    const [job] = await server.until(() => answers.size === 1 && server.store.list("jobs"), "a busy answer");
+    const failed = { type: "Failed", status: "True", reason: "BackoffLimitExceeded" };
+    server.store.patch("jobs", job.metadata.name, { status: { conditions: [failed] } });
+    expect(await work).toContain("BackoffLimitExceeded");
+    expect(answers.size).toBe(0);
+    expect(server.callsOf("create", "jobs").filter((call) => !isDryRun(call))).toHaveLength(1);
+  });
+
   // It was said to switch them off, whatever kept their Job from its end.
   test.each([
     [

@@ -107,7 +107,7 @@ class Trial {
     const view = {
       jobName: this.name,
       namespace,
-      job: await this.cluster.getJob(this.name, this.options.signal),
+      job: await this.job(),
       pods,
       formerPods: [],
       events: null,
@@ -128,10 +128,10 @@ class Trial {
 
   /** By a queue that is full, perhaps of this worker's own tasks, which nobody would report if it did not start. */
   async isHeldBack(): Promise<boolean> {
-    const { cluster, name, options } = this;
-    const job = await whileBusy(() => cluster.getJob(name, options.signal), options);
+    const { options } = this;
+    const job = await this.job();
     if (job === null || !isSuspended(job)) return false;
-    const { namespace } = cluster;
+    const { namespace } = this.cluster;
     options.log.warn("a queue holds the preflight Job back: whether pods can be made was not tried", {
       namespace,
     });
@@ -144,9 +144,15 @@ class Trial {
     );
   }
 
+  private job(): Promise<V1Job | null> {
+    const { cluster, name, options } = this;
+    return whileBusy(() => cluster.getJob(name, options.signal), options);
+  }
+
   private async eventsOf(uid: string | undefined): Promise<readonly CoreV1Event[]> {
     if (uid === undefined) return [];
-    return await this.cluster.listEvents(`involvedObject.uid=${uid}`, this.options.signal);
+    const { cluster, options } = this;
+    return await whileBusy(() => cluster.listEvents(`involvedObject.uid=${uid}`, options.signal), options);
   }
 }
 
