@@ -142,6 +142,20 @@ describe("the watches of a worker", () => {
     expect(await task.ended).toBe("completed");
   });
 
+  // Each such event counted as news, after which all is listed and watched anew at once: three times a second.
+  test("leave a server alone for ever longer that ends each of them with an error", async () => {
+    jest.useFakeTimers();
+    await using _rig = await passTimeFor(cluster, KubernetesRig.start(cluster));
+    const until = performance.now() + 60_000;
+    const isOver = () => {
+      cluster.api.sendToWatches("jobs", { type: "ERROR", object: { code: 500, message: "no leader" } });
+      return performance.now() > until;
+    };
+    await passTime(cluster, isOver, { stepMs: 100 });
+    expect(cluster.api.callsOf("watch", "jobs").length).toBeWithin(4, 40);
+    jest.useRealTimers();
+  });
+
   test("are not trusted: what a silent one does not tell is found by a look every 30 s", async () => {
     jest.useFakeTimers();
     const rig = await passTimeFor(cluster, KubernetesRig.start(cluster));

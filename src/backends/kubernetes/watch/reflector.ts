@@ -135,9 +135,9 @@ export class Reflector<T> {
   private take({ type, object }: WatchEvent): void {
     const { slim, side } = this.options;
     this.heardAt = performance.now();
+    if (type === "ERROR") throw refusal(object);
     this.backoff.reset();
     this.wasCut = false;
-    if (type === "ERROR") throw refusal(object);
     const version = metadataOf(object)["resourceVersion"];
     if (typeof version === "string") this.version = version;
     if (type === "ADDED" || type === "MODIFIED") side.put(slim(object));
