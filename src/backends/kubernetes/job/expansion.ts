@@ -8,3 +8,8 @@ export function literal(text: string): string {
   // What stands in brackets with white space in it is no name, and is passed over as a whole.
   return text.replace(/\$(?=\$|\([^\s)]+\))|\$\([^)]*\)/g, (found) => (found === "$" ? "$$" : found));
 }
+
+/** What the kubelet gives back of what `literal` wrote. */
+export function expanded(text: string): string {
+  return text.replace(/\$\$|\$\([^)]*\)/g, (found) => (found === "$$" ? "$" : found));
+}

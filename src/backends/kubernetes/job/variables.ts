@@ -1,7 +1,7 @@
 /** The environment of a task's containers: which variables, in which order, and where their values stand. */
-import type { V1EnvVar } from "@kubernetes/client-node";
-import type { TaskSpec } from "../../../task/prepare.ts";
-import { literal } from "./expansion.ts";
+import type { V1EnvVar, V1Job } from "@kubernetes/client-node";
+import { builtInEnvironment, type TaskSpec } from "../../../task/prepare.ts";
+import { expanded, literal } from "./expansion.ts";
 
 export const WORKSPACE = "/workspace";
 export const ENVIRONMENT_FILE = `${WORKSPACE}/.oz-env`;
@@ -23,17 +23,35 @@ export function secretVariables(task: TaskSpec): readonly SecretVariable[] {
  * lose against every variable of the template.
  */
 export function taskVariables(task: TaskSpec, envSecretName: string | null): V1EnvVar[] {
-  const own = {
-    OZ_ENVIRONMENT_FILE: ENVIRONMENT_FILE,
-    OZ_WORKSPACE_ROOT: WORKSPACE,
-    OZ_WORKER_BACKEND: "kubernetes",
-    OZ_RUN_ID: task.assignment.taskId,
-  };
+  const own = ownVariables(task.assignment.taskId);
   const tasks = secretVariables(task).filter(({ name }) => !Object.hasOwn(own, name));
   return [
     ...tasks.map((variable) => fromSecret(variable, envSecretName)),
     ...Object.entries(own).map(([name, value]) => ({ name, value: literal(value) })),
   ];
+}
+
+/**
+ * What may be secret of the variables in a Job that an earlier worker made; those in its Secret are not for the worker to
+ * read. A path or a word that stands in every Job is none: it would be hidden in messages and logs.
+ */
+export function secretsIn({ spec }: V1Job): readonly string[] {
+  const { containers = [], initContainers = [] } = spec?.template.spec ?? {};
+  const everyones = { ...builtInEnvironment("", ""), ...ownVariables("") };
+  return [...initContainers, ...containers].flatMap(({ env = [] }) =>
+    env.flatMap(({ name, value }) => {
+      return value === undefined || Object.hasOwn(everyones, name) ? [] : expanded(value);
+    }),
+  );
+}
+
+function ownVariables(taskId: string): Readonly<Record<string, string>> {
+  return {
+    OZ_ENVIRONMENT_FILE: ENVIRONMENT_FILE,
+    OZ_WORKSPACE_ROOT: WORKSPACE,
+    OZ_WORKER_BACKEND: "kubernetes",
+    OZ_RUN_ID: taskId,
+  };
 }
 
 function fromSecret({ name, key, value }: SecretVariable, secret: string | null): V1EnvVar {

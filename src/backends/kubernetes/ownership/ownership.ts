@@ -12,6 +12,7 @@ import { askAgain } from "../client/ask-again.ts";
 import { isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
+import { secretsIn } from "../job/variables.ts";
 import { type JobHandle, writeHandle } from "../run/handle.ts";
 import type { JobStore } from "../watch/job-store.ts";
 import { slimJob } from "../watch/slim.ts";
@@ -68,7 +69,7 @@ export class Ownership implements AsyncDisposable {
         signal.throwIfAborted();
         const job = await cluster.getJob(handle.job, signal);
         if (job === null || !isOf(handle, job)) return null;
-        context.hide?.(plainValuesOf(job));
+        context.hide?.(secretsIn(job));
         const claimed = await this.claim(job, handle, context);
         if (claimed === null || claimed === "taken") return claimed;
         store.jobs.put(slimJob(claimed.job));
@@ -188,13 +189,5 @@ function notReclaimed({ job, namespace }: JobHandle, error: unknown): TaskFailur
     "job_watch",
     `cannot take up Job "${job}" in namespace "${namespace}", which may still run: ${wordsOf(error)}; see the worker's Role and its credentials`,
     { cause: error },
-  );
-}
-
-/** Of a Job that an earlier worker made; those in its Secret are not for the worker to read. */
-function plainValuesOf({ spec }: V1Job): readonly string[] {
-  const { containers = [], initContainers = [] } = spec?.template.spec ?? {};
-  return [...initContainers, ...containers].flatMap(({ env = [] }) =>
-    env.flatMap(({ value }) => value ?? []),
   );
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { literal } from "../../../../src/backends/kubernetes/job/expansion.ts";
+import { expanded, literal } from "../../../../src/backends/kubernetes/job/expansion.ts";
 import { expandAsKubelet } from "./kubelet-expansion.ts";
 
 const KNOWN = { HOME: "/root", A: "a" };
@@ -27,6 +27,7 @@ describe("a text that the kubelet expands arrives as it was", () => {
     "line\n$(A)\n$$",
   ])("%j", (text) => {
     expect(expandAsKubelet(literal(text), KNOWN)).toBe(text);
+    expect(expanded(literal(text))).toBe(text);
   });
 });
 
