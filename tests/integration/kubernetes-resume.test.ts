@@ -325,6 +325,29 @@ describe("the next worker, with the journal of a killed one", () => {
     await passTime(cluster, () => cluster.jobs().length === 0);
   });
 
+  // It gave them half a minute, as if the template said nothing, and reported a task whose teardown went on.
+  test("waits for the grace period of a Job's pods also when it is told of them after it has ended the Job", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    const { metadata } = cluster.podOf(name);
+    cluster.api.store.patch("pods", metadata.name, { spec: { terminationGracePeriodSeconds: 600 } });
+    cutOff.add("Bearer old");
+    cluster.api.fault = ({ verb, resource, query }) => {
+      const isReflected = query.get("labelSelector")?.startsWith("oz-worker-hash");
+      return verb === "list" && resource === "pods" && isReflected ? { status: 503 } : null;
+    };
+    const next = await worker("next");
+    const resumed = next.resume("t-1", { ...task.handles.at(-1), stopping: "cancelled" });
+    settled(resumed.ended);
+    await passTime(cluster, () => cluster.podOf(name).metadata.deletionTimestamp);
+    cluster.api.fault = () => null;
+    const late = performance.now() + 300_000;
+    await passTime(cluster, () => performance.now() > late, { stepMs: 5_000, mostMs: 310_000 });
+    expect(settled(resumed.ended)).toBeUndefined();
+    cluster.reap(name);
+    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ why: "cancelled" });
+  });
+
   // It was taken for another worker's, so that of tasks cancelled right before a restart some were never reported.
   test.each([
     ["that is being deleted for a cancellation", { stopping: "cancelled" }, { why: "cancelled" }],

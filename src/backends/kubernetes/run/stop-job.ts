@@ -31,13 +31,15 @@ export async function stopJob(name: string, uid: string, options: StopOptions): 
   const { observatory, log, hurry } = options;
   using following = observatory.follow(name);
   const { subscription } = following;
-  const graceMs = longestGraceMs(observatory.store.livePods(name, uid));
   if (!(await endJob(name, uid, options))) return;
-  const deadline = performance.now() + graceMs + MARGIN_MS;
+  const endedAt = performance.now();
+  let graceMs = 0;
   for (;;) {
     subscription.look();
     if (!isLeft(name, uid, options) || hurry.aborted) return;
-    const leftMs = deadline - performance.now();
+    // A worker that was just started may be told of them only now.
+    graceMs = Math.max(graceMs, longestGraceMs(observatory.store.livePods(name, uid)));
+    const leftMs = endedAt + graceMs + MARGIN_MS - performance.now();
     if (leftMs <= 0) break;
     await subscription.changed(Math.min(leftMs, LOOK_MS), hurry);
   }
