@@ -240,6 +240,31 @@ describe("the next worker, with the journal of a killed one", () => {
     expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
   });
 
+  // The time in which nobody answered counted too, so that the first refusal after it failed the task.
+  test("does not call it failed for that either when the API server was away for minutes before", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    const next = await worker("next");
+    cutOff.add("Bearer next");
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+    settled(resumed.ended);
+    const passes = async (ms: number) => {
+      const until = performance.now() + ms;
+      await passTime(cluster, () => performance.now() > until, { stepMs: 1_000, mostMs: ms + 2_000 });
+    };
+    await passes(150_000);
+    const authenticates = cluster.api.fault;
+    cluster.api.fault = ({ headers }) =>
+      headers["authorization"] === "Bearer next" ? { status: 401 } : null;
+    await passes(60_000);
+    expect(settled(resumed.ended)).toBeUndefined();
+    cutOff.delete("Bearer next");
+    cluster.api.fault = authenticates;
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
+  });
+
   // It was called deleted, and ran on.
   test.each(["get", "patch"])(
     "does not call a Job deleted because once a proxy answers the %s with JSON of its own",

@@ -62,8 +62,7 @@ export class Ownership implements AsyncDisposable {
     const { cluster, store } = this.options;
     const { signal, log } = context;
     const backoff = new Backoff(BACKOFF);
-    let refused = false;
-    const giveUpAt = performance.now() + REFUSED_PATIENCE_MS;
+    let refusedSince: number | null = null;
     for (;;) {
       try {
         signal.throwIfAborted();
@@ -78,13 +77,13 @@ export class Ownership implements AsyncDisposable {
         signal.throwIfAborted();
         // A conflict: its status changed since it was read.
         if (!cluster.mayPass(error) && !isStatus(error, 409)) {
-          if (performance.now() > giveUpAt) throw notReclaimed(handle, error);
-          if (!refused)
+          if (refusedSince === null)
             log.warn("cannot take up the Job of a task; trying again", {
               job: handle.job,
               why: wordsOf(error),
             });
-          refused = true;
+          refusedSince ??= performance.now();
+          if (performance.now() - refusedSince > REFUSED_PATIENCE_MS) throw notReclaimed(handle, error);
         }
         await pause(backoff.next(), signal);
       }
