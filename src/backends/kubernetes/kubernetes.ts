@@ -22,23 +22,19 @@ import {
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import type { Cluster } from "./cluster.ts";
-import { envSecretNameOf } from "./job/env-secret.ts";
-import { buildJob } from "./job/job.ts";
 import { jobNameOf } from "./job/name.ts";
-import { mark } from "./ownership/marks.ts";
 import type { Ownership } from "./ownership/ownership.ts";
-import { type CreateContext, createEnvSecret, createJob, mayBeThere } from "./run/create-job.ts";
 import { logFailure } from "./run/failure-log.ts";
 import { Fates } from "./run/fates.ts";
 import { followJob, type JobEnd } from "./run/follow-job.ts";
 import { type JobHandle, readHandle, type StoppedBy, writeHandle } from "./run/handle.ts";
+import { Launcher } from "./run/launcher.ts";
 import { elsewhere, missing } from "./run/lost-job.ts";
 import { type Retiree, Retirement } from "./run/retirement.ts";
 import { stopJob } from "./run/stop-job.ts";
 import { isFinished, isSuspended } from "./verdict/job-condition.ts";
 import type { Failed } from "./verdict/view.ts";
 import type { Observatory } from "./watch/observatory.ts";
-import { slimJob } from "./watch/slim.ts";
 
 export interface KubernetesOptions {
   readonly settings: KubernetesSettings;
@@ -77,6 +73,7 @@ export class KubernetesBackend implements Backend {
   private readonly options: KubernetesOptions;
   private readonly retirement: Retirement;
   private readonly fates: Fates;
+  private readonly launcher: Launcher;
   private readonly creating = new Set<Promise<unknown>>();
 
   constructor(options: KubernetesOptions) {
@@ -84,6 +81,7 @@ export class KubernetesBackend implements Backend {
     this.engineCalls = options.engineCalls;
     this.retirement = new Retirement(options);
     this.fates = new Fates(this.retirement);
+    this.launcher = new Launcher({ ...options, retirement: this.retirement, fates: this.fates });
   }
 
   /** Not async: a function that waits holds its parameters, and nobody needs the task once its Job is there. */
@@ -146,54 +144,11 @@ export class KubernetesBackend implements Backend {
   }
 
   private async create(task: TaskSpec, ref: ExecutionRef, context: RunContext): Promise<JobHandle> {
-    const { settings, workerId, instanceId, cluster, ownership, envSecrets, observatory } = this.options;
-    const bare = buildJob({ task, settings, workerId, instanceId, envSecretName: null });
-    const name = bare.metadata?.name ?? "";
-    const withSecret = envSecrets && Object.keys(task.environment).length > 0;
-    const job = withSecret
-      ? buildJob({ task, settings, workerId, instanceId, envSecretName: envSecretNameOf(name) })
-      : bare;
-    const { instance } = ownership;
-    const handle: JobHandle = {
-      namespace: cluster.namespace,
-      job: name,
-      uid: null,
-      ready: !withSecret,
-      instance: instance ?? instanceId,
-      formerInstance: null,
-      stopping: null,
-    };
-    context.saveHandle(writeHandle(handle));
-    this.retirement.spare(name);
-    const createContext: CreateContext = {
-      cluster,
-      instance,
-      isReported: (uid) => this.retirement.isLeaving(uid),
-      log: context.log,
-      signal: context.signal,
-    };
+    const plan = this.launcher.plan(task, ref);
     try {
-      const created = await createJob(mark(job, ref, instance), ref, createContext).catch(
-        (error: unknown) => {
-          if (mayBeThere(error)) this.fates.decide(ref, handle, "recall", context);
-          throw error;
-        },
-      );
-      const made = { ...handle, uid: created.metadata?.uid ?? "" };
-      if (withSecret) {
-        context.saveHandle(writeHandle(made));
-        // Without it the Job could not run: it goes too, should that fail.
-        this.fates.decide(ref, made, "delete", context);
-        await createEnvSecret(task, created, createContext);
-        this.fates.undecide(ref);
-      }
-      const ready = { ...made, ready: true };
-      context.saveHandle(writeHandle(ready));
-      observatory.store.jobs.put(slimJob(created));
-      context.log.info("Job created", { job: name });
-      return ready;
+      return await this.launcher.launch(plan, context);
     } catch (error) {
-      if (context.signal.aborted) await this.stopUncertain(ref, handle, context);
+      if (context.signal.aborted) await this.stopUncertain(ref, plan.handle, context);
       throw error;
     }
   }
