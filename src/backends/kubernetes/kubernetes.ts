@@ -228,7 +228,7 @@ export class KubernetesBackend implements Backend {
     const { name = "", uid = "" } = job.metadata ?? {};
     const succeeded = (job.status?.succeeded ?? 0) > 0;
     const kept = isFinished(job) ? "mark" : "end";
-    this.retirement.add({ name, uid, what: succeeded && this.options.cleanup ? "delete" : kept });
+    void this.retirement.add({ name, uid, what: succeeded && this.options.cleanup ? "delete" : kept });
   }
 }
 

@@ -6,8 +6,8 @@ import type { Retiree, Retirement } from "./retirement.ts";
 
 interface Fate {
   readonly retiree: Retiree;
-  /** The task's own, so that this too is seen as a part of it. */
-  readonly step: RunContext["step"];
+  /** The task's own, so that this too is seen as a part of it, and told without its values. */
+  readonly context: Pick<RunContext, "step" | "linger">;
 }
 
 export class Fates {
@@ -19,9 +19,9 @@ export class Fates {
   }
 
   /** The last word counts. Of a Job that may not be there nothing is to be done, but for its recall. */
-  decide(ref: ExecutionRef, { job, uid }: JobHandle, what: Retiree["what"], { step }: RunContext): void {
+  decide(ref: ExecutionRef, { job, uid }: JobHandle, what: Retiree["what"], context: RunContext): void {
     if (uid === null && what !== "recall") return;
-    this.byExecution.set(keyOf(ref), { retiree: { name: job, uid: uid ?? "", what }, step });
+    this.byExecution.set(keyOf(ref), { retiree: { name: job, uid: uid ?? "", what }, context });
   }
 
   undecide(ref: ExecutionRef): void {
@@ -32,7 +32,11 @@ export class Fates {
   fulfil(ref: ExecutionRef): void {
     const fate = this.byExecution.get(keyOf(ref));
     this.undecide(ref);
-    if (fate !== undefined) this.retirement.add(fate.retiree, (work) => fate.step("cleanup", work));
+    if (fate === undefined) return;
+    const { retiree, context } = fate;
+    const done = this.retirement.add(retiree, (work) => context.step("cleanup", work));
+    // A policy that refuses to have the Job marked may quote what stands in it.
+    context.linger?.(done);
   }
 }
 

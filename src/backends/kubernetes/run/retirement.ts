@@ -68,8 +68,8 @@ export class Retirement implements AsyncDisposable {
     this.log = log;
   }
 
-  /** `record`: as a step of the task, where that is still known. */
-  add(retiree: Retiree, record: Recorder = (work) => work()): void {
+  /** `record`: as a step of the task, where that is still known. Resolves when nothing more is done or told; never rejects. */
+  add(retiree: Retiree, record: Recorder = (work) => work()): Promise<void> {
     const { name, uid, what } = retiree;
     if (what === "recall") this.recalled.add(name);
     this.leaving.add(uid);
@@ -82,6 +82,7 @@ export class Retirement implements AsyncDisposable {
         this.leaving.delete(uid);
       });
     this.underway.add(work);
+    return work;
   }
 
   /** Its result was reported, although the cluster may not show that yet. */
