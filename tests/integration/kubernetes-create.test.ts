@@ -1,6 +1,6 @@
 /** How a task's Job comes to be, and its Secret, at an API server that is away, busy, or says no. */
 import { describe, expect, jest, test } from "bun:test";
-import { type ApiCall, firstOf } from "../support/fake-api-server.ts";
+import { type ApiCall, type Fault, firstOf } from "../support/fake-api-server.ts";
 import type { FakeCluster } from "../support/fake-cluster.ts";
 import {
   eachTestHasCluster,
@@ -204,6 +204,22 @@ describe("a task on Kubernetes", () => {
     const words = await task.ended.then(String, String);
     expect(words).toContain('denied: {"v1":"***"}');
     expect(words).not.toContain(quoted);
+  });
+
+  // An API server that has just come back may refuse what it takes a moment later, and that was told in its own words.
+  test("whose Secret is refused at first is tried again, and the values that are quoted are not in the log", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const quoted = Buffer.from("very-secret").toString("base64");
+    const faults: Fault[] = [{ status: 403, message: `denied: {"v1":"${quoted}"}` }];
+    const away = firstOf(creates("jobs"));
+    cluster.api.fault = (call) => {
+      if (away(call)) return "lost";
+      return creates("secrets")(call) ? (faults.pop() ?? null) : null;
+    };
+    const task = rig.run("t-1", "e-1", { TASK_ID: "t-1", TOKEN: "very-secret" });
+    await eventually(() => task.handles.at(-1)?.["ready"] === true, "the task to be ready");
+    const told = rig.log.lines.filter(({ message }) => message.includes("did not take it"));
+    expect(told.map(({ fields }) => fields["why"])).toContain('denied: {"v1":"***"}');
   });
 
   test("runs again after an earlier run of it was reported and left its Job", async () => {

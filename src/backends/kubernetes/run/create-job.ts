@@ -52,7 +52,7 @@ export async function createJob(job: V1Job, ref: ExecutionRef, context: CreateCo
   };
   for (let tries = 1; ; tries++) {
     try {
-      return await patiently(create, context, isCollision);
+      return await patiently(create, context, { alsoPasses: isCollision });
     } catch (error) {
       context.signal.throwIfAborted();
       // A quota counts the Job of such a try too, and refuses the next one before its name is looked at.
@@ -78,6 +78,7 @@ export async function createEnvSecret(task: TaskSpec, job: V1Job, context: Creat
   const { cluster } = context;
   const secret = buildEnvSecret({ task, job });
   const name = secret.metadata?.name ?? "";
+  const tell = (error: unknown) => wordsWithout(secret.data, error);
   try {
     await patiently(
       async (signal) => {
@@ -91,13 +92,13 @@ export async function createEnvSecret(task: TaskSpec, job: V1Job, context: Creat
         }
       },
       context,
-      isCollision,
+      { alsoPasses: isCollision, tell },
     );
   } catch (error) {
     context.signal.throwIfAborted();
     throw new TaskFailure(
       "job_create",
-      `cannot create the Secret "${name}" for the task's environment in namespace "${cluster.namespace}": ${wordsWithout(secret.data, error)}${adviceFor(error)}`,
+      `cannot create the Secret "${name}" for the task's environment in namespace "${cluster.namespace}": ${tell(error)}${adviceFor(error)}`,
     );
   }
 }
@@ -162,11 +163,17 @@ function isOfEarlierRun(existing: V1Job, { executionId }: ExecutionRef, instance
   return executionId === "" && isFinished(existing) && instanceOf(existing) === instance;
 }
 
-/** `alsoPasses`: what else of this call may succeed a little later. */
+interface Insistence {
+  /** What else of this call may succeed a little later. */
+  readonly alsoPasses?: (error: unknown) => boolean;
+  /** For the log: what the server said. */
+  readonly tell?: (error: unknown) => string;
+}
+
 function patiently<T>(
   call: (signal: AbortSignal) => Promise<T>,
   context: CreateContext,
-  alsoPasses: (error: unknown) => boolean = () => false,
+  { alsoPasses = () => false, tell = wordsOf }: Insistence = {},
 ): Promise<T> {
   const { signal, log, cluster } = context;
   const unstoppable = never();
@@ -175,7 +182,7 @@ function patiently<T>(
     patienceMs: PATIENCE_MS,
     mayPass: (error) => cluster.mayPass(error) || alsoPasses(error),
     onTrouble: (error, tries) => {
-      if (tries === 1) log.warn("the cluster did not take it; trying again", { why: wordsOf(error) });
+      if (tries === 1) log.warn("the cluster did not take it; trying again", { why: tell(error) });
     },
     signal,
   });
