@@ -163,6 +163,28 @@ describe("of two workers of one id", () => {
     expect(orphans.map(({ taskId }) => taskId)).toEqual(["t-2"]);
   });
 
+  // Every fifty seconds it was told that no Jobs could be looked for, and not which one was the matter.
+  test("the one that lives names a Job that is guarded against changes, and once", async () => {
+    const [dead, alive] = [await worker("dead"), await worker("alive")];
+    const { name } = await runningTask(dead, "t-1");
+    let claims = 0;
+    cluster.api.fault = ({ verb, name: of, headers }) => {
+      if (cutOff.has(String(headers["authorization"]))) return "cut";
+      if (verb !== "patch" || of !== name) return null;
+      claims++;
+      return { status: 403, message: "a policy denies it" };
+    };
+    cutOff.add("Bearer dead");
+    adopting(alive);
+    await passTime(cluster, () => claims === 3, { mostMs: 200_000 });
+    await cluster.turn();
+    expect(alive.log.said("warn")).toEqual(["cannot take over a Job of a dead worker; trying again"]);
+    expect(alive.log.lines.find(({ level }) => level === "warn")?.fields).toMatchObject({
+      job: name,
+      why: "a policy denies it",
+    });
+  });
+
   test("neither touches the other's Jobs while both live", async () => {
     const one = await worker("one");
     const two = await worker("two");

@@ -40,6 +40,8 @@ export class Orphanage {
   private readonly signs = new VitalSigns();
   /** Claimed, or not: the answer to that did not come. Nobody else would ever look for one that is ours. */
   private readonly unsure = new Set<string>();
+  /** Somebody else's, and refused to us, as a policy may guard them. */
+  private readonly guarded = new Set<string>();
   /** Ours, for nobody else any more, and not followed: another execution of its task runs here. */
   private readonly waiting = new Set<string>();
 
@@ -84,6 +86,8 @@ export class Orphanage {
     // After the Leases, so that the last Job of one that was just released is among them.
     const others = this.others();
     this.signs.observe(leases, new Set(others.keys()), performance.now());
+    const theirs = new Set([...others.values()].flat().map(({ metadata }) => metadata?.name));
+    for (const name of this.guarded) if (!theirs.has(name)) this.guarded.delete(name);
     for (const [dead, jobs] of others) {
       if (!this.signs.isDead(dead, performance.now())) continue;
       if (!(await this.succeed(dead, jobs, signal))) continue;
@@ -140,7 +144,7 @@ export class Orphanage {
     }
   }
 
-  /** One that cannot be had, as a policy may guard it, keeps none of the others. */
+  /** One that cannot be had keeps none of the others. */
   private async claimAll(jobs: readonly V1Job[], dead: string, signal: AbortSignal): Promise<void> {
     const failures: unknown[] = [];
     for (const job of jobs) {
@@ -148,10 +152,20 @@ export class Orphanage {
         await this.claim(job, dead, signal);
       } catch (error) {
         signal.throwIfAborted();
-        failures.push(error);
+        if (isRefusal(error)) this.tellGuarded(job, error);
+        else failures.push(error);
       }
     }
     if (failures.length > 0) throw failures[0];
+  }
+
+  /** Once of each: it may be so until its time to live is over. */
+  private tellGuarded({ metadata }: V1Job, error: ClusterError): void {
+    const { name: job = "" } = metadata ?? {};
+    if (this.guarded.has(job)) return;
+    this.guarded.add(job);
+    const why = wordsOf(error);
+    this.options.log.warn("cannot take over a Job of a dead worker; trying again", { job, why });
   }
 
   private async makeSure(name: string, signal: AbortSignal): Promise<void> {
@@ -174,7 +188,7 @@ export class Orphanage {
         if (claimed !== null) this.hand(claimed);
         return;
       } catch (error) {
-        if (error instanceof ClusterError && !isPassing(error)) this.unsure.delete(name);
+        if (isRefusal(error)) this.unsure.delete(name);
         if (!isStatus(error, 409)) throw error;
         // Its status changed in between, or its owner did.
         job = await cluster.getJob(name, signal);
@@ -217,4 +231,8 @@ export class Orphanage {
     if (!released && age < (hasTakenNotes(lease) ? KEEP_SUCCEEDED_MS : KEEP_LEASE_MS)) return;
     await cluster.deleteLease(lease.metadata?.name ?? "", signal);
   }
+}
+
+function isRefusal(error: unknown): error is ClusterError {
+  return error instanceof ClusterError && !isPassing(error);
 }
