@@ -142,6 +142,22 @@ describe("the watches of a worker", () => {
     expect(await task.ended).toBe("completed");
   });
 
+  // A look at all Jobs waited behind the calls of a hundred tasks, and the worker's end for that: 54 s, and then SIGKILL.
+  test("end with the worker although the looks beside them wait for calls that hang", async () => {
+    jest.useFakeTimers();
+    const rig = await passTimeFor(cluster, KubernetesRig.start(cluster));
+    cluster.api.fault = ({ verb, resource }) => (verb === "create" && resource === "jobs" ? "silence" : null);
+    for (let at = 0; at < 70; at++) rig.run(`t-${at}`);
+    // The first calls have just been given up, and the next have taken their places.
+    const until = performance.now() + 32_000;
+    await passTime(cluster, () => performance.now() > until);
+    const stoppedAt = performance.now();
+    await passTimeFor(cluster, rig[Symbol.asyncDispose]());
+    expect(performance.now() - stoppedAt).toBeLessThan(10_000);
+    cluster.api.fault = () => null;
+    jest.useRealTimers();
+  });
+
   // Each such event counted as news, after which all is listed and watched anew at once: three times a second.
   test("leave a server alone for ever longer that ends each of them with an error", async () => {
     jest.useFakeTimers();

@@ -74,7 +74,7 @@ export class Transport {
 
   /** The whole answer. Throws ClusterError, ClusterGone, or the signal's reason. */
   async call(request: HttpRequest): Promise<HttpAnswer> {
-    using _ = await this.turnstileFor(request.path).enter();
+    using _ = await this.turnstileFor(request.path).enter(request.signal);
     using deadline = expiring(request.signal, CALL_TIMEOUT_MS);
     try {
       const response = await this.open({ ...request, signal: deadline.signal });
