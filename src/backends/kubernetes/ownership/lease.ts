@@ -13,13 +13,13 @@ import { isTakenIn, takenNotes } from "./taken-notes.ts";
 
 export const LEASE_SECONDS = 40;
 export const RENEW_MS = 10_000;
-/** The Lease of a dead worker is kept so long, if it left no Jobs. */
+/** The Lease of a dead worker is kept so long, if nobody took Jobs of its. */
 export const KEEP_LEASE_MS = 3_600_000;
 /**
- * And so long, if another has its Jobs: one that lives after all, or is started again with the journal of a dead one,
+ * And so long, if another did: one that lives after all, or is started again with the journal of a dead one,
  * learns there which ones are no business of its any more.
  */
-export const KEEP_SUCCEEDED_MS = 86_400_000;
+export const KEEP_TAKEN_MS = 86_400_000;
 /** After a renewal that failed. */
 const RETRY_MS = 3_000;
 /**
@@ -106,8 +106,8 @@ export class WorkerLease {
     this.last = lease;
     const holder = lease?.spec?.holderIdentity ?? null;
     if (holder === instance) return this.renewed();
-    // Another worker would have left it, with its own name in it: nobody has this one's Jobs.
-    if (lease === null && this.silentMs() < KEEP_SUCCEEDED_MS) {
+    // Whoever takes a worker's Jobs writes his name into its Lease and keeps that: so nobody has this one's.
+    if (lease === null && this.silentMs() < KEEP_TAKEN_MS) {
       log.warn("somebody deleted the worker's Lease; it is made again", { lease: this.name });
     } else {
       this.lastLostAt = performance.now();

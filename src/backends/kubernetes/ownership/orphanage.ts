@@ -14,7 +14,7 @@ import type { Cluster } from "../cluster.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { writeHandle } from "../run/handle.ts";
 import type { JobStore } from "../watch/job-store.ts";
-import { KEEP_LEASE_MS, KEEP_SUCCEEDED_MS, leaseNameOf, leaseOf, microTime, RENEW_MS } from "./lease.ts";
+import { KEEP_LEASE_MS, KEEP_TAKEN_MS, leaseNameOf, leaseOf, microTime, RENEW_MS } from "./lease.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "./marks.ts";
 import { hasTakenNotes, takenNotes } from "./taken-notes.ts";
 import { VitalSigns } from "./vital-signs.ts";
@@ -90,7 +90,7 @@ export class Orphanage {
     for (const name of this.guarded) if (!theirs.has(name)) this.guarded.delete(name);
     for (const [dead, jobs] of others) {
       if (!this.signs.isDead(dead, performance.now())) continue;
-      if (!(await this.succeed(dead, jobs, signal))) continue;
+      if (!(await this.becomeSuccessor(dead, jobs, signal))) continue;
       await this.claimAll(jobs, dead, signal);
     }
     for (const other of this.signs.known()) {
@@ -110,10 +110,10 @@ export class Orphanage {
   }
 
   /** True: the dead worker's Lease says now that this one succeeds it. One that is missing is made for that. */
-  private async succeed(dead: string, jobs: readonly V1Job[], signal: AbortSignal): Promise<boolean> {
+  private async becomeSuccessor(dead: string, jobs: readonly V1Job[], signal: AbortSignal): Promise<boolean> {
     const { cluster, instance, workerHash } = this.options;
     const lease = this.signs.leaseOf(dead);
-    if (lease === null) return await this.succeedWithoutLease(dead, jobs, signal);
+    if (lease === null) return await this.becomeSuccessorWithoutLease(dead, jobs, signal);
     const { name = leaseNameOf(workerHash, dead), resourceVersion } = lease.metadata ?? {};
     const patch = {
       metadata: { resourceVersion, annotations: takenNotes(jobs, lease) },
@@ -128,7 +128,7 @@ export class Orphanage {
     }
   }
 
-  private async succeedWithoutLease(
+  private async becomeSuccessorWithoutLease(
     dead: string,
     jobs: readonly V1Job[],
     signal: AbortSignal,
@@ -228,7 +228,7 @@ export class Orphanage {
     const released = !lease.spec?.holderIdentity;
     // Two clocks, but an hour apart.
     const age = Date.now() - (timeOf(lease.spec?.renewTime) ?? 0);
-    if (!released && age < (hasTakenNotes(lease) ? KEEP_SUCCEEDED_MS : KEEP_LEASE_MS)) return;
+    if (!released && age < (hasTakenNotes(lease) ? KEEP_TAKEN_MS : KEEP_LEASE_MS)) return;
     await cluster.deleteLease(lease.metadata?.name ?? "", signal);
   }
 }
