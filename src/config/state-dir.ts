@@ -15,7 +15,7 @@ export interface Host {
 }
 
 export function defaultStateDir({ env, uid, home }: Host): string {
-  // systemd sets it for StateDirectory=, and joins several by colons.
+  // systemd sets it for StateDirectory=; several come joined by colons, in the order of their names.
   const [systemd] = (env["STATE_DIRECTORY"] ?? "").split(":");
   if (systemd) return systemd;
   // A relative one is invalid by the XDG Base Directory Specification.

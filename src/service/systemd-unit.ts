@@ -1,6 +1,6 @@
 /** The systemd unit of the worker. Source of the names: systemd.service(5), systemd.exec(5). */
 import type { BackendKind } from "../config/settings.ts";
-import { SERVICE_NAME, type ServicePlan } from "./service-plan.ts";
+import { SERVICE_NAME, SERVICE_STATE_DIR, type ServicePlan } from "./service-plan.ts";
 
 /** Costs agents nothing that they could have as a plain user. */
 const FOR_AGENTS: readonly string[] = [
@@ -53,6 +53,7 @@ const BACKENDS: Readonly<Record<BackendKind, (plan: ServicePlan) => readonly str
 };
 
 export function renderSystemdUnit(plan: ServicePlan): string {
+  const folders = stateFolders(plan);
   return [
     "# Written by `oz-agent-worker service install`; changes belong into a drop-in",
     `# (systemctl edit ${SERVICE_NAME}), because the next install writes this file again.`,
@@ -67,8 +68,9 @@ export function renderSystemdUnit(plan: ServicePlan): string {
     `User=${plan.user}`,
     `ExecStart=${commandOf(plan).join(" ")}`,
     ...(plan.keyFile === null ? [] : [`LoadCredential=api-key:${specifiersEscaped(plan.keyFile)}`]),
-    `StateDirectory=${stateFolders(plan).join(" ")}`,
+    `StateDirectory=${folders.join(" ")}`,
     "StateDirectoryMode=0700",
+    ...whichIsOwn(folders),
     ...(plan.stateDir === null || isBelowVarLib(plan.stateDir)
       ? []
       : [`ReadWritePaths=${word(plan.stateDir)}`]),
@@ -101,10 +103,18 @@ function killMode({ keepAgents }: ServicePlan): readonly string[] {
   return ["# Agents outlive a crash of the worker, and the next one reports them.", "KillMode=process"];
 }
 
-/** The first is the worker's own, by STATE_DIRECTORY; others are those that it has to make files in. */
+/** The worker's own, and others that it has to make files in. */
 function stateFolders({ stateDir, writableFolders }: ServicePlan): string[] {
   const all = stateDir === null ? writableFolders : [stateDir, ...writableFolders];
   return [SERVICE_NAME, ...all.filter(isBelowVarLib).map((path) => word(path.slice(VAR_LIB.length)))];
+}
+
+/**
+ * systemd lists several in STATE_DIRECTORY by their names, not as they stand in the unit, and the worker takes the
+ * first: with `oz/workspaces` beside it, the journal came to lie among the workspaces.
+ */
+function whichIsOwn(folders: readonly string[]): readonly string[] {
+  return folders.length === 1 ? [] : [`Environment=STATE_DIRECTORY=${SERVICE_STATE_DIR}`];
 }
 
 const VAR_LIB = "/var/lib/";

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { appendFile, chmod, cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, chmod, cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
 import { assignment } from "../support/assignments.ts";
 import type { Run } from "../support/installer.ts";
@@ -47,6 +47,9 @@ describe.if(here)("under a real systemd", () => {
       expect(log).toContain("stopping;");
       const owner = Bun.spawnSync(["stat", "-c", "%u %a", dir.join("lib/oz-agent-worker")]);
       expect(owner.stdout.toString().trim()).toBe(`${USER} 700`);
+      // It lay in the folder of the workspaces, which comes first by name.
+      expect(existsSync(dir.join("lib/oz-agent-worker/w/slot-0.db"))).toBe(true);
+      expect(await readdir(dir.join("lib/oz/workspaces"))).toEqual([]);
     } finally {
       await systemd.kill();
     }

@@ -76,6 +76,9 @@ describe("the systemd unit", () => {
     const writableFolders = ["/var/lib/oz/workspaces", "/srv/x"];
     const unit = renderSystemdUnit(plan({ backend: "direct", writableFolders }));
     expect(settingOf(unit, "StateDirectory")).toBe("oz-agent-worker oz/workspaces");
+    // Of several systemd makes a list in an order of its own.
+    expect(settingOf(unit, "Environment")).toBe("STATE_DIRECTORY=/var/lib/oz-agent-worker");
+    expect(settingOf(renderSystemdUnit(plan({ backend: "direct" })), "Environment")).toBeUndefined();
   });
 
   // With a folder that was not there, or a group, systemd started nothing: 226/NAMESPACE, 216/GROUP.
