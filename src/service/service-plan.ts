@@ -18,9 +18,7 @@ export interface ServicePlan {
   readonly stopTimeoutSeconds: number;
   /** Null: the one that the service manager makes for it. */
   readonly stateDir: string | null;
-  /** Where the worker has to be able to write beside its state folder. */
-  readonly writableFolders: readonly string[];
-  /** Those that the worker would make itself, if its user might. */
+  /** Those that the worker would make itself, if its user might; not `target_dir`, which is the operator's. */
   readonly ownFolders: readonly string[];
   /** Whether this host has the group that Docker gives its socket to. */
   readonly hasDockerGroup: boolean;
@@ -42,7 +40,6 @@ const BEYOND_SHUTDOWN_MS = 20_000;
 
 export function planService(settings: Settings, options: ServiceOptions): ServicePlan {
   const { backend } = settings;
-  const places = "workspaceRoot" in backend ? [backend.targetDir ?? backend.workspaceRoot] : [];
   const workspaces = "workspaceRoot" in backend && backend.targetDir === null ? [backend.workspaceRoot] : [];
   const stateDir = settings.stateDir === SERVICE_STATE_DIR ? null : settings.stateDir;
   return {
@@ -50,7 +47,6 @@ export function planService(settings: Settings, options: ServiceOptions): Servic
     backend: backend.kind,
     stopTimeoutSeconds: Math.ceil((settings.shutdownTimeoutMs + BEYOND_SHUTDOWN_MS) / 1000),
     stateDir,
-    writableFolders: places,
     ownFolders: [...(stateDir === null ? [] : [stateDir]), ...workspaces],
   };
 }

@@ -103,10 +103,9 @@ function killMode({ keepAgents }: ServicePlan): readonly string[] {
   return ["# Agents outlive a crash of the worker, and the next one reports them.", "KillMode=process"];
 }
 
-/** The worker's own, and others that it has to make files in. */
-function stateFolders({ stateDir, writableFolders }: ServicePlan): string[] {
-  const all = stateDir === null ? writableFolders : [stateDir, ...writableFolders];
-  return [SERVICE_NAME, ...all.filter(isBelowVarLib).map((path) => word(path.slice(VAR_LIB.length)))];
+/** No folder that is another's: systemd gives each to the service's user, with all that is in it, and shuts out others. */
+function stateFolders({ ownFolders }: ServicePlan): string[] {
+  return [SERVICE_NAME, ...ownFolders.filter(isBelowVarLib).map((path) => word(path.slice(VAR_LIB.length)))];
 }
 
 /**

@@ -32,6 +32,17 @@ test("service install --print shows a unit that is made from the config file", a
   expect(shown.stdout).toContain("\nStateDirectory=oz-agent-worker oz/workspaces\n");
 });
 
+// systemd gave it to the service's user with all that was in it, and shut out everybody else.
+test("a target folder stays its owner's, below /var/lib too, where systemd makes folders for the service", async () => {
+  const shown = await service(
+    "worker_id: w\nbackend:\n  direct:\n    target_dir: /var/lib/site/checkout\n",
+    ...["install", "--print"],
+  );
+  expect(shown).toMatchObject({ status: 0, stderr: "" });
+  expect(shown.stdout).toContain("\nStateDirectory=oz-agent-worker\n");
+  expect(shown.stdout).not.toContain("/site");
+});
+
 test("a key file of the config file is left to the worker, which reads it again at every connect", async () => {
   const shown = await service("worker_id: w\napi_key_file: /etc/key\n", "install", "--print");
   expect(shown.status).toBe(0);

@@ -15,7 +15,6 @@ const PLAN: ServicePlan = {
   backend: "direct",
   stopTimeoutSeconds: 40,
   stateDir: null,
-  writableFolders: [],
   ownFolders: [],
   hasDockerGroup: true,
   keepAgents: false,
@@ -174,19 +173,16 @@ test("the time to stop follows the configuration", () => {
 });
 
 test.each([
-  [null, ["/srv/workspaces"], ["/srv/workspaces"]],
-  ["/home/oz/repo", ["/home/oz/repo"], []],
-])(
-  "with the target folder %p the worker has to write to %p, and %p are its own",
-  (targetDir, writable, own) => {
-    const backend = { kind: "direct", workspaceRoot: "/srv/workspaces", targetDir } as const;
-    const settings = {
-      backend,
-      shutdownTimeoutMs: 0,
-      stateDir: "/var/lib/oz-agent-worker",
-    } as unknown as Parameters<typeof planService>[0];
-    const { backend: _backend, stopTimeoutSeconds: _seconds, ...options } = PLAN;
-    const plan = planService(settings, options);
-    expect([plan.writableFolders, plan.ownFolders, plan.stateDir]).toEqual([writable, own, null]);
-  },
-);
+  [null, ["/srv/workspaces"]],
+  ["/home/oz/repo", []],
+])("with the target folder %p the folders %p are the worker's own", (targetDir, own) => {
+  const backend = { kind: "direct", workspaceRoot: "/srv/workspaces", targetDir } as const;
+  const settings = {
+    backend,
+    shutdownTimeoutMs: 0,
+    stateDir: "/var/lib/oz-agent-worker",
+  } as unknown as Parameters<typeof planService>[0];
+  const { backend: _backend, stopTimeoutSeconds: _seconds, ...options } = PLAN;
+  const plan = planService(settings, options);
+  expect([plan.ownFolders, plan.stateDir]).toEqual([own, null]);
+});

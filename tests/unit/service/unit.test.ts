@@ -16,7 +16,6 @@ function plan(more: Partial<ServicePlan> = {}): ServicePlan {
     backend: "docker",
     stopTimeoutSeconds: 40,
     stateDir: null,
-    writableFolders: [],
     ownFolders: [],
     hasDockerGroup: true,
     keepAgents: false,
@@ -73,8 +72,8 @@ describe("the systemd unit", () => {
   });
 
   test("makes the folder of the workspaces, where systemd can", () => {
-    const writableFolders = ["/var/lib/oz/workspaces", "/srv/x"];
-    const unit = renderSystemdUnit(plan({ backend: "direct", writableFolders }));
+    const ownFolders = ["/var/lib/oz/workspaces", "/srv/x"];
+    const unit = renderSystemdUnit(plan({ backend: "direct", ownFolders }));
     expect(settingOf(unit, "StateDirectory")).toBe("oz-agent-worker oz/workspaces");
     // Of several systemd makes a list in an order of its own.
     expect(settingOf(unit, "Environment")).toBe("STATE_DIRECTORY=/var/lib/oz-agent-worker");
@@ -83,7 +82,8 @@ describe("the systemd unit", () => {
 
   // With a folder that was not there, or a group, systemd started nothing: 226/NAMESPACE, 216/GROUP.
   test("lets systemd make a state folder where it can", () => {
-    const unit = renderSystemdUnit(plan({ stateDir: "/var/lib/oz/state" }));
+    const stateDir = "/var/lib/oz/state";
+    const unit = renderSystemdUnit(plan({ stateDir, ownFolders: [stateDir] }));
     expect(settingOf(unit, "StateDirectory")).toBe("oz-agent-worker oz/state");
     expect(unit).not.toContain("ReadWritePaths");
   });
