@@ -79,6 +79,9 @@ export class InitSystem {
   async install(plan: ServicePlan): Promise<void> {
     this.#mustRun();
     await this.#ensureUser(plan.user);
+    // systemd makes it itself; launchd only names it, and without it the journal was in memory.
+    if (this.#kind === LAUNCHD && plan.stateDir === null)
+      await this.#ensureFolder(SERVICE_STATE_DIR, plan.user);
     for (const folder of plan.ownFolders) await this.#ensureFolder(folder, plan.user);
     // launchd takes a job once; whether there was one is of no interest.
     if (this.#kind === LAUNCHD && existsSync(this.file)) await this.#run(LAUNCHD.stop[0] ?? []);

@@ -2,7 +2,7 @@
 import type { BackendKind, Settings } from "../config/settings.ts";
 
 export const SERVICE_NAME = "oz-agent-worker";
-/** What a service manager is asked to make, and tells the worker by STATE_DIRECTORY. */
+/** The service's own, by STATE_DIRECTORY. systemd makes it; where launchd runs it is made at the install. */
 export const SERVICE_STATE_DIR = `/var/lib/${SERVICE_NAME}`;
 export const DEFAULT_CONFIG_FILE = `/etc/${SERVICE_NAME}/config.yaml`;
 export const DEFAULT_KEY_FILE = `/etc/${SERVICE_NAME}/api-key`;
@@ -16,7 +16,7 @@ export interface ServicePlan {
   readonly user: string;
   readonly backend: BackendKind;
   readonly stopTimeoutSeconds: number;
-  /** Null: the one that the service manager makes for it. */
+  /** Null: SERVICE_STATE_DIR. */
   readonly stateDir: string | null;
   /** Those that the worker would make itself, if its user might; not `target_dir`, which is the operator's. */
   readonly ownFolders: readonly string[];

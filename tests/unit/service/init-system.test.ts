@@ -116,6 +116,7 @@ describe("installing a service", () => {
     await expect(without.system.install(PLAN)).rejects.toThrow("There is no user oz");
     const { dir, told, system } = await rig("darwin");
     await using __ = dir;
+    await mkdir(dir.join("var/lib/oz-agent-worker"), { recursive: true });
     await system.install(PLAN);
     const bootstrap = "launchctl bootstrap system /Library/LaunchDaemons/oz-agent-worker.plist";
     expect(told).toEqual(["id -u oz", bootstrap]);
@@ -123,6 +124,21 @@ describe("installing a service", () => {
     await system.install(PLAN);
     expect(told.slice(2)).toEqual(["id -u oz", "launchctl bootout system/oz-agent-worker", bootstrap]);
   });
+
+  // launchd makes no folder, and the worker's user can make none there: every crash lost what was in memory.
+  test.each([
+    [null, ["var/lib/oz-agent-worker", "srv/workspaces"]],
+    ["/srv/state", ["srv/state", "srv/workspaces"]],
+  ] as const)(
+    "on macOS the state folder is made before the start, with state_dir %p",
+    async (stateDir, made) => {
+      const { dir, told, system } = await rig("darwin");
+      await using _ = dir;
+      const ownFolders = [...(stateDir === null ? [] : [stateDir]), "/srv/workspaces"];
+      await system.install({ ...PLAN, stateDir, ownFolders });
+      expect(told.slice(1, -1)).toEqual(made.map((path) => `install -d -m 0700 -o oz ${dir.join(path)}`));
+    },
+  );
 });
 
 describe("uninstalling a service", () => {
