@@ -107,21 +107,50 @@ describe.if(here)("the packages of a release", () => {
   }, 120_000);
 });
 
-test("before a package goes its service goes, and not before an upgrade", async () => {
-  await using dir = await TempDir.create("scripts");
-  const unit = await dir.write("oz-agent-worker.service", "");
-  const script = await readFile(resolve(ROOT, "packaging/before-remove"), "utf8");
-  const told = dir.join("told");
-  const program = await dir.write("program", `#!/bin/sh\necho "$*" >>'${told}'\n`, 0o755);
+const UNIT = "/etc/systemd/system/oz-agent-worker.service";
+const OWN_PROGRAM = "ExecStart=/usr/bin/oz-agent-worker --config-file /etc/oz-agent-worker/config.yaml\n";
+const OTHER_PROGRAM = OWN_PROGRAM.replace("/usr/", "/usr/local/");
+
+/** A script of the packages with all that it looks at or removes in `dir`; the program notes what it is told. */
+async function scriptIn(dir: TempDir, name: "before-remove" | "after-remove", unit: string): Promise<string> {
+  await dir.write("oz-agent-worker.service", `[Service]\n${unit}`);
+  await dir.write("usr/bin/oz-agent-worker", `#!/bin/sh\necho "$*" >>'${dir.join("told")}'\n`, 0o755);
+  for (const folder of ["etc", "var/lib"]) await dir.write(`${folder}/oz-agent-worker/file`, "");
+  const script = await readFile(resolve(ROOT, "packaging", name), "utf8");
   const here = script
-    .replace("/etc/systemd/system/oz-agent-worker.service", unit)
-    .replace("/usr/bin/oz-agent-worker", program);
-  expect(here).not.toContain("/usr/bin/oz-agent-worker");
+    .replace(UNIT, dir.join("oz-agent-worker.service"))
+    .replace(/^( *)\/usr\/bin\/oz/gm, `$1${dir.path}/usr/bin/oz`)
+    .replaceAll(/(?<=rm -rf .*)\/(?=var\/|etc\/)/g, `${dir.path}/`);
+  // What is removed, and what is started, is never this host's own.
+  expect(here).not.toMatch(/^ *\/usr\/bin\/oz|rm -rf \/(?:var|etc)|rm -rf .* \/(?:var|etc)\//m);
+  return here;
+}
+
+test("before a package goes its service goes, and neither before an upgrade nor while a dependency changes", async () => {
+  await using dir = await TempDir.create("scripts");
+  const script = await scriptIn(dir, "before-remove", OWN_PROGRAM);
   // What dpkg says first, and how many of it stay, which is what rpm says.
-  for (const word of ["upgrade", "1"]) said("sh", "-c", here, "before-remove", word);
-  expect(existsSync(told)).toBe(false);
-  for (const word of ["remove", "0"]) said("sh", "-c", here, "before-remove", word);
-  expect(await readFile(told, "utf8")).toBe("service uninstall\nservice uninstall\n");
+  for (const word of ["upgrade", "failed-upgrade", "deconfigure", "1", "2"])
+    said("sh", "-c", script, "before-remove", word);
+  expect(existsSync(dir.join("told"))).toBe(false);
+  for (const word of ["remove", "0"]) said("sh", "-c", script, "before-remove", word);
+  expect(await readFile(dir.join("told"), "utf8")).toBe("service uninstall\nservice uninstall\n");
+});
+
+// Of a host that had moved to install.sh: tidying up the old package took the worker away, and its results.
+test("a service that starts another program goes on when a package goes, and a purge leaves what it uses", async () => {
+  await using dir = await TempDir.create("scripts");
+  said("sh", "-c", await scriptIn(dir, "before-remove", OTHER_PROGRAM), "before-remove", "remove");
+  expect(existsSync(dir.join("told"))).toBe(false);
+  const left = () => ["etc", "var/lib"].filter((folder) => existsSync(dir.join(folder, "oz-agent-worker")));
+  const purge = async (unit: string) => {
+    const script = await scriptIn(dir, "after-remove", unit);
+    for (const word of ["remove", "purge"]) said("sh", "-c", script, "after-remove", word);
+    return left();
+  };
+  expect(await purge(OTHER_PROGRAM)).toEqual(["etc", "var/lib"]);
+  // One that could not be stopped, where no systemd runs: what it starts is gone.
+  expect(await purge(OWN_PROGRAM)).toEqual([]);
 });
 
 async function pack(folder: string): Promise<readonly string[]> {
