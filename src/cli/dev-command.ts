@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "../config/config-error.ts";
+import { withKey } from "../config/resolve.ts";
 import { handsOver } from "../config/resolve-backend.ts";
 import type { Host } from "../config/state-dir.ts";
 import { wordsOf } from "../logging/words-of.ts";
@@ -12,7 +13,7 @@ import { loadFile, settingsFrom } from "./load-settings.ts";
 import type { CommandLine } from "./parse.ts";
 
 /** Only to have the settings checked before anything is started; the worker gets the real ones. */
-const PLACEHOLDERS = { workerId: "dev", apiKey: "dev", webSocketUrl: "ws://127.0.0.1/" };
+const PLACEHOLDERS = { workerId: "dev", webSocketUrl: "ws://127.0.0.1/" };
 
 interface DevEdge {
   readonly stop: AbortSignal;
@@ -27,7 +28,9 @@ export async function runDevCommand(
   { stop, write, writeError }: DevEdge,
 ): Promise<number> {
   const file = await loadFile(flags, stop);
-  const { workerId, backend, shutdownTimeoutMs } = await settingsFrom(flags, file, host, PLACEHOLDERS);
+  // The worker gets a key of its own: that of the configuration may be on another host.
+  const checked = await settingsFrom(withKey(flags, "dev"), file, host, PLACEHOLDERS);
+  const { workerId, backend, shutdownTimeoutMs } = checked;
   // A folder of its own: what a real worker of this id left unreported is not for this control plane.
   const stateDir = makeFolder();
   try {

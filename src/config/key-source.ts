@@ -28,7 +28,7 @@ export interface KeyPlaces {
   /** `api_key_file` of the config file. */
   readonly fileSetting: string | null;
   readonly env: HostEnvironment;
-  /** The key when none of these is given (the dev command). */
+  /** The key when none of these is given (the service command, which needs none). */
   readonly fallback: string | null;
 }
 
@@ -50,7 +50,7 @@ export function chooseKeySource(places: KeyPlaces): KeyChoice {
   if (variable) return { kind: "source", source: fixedKey("WARP_API_KEY", variable) };
   const fileVariable = env["WARP_API_KEY_FILE"];
   if (fileVariable) return { kind: "source", source: keyInFile("WARP_API_KEY_FILE", fileVariable) };
-  if (fallback !== null) return { kind: "source", source: fixedKey("the dev command", fallback) };
+  if (fallback !== null) return { kind: "source", source: fixedKey("the service command", fallback) };
   return {
     kind: "problem",
     text: `No API key is given${variable === "" ? " (WARP_API_KEY is empty)" : ""}; set WARP_API_KEY, or give --api-key-file PATH, api_key_file in the config file, WARP_API_KEY_FILE or --api-key`,

@@ -84,6 +84,12 @@ export function chooseKey({
   return maybeGiven && choice.kind === "problem" ? { kind: "unknown" } : choice;
 }
 
+/** The same with this key, whatever else the operator says of keys. */
+export function withKey(flags: FlagValues, apiKey: string): FlagValues {
+  const { api_key_file: _other, ...settings } = flags.settings;
+  return { ...flags, settings, apiKey };
+}
+
 /** The path of the CA file that the settings will name. */
 export function caFileOf(input: ResolveInput): string | null {
   const path = overlay(input).ca_file;

@@ -264,3 +264,16 @@ test("dev without a folder for temporary files names the variable to set", () =>
   );
   expect(run.exitCode).toBe(2);
 });
+
+// A production file is tried on a machine that has neither its account nor its key.
+test("dev needs no key: that of the configuration may be on another host, or be a wrong one", async () => {
+  await using dir = await TempDir.create("dev-key");
+  const block = "backend:\n  command: {dispatch_command: 'echo handed over'}\n";
+  const config = await dir.write("w.yaml", `worker_id: w\napi_key_file: /no/such/key\n${block}`);
+  const dev = ["dev", "--config-file", config, "--prompt", "hello", "--exit-when-done"];
+  const env = { PATH: process.env["PATH"] ?? "", WARP_API_KEY: '"in quotes"' };
+  for (const more of [[], ["--api-key-file", "/no/such/key/either"]]) {
+    const run = Bun.spawnSync([...workerCommand(), ...dev, ...more], { env });
+    expect([run.exitCode, run.stdout.toString()]).toEqual([0, expect.stringContaining("was handed over")]);
+  }
+});

@@ -24,7 +24,7 @@ describe("where the key comes from", () => {
     ["file /s (api_key_file)", { fileSetting: "/s", env, fallback: "d" }],
     ["WARP_API_KEY", { env, fallback: "d" }],
     ["file /e (WARP_API_KEY_FILE)", { env: { WARP_API_KEY: "", WARP_API_KEY_FILE: "/e" }, fallback: "d" }],
-    ["the dev command", { env: { WARP_API_KEY: "" }, fallback: "d" }],
+    ["the service command", { env: { WARP_API_KEY: "" }, fallback: "d" }],
   ];
   test.each(PRECEDENCE)("%p comes next", (label, places) => {
     expect(sourceOf(places).label).toBe(label);

@@ -76,7 +76,7 @@ describe("defaults", () => {
     const alone = resolveSettings(input([], {}, { defaults }));
     expect([alone.workerId, alone.key.label, alone.webSocketUrl]).toEqual([
       "dev",
-      "the dev command",
+      "the service command",
       "ws://127.0.0.1:1/",
     ]);
     const told = settings(["--web-socket-url", "ws://h/"], {}, { defaults });
