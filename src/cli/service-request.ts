@@ -42,6 +42,9 @@ export interface ServiceRequest {
   readonly print: boolean;
 }
 
+/** Those of directories, too, which systemd takes as they are: `svc.oz`, `oz@corp.example.com`, `CORP\oz`. */
+const USER_NAME = /^\w[\w.@-]*(?:\\[\w.@-]+)?\$?$/;
+
 /** Throws a ConfigError with every problem. */
 export function readServiceRequest({ values, positionals, problems }: Scanned): ServiceRequest {
   const last = (name: keyof typeof SERVICE_FLAGS) => values.get(name)?.at(-1);
@@ -51,7 +54,7 @@ export function readServiceRequest({ values, positionals, problems }: Scanned): 
   const all = [
     ...problems,
     ...(action === undefined || more.length > 0 ? [actionProblem(first, more)] : []),
-    ...(/^[a-z_][a-z0-9_-]*\$?$/i.test(user) ? [] : [`--user ${JSON.stringify(user)} is no name of a user`]),
+    ...(USER_NAME.test(user) ? [] : [`--user ${JSON.stringify(user)} is no name of a user`]),
   ];
   if (action === undefined || all.length > 0) throw new ConfigError(all);
   return {

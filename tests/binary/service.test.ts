@@ -32,6 +32,14 @@ test("service install --print shows a unit that is made from the config file", a
   expect(shown.stdout).toContain("\nStateDirectory=oz-agent-worker oz/workspaces\n");
 });
 
+test.each(["svc.oz", "oz@corp.example.com", "CORP\\oz", "machine$"])(
+  "a user may have a name of a directory service, such as %s",
+  async (user) => {
+    const shown = await service("worker_id: w\n", "install", "--print", "--user", user);
+    expect(shown).toMatchObject({ status: 0, stdout: expect.stringContaining(`\nUser=${user}\n`) });
+  },
+);
+
 // systemd gave it to the service's user with all that was in it, and shut out everybody else.
 test("a target folder stays its owner's, below /var/lib too, where systemd makes folders for the service", async () => {
   const shown = await service(
@@ -58,6 +66,9 @@ test.each([
   ["worker_id: w\n", ["status", "install"], 'Unexpected argument "install"; service takes one of'],
   ["worker_id: w\n", [], "service takes one of install, uninstall, status"],
   ["worker_id: w\n", ["install", "--user", "a b"], "is no name of a user"],
+  ["worker_id: w\n", ["install", "--user", "-x"], "--user needs a value"],
+  // At the end of a line of a unit it would take the next line in.
+  ["worker_id: w\n", ["install", "--user", "CORP\\"], "is no name of a user"],
 ] as const)("with %j service %j says what is wrong and does nothing", async (config, args, says) => {
   const refused = await service(config, ...args);
   expect(refused.status).toBe(2);
