@@ -14,6 +14,7 @@ printf '%s\\n' "$*" >>"$NOTES/calls"
 case "$*" in
   *create*json) cat >"$NOTES/job"; echo '{"metadata":{"uid":"uid-7"}}' ;;
   *create*) cat >"$NOTES/secret"; [ ! -e "$NOTES/forbidden" ] || { echo 'secrets is forbidden' >&2; exit 1; } ;;
+  *patch*) [ ! -e "$NOTES/unpatched" ] || { echo 'jobs.batch cannot be patched' >&2; exit 3; } ;;
 esac
 `;
 const nameOf = (taskId: string) =>
@@ -89,6 +90,20 @@ test.skipIf(Bun.which("jq") === null)(
     expect(task.message).toContain("secrets is forbidden");
     expect(site.note("calls")).toContain(`delete job ${nameOf(task.taskId)}`);
     expect(site.note("calls")).not.toContain("patch");
+  },
+);
+
+// It stayed suspended for ever, and the task's environment in its Secret with it.
+test.skipIf(Bun.which("jq") === null)(
+  "a Job that cannot be let go is taken back with its Secret, and is a failed task",
+  async () => {
+    await using site = await CommandSite.create();
+    await using _worker = await start(site);
+    await Bun.write(`${site.notes}/unpatched`, "");
+    const task = await site.run(assignment({ env: { SECRET } }));
+    expect(task).toMatchObject({ failureReason: "dispatch_command", exitCode: 3 });
+    expect(task.message).toContain("cannot be patched");
+    expect(site.note("calls").trim().split("\n").at(-1)).toContain(`delete job ${nameOf(task.taskId)}`);
   },
 );
 
