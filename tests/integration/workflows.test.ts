@@ -28,6 +28,26 @@ describe.each(WORKFLOWS)("the workflow %s", (name) => {
   });
 });
 
+// A candidate without it is the newest release, which every installer takes that is not told a version.
+test.each([
+  ["v1.2.3", false],
+  ["v1.3.0-rc.1", true],
+])("a release of the tag %s is a prerelease: %p", async (tag, isPrerelease) => {
+  await using dir = await TempDir.create("publish");
+  await dir.write("bin/gh", '#!/bin/sh\nprintf "%s\\n" "$@"\n', 0o755);
+  await dir.write("release/a b.tar.gz", "");
+  const workflow = Bun.YAML.parse(await readFile(`${ROOT}/.github/workflows/release.yml`, "utf8")) as {
+    readonly jobs: { readonly publish: { readonly steps: readonly { name?: string; run?: string }[] } };
+  };
+  const step = workflow.jobs.publish.steps.find(({ name }) => name === "The release");
+  const env = { PATH: `${dir.join("bin")}:/usr/bin:/bin`, GITHUB_REF_NAME: tag, GITHUB_REPOSITORY: "o/r" };
+  const { stdout } = Bun.spawnSync(["bash", "-e", "-c", step?.run ?? ""], { cwd: dir.path, env });
+  const words = stdout.toString().trim().split("\n");
+  expect(words.slice(0, 3)).toEqual(["release", "create", tag]);
+  expect(words.at(-1)).toBe("release/a b.tar.gz");
+  expect(words.includes("--prerelease")).toBe(isPrerelease);
+});
+
 const allowed = process.env["CI"] === "true" || process.env["OZ_TEST_INSTALL"] === "1";
 if (!allowed) process.stderr.write("skip  actionlint: it is built only where CI=true or OZ_TEST_INSTALL=1\n");
 
