@@ -3,12 +3,13 @@
  * that building an image pulls nothing.
  */
 import { existsSync } from "node:fs";
-import { chmod, copyFile, mkdir, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, readdir, readFile, realpath, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { unpackPackages } from "../services/debian-packages.ts";
 import { type TarEntry, tarOf } from "../services/tar.ts";
 import { readComponents } from "./components.ts";
 import { renderNotices } from "./notices.ts";
+import { IMAGE_NAMES, makeAnew } from "./outdir.ts";
 import { ROOT } from "./source.ts";
 
 export interface ImageContext {
@@ -29,8 +30,7 @@ const LIBRARIES: readonly RegExp[] = [
 /** @throws Unavailable where there is no apt, whose packages the base is made of */
 export async function writeImageContext({ outdir, executable }: ImageContext): Promise<void> {
   const { root } = await unpackPackages("image", PACKAGES);
-  await rm(outdir, { recursive: true, force: true });
-  await mkdir(outdir, { recursive: true });
+  await makeAnew(outdir, IMAGE_NAMES);
   await writeFile(join(outdir, "base.tar"), tarOf(await baseOf(root)));
   await copyFile(executable, join(outdir, "oz-agent-worker"));
   await chmod(join(outdir, "oz-agent-worker"), 0o755);

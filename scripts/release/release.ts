@@ -4,7 +4,7 @@
  * gives the same bytes.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { requireKnown } from "../command-line.ts";
 import { type CompressionLevel, packExecutable } from "./archive.ts";
@@ -14,6 +14,7 @@ import { renderFormula } from "./formula.ts";
 import { renderInstaller, repositoryUrl } from "./installer.ts";
 import { type Manifest, PROGRAM, type ReleasedFile } from "./manifest.ts";
 import { renderNotices } from "./notices.ts";
+import { makeAnew, RELEASE_NAMES } from "./outdir.ts";
 import { buildSbom } from "./sbom.ts";
 import { ROOT, readCommitTime } from "./source.ts";
 import { TARGETS, type Target } from "./targets.ts";
@@ -32,8 +33,7 @@ export interface Release {
 export async function buildRelease(release: Release): Promise<Manifest> {
   const { outdir, version, commit, say } = release;
   const targets = chooseTargets(release.only);
-  await rm(outdir, { recursive: true, force: true });
-  await mkdir(outdir, { recursive: true });
+  await makeAnew(outdir, RELEASE_NAMES);
   const components = await readComponents(ROOT);
   const documents = {
     LICENSE: await readFile(join(ROOT, "LICENSE"), "utf8"),
