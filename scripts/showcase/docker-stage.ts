@@ -12,7 +12,7 @@ import type { Stage } from "./stage.ts";
 
 const TASK_IMAGE = "oz-demo/task:1";
 const AGENT_IMAGE = "oz-demo/agent:1";
-const WORKER_LABEL = "oz-worker-id=demo";
+const WORKER_LABEL = "oz-worker-id=demo@dev";
 const DEFAULT_SOCKET = "/var/run/docker.sock";
 
 /** An engine that answers, else one of our own where one may be started. @throws Unavailable */

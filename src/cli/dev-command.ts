@@ -13,7 +13,13 @@ import { loadFile, settingsFrom } from "./load-settings.ts";
 import type { CommandLine } from "./parse.ts";
 
 /** Only to have the settings checked before anything is started; the worker gets the real ones. */
-const PLACEHOLDERS = { workerId: "dev", webSocketUrl: "ws://127.0.0.1/" };
+const PLACEHOLDERS = { workerId: "worker", webSocketUrl: "ws://127.0.0.1/" };
+
+/**
+ * By its worker id a worker finds what dead ones left in an engine or a cluster. Under the id of the configuration it
+ * once took over a real worker's container, stopped it at its own end, and nobody else ever told of that task.
+ */
+const OWN_ID_ENDING = "@dev";
 
 interface DevEdge {
   readonly stop: AbortSignal;
@@ -34,7 +40,7 @@ export async function runDevCommand(
   // A folder of its own: what a real worker of this id left unreported is not for this control plane.
   const stateDir = makeFolder();
   try {
-    const own = [`--worker-id=${workerId}`, `--state-dir=${stateDir}`];
+    const own = [`--worker-id=${workerId}${OWN_ID_ENDING}`, `--state-dir=${stateDir}`];
     return await runDev(
       {
         ...dev,

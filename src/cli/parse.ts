@@ -24,7 +24,7 @@ export type CommandLine =
     };
 
 /** What the dev command decides itself. */
-const NOT_FOR_DEV_WORKER: readonly string[] = ["api-key", "api-key-file", "web-socket-url"];
+const NOT_FOR_DEV_WORKER: readonly string[] = ["api-key", "api-key-file", "web-socket-url", "worker-id"];
 
 /**
  * @param argv without the executable

@@ -44,5 +44,5 @@ test("dev takes a config file that is a pipe, and its worker has it too", async 
   const writer = await open(pipe, "w");
   await writer.write("worker_id: w\nbackend:\n  command: {dispatch_command: 'echo handed over'}\n");
   await writer.close();
-  await dev.waitForLog(/worker ready workerId=w backend=command/);
+  await dev.waitForLog(/worker ready workerId=w@dev backend=command/);
 });

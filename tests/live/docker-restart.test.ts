@@ -4,7 +4,7 @@ import { ContainedWorker } from "../support/live-contained-worker.ts";
 import { DockerSite } from "../support/live-docker-site.ts";
 import { onEachEngineAndPodman } from "../support/live-services.ts";
 import { eventually } from "../support/wait.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
+import { WorkerProcess } from "../support/worker-process.ts";
 
 const ENDS = [
   ["exit 0", ["completed", null, null]],
@@ -55,6 +55,27 @@ onEachEngineAndPodman("restarts", ({ socket, registry }) => {
     await killHard(first);
     await using second = await site.start();
     for (const taskId of taskIds) await second.waitForLog(new RegExp(`task taken over .*${taskId}`));
+    await site.release(...taskIds);
+    await expectTrueEnds(site, taskIds);
+  });
+
+  // dev took the task over, stopped its container when it was stopped itself, and the result was told to nobody else.
+  test("a dev with the configuration of a killed worker leaves its tasks to the next real one", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    await using first = await site.start();
+    const taskIds = await holdEnds(site);
+    await killHard(first);
+    // A container of its own takes longer than its look for what dead workers left.
+    const file = await site.dir.write("task.json", JSON.stringify(site.task({ sh: "exit 0" })));
+    await using dev = await WorkerProcess.start({
+      flags: ["dev", "--worker-id", site.workerId, "--exit-when-done", file],
+      env: { DOCKER_HOST: `unix://${socket}` },
+      config: site.config(),
+    });
+    expect(await dev.finished(30_000)).toBe(0);
+    expect(dev.stderr).not.toContain("taken over");
+    expect(dev.stderr).toContain(`workerId=${site.workerId}@dev`);
+    await using _second = await site.start();
     await site.release(...taskIds);
     await expectTrueEnds(site, taskIds);
   });

@@ -393,13 +393,7 @@ describe("the dev command", () => {
     });
     expect(flags).toMatchObject({ settings: { worker_id: "w" }, backend: "direct", noCleanup: true });
     // What points a worker elsewhere is left out.
-    expect(workerArgs).toEqual([
-      "--backend=direct",
-      "--env=A=-1 x",
-      "--no-cleanup",
-      "--worker-id=w",
-      "--config-file=c.yaml",
-    ]);
+    expect(workerArgs).toEqual(["--backend=direct", "--env=A=-1 x", "--no-cleanup", "--config-file=c.yaml"]);
   });
 
   test("tells its wrong flags with the others", () => {
