@@ -82,8 +82,9 @@ async function carryOut(
     }
     case "service": {
       const { runServiceCommand } = await import("./service.ts");
-      const { platform, execPath: program } = process;
-      return runServiceCommand(commandLine, { host, platform, program, write, writeError });
+      const { platform, argv0, execPath } = process;
+      const startedAs = { argv0, execPath };
+      return runServiceCommand(commandLine, { host, platform, startedAs, write, writeError });
     }
     case "dev": {
       const stop = AbortSignal.any([stopSignal(), gone]);

@@ -14,6 +14,7 @@ import { wordsOf } from "../logging/words-of.ts";
 import { hasAccount } from "../runtime/accounts.ts";
 import { startForegroundChild } from "../runtime/foreground-child.ts";
 import { InitSystem, ServiceError } from "../service/init-system.ts";
+import { ownProgram, type StartedAs } from "../service/own-program.ts";
 import {
   DEFAULT_KEY_FILE,
   planService,
@@ -27,8 +28,8 @@ import type { ServiceRequest } from "./service-request.ts";
 export interface ServiceEdge {
   readonly host: Host;
   readonly platform: string;
-  /** This executable. */
-  readonly program: string;
+  /** How this executable was started. */
+  readonly startedAs: StartedAs;
   readonly write: (text: string) => void;
   readonly writeError: (text: string) => void;
 }
@@ -90,7 +91,7 @@ async function uninstall(system: InitSystem, edge: ServiceEdge): Promise<void> {
 }
 
 /** From the file as it is, checked as the worker checks it at its start. */
-async function planFor(request: ServiceRequest, { host, program }: ServiceEdge): Promise<ServicePlan> {
+async function planFor(request: ServiceRequest, { host, startedAs }: ServiceEdge): Promise<ServicePlan> {
   const configFile = resolve(host.cwd, request.configFile);
   const file = await loadConfigFile(configFile, never());
   const defs = runFlags();
@@ -104,7 +105,7 @@ async function planFor(request: ServiceRequest, { host, program }: ServiceEdge):
   const keyFile = named ?? (hasKey ? null : DEFAULT_KEY_FILE);
   const { user, keepAgents } = request;
   return planService(settings, {
-    program,
+    program: ownProgram(startedAs, host.env["PATH"], host.cwd),
     configFile,
     keyFile,
     user,

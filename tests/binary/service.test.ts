@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { chmod } from "node:fs/promises";
+import { chmod, symlink } from "node:fs/promises";
 import { TempDir } from "../support/temp-dir.ts";
 import { workerCommand } from "../support/worker-process.ts";
 
@@ -50,6 +50,21 @@ test("a target folder stays its owner's, below /var/lib too, where systemd makes
   expect(shown.stdout).toContain("\nStateDirectory=oz-agent-worker\n");
   expect(shown.stdout).not.toContain("/site");
 });
+
+// After the link was exchanged the service's restart went on with the old version.
+test.if(process.platform !== "win32")(
+  "a link by which the program is found is what the unit starts",
+  async () => {
+    await using dir = await TempDir.create("service");
+    const config = await dir.write("config.yaml", "worker_id: w\n");
+    const [executable = ""] = workerCommand();
+    const link = dir.join("oz-agent-worker");
+    await symlink(executable, link);
+    const argv = [link, "service", "install", "--print", "--config-file", config];
+    const { stdout } = Bun.spawnSync(argv, { env: { PATH: "/usr/bin:/bin" } });
+    expect(stdout.toString()).toContain(`\nExecStart=${link} --config-file`);
+  },
+);
 
 test("a key file of the config file is left to the worker, which reads it again at every connect", async () => {
   const shown = await service("worker_id: w\napi_key_file: /etc/key\n", "install", "--print");
