@@ -19,6 +19,7 @@ const TASKS = 100;
 interface Alert {
   readonly alert: string;
   readonly expr: string;
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 interface Rule {
@@ -146,6 +147,49 @@ function declareJudgements(programs: PrometheusPrograms): void {
   });
 }
 
+function declareGoneWorker(programs: PrometheusPrograms): void {
+  // With others left nobody was told: the series of one that is gone are not 0 but missing.
+  test("promtool sees an alert of one worker of two that is gone, and none of a pod that was replaced", async () => {
+    await using dir = await TempDir.create("rules");
+    const series = (name: string, instance: string, values: string) => ({
+      series: `${name}{job="workers",instance="${instance}"}`,
+      values,
+    });
+    const lasting = ["up", "oz_worker_info"].map((name) => series(name, "a:9464", "1x60"));
+    const gone = [series("up", "b:9464", "1x5 0x55"), series("oz_worker_info", "b:9464", "1x5 stale")];
+    const replaced = ["up", "oz_worker_info"].map((name) => series(name, "pod:9464", "1x5 stale"));
+    const stranger = [series("up", "another:9100", "0x60")];
+    const labels = { severity: "critical", job: "workers", instance: "b:9464" };
+    const because = alerts().find(({ alert }) => alert === "OzWorkerUnreachable")?.annotations ?? {};
+    const told = Object.entries(because).map(([key, text]) => [
+      key,
+      text.replace("{{ $labels.instance }}", "b:9464"),
+    ]);
+    const file = await dir.write(
+      "rules.json",
+      JSON.stringify({
+        rule_files: [`${MONITORING}/alerts.yaml`],
+        tests: [
+          {
+            interval: "1m",
+            input_series: [...lasting, ...gone, ...replaced, ...stranger],
+            alert_rule_test: [
+              {
+                eval_time: "30m",
+                alertname: "OzWorkerUnreachable",
+                exp_alerts: [{ exp_labels: labels, exp_annotations: Object.fromEntries(told) }],
+              },
+              { eval_time: "4m", alertname: "OzWorkerUnreachable", exp_alerts: [] },
+            ],
+          },
+        ],
+      }),
+    );
+    const { exitCode, stdout } = Bun.spawnSync([programs.promtool, "test", "rules", file]);
+    expect([exitCode, stdout.toString()]).toEqual([0, expect.stringContaining("SUCCESS")]);
+  });
+}
+
 function declareScrape(programs: PrometheusPrograms): void {
   test(`a Prometheus that scrapes a worker with ${TASKS} tasks sees all of them, and its rules and the dashboard work`, async () => {
     await using site = await DirectSite.create();
@@ -189,6 +233,7 @@ const found = findPrometheus();
 if (typeof found !== "string") {
   describe(TITLE, () => {
     declareJudgements(found);
+    declareGoneWorker(found);
     declareScrape(found);
   });
 } else if (process.env["CI"] === "true") {
