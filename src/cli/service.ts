@@ -1,5 +1,5 @@
 /** `oz-agent-worker service`: the worker as a service of this host. */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { never } from "../async/wait.ts";
 import { ConfigError } from "../config/config-error.ts";
@@ -7,7 +7,7 @@ import { readFlagValues } from "../config/flag-values.ts";
 import { runFlags } from "../config/flags.ts";
 import { loadConfigFile } from "../config/load.ts";
 import { readPlainFile } from "../config/operator-file.ts";
-import { chooseKey, resolveSettings } from "../config/resolve.ts";
+import { chooseKey, filesReadBy, resolveSettings } from "../config/resolve.ts";
 import type { Host } from "../config/state-dir.ts";
 import { whyUnreadable } from "../config/unreadable.ts";
 import { wordsOf } from "../logging/words-of.ts";
@@ -55,9 +55,9 @@ async function act(request: ServiceRequest, edge: ServiceEdge, system: InitSyste
       else await uninstall(system, edge);
       return EXIT.ok;
     case "install": {
-      const plan = await planFor(request, edge);
+      const { plan, files } = await planFor(request, edge);
       if (request.print) edge.write(system.render(plan));
-      else await install(plan, system, edge);
+      else await install(plan, files, system, edge);
       return EXIT.ok;
     }
     default:
@@ -65,13 +65,18 @@ async function act(request: ServiceRequest, edge: ServiceEdge, system: InitSyste
   }
 }
 
-async function install(plan: ServicePlan, system: InitSystem, edge: ServiceEdge): Promise<void> {
+async function install(
+  plan: ServicePlan,
+  files: readonly string[],
+  system: InitSystem,
+  edge: ServiceEdge,
+): Promise<void> {
   mustBeRoot(edge);
   if (plan.keyFile !== null) mustHoldKey(plan.keyFile);
   // Before the start, which will not tell why it failed.
   for (const [path, bit, what] of [
     [plan.program, 0o001, "start"],
-    [plan.configFile, 0o004, "read"],
+    ...[plan.configFile, ...files].map((file) => [file, 0o004, "read"] as const),
   ] as const) {
     const closed = closedToOthers(path, bit);
     if (closed === null || plan.user === "root") continue;
@@ -90,8 +95,14 @@ async function uninstall(system: InitSystem, edge: ServiceEdge): Promise<void> {
   );
 }
 
+interface Planned {
+  readonly plan: ServicePlan;
+  /** What the worker will read beside its config file, of what is there. */
+  readonly files: readonly string[];
+}
+
 /** From the file as it is, checked as the worker checks it at its start. */
-async function planFor(request: ServiceRequest, { host, startedAs }: ServiceEdge): Promise<ServicePlan> {
+async function planFor(request: ServiceRequest, { host, startedAs }: ServiceEdge): Promise<Planned> {
   const configFile = resolve(host.cwd, request.configFile);
   const file = await loadConfigFile(configFile, never());
   const defs = runFlags();
@@ -104,7 +115,7 @@ async function planFor(request: ServiceRequest, { host, startedAs }: ServiceEdge
   const named = request.keyFile === null ? null : resolve(host.cwd, request.keyFile);
   const keyFile = named ?? (hasKey ? null : DEFAULT_KEY_FILE);
   const { user, keepAgents } = request;
-  return planService(settings, {
+  const plan = planService(settings, {
     program: ownProgram(startedAs, host.env["PATH"], host.cwd),
     configFile,
     keyFile,
@@ -112,6 +123,7 @@ async function planFor(request: ServiceRequest, { host, startedAs }: ServiceEdge
     keepAgents,
     hasDockerGroup: hasAccount("/etc/group", "docker"),
   });
+  return { plan, files: filesReadBy(input).filter((path) => existsSync(path)) };
 }
 
 function mustBeRoot({ host }: ServiceEdge): void {

@@ -96,6 +96,12 @@ export function caFileOf(input: ResolveInput): string | null {
   return path === undefined ? null : resolve(input.cwd, path);
 }
 
+/** Those that the worker reads itself, beside its config file. */
+export function filesReadBy(input: ResolveInput): readonly string[] {
+  const { api_key_file: keyFile, ca_file: caFile } = overlay(input);
+  return [keyFile, caFile].flatMap((path) => (path === undefined ? [] : [resolve(input.cwd, path)]));
+}
+
 /** The file's keys outside its backend block, and over them those of the flags. */
 function overlay({ flags, file }: ResolveInput): FileConfig {
   const { backend: _flags, ...fromFlags } = flags.settings;

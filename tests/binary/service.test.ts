@@ -116,4 +116,21 @@ describe.if(process.getuid?.() === 0 && !existsSync("/run/systemd/system"))("as 
     );
     expect(told.stderr).toContain("No systemd runs here");
   });
+
+  // The key as the page has it put there, for root alone, and named in the config file: the service ended at once.
+  test("so is a key file that the worker is to read itself", async () => {
+    await using dir = await TempDir.create("service");
+    await chmod(dir.path, 0o755);
+    const key = await dir.write("key", "key\n", 0o600);
+    const config = await dir.write(
+      "config.yaml",
+      `worker_id: w\napi_key_file: ${key}\nca_file: /no/ca.pem\n`,
+    );
+    const argv = [...workerCommand(), "service", "install", "--config-file", config];
+    const { stdout } = Bun.spawnSync(argv, { env: {} });
+    expect(stdout.toString()).toContain(
+      `Note: ${key} is closed to other users; see that oz-agent-worker can read ${key}\n`,
+    );
+    expect(stdout.toString()).not.toContain("/no/ca.pem");
+  });
 });
