@@ -129,6 +129,16 @@ describe("the API server is reached", () => {
     ]);
   });
 
+  // Every cluster tells its pods of itself like this: no worker started there, for "fetch() URL is invalid".
+  test("at the port that https has anyway, although that is named", async () => {
+    await using proxy = await ConnectProxy.start(fake.api.port);
+    const at = { server: "https://localhost:443", "proxy-url": proxy.url };
+    const cluster = clusterOf(await fake.kubeconfig({}, at, "default-port"));
+    expect((await version(cluster)).gitVersion).toBe("v1.35.0");
+    expect(await cluster.getJob("none", never())).toBeNull();
+    expect(proxy.tunnels[0]?.request).toBe("CONNECT localhost:443 HTTP/1.1");
+  });
+
   test("unchecked only when the kubeconfig says insecure-skip-tls-verify", async () => {
     const ca = { "certificate-authority-data": base64(fake.pki.pem("other-ca.pem")) };
     await expect(version(clusterOf(await fake.kubeconfig({}, ca, "other")))).rejects.toThrow(

@@ -13,20 +13,24 @@ export class ConnectProxy implements AsyncDisposable {
   readonly tunnels: Tunnel[] = [];
   readonly port: number;
   readonly #server: Server;
+  readonly #leadsTo: number | null;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, port: number, leadsTo: number | null) {
     this.#server = server;
+    this.#leadsTo = leadsTo;
     this.port = port;
     server.on("connection", (client: Socket) => this.#serve(client));
   }
 
-  static async start(): Promise<ConnectProxy> {
+  /** `leadsTo`: the port of all tunnels, whichever is asked for; null: that one. */
+  static async start(leadsTo: number | null = null): Promise<ConnectProxy> {
     const server = createServer();
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();
-    return new ConnectProxy(server, address !== null && typeof address === "object" ? address.port : 0);
+    const port = address !== null && typeof address === "object" ? address.port : 0;
+    return new ConnectProxy(server, port, leadsTo);
   }
 
   get url(): string {
@@ -61,7 +65,7 @@ export class ConnectProxy implements AsyncDisposable {
       client.end("HTTP/1.1 405 Method Not Allowed\r\n\r\n");
       return;
     }
-    const upstream = connect({ host: target[1] ?? "", port: Number(target[2]) });
+    const upstream = connect({ host: target[1] ?? "", port: this.#leadsTo ?? Number(target[2]) });
     this.#keep(upstream);
     upstream.on("connect", () => {
       client.write("HTTP/1.1 200 Connection established\r\n\r\n");

@@ -43,9 +43,15 @@ export interface Payload {
   readonly mergePatch?: object;
 }
 
+/**
+ * For client-node, which parses and writes anew the address that it is given: the default port was gone from that, and
+ * the path behind it cut short, so that no worker started in a cluster. The transport knows where the server is.
+ */
+const STAND_IN = "https://cluster.invalid";
+
 export function createTypedApi(transport: Transport): TypedApi {
   const configuration = createConfiguration({
-    baseServer: new ServerConfiguration(transport.server, {}),
+    baseServer: new ServerConfiguration(STAND_IN, {}),
     httpApi: wrapHttpLibrary({ send: (request) => send(transport, request) }),
   });
   return {
@@ -80,7 +86,7 @@ async function send(transport: Transport, request: RequestContext): Promise<Resp
   const body = request.getBody();
   const { status, headers, text } = await transport.call({
     method: request.getHttpMethod(),
-    path: request.getUrl().slice(transport.server.length),
+    path: request.getUrl().slice(STAND_IN.length),
     headers: request.getHeaders(),
     signal: request.getSignal() ?? never(),
     ...(typeof body === "string" ? { body } : {}),
