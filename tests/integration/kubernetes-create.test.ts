@@ -279,6 +279,29 @@ describe("a task on Kubernetes", () => {
     expect(await passTimeFor(cluster, second.ended)).toBe("completed");
   });
 
+  // Its name was told, as that of one which stays and is to be deleted by hand.
+  test("runs again without a word of the Job of an earlier run, which it has replaced before that could be marked", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const first = rig.run("t-1", "");
+    const { name, uid } = (await cluster.jobOf("t-1")).metadata;
+    cluster.api.fault = ({ verb, resource }) =>
+      verb === "patch" && resource === "jobs" ? { status: 500, reason: "InternalError" } : null;
+    cluster.fail(name, 3);
+    await expect(first.ended).rejects.toMatchObject({ reason: "container_exit" });
+    rig.backend.forget(first);
+    jest.useFakeTimers();
+    const second = rig.run("t-1", "");
+    await passTime(cluster, () => second.handles.at(-1)?.["ready"]);
+    cluster.api.fault = () => null;
+    const triedOften = performance.now() + 60_000;
+    await passTime(cluster, () => performance.now() > triedOften);
+    expect(cluster.jobs()).toMatchObject([{ metadata: { uid: expect.not.stringContaining(uid) } }]);
+    expect(cluster.jobs()[0]?.metadata.labels).not.toHaveProperty("oz-ended");
+    expect(rig.log.said("warn")).toEqual([]);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, second.ended)).toBe("completed");
+  });
+
   test("has its end when its Job has ended by the time that the answer to its creation is known to be lost", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const lost = firstOf(creates("jobs"));

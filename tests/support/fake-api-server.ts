@@ -6,7 +6,7 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { type ApiEvent, type ApiObject, Conflict, FakeApiStore, seenThrough } from "./fake-api-store.ts";
+import { type ApiEvent, type ApiObject, FakeApiStore, Refused, seenThrough } from "./fake-api-store.ts";
 import type { TestPki } from "./test-pki.ts";
 import { within } from "./wait.ts";
 
@@ -247,8 +247,8 @@ export class FakeApiServer implements AsyncDisposable {
           return [200, this.#list(call)];
       }
     } catch (error) {
-      if (!(error instanceof Conflict)) throw error;
-      return [409, status(409, error.reason, error.message)];
+      if (!(error instanceof Refused)) throw error;
+      return [error.status, status(error.status, error.reason, error.message)];
     }
   }
 

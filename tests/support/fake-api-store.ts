@@ -12,14 +12,20 @@ export interface ApiEvent {
   readonly before: ApiObject | null;
 }
 
-export class Conflict extends Error {
-  readonly reason: "AlreadyExists" | "Conflict";
+export class Refused extends Error {
+  readonly reason: keyof typeof REFUSALS;
 
-  constructor(reason: "AlreadyExists" | "Conflict", message: string) {
+  constructor(reason: keyof typeof REFUSALS, message: string) {
     super(message);
     this.reason = reason;
   }
+
+  get status(): number {
+    return REFUSALS[this.reason];
+  }
 }
+
+const REFUSALS = { AlreadyExists: 409, Conflict: 409, Invalid: 422 } as const;
 
 export class FakeApiStore {
   /** All that happened, oldest first, since `compactedAt`. */
@@ -40,7 +46,7 @@ export class FakeApiStore {
 
   create(resource: string, object: ApiObject): ApiObject {
     const { name } = object.metadata;
-    if (this.get(resource, name)) throw new Conflict("AlreadyExists", `${resource} "${name}" already exists`);
+    if (this.get(resource, name)) throw new Refused("AlreadyExists", `${resource} "${name}" already exists`);
     const made = {
       ...object,
       metadata: { ...object.metadata, uid: crypto.randomUUID(), creationTimestamp: new Date().toISOString() },
@@ -52,12 +58,12 @@ export class FakeApiStore {
   patch(resource: string, name: string, patch: ApiObject): ApiObject | null {
     const before = this.get(resource, name);
     if (before === null) return null;
-    for (const field of ["uid", "resourceVersion"]) {
-      const wanted = patch.metadata?.[field];
-      if (wanted !== undefined && wanted !== before.metadata[field]) {
-        throw new Conflict("Conflict", `${resource} "${name}": the object has been modified`);
-      }
-    }
+    const { resourceVersion, uid } = { ...before.metadata, ...patch.metadata };
+    if (resourceVersion !== before.metadata.resourceVersion)
+      throw new Refused("Conflict", `${resource} "${name}": the object has been modified`);
+    // Real servers call that no conflict, as they do where a deletion names another one.
+    if (uid !== before.metadata.uid)
+      throw new Refused("Invalid", `${resource} "${name}" is invalid: metadata.uid: field is immutable`);
     return this.#put("MODIFIED", resource, merge(before, patch), before);
   }
 

@@ -112,14 +112,21 @@ export class Retirement implements AsyncDisposable {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        if (!this.cluster.mayPass(error) && ++refusals === MOST_REFUSALS) {
-          // Not its status that changed meanwhile: another Job has its name now.
-          if (isStatus(error, 409)) return;
-          throw error;
-        }
+        if (await this.isReplaced(retiree, error, signal)) return;
+        if (!this.cluster.mayPass(error) && ++refusals === MOST_REFUSALS) throw error;
         await pause(backoff.next(), signal);
       }
     }
+  }
+
+  /**
+   * Another Job has its name now, which is no business of whoever sees this one off. A deletion that names the uid of
+   * another is a conflict, and a patch is invalid, as it may be for other reasons: only a look tells.
+   */
+  private async isReplaced({ name, uid }: Retiree, error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (uid === "" || !(isStatus(error, 409) || isStatus(error, 422))) return false;
+    const job = await this.cluster.getJob(name, signal).catch(() => null);
+    return job !== null && job.metadata?.uid !== uid;
   }
 
   private async attempt({ name, uid, what }: Retiree, signal: AbortSignal): Promise<void> {
