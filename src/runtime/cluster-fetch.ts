@@ -18,11 +18,13 @@ export interface ClusterRequest {
   /** Of HTTP; null: the environment's, if it names one. */
   readonly proxy: string | null;
   readonly signal: AbortSignal;
+  /** None that earlier requests have left open. */
+  readonly newConnection: boolean;
 }
 
 /** The answer's body comes as it is sent, however long that takes. A redirection is an error. */
 export function fetchCluster(url: string, request: ClusterRequest): Promise<Response> {
-  const { method, headers, body, tls, proxy, signal } = request;
+  const { method, headers, body, tls, proxy, signal, newConnection } = request;
   return fetch(url, {
     method,
     headers,
@@ -32,6 +34,7 @@ export function fetchCluster(url: string, request: ClusterRequest): Promise<Resp
     tls: { rejectUnauthorized: true, ...tls },
     // Its own limit ends a quiet watch after minutes.
     timeout: false,
+    ...(newConnection ? { keepalive: false } : {}),
     ...(body === undefined ? {} : { body }),
     ...(proxy === null ? {} : { proxy }),
   });

@@ -90,3 +90,17 @@ test("a renewal that gets no answer, as over a dead connection, is tried again b
   const [told] = one.log.lines.filter(({ message }) => message === "cannot renew the worker's Lease");
   expect(told?.fields["why"]).toBe("no answer within 15 s");
 });
+
+// Each of them took the time of one try: the Lease ran out, and another worker had all Jobs of this one.
+test("a renewal over a new connection follows one without an answer, however many are dead that tasks have left open", async () => {
+  const one = await fleet.worker("one");
+  const jobs = Array.from({ length: 12 }, (_, at) => `t-${at}`);
+  for (const task of jobs) one.run(task);
+  await Promise.all(jobs.map((task) => cluster.jobOf(task)));
+  await passTime(cluster, () => one.backend.engineCalls() === 0);
+  cluster.api.forgetConnections();
+  const forgottenAt = performance.now();
+  const renewed = () => cluster.api.callsOf("patch", "leases").length > 0;
+  await passTime(cluster, renewed);
+  expect(performance.now() - forgottenAt).toBeLessThan(35_000);
+});

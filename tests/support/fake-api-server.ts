@@ -80,6 +80,8 @@ export class FakeApiServer implements AsyncDisposable {
   readonly #options: FakeApiServerOptions;
   readonly #watches = new Set<Watch>();
   readonly #sockets = new Set<Socket>();
+  /** The callers' ports of connections over which nothing is heard any more. */
+  readonly #forgotten = new Set<number | undefined>();
   readonly #waiting = new Set<() => void>();
   #server: Server | null = null;
 
@@ -98,6 +100,11 @@ export class FakeApiServer implements AsyncDisposable {
     return `https://localhost:${this.port}`;
   }
 
+  /** Connections of now are no good for anybody. */
+  get hasForgotten(): boolean {
+    return this.#forgotten.size > 0;
+  }
+
   get openWatches(): number {
     return this.#watches.size;
   }
@@ -112,6 +119,8 @@ export class FakeApiServer implements AsyncDisposable {
     const { ca, cert, key } = this.#options.pki.pair("api-server");
     const tls = { ca, cert, key, requestCert: true, rejectUnauthorized: false };
     const server = createServer(tls, (request, response) => void this.#serve(request, response));
+    // As real ones have it.
+    server.keepAliveTimeout = 90_000;
     server.on("connection", (socket: Socket) => {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
@@ -151,6 +160,12 @@ export class FakeApiServer implements AsyncDisposable {
     this.#watches.clear();
   }
 
+  /** As when a balancer or a firewall has forgotten them: no connection of now ever brings anything again. */
+  forgetConnections(): void {
+    for (const { remotePort } of this.#sockets) this.#forgotten.add(remotePort);
+    this.#watches.clear();
+  }
+
   sendToWatches(resource: string, event: unknown): void {
     for (const watch of this.#watches) {
       if (watch.resource === resource) watch.response.write(`${JSON.stringify(event)}\n`);
@@ -184,6 +199,7 @@ export class FakeApiServer implements AsyncDisposable {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.#forgotten.has(request.socket.remotePort)) return;
     response.setHeader("date", new Date(this.now()).toUTCString());
     const call = await readCall(request);
     if (call === null) return answer(response, 404, status(404, "NotFound", `no ${request.url}`));

@@ -49,7 +49,8 @@ export class FakeCluster implements AsyncDisposable {
 
   /** One way to the server and back, which no fake clock holds up. */
   async turn(): Promise<void> {
-    const answer = await fetch(`${this.api.url}/turn`, { tls: { ca: this.pki.client.ca } });
+    const keepalive = !this.api.hasForgotten;
+    const answer = await fetch(`${this.api.url}/turn`, { tls: { ca: this.pki.client.ca }, keepalive });
     await answer.text();
   }
 

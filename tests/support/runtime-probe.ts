@@ -83,7 +83,14 @@ interface Cluster {
 
 async function cluster({ url, tls, proxy, method = "GET", body }: Cluster): Promise<unknown> {
   const request = { method, headers: new Headers({ "X-Probe": "1" }) };
-  const given = { ...request, tls, proxy, signal: forEver, ...(body === undefined ? {} : { body }) };
+  const given = {
+    ...request,
+    tls,
+    proxy,
+    signal: forEver,
+    newConnection: false,
+    ...(body === undefined ? {} : { body }),
+  };
   const response = await fetchCluster(url, given);
   return { status: response.status, kind: response.headers.get("Content-Type"), text: await response.text() };
 }

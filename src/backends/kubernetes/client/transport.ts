@@ -34,12 +34,16 @@ const MOST_CALLS = 32;
 const EVENTS = /\/events\?/;
 const LEASES = "/apis/coordination.k8s.io/";
 const MOST_WORDS = 2_000;
+/** As long as the runtime keeps a connection that nobody uses. */
+const KEPT_OPEN_MS = 5 * 60_000;
 /** An answer's `Date` is whole seconds, and was written a moment before it came: less than this is no difference. */
 const CLOCKS_AGREE_MS = 2_000;
 
 export class Transport {
   /** When (by performance.now) the server last was not there, or not well. */
   lastAwayAt = Number.NEGATIVE_INFINITY;
+  /** When (by performance.now) a call last got no answer. */
+  private silentAt = Number.NEGATIVE_INFINITY;
   private clockAheadMs = 0;
   private readonly credentials: Credentials;
   private readonly turnstile = new Turnstile(MOST_CALLS);
@@ -82,6 +86,8 @@ export class Transport {
       const headers = Object.fromEntries(response.headers);
       return { status: response.status, headers, text, json: jsonOf(text, headers["content-type"] ?? "") };
     } catch (error) {
+      // Whoever sets a call a shorter time of his own says it in the same way.
+      if (deadline.expired || request.signal.reason instanceof ClusterGone) this.silentAt = performance.now();
       request.signal.throwIfAborted();
       if (!deadline.expired || error instanceof ClusterGone) throw this.failure(error);
       throw this.gone(`no answer within ${CALL_TIMEOUT_MS / 1000} s`, error);
@@ -127,6 +133,7 @@ export class Transport {
       signal: request.signal,
       tls: grant.tls,
       proxy: this.credentials.access.cluster.proxyUrl,
+      newConnection: this.mistrustsConnections(),
       ...(request.body === undefined ? {} : { body: request.body }),
     }).catch(async (error: unknown) => {
       if (codeOf(error) !== "FailedToOpenSocket") throw error;
@@ -134,6 +141,14 @@ export class Transport {
       const problem = (await import("./pem-problem.ts")).pemProblem(grant.tls);
       throw problem === null ? error : new ClusterGone(problem, { cause: error });
     });
+  }
+
+  /**
+   * What forgets one connection without a word, as a balancer, a firewall or a VPN, forgets all: each of those that a
+   * burst of tasks had left open cost some call its whole time, and a worker its Lease.
+   */
+  private mistrustsConnections(): boolean {
+    return performance.now() - this.silentAt < KEPT_OPEN_MS;
   }
 
   private compareClocks(theirs: number): void {
