@@ -83,7 +83,23 @@ function fromFiles(paths: readonly string[], source: string): Access {
     const what = `its user "${context.user}" has the auth-provider "${user.authProvider}", which is obsolete`;
     throw unusable(label, `${what}; use an exec plugin or a token`);
   }
+  const severalOf = unsendableIn(user);
+  if (severalOf !== null) {
+    const what = `its user "${context.user}" has several ${severalOf}, of which only one can be sent`;
+    throw unusable(label, `${what}; leave the others out, or give the worker a user of its own`);
+  }
   return { origin: `kubeconfig ${label}, context "${name}"`, cluster, user };
+}
+
+/**
+ * What stands in headers of one name, in the kubeconfig's words; null: nothing. The runtime's fetch makes one header of
+ * them, and the API server one group of that, which has no rights: they were missed as if the role did not grant them.
+ */
+function unsendableIn({ impersonation }: UserEntry): string | null {
+  const names = impersonation.map(([name]) => name);
+  const repeated = names.find((name, at) => names.indexOf(name) !== at);
+  if (repeated === undefined) return null;
+  return repeated === "Impersonate-Group" ? "as-groups" : "values of one key in as-user-extra";
 }
 
 /** Of a list, files that are not there, or hold nothing yet, are passed over, as kubectl does. */

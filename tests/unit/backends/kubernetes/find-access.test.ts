@@ -111,11 +111,33 @@ describe("of a kubeconfig that cannot be used, one is told", () => {
       config("x", { users: [{ name: "x", user: { "auth-provider": { name: "gcp" } } }] }),
       /auth-provider "gcp".*exec plugin/,
     ],
+    // The API server took two groups for one of both names, and the role seemed to lack what it grants to each.
+    [
+      "that only one of several groups can be sent",
+      config("x", { users: [{ name: "x", user: { as: "ann", "as-groups": ["one", "two"] } }] }),
+      /user "x" has several as-groups, of which only one can be sent; leave the others out/,
+    ],
+    [
+      "that only one of several values can be sent that a key of as-user-extra has",
+      config("x", { users: [{ name: "x", user: { as: "ann", "as-user-extra": { scopes: ["a", "b"] } } }] }),
+      /user "x" has several values of one key in as-user-extra/,
+    ],
   ])("%s", async (_what, text, words) => {
     const path = text === null ? dir.join("nowhere") : await dir.write("broken", text);
     expect(wordsFor(path)).toMatch(words);
     expect(wordsFor(path)).toContain(path);
   });
+});
+
+test("a user may act as another one in one group, and with one value of each further key", async () => {
+  const user = { as: "ann", "as-groups": ["one"], "as-user-extra": { scopes: ["a"], reason: ["b"] } };
+  const path = await dir.write("as", config("x", { users: [{ name: "x", user }] }));
+  expect(findAccess({ kubeconfig: path, environment: {} }).user.impersonation).toEqual([
+    ["Impersonate-User", "ann"],
+    ["Impersonate-Group", "one"],
+    ["Impersonate-Extra-scopes", "a"],
+    ["Impersonate-Extra-reason", "b"],
+  ]);
 });
 
 test("a token that kubectl left empty is none, and paths are below the kubeconfig's folder", async () => {
