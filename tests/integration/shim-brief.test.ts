@@ -29,7 +29,9 @@ class Daemon implements AsyncDisposable {
 
   spawn(id: number, ...argv: readonly string[]): void {
     const command = { argv, cwd: "/", env: { PATH: "/usr/bin:/bin" } };
-    const request: SpawnRequest = { op: "spawn", id, command, exitFile: null, openFiles: 1024, settled: [] };
+    const daemonPid = process.ppid;
+    const kept = { exitFile: null, openFiles: 1024, settled: [] };
+    const request: SpawnRequest = { op: "spawn", id, daemonPid, command, ...kept };
     this.ask(request);
   }
 

@@ -6,8 +6,10 @@ import { Readable } from "node:stream";
 import { identify, isAlive, type ProcessIdentity, readProcess } from "../../src/process/process-table.ts";
 import { ShimClient } from "../../src/process/shim/client.ts";
 import { readExitFile } from "../../src/process/shim/exit-file.ts";
+import type { SpawnRequest } from "../../src/process/shim/protocol.ts";
 import { searchWard } from "../../src/process/shim/ward.ts";
 import { Surveyor } from "../../src/process/stragglers.ts";
+import { spawnTalking } from "../../src/runtime/spawn.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { eventually } from "../support/wait.ts";
 import { type Request, SHIM_COMMAND } from "../unit/process/shim-daemon.ts";
@@ -153,6 +155,26 @@ describe("after SIGKILL of the daemon", () => {
     process.kill(only?.pid ?? 0, "SIGKILL");
     await gone(shim, "the shim's end");
   });
+});
+
+// Its request lay in the channel, and the shim took whoever was its parent by then for the daemon: the agent began
+// after the next daemon had told that it was never started, and is safe to retry.
+test("what a daemon had asked for that died before the shim came up is not started", async () => {
+  await using dir = await TempDir.create("orphan");
+  const answered = Promise.withResolvers<unknown>();
+  const shim = spawnTalking({ argv: SHIM_COMMAND, cwd: "/", env: {} }, answered.resolve);
+  const ask = (id: number, daemonPid: number) => {
+    const command = { argv: ["/bin/sh", "-c", `echo >${id}`], cwd: dir.path, env: {} };
+    const kept = { exitFile: dir.join(`status-${id}`), openFiles: 1024, settled: [] };
+    shim.send({ op: "spawn", id, daemonPid, command, ...kept } satisfies SpawnRequest);
+  };
+  const pidOfTheDead = 0;
+  ask(1, pidOfTheDead);
+  ask(2, process.pid);
+  expect(await answered.promise).toMatchObject({ id: 2 });
+  shim.disconnect();
+  await shim.exited;
+  expect(readdirSync(dir.path).toSorted()).toEqual(["2", "status-2"]);
 });
 
 test("a shim that is started by hand has nothing to do and ends", async () => {

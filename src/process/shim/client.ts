@@ -89,7 +89,8 @@ export class ShimClient implements Disposable {
     this.pending.set(id, { shim, spawned, exit: exited.resolve });
     const { openFiles } = this.options;
     const settled = this.takeSettled();
-    this.tell(shim, { op: "spawn", id, command, ...extras, exitFile, openFiles, settled });
+    const daemonPid = process.pid;
+    this.tell(shim, { op: "spawn", id, daemonPid, command, ...extras, exitFile, openFiles, settled });
     this.watch?.asked();
     return {
       ...(await spawned.promise),

@@ -12,6 +12,8 @@ import type { Said } from "./output-tail.ts";
 export interface SpawnRequest {
   readonly op: "spawn";
   readonly id: number;
+  /** Of the daemon that asks: a shim whose parent is another process has outlived it. */
+  readonly daemonPid: number;
   readonly command: Command;
   /**
    * What the process reads; the end of its output is then kept and told. Left out: it reads nothing

@@ -79,7 +79,6 @@ class Shim {
   private readonly pages = new PageKeeper(() => this.children.size);
   private readonly channel: ShimChannel;
   private readonly done: () => void;
-  private readonly daemonPid = process.ppid;
   /** What the daemon has not been told of, and since when, oldest first. */
   private readonly untold = new Map<number, number>();
   private tellTimer: ReturnType<typeof setTimeout> | null = null;
@@ -106,7 +105,7 @@ class Shim {
   private spawn(request: SpawnRequest): void {
     const { id, exitFile } = request;
     // Read only after the daemon died: its successor may by now have said that this never started.
-    if (this.isOrphaned()) return;
+    if (this.isOrphaned(request)) return;
     let child: Child;
     try {
       child = { ...this.beginMarked(request), exitFile, end: null };
@@ -219,9 +218,9 @@ class Shim {
     this.endWhenAlone();
   }
 
-  /** The kernel knows of the daemon's death before the channel tells. */
-  private isOrphaned(): boolean {
-    return this.orphaned || process.ppid !== this.daemonPid;
+  /** The kernel knows of the daemon's death before the channel tells; it may have died before this process came up. */
+  private isOrphaned({ daemonPid }: SpawnRequest): boolean {
+    return this.orphaned || process.ppid !== daemonPid;
   }
 
   private tell(event: FromShim): void {
