@@ -70,6 +70,7 @@ function sourcesOf(settings: Settings, parts: WatchedParts, heartbeat: Heartbeat
     backend: settings.backend.kind,
     maxConcurrentTasks: settings.maxConcurrentTasks,
     eventLoopDelayMs: () => heartbeat.delayMs,
+    beatsLateBy: (ms) => heartbeat.beatsLateBy(ms),
     accepting: () => scheduler.accepting,
     link: () => link.status,
     outbox: () => ({ size: outbox.size, oldestSince: outbox.oldestSince }),

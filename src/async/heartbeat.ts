@@ -19,6 +19,11 @@ export class Heartbeat implements Disposable {
     return Math.max(0, performance.now() - this.dueAt, ...this.delaysMs);
   }
 
+  /** How many beats of the last minute were at least so late, the one that is late right now included. */
+  beatsLateBy(ms: number): number {
+    return [performance.now() - this.dueAt, ...this.delaysMs].filter((delayMs) => delayMs >= ms).length;
+  }
+
   [Symbol.dispose](): void {
     clearInterval(this.timer);
   }

@@ -9,6 +9,8 @@ export interface HealthSources {
   readonly maxConcurrentTasks: number;
   /** The worst of the last minute. */
   eventLoopDelayMs(): number;
+  /** How often in that minute it was at least so late. */
+  beatsLateBy(ms: number): number;
   /** False: it stops, or has not begun. */
   accepting(): boolean;
   link(): LinkView;
@@ -33,12 +35,17 @@ export interface TaskView {
   readonly handle: Handle | null;
 }
 
-/** Later than that, whoever waits for an answer has given up: something blocks the loop. */
+/** Later than that, whoever waits for an answer has given up. */
 const STUCK_AFTER_MS = 30_000;
+/**
+ * Something blocks the loop again and again. Once is a process that was frozen (SIGSTOP, a paused container or host),
+ * and goes on: probes that were told for a minute that it is stuck had it killed, with its tasks.
+ */
+const STUCK_BEATS = 2;
 
 /** The process and its loops turn. A lost connection is not what a restart would mend. */
 export function isAlive(sources: HealthSources): boolean {
-  return sources.eventLoopDelayMs() < STUCK_AFTER_MS && sources.link().state !== "closed";
+  return sources.beatsLateBy(STUCK_AFTER_MS) < STUCK_BEATS && sources.link().state !== "closed";
 }
 
 /** Null: connected and taking tasks; else what stands in the way. A worker at its limit is ready. */

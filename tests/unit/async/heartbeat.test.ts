@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, jest, test } from "bun:test";
+import { afterEach, beforeEach, expect, jest, spyOn, test } from "bun:test";
 import { Heartbeat } from "../../../src/async/heartbeat.ts";
 
 beforeEach(() => {
@@ -25,4 +25,23 @@ test("a loop that is blocked is late by as much, at once", () => {
   const until = performance.now() + 1_100;
   while (performance.now() < until);
   expect(heart.delayMs).toBeGreaterThan(50);
+});
+
+test("each time that it was late counts once, for a minute", () => {
+  const turning = performance.now.bind(performance);
+  let frozenMs = 0;
+  using _clock = spyOn(performance, "now").mockImplementation(() => turning() + frozenMs);
+  using heart = new Heartbeat();
+  const lateBeats = () => [heart.beatsLateBy(40_000), heart.beatsLateBy(40_001)];
+  expect(lateBeats()).toEqual([0, 0]);
+  frozenMs += 41_000;
+  expect(lateBeats()).toEqual([1, 0]);
+  jest.advanceTimersByTime(1_000);
+  expect(lateBeats()).toEqual([1, 1]);
+  frozenMs += 41_000;
+  expect(lateBeats()).toEqual([2, 1]);
+  jest.advanceTimersByTime(60_000);
+  expect(lateBeats()).toEqual([1, 1]);
+  jest.advanceTimersByTime(1_000);
+  expect(lateBeats()).toEqual([0, 0]);
 });

@@ -10,6 +10,7 @@ function sources(more: Partial<HealthSources> = {}): HealthSources {
     backend: "docker",
     maxConcurrentTasks: 4,
     eventLoopDelayMs: () => 12.4,
+    beatsLateBy: () => 0,
     accepting: () => true,
     link: () => LINK,
     outbox: () => ({ size: 0, oldestSince: null }),
@@ -21,13 +22,21 @@ function sources(more: Partial<HealthSources> = {}): HealthSources {
 
 const linked = (state: string) => sources({ link: () => ({ ...LINK, state }) });
 
+const late = (...delaysMs: readonly number[]) =>
+  sources({
+    eventLoopDelayMs: () => Math.max(...delaysMs),
+    beatsLateBy: (ms) => delaysMs.filter((delayMs) => delayMs >= ms).length,
+  });
+
 describe("a worker", () => {
   test.each([
     [sources(), true],
     [linked("waiting"), true],
     [linked("closed"), false],
-    [sources({ eventLoopDelayMs: () => 29_999 }), true],
-    [sources({ eventLoopDelayMs: () => 30_000 }), false],
+    [late(29_999, 29_999, 29_999), true],
+    // It was frozen (SIGSTOP, a paused container), and goes on.
+    [late(600_000), true],
+    [late(30_000, 30_000), false],
   ])("is alive as long as its loops turn: %#", (from, alive) => {
     expect([isAlive(from), statusOf(from, 0).alive]).toEqual([alive, alive]);
   });
