@@ -71,6 +71,25 @@ test("a child that ends while the others are looked at is found by the next look
   expect(reaped(table, (look) => void (look === 1 && table.push(ended(8))))).toEqual([7, 8]);
 });
 
+// On kernels before 5.3, and under the rules of an old container engine, the runtime keeps the signal to itself: what
+// tasks left stayed in the table for ever, up to the container's limit of processes.
+test("where the system does not tell of children, it looks by itself once a minute, and no more once it is told", () => {
+  const table = [ended(7)];
+  let looks = 0;
+  using _reaper = new Reaper({
+    list: () => {
+      looks += 1;
+      return [...table];
+    },
+    open: () => (pid) => void table.splice(0, Number(table[0]?.pid === pid)),
+  });
+  jest.advanceTimersByTime(180_000);
+  expect([table, looks]).toEqual([[], 3]);
+  process.emit("SIGCHLD", "SIGCHLD");
+  jest.advanceTimersByTime(600_000);
+  expect(looks).toBe(4);
+});
+
 test("a worker with an init before it does not reap", () => {
   expect(reaperForFirstProcess()).toBeNull();
 });
