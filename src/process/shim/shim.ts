@@ -25,8 +25,11 @@ const SPARE_DESCRIPTORS = 64;
  * pid of one that has ended: it is told of when it has lived so long.
  */
 const TELL_AFTER_MS = 2;
-/** The output of one child; one that has ended leaves it open to what it left running. */
-const OUTPUT_DESCRIPTORS = 2;
+/**
+ * The output of one child: a pipe for each stream, and the runtime's own copy of that, by which it reads. One that has
+ * ended leaves it open to what it left running.
+ */
+const OUTPUT_DESCRIPTORS = 4;
 
 /** A folder that cannot be written may be so for a while only: read-only, full, a network disk that is away. */
 const WRITE_AGAIN_MS = 1_000;
