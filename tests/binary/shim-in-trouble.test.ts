@@ -4,9 +4,12 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { readProcess } from "../../src/process/process-table.ts";
 import { assignment } from "../support/assignments.ts";
+import { CommandSite, KEEP_PAYLOAD } from "../support/command-site.ts";
 import { DirectSite } from "../support/direct-site.ts";
+import { CAN_OBEY, OBEYING } from "../support/permissions.ts";
 import { shimsOf } from "../support/shims.ts";
 import { eventually } from "../support/wait.ts";
+import { workerCommand } from "../support/worker-process.ts";
 
 const STOPS_ITS_SHIM = `#!/bin/sh
 case $STOPS in yes) kill -STOP $PPID ;; esac
@@ -44,8 +47,15 @@ describe("an agent that stops the process that supervises it", () => {
   });
 });
 
+const LIMIT = "a limit of open files is reached (ulimit -n, LimitNOFILE)";
+
 const limitTo = (pid: number, files: string) =>
   Bun.spawnSync(["prlimit", "--pid", String(pid), `--nofile=${files}:`]).exitCode;
+
+/** It cannot raise its limit again, and what it has open is more already. */
+function leaveNoneFree(shim: number): void {
+  expect(Bun.spawnSync(["prlimit", "--pid", String(shim), "--nofile=3"]).exitCode).toBe(0);
+}
 
 // It was `unknown: EMFILE: too many open files, socketpair`: nothing of what was tried, or of what to do.
 test.skipIf(Bun.which("prlimit") === null)(
@@ -62,9 +72,41 @@ test.skipIf(Bun.which("prlimit") === null)(
     );
     // Each runtime has the system's words in its own way.
     expect(message).toMatch(/too many open files/i);
-    expect(message).toContain("a limit of open files is reached (ulimit -n, LimitNOFILE)");
+    expect(message).toContain(LIMIT);
     expect(limitTo(worker.pid, "1024")).toBe(0);
     expect((await site.run(assignment())).state).toBe("completed");
     await eventually(() => shimsOf(worker.pid).length === 1, "its one shim");
+  },
+);
+
+describe.skipIf(Bun.which("prlimit") === null || !CAN_OBEY)(
+  "what it cannot start for a limit is told with that:",
+  () => {
+    const command = [...OBEYING, ...workerCommand()];
+
+    test("a dispatch", async () => {
+      await using site = await CommandSite.create();
+      await using worker = await site.start({ dispatch: KEEP_PAYLOAD, command });
+      await site.handOver(assignment(), worker);
+      leaveNoneFree(shimsOf(worker.pid)[0] ?? 0);
+      const { failureReason, message } = await site.run(assignment());
+      expect(failureReason).toBe("dispatch_command");
+      expect(message).toMatch(/dispatch_command cannot be started in .*: .*too many open files/i);
+      expect(message).toEndWith(`; ${LIMIT}`);
+    });
+
+    test("a setup command, and its teardown command", async () => {
+      await using site = await DirectSite.create();
+      const direct = { setup_command: "true", teardown_command: "true" };
+      await using worker = await site.start({ direct, command });
+      await site.run(assignment());
+      leaveNoneFree(shimsOf(worker.pid)[0] ?? 0);
+      const { failureReason, message } = await site.run(assignment());
+      expect(failureReason).toBe("setup_command");
+      expect(message).toMatch(/setup_command cannot be started: .*too many open files/i);
+      expect(message).toEndWith(`; ${LIMIT}`);
+      const [warning] = await worker.waitForLog(/teardown_command cannot be run .*/);
+      expect(warning).toContain(LIMIT);
+    });
   },
 );

@@ -1,8 +1,7 @@
 /** Why the system would not start an agent, in words that say what is to be done: ENOENT alone may be one of three things, and EACCES of two. */
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { isExecutable } from "../../process/executable.ts";
-import { limitReached } from "../../process/limit-reached.ts";
-import type { SpawnRefused } from "../../process/shim/refused.ts";
+import { refusalWords, type SpawnRefused } from "../../process/shim/refused.ts";
 import { TaskFailure } from "../../task/backend.ts";
 import { isFolder, whyUnusable } from "./folder.ts";
 
@@ -22,7 +21,8 @@ export function refusalOf(oz: string, dir: string, error: SpawnRefused): TaskFai
   });
 }
 
-function whyRefused(oz: string, { code, message }: SpawnRefused): string {
+function whyRefused(oz: string, error: SpawnRefused): string {
+  const { code, message } = error;
   switch (code) {
     case "ENOENT":
       return existsSync(oz)
@@ -34,10 +34,8 @@ function whyRefused(oz: string, { code, message }: SpawnRefused): string {
       return `${message}; it is neither a program for this machine nor a script that begins with #!`;
     case "E2BIG":
       return `${message}; the assignment's arguments and variables are more than the system takes`;
-    default: {
-      const limit = limitReached(code);
-      return limit === null ? message : `${message}; ${limit}`;
-    }
+    default:
+      return refusalWords(error);
   }
 }
 

@@ -19,6 +19,12 @@ export class SpawnRefused extends Error {
   }
 }
 
+/** The system's words, and what is to be raised where it speaks of a limit. */
+export function refusalWords({ code, message }: SpawnRefused): string {
+  const limit = limitReached(code);
+  return limit === null ? message : `${message}; ${limit}`;
+}
+
 /** The shim itself cannot be started. */
 export function withoutShim(cause: unknown): SpawnRefused {
   const limit = limitReached(codeOf(cause) ?? "");
