@@ -89,7 +89,10 @@ export function mergeRows(from: DatabaseSync, into: DatabaseSync, held: FrameCou
   });
 }
 
-/** The last that a row knows of its execution. One that ended without a report was left to somebody else, who had begun it then. */
+/**
+ * Two values by which the later of two rows is the greater one: when its execution last began or ended, and whether it has
+ * ended. One that ended without a report counts from its beginning: whom it was left to had begun it before that end.
+ */
 const lastWordIn = (row: string) =>
   `(iif(${row}.terminal IS NULL, ${row}.claimed_at, ${row}.ended_at), ${row}.ended_at IS NOT NULL)`;
 

@@ -36,7 +36,7 @@ export class Agents {
   private readonly options: AgentsOptions;
   /** Of tasks whose result is not safe on disk yet, by task id. */
   private readonly wards = new Map<string, Ward>();
-  /** Whose result is, as soon as there is a disk for it. */
+  /** Of tasks whose result is in a journal that is in memory for now: forgotten with the next one that is on disk. */
   private readonly ended = new Set<Ward>();
 
   constructor(options: AgentsOptions) {
