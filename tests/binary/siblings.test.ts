@@ -206,6 +206,15 @@ async function killWithAgent(site: DirectSite, worker: WorkerProcess, run: Agent
   await site.gone(...(run ? [run] : []));
 }
 
+/** A task that the first was killed with, agent and all, and the second has begun anew; its run there. */
+async function begunAnew(site: DirectSite, two: Siblings, executionId?: string) {
+  const task = assignment({ env: { AGENT_HOLD: "1" } });
+  const [lost] = await site.holdAll([task]);
+  await killWithAgent(site, two.first, lost);
+  two.other.submit(executionId === undefined ? task : { ...task, execution_id: executionId });
+  return { task, run: await site.agent.waitForStart(task.task_id, 2) };
+}
+
 // It was looked for an agent of the same folder alone: there is none yet, or it works somewhere else.
 describe("a task that is given to a second daemon of the host", () => {
   const HELD = (dir: string, name: string) =>
@@ -299,11 +308,7 @@ describe("a task that is given to a second daemon of the host", () => {
     async (executionId) => {
       await using site = await DirectSite.create();
       await using two = await siblings(site, {}, {});
-      const task = assignment({ env: { AGENT_HOLD: "1" } });
-      const [first] = await site.holdAll([task]);
-      await killWithAgent(site, two.first, first);
-      two.other.submit({ ...task, execution_id: executionId });
-      const second = await site.agent.waitForStart(task.task_id, 2);
+      const { task, run: second } = await begunAnew(site, two, executionId);
       two.second.kill("SIGKILL");
       await two.second.exited;
       await using heir = await site.start();
@@ -319,11 +324,7 @@ describe("a task that is given to a second daemon of the host", () => {
   test("after the first was killed runs in the first one's heir when the second was killed, too", async () => {
     await using site = await DirectSite.create();
     await using two = await siblings(site, {}, {});
-    const task = assignment({ env: { AGENT_HOLD: "1" } });
-    const [first] = await site.holdAll([task]);
-    await killWithAgent(site, two.first, first);
-    two.other.submit(task);
-    const second = await site.agent.waitForStart(task.task_id, 2);
+    const { task, run: second } = await begunAnew(site, two);
     await using heir = await site.start();
     await heir.waitForLog(/task ended .*result=handed-off/);
     site.plane.faults.send("task_assignment", task);
@@ -346,11 +347,7 @@ describe("a task that is given to a second daemon of the host", () => {
       const direct = { [key]: await site.dir.mkdir("folder") };
       const ofFirst = key === "target_dir" ? direct : {};
       await using two = await siblings(site, ofFirst, direct);
-      const task = assignment({ env: { AGENT_HOLD: "1" } });
-      const [first] = await site.holdAll([task]);
-      await killWithAgent(site, two.first, first);
-      two.other.submit(task);
-      const second = await site.agent.waitForStart(task.task_id, 2);
+      const { task, run: second } = await begunAnew(site, two);
       await using heir = await site.start({ direct: ofFirst });
       await heir.waitForLog(/task ended .*result=handed-off/);
       expect(readdirSync(site.workspaceRoot)).toEqual([]);
@@ -365,11 +362,7 @@ describe("a task that is given to a second daemon of the host", () => {
   test("after the first was killed is seen through although the first one's heir and the second are killed, too", async () => {
     await using site = await DirectSite.create();
     await using two = await siblings(site, {}, {});
-    const task = assignment({ env: { AGENT_HOLD: "1" } });
-    const [first] = await site.holdAll([task]);
-    await killWithAgent(site, two.first, first);
-    two.other.submit(task);
-    const second = await site.agent.waitForStart(task.task_id, 2);
+    const { task, run: second } = await begunAnew(site, two);
     await using heir = await site.start();
     await heir.waitForLog(/task ended .*result=handed-off/);
     for (const worker of [heir, two.second]) worker.kill("SIGKILL");
@@ -403,11 +396,7 @@ describe("a task that is given to a second daemon of the host", () => {
   test("after the first was killed with its agent, is seen through when the second is killed too", async () => {
     await using site = await DirectSite.create();
     await using two = await siblings(site, {}, {});
-    const task = assignment({ env: { AGENT_HOLD: "1" } });
-    const [lost] = await site.holdAll([task]);
-    await killWithAgent(site, two.first, lost);
-    two.other.submit(task);
-    const run = await site.agent.waitForStart(task.task_id, 2);
+    const { task, run } = await begunAnew(site, two);
     two.second.kill("SIGKILL");
     await two.second.exited;
     await using _heir = await site.start();

@@ -1,25 +1,14 @@
 /** What a worker makes of its Jobs that was cut off from its cluster for longer than its Lease lasts, and is back. */
-import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import type { FakeCluster } from "../support/fake-cluster.ts";
-import { KubernetesFleet } from "../support/kubernetes-fleet.ts";
+import { eachTestHasFleet } from "../support/kubernetes-fleet.ts";
 import { passTime, passTimeFor } from "../support/kubernetes-rig.ts";
 
-let fleet: KubernetesFleet;
 let cluster: FakeCluster;
 let cutOff: Set<string>;
-
-beforeEach(async () => {
-  fleet = await KubernetesFleet.start();
-  ({ cluster, cutOff } = fleet);
+const { worker, runningTask, aMinute, adopting, completesTaken } = eachTestHasFleet((own) => {
+  ({ cluster, cutOff } = own);
 });
-
-afterEach(() => fleet.end());
-
-const worker: KubernetesFleet["worker"] = (...options) => fleet.worker(...options);
-const runningTask: KubernetesFleet["runningTask"] = (...task) => fleet.runningTask(...task);
-const aMinute = () => fleet.aMinute();
-const adopting: KubernetesFleet["adopting"] = (...found) => fleet.adopting(...found);
-const completesTaken: KubernetesFleet["completesTaken"] = (...taken) => fleet.completesTaken(...taken);
 
 describe("of two workers of one id", () => {
   test("one that was only cut off learns that its Job was taken, and does not report it", async () => {

@@ -1,22 +1,17 @@
 /** What is said of Leases that cannot be read or written, and what is done then. */
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import type { FakeCluster } from "../support/fake-cluster.ts";
-import { KubernetesFleet } from "../support/kubernetes-fleet.ts";
+import { eachTestHasFleet } from "../support/kubernetes-fleet.ts";
 import { passTime } from "../support/kubernetes-rig.ts";
 
-let fleet: KubernetesFleet;
 let cluster: FakeCluster;
-
-beforeEach(async () => {
-  fleet = await KubernetesFleet.start();
-  ({ cluster } = fleet);
+const { worker, runningTask } = eachTestHasFleet((own) => {
+  ({ cluster } = own);
 });
-
-afterEach(() => fleet.end());
 
 // One that gave up after the first failure would be taken for dead, with all that it runs.
 test("a Lease that cannot be renewed is tried again soon, which is said once for as long as that lasts", async () => {
-  const one = await fleet.worker("one");
+  const one = await worker("one");
   const tries: number[] = [];
   let down = true;
   cluster.api.fault = ({ verb, resource }) => {
@@ -40,8 +35,8 @@ test("a Lease that cannot be renewed is tried again soon, which is said once for
 });
 
 test("that nobody can look for Jobs of dead workers is said once for as long as that lasts", async () => {
-  await fleet.runningTask(await fleet.worker("one"), "t-1");
-  const two = await fleet.worker("two");
+  await runningTask(await worker("one"), "t-1");
+  const two = await worker("two");
   let looks = 0;
   let down = true;
   cluster.api.fault = ({ verb, resource, headers }) => {
@@ -63,7 +58,7 @@ test("that nobody can look for Jobs of dead workers is said once for as long as 
 
 // It waited for its turn behind a hundred of them, for 80 s; by then another worker had taken all Jobs of this one.
 test("a Lease is renewed in time although an admission webhook holds up the creation of many Jobs", async () => {
-  const one = await fleet.worker("one");
+  const one = await worker("one");
   const renewals: number[] = [];
   cluster.api.fault = ({ verb, resource }) => {
     if (verb === "patch" && resource === "leases") renewals.push(performance.now());
@@ -78,7 +73,7 @@ test("a Lease is renewed in time although an admission webhook holds up the crea
 
 // After half a minute in vain it was too late for a second try.
 test("a renewal that gets no answer, as over a dead connection, is tried again before the Lease has run out", async () => {
-  const one = await fleet.worker("one");
+  const one = await worker("one");
   const renewals: number[] = [];
   cluster.api.fault = ({ verb, resource }) => {
     if (verb !== "patch" || resource !== "leases") return null;
@@ -93,7 +88,7 @@ test("a renewal that gets no answer, as over a dead connection, is tried again b
 
 // Each of them took the time of one try: the Lease ran out, and another worker had all Jobs of this one.
 test("a renewal over a new connection follows one without an answer, however many are dead that tasks have left open", async () => {
-  const one = await fleet.worker("one");
+  const one = await worker("one");
   const jobs = Array.from({ length: 12 }, (_, at) => `t-${at}`);
   for (const task of jobs) one.run(task);
   await Promise.all(jobs.map((task) => cluster.jobOf(task)));

@@ -1,27 +1,16 @@
 /** Whose Job it is, when workers of one id come, go, die, and are taken for dead. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { microTime } from "../../src/backends/kubernetes/ownership/lease.ts";
 import { takenNotes } from "../../src/backends/kubernetes/ownership/taken-notes.ts";
 import type { FakeCluster } from "../support/fake-cluster.ts";
-import { KubernetesFleet } from "../support/kubernetes-fleet.ts";
-import { passTime, passTimeFor, type RigOptions } from "../support/kubernetes-rig.ts";
+import { eachTestHasFleet } from "../support/kubernetes-fleet.ts";
+import { passTime, passTimeFor } from "../support/kubernetes-rig.ts";
 
-let fleet: KubernetesFleet;
 let cluster: FakeCluster;
 let cutOff: Set<string>;
-
-beforeEach(async () => {
-  fleet = await KubernetesFleet.start();
-  ({ cluster, cutOff } = fleet);
+const { worker, runningTask, instanceOf, aMinute, adopting, stop, startAnew } = eachTestHasFleet((own) => {
+  ({ cluster, cutOff } = own);
 });
-
-afterEach(() => fleet.end());
-
-const worker = (name: string, options: RigOptions = {}) => fleet.worker(name, options);
-const runningTask: KubernetesFleet["runningTask"] = (...task) => fleet.runningTask(...task);
-const instanceOf = (job: string) => fleet.instanceOf(job);
-const aMinute = () => fleet.aMinute();
-const adopting: KubernetesFleet["adopting"] = (...found) => fleet.adopting(...found);
 
 /** @returns how often a Job was claimed */
 function faultFirstClaim(fate: "cut" | "lost"): () => number {
@@ -201,7 +190,7 @@ describe("of two workers of one id", () => {
   test("one that stops leaves its Jobs to the other at once", async () => {
     const leaving = await worker("leaving");
     await runningTask(leaving, "t-1");
-    await fleet.stop(leaving);
+    await stop(leaving);
     const startedAt = performance.now();
     const { orphans } = adopting(await worker("other"));
     await passTime(cluster, () => orphans.length === 1);
@@ -212,7 +201,7 @@ describe("of two workers of one id", () => {
   test("one that stops leaves its Jobs at once also to one that is only told of them after its first look", async () => {
     const leaving = await worker("leaving");
     await runningTask(leaving, "t-1");
-    await fleet.stop(leaving);
+    await stop(leaving);
     let listed = false;
     cluster.api.fault = ({ verb, resource }) =>
       verb === "list" && resource === "jobs" && !listed ? { status: 503 } : null;
@@ -278,7 +267,7 @@ test("a Job whose end its dead worker had reported is cleaned up and not taken u
   const gone = await worker("gone");
   const { name } = await runningTask(gone, "t-1");
   cluster.complete(name);
-  await fleet.stop(gone);
+  await stop(gone);
   const { orphans } = adopting(await worker("next"), "ended");
   await passTime(cluster, () => cluster.jobs().length === 0);
   expect(orphans).toHaveLength(1);
@@ -316,9 +305,7 @@ test("Jobs that this program did not make, and those of other worker ids, are le
 });
 
 test("without the right to Leases, Jobs are nobody's to take, which is said once", async () => {
-  await fleet.end();
-  fleet = await KubernetesFleet.start({ forbidden: ["create leases"] });
-  ({ cluster } = fleet);
+  await startAnew({ forbidden: ["create leases"] });
   const one = await worker("one");
   const { task, name } = await runningTask(one, "t-1");
   expect(instanceOf(name)).toBeUndefined();

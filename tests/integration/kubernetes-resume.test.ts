@@ -1,25 +1,16 @@
 /** What becomes of the Jobs of a killed worker whose journal the next one has. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { builtInEnvironment } from "../../src/task/prepare.ts";
 import { firstOf } from "../support/fake-api-server.ts";
 import type { FakeCluster } from "../support/fake-cluster.ts";
-import { KubernetesFleet } from "../support/kubernetes-fleet.ts";
+import { eachTestHasFleet } from "../support/kubernetes-fleet.ts";
 import { passTime, passTimeFor } from "../support/kubernetes-rig.ts";
 
-let fleet: KubernetesFleet;
 let cluster: FakeCluster;
 let cutOff: Set<string>;
-
-beforeEach(async () => {
-  fleet = await KubernetesFleet.start();
-  ({ cluster, cutOff } = fleet);
+const { worker, runningTask, instanceOf, startAnew } = eachTestHasFleet((own) => {
+  ({ cluster, cutOff } = own);
 });
-
-afterEach(() => fleet.end());
-
-const worker: KubernetesFleet["worker"] = (...options) => fleet.worker(...options);
-const runningTask: KubernetesFleet["runningTask"] = (...task) => fleet.runningTask(...task);
-const instanceOf = (job: string) => fleet.instanceOf(job);
 
 /** A sibling takes the Job over, which then ends well and is deleted. */
 async function endsElsewhere(name: string): Promise<void> {
@@ -73,10 +64,8 @@ describe("the next worker, with the journal of a killed one", () => {
   });
 
   test("waits for the end of its Job also when its role allows no changes of Jobs any more", async () => {
-    await fleet.end();
     const forbidden: string[] = [];
-    fleet = await KubernetesFleet.start({ forbidden });
-    ({ cluster, cutOff } = fleet);
+    await startAnew({ forbidden });
     const old = await worker("old");
     const { task, name } = await runningTask(old, "t-1");
     cutOff.add("Bearer old");
@@ -316,12 +305,12 @@ describe("the next worker, with the journal of a killed one", () => {
     const old = await worker("old");
     const { task, name } = await runningTask(old, "t-1");
     cutOff.add("Bearer old");
-    const owner = fleet.instanceOf(name);
+    const owner = instanceOf(name);
     const next = await worker("next");
     const resumed = next.resume("t-1", { ...task.handles.at(-1), uid: "an earlier one's" });
     await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ reason: "job_failed" });
     next.backend.forget(resumed);
-    expect([fleet.instanceOf(name), cluster.jobs().length]).toEqual([owner, 1]);
+    expect([instanceOf(name), cluster.jobs().length]).toEqual([owner, 1]);
   });
 
   // It was made by a worker that had no right to Leases, and so carries no name.

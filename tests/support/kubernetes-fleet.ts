@@ -1,8 +1,36 @@
 /** Workers of one id on one cluster, under fake timers, each of which can be cut off from its API server. */
-import { jest } from "bun:test";
+import { afterEach, beforeEach, jest } from "bun:test";
 import type { Adoption, Orphan } from "../../src/task/backend.ts";
 import { FakeCluster } from "./fake-cluster.ts";
 import { KubernetesRig, passTime, passTimeFor, type RiggedTask, type RigOptions } from "./kubernetes-rig.ts";
+
+type FleetOptions = Parameters<typeof FakeCluster.start>[0];
+
+/** A new one for each test of a file, which is gone after it. What is returned is the present test's. */
+export function eachTestHasFleet(use: (fleet: KubernetesFleet) => void) {
+  let fleet: KubernetesFleet;
+  const start = async (options?: FleetOptions) => {
+    fleet = await KubernetesFleet.start(options);
+    use(fleet);
+  };
+  beforeEach(() => start());
+  afterEach(() => fleet.end());
+  return {
+    worker: (...given: Parameters<KubernetesFleet["worker"]>) => fleet.worker(...given),
+    runningTask: (...given: Parameters<KubernetesFleet["runningTask"]>) => fleet.runningTask(...given),
+    instanceOf: (job: string) => fleet.instanceOf(job),
+    adopting: (...given: Parameters<KubernetesFleet["adopting"]>) => fleet.adopting(...given),
+    completesTaken: (...given: Parameters<KubernetesFleet["completesTaken"]>) =>
+      fleet.completesTaken(...given),
+    aMinute: () => fleet.aMinute(),
+    stop: (rig: KubernetesRig) => fleet.stop(rig),
+    /** Another cluster in its place. */
+    startAnew: async (options: FleetOptions) => {
+      await fleet.end();
+      await start(options);
+    },
+  };
+}
 
 export class KubernetesFleet {
   readonly cluster: FakeCluster;
@@ -15,7 +43,7 @@ export class KubernetesFleet {
     cluster.api.fault = ({ headers }) => (this.cutOff.has(String(headers["authorization"])) ? "cut" : null);
   }
 
-  static async start(options: Parameters<typeof FakeCluster.start>[0] = {}): Promise<KubernetesFleet> {
+  static async start(options: FleetOptions = {}): Promise<KubernetesFleet> {
     const fleet = new KubernetesFleet(await FakeCluster.start(options));
     jest.useFakeTimers();
     return fleet;
