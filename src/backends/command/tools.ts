@@ -1,7 +1,7 @@
 /** What every command of one worker is run with. */
 import type { CommandSettings } from "../../config/settings.ts";
 import type { ShimClient, Supervised } from "../../process/shim/client.ts";
-import { refusalWords, SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
+import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
 import type { Environment } from "../../process/worker-environment.ts";
 import type { FailureReason } from "../../protocol/failure-reason.ts";
@@ -42,7 +42,7 @@ export async function startShell(call: ShellCall, { shim, settings }: CommandToo
       const message = `nobody knows whether ${call.name} was run: ${error.message}`;
       throw new ShellUnheard(call.name, message, { cause: error });
     }
-    const message = `${call.name} cannot be started in ${settings.workingDir}: ${refusalWords(error)}`;
+    const message = `${call.name} cannot be started in ${settings.workingDir}: ${error.message}`;
     throw new TaskFailure(call.name, message, { cause: error });
   }
 }

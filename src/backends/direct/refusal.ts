@@ -1,7 +1,7 @@
 /** Why the system would not start an agent, in words that say what is to be done: ENOENT alone may be one of three things, and EACCES of two. */
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { isExecutable } from "../../process/executable.ts";
-import { refusalWords, type SpawnRefused } from "../../process/shim/refused.ts";
+import type { SpawnRefused } from "../../process/shim/refused.ts";
 import { TaskFailure } from "../../task/backend.ts";
 import { isFolder, whyUnusable } from "./folder.ts";
 
@@ -21,8 +21,7 @@ export function refusalOf(oz: string, dir: string, error: SpawnRefused): TaskFai
   });
 }
 
-function whyRefused(oz: string, error: SpawnRefused): string {
-  const { code, message } = error;
+function whyRefused(oz: string, { code, message }: SpawnRefused): string {
   switch (code) {
     case "ENOENT":
       return existsSync(oz)
@@ -35,7 +34,7 @@ function whyRefused(oz: string, error: SpawnRefused): string {
     case "E2BIG":
       return `${message}; the assignment's arguments and variables are more than the system takes`;
     default:
-      return refusalWords(error);
+      return message;
   }
 }
 

@@ -2,7 +2,7 @@
 import { never } from "../../async/wait.ts";
 import type { DirectSettings } from "../../config/settings.ts";
 import { wordsOf } from "../../logging/words-of.ts";
-import { refusalWords, SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
+import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
 import { type Environment, hookEnvironment } from "./environment.ts";
 import {
@@ -62,7 +62,7 @@ export class TaskHooks {
       if (!(error instanceof SpawnRefused)) throw error;
       // Whether it was started nobody knows; that it is not wanted any more is true in any case.
       if (error.code === SHIM_KILLED) this.options.context.signal.throwIfAborted();
-      const message = `setup_command cannot be started: ${refusalWords(error)}`;
+      const message = `setup_command cannot be started: ${error.message}`;
       throw new TaskFailure("setup_command", message, { cause: error });
     }
   }
@@ -84,7 +84,7 @@ export class TaskHooks {
         context.log.warn("teardown_command failed", { status: error.exitCode ?? null });
         return;
       }
-      const why = error instanceof SpawnRefused ? refusalWords(error) : wordsOf(error);
+      const why = wordsOf(error);
       context.log.warn("teardown_command cannot be run", { error: why });
     }
   }

@@ -8,27 +8,20 @@ export const SHIM_KILLED = "ESHIM";
 /** Of another: there is no shim, so it was not. */
 const NO_SHIM = "ENOSHIM";
 
-/** The system's refusal to start a program. */
+/** The system's refusal to start a program, in its words, and with what is to be raised where they speak of a limit. */
 export class SpawnRefused extends Error {
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(withLimit(code, message), options);
     this.name = "SpawnRefused";
     this.code = code;
   }
 }
 
-/** The system's words, and what is to be raised where it speaks of a limit. */
-export function refusalWords({ code, message }: SpawnRefused): string {
-  const limit = limitReached(code);
-  return limit === null ? message : `${message}; ${limit}`;
-}
-
 /** The shim itself cannot be started. */
 export function withoutShim(cause: unknown): SpawnRefused {
-  const limit = limitReached(codeOf(cause) ?? "");
-  const why = limit === null ? wordsOf(cause) : `${wordsOf(cause)}; ${limit}`;
+  const why = withLimit(codeOf(cause) ?? "", wordsOf(cause));
   const message = `the process that supervises the agents cannot be started: ${why}`;
   return new SpawnRefused(NO_SHIM, message, { cause });
 }
@@ -43,4 +36,9 @@ export function shimEnded(status: number, hasSpoken: boolean): SpawnRefused {
   if (status === SIGKILLED) return new SpawnRefused(SHIM_KILLED, `${who} was killed`);
   const unborn = hasSpoken ? "" : ` before it had started anything; perhaps ${PROCESS_LIMITS}`;
   return new SpawnRefused(SHIM_KILLED, `${who} ${howItEnded(status)}${unborn}`);
+}
+
+function withLimit(code: string, words: string): string {
+  const limit = limitReached(code);
+  return limit === null ? words : `${words}; ${limit}`;
 }
