@@ -16,16 +16,21 @@ export class Heartbeat implements Disposable {
 
   /** The worst of the last minute, the beat that is late right now included. */
   get delayMs(): number {
-    return Math.max(0, performance.now() - this.dueAt, ...this.delaysMs);
+    return Math.max(0, ...this.allDelaysMs());
   }
 
   /** How many beats of the last minute were at least so late, the one that is late right now included. */
   beatsLateBy(ms: number): number {
-    return [performance.now() - this.dueAt, ...this.delaysMs].filter((delayMs) => delayMs >= ms).length;
+    return this.allDelaysMs().filter((delayMs) => delayMs >= ms).length;
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.timer);
+  }
+
+  /** Negative for one that is not due yet. */
+  private allDelaysMs(): readonly number[] {
+    return [performance.now() - this.dueAt, ...this.delaysMs];
   }
 
   private beat(): void {
