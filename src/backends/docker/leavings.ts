@@ -1,7 +1,6 @@
 /** What dead workers of this id left beside their tasks' containers: locks, fillers, private copies, marks. */
 import { type ContainerSummary, shortIdOf } from "./engine/container-state.ts";
 import type { Engine } from "./engine/engine.ts";
-import { isConflict } from "./engine/errors.ts";
 import { labelFilter } from "./labels.ts";
 import type { EndedMarks } from "./ownership/ended-marks.ts";
 import type { Owners } from "./ownership/owners.ts";
@@ -36,10 +35,8 @@ export class Leavings {
     const copies = await unlessRefused(engine.volumes.list({ labels }, signal), []);
     for (const volume of copies) {
       await refusals.puttingOff(volume.name, { volume: volume.name }, async () => {
-        if ((await owners.lifeOf(volume.labels, signal)) !== "dead") return;
-        await engine.volumes.remove(volume.name, signal).catch((error: unknown) => {
-          if (!isConflict(error)) throw error;
-        });
+        const life = await owners.lifeOf(volume.labels, signal);
+        if (life === "dead") await engine.volumes.removeUnused(volume.name, signal);
       });
     }
     return new Set(copies.map(({ name }) => name));

@@ -68,6 +68,17 @@ export class Volumes {
       if (!isMissing(error)) throw error;
     }
   }
+
+  /** The same; false while a container uses it. */
+  async removeUnused(name: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.remove(name, signal);
+      return true;
+    } catch (error) {
+      if (isConflict(error)) return false;
+      throw error;
+    }
+  }
 }
 
 /** @throws EngineError for what is none */

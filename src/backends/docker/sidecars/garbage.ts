@@ -1,7 +1,6 @@
 /** Removes sidecar volumes that no task has used for long, and the marks beside what is gone. */
 import type { Logger } from "../../../logging/logger.ts";
 import type { Engine } from "../engine/engine.ts";
-import { isConflict } from "../engine/errors.ts";
 import type { Volume } from "../engine/volumes.ts";
 import { labelFilter, type Role } from "../labels.ts";
 import type { Refusals } from "../refusals.ts";
@@ -63,12 +62,7 @@ async function removeUnused(
 ): Promise<boolean> {
   let isGone = false;
   await refusals.puttingOff(name, { volume: name }, async () => {
-    try {
-      await engine.volumes.remove(name, signal);
-      isGone = true;
-    } catch (error) {
-      if (!isConflict(error)) throw error;
-    }
+    isGone = await engine.volumes.removeUnused(name, signal);
   });
   return isGone;
 }

@@ -9,7 +9,6 @@ import type { Logger } from "../../../logging/logger.ts";
 import { secondsOf } from "../../../logging/seconds-of.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Engine } from "../engine/engine.ts";
-import { isConflict } from "../engine/errors.ts";
 import type { LocalImage } from "../images/puller.ts";
 import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
 import type { LockSmith } from "../ownership/engine-lock.ts";
@@ -91,16 +90,12 @@ export class SharedVolumes {
     const { volumes, containers } = this.options.engine;
     const left = await containers.list({ labels: [labelFilter("fills", name)], all: true }, signal);
     for (const { id } of left) await containers.remove(id, signal);
-    try {
-      for (const one of [completionNameOf(name), name]) {
-        // Podman takes the beginning of a name for it: of none it would remove a task's copy, which is called alike.
-        if ((await volumes.inspect(one, signal)) !== null) await volumes.remove(one, signal);
-      }
-      return true;
-    } catch (error) {
-      if (isConflict(error)) return false;
-      throw error;
+    for (const one of [completionNameOf(name), name]) {
+      // Podman takes the beginning of a name for it: of none it would remove a task's copy, which is called alike.
+      if ((await volumes.inspect(one, signal)) === null) continue;
+      if (!(await volumes.removeUnused(one, signal))) return false;
     }
+    return true;
   }
 
   private async fill(name: string, image: LocalImage, signal: AbortSignal): Promise<string> {

@@ -109,12 +109,8 @@ export class SidecarMounts {
     const { volumes } = this.options.engine;
     const volume = await volumes.inspect(name, signal);
     if (volume === null || Object.keys(volume.labels).length > 0) return;
-    try {
-      await volumes.remove(name, signal);
-    } catch (error) {
-      // Another task's container was created with it too, and is about to find out.
-      if (!isConflict(error)) throw error;
-    }
+    // Another task's container may have been created with it too, and be about to find out.
+    await volumes.removeUnused(name, signal);
   }
 
   /** A worker that died while it filled it has left the containers that did so, and these hold it. */
