@@ -10,6 +10,18 @@ const { worker, runningTask, aMinute, adopting, completesTaken } = eachTestHasFl
   ({ cluster, cutOff } = own);
 });
 
+/** A task of the worker `one`, whose Job `two` has taken, seen to its end and deleted, while `one` was cut off; it still is. */
+async function cutOffUntilEnded() {
+  const one = await worker("one");
+  const { task, name } = await runningTask(one, "t-1");
+  const two = await worker("two");
+  const { tasks } = adopting(two);
+  cutOff.add("Bearer one");
+  cluster.api.cutWatches();
+  await completesTaken(two, tasks, name);
+  return task;
+}
+
 describe("of two workers of one id", () => {
   test("one that was only cut off learns that its Job was taken, and does not report it", async () => {
     const one = await worker("one");
@@ -25,26 +37,14 @@ describe("of two workers of one id", () => {
   });
 
   test("one that comes back after its Job was taken, ended and deleted does not call it lost", async () => {
-    const one = await worker("one");
-    const { task, name } = await runningTask(one, "t-1");
-    const two = await worker("two");
-    const { tasks } = adopting(two);
-    cutOff.add("Bearer one");
-    cluster.api.cutWatches();
-    await completesTaken(two, tasks, name);
+    const task = await cutOffUntilEnded();
     cutOff.clear();
     expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
   });
 
   // It asked its Lease once, got no answer, and reported a task as failed that the other had reported as completed.
   test("one that comes back so does not call its Job lost for an answer that it does not get at once", async () => {
-    const one = await worker("one");
-    const { task, name } = await runningTask(one, "t-1");
-    const two = await worker("two");
-    const { tasks } = adopting(two);
-    cutOff.add("Bearer one");
-    cluster.api.cutWatches();
-    await completesTaken(two, tasks, name);
+    const task = await cutOffUntilEnded();
     cluster.api.store.compact();
     let asksForJob = false;
     let unanswered = 0;
