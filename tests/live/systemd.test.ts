@@ -5,6 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { appendFile, chmod, cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { ServiceFolder } from "../../scripts/services/service-folder.ts";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
 import { assignment } from "../support/assignments.ts";
 import type { Run } from "../support/installer.ts";
@@ -117,18 +118,40 @@ describe.if(here)("under a real systemd, on a host where nothing was made for it
   );
 });
 
+/**
+ * `sh -c APART SCRIPT CGROUP`: the script is the first process of namespaces of its own. Its control groups are its own
+ * too: systemd makes some below the root that it sees, and removes all empty ones there, an engine's as well that has no
+ * container just then.
+ */
+const APART = `set -e
+hierarchies=/sys/fs/cgroup
+[ -e /sys/fs/cgroup/cgroup.controllers ] || hierarchies=$(echo /sys/fs/cgroup/*)
+for hierarchy in $hierarchies; do
+  mountpoint -q "$hierarchy" || continue
+  mkdir "$hierarchy$1"
+  # Of one hierarchy no process can be in a group before it has both.
+  for file in cpuset.cpus cpuset.mems; do
+    [ ! -e "$hierarchy/$file" ] || [ ! -e "$hierarchy$1/$file" ] || cat "$hierarchy/$file" >"$hierarchy$1/$file"
+  done
+  echo $$ >"$hierarchy$1/cgroup.procs"
+done
+exec unshare -m -p -f -C -u -i --kill-child sh "$0" "$1" $hierarchies
+`;
+
 class Systemd {
   readonly #process: Bun.Subprocess;
+  readonly #service: ServiceFolder;
 
-  private constructor(process: Bun.Subprocess) {
+  private constructor(process: Bun.Subprocess, service: ServiceFolder) {
     this.#process = process;
+    this.#service = service;
   }
 
   /** Until it answers. */
   static async start(dir: TempDir): Promise<Systemd> {
-    const apart = ["unshare", "-m", "-p", "-f", "-C", "-u", "-i", "--kill-child"];
-    const argv = [...apart, "sh", dir.join("start")];
-    const systemd = new Systemd(Bun.spawn(argv, { stdio: ["ignore", "ignore", "ignore"] }));
+    const service = await ServiceFolder.claim("systemd");
+    const argv = ["sh", "-c", APART, dir.join("start"), service.cgroup];
+    const systemd = new Systemd(Bun.spawn(argv, { stdio: ["ignore", "ignore", "ignore"] }), service);
     await eventually(async () => {
       const [pid] = await childrenOf(systemd.#process.pid);
       if (pid === undefined) return false;
@@ -152,6 +175,7 @@ class Systemd {
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#process.exited;
+    await this.#service.remove();
   }
 }
 
@@ -205,6 +229,11 @@ async function prepare(dir: TempDir, webSocketUrl: string, more: object = {}): P
 function startScript(dir: string): string {
   return `set -e
 mount --make-rprivate /
+cgroup=$1
+shift
+for hierarchy; do
+  [ ! -d "$hierarchy$cgroup" ] || mount --bind "$hierarchy$cgroup" "$hierarchy"
+done
 mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd/system /run/lock
 mount -t proc proc /proc
