@@ -141,7 +141,8 @@ async function runHands(
   if (here.repeats && allKnown && failing.length <= (repetition?.atMost ?? REPEATED_AT_MOST)) {
     here.write(`\nagain, by themselves: ${failing.join(" ")}\n`);
     const env = (await repetition?.prepare()) ?? run.env;
-    const second = await runFiles(here, failing, { ...run, env, output: here.output });
+    const only = failures.map(({ name }) => name);
+    const second = await runFiles(here, failing, { ...run, env, only, output: here.output });
     // One that is only skipped the second time has not passed.
     if (second.tally.failed === 0 && failures.every(second.passed)) {
       here.findings.unsteadyTests(failures);
@@ -158,6 +159,8 @@ export interface FilesRun {
   readonly output: Output;
   /** Tests whose full name begins with one of these are not run. */
   readonly except?: readonly string[];
+  /** Full names, as a report has them: no other test is run, whatever `except` says. */
+  readonly only?: readonly string[];
 }
 
 type FilesResult = Pick<Report, "tally" | "failures" | "passed">;
@@ -166,13 +169,14 @@ type FilesResult = Pick<Report, "tally" | "failures" | "passed">;
 async function runFiles(
   { root, binary, write, findings }: Surroundings,
   files: readonly string[],
-  { env, output, except = [] }: FilesRun,
+  { env, output, except = [], only = [] }: FilesRun,
 ): Promise<FilesResult> {
   const scratch = await mkdtemp(join(tmpdir(), "oz-test-"));
   try {
     const outfile = join(scratch, "junit.xml");
     const options = [`--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${outfile}`];
-    if (except.length > 0) options.push(`--test-name-pattern=${patternWithout(except)}`);
+    const pattern = only.length > 0 ? patternOf(only) : patternWithout(except);
+    if (pattern !== null) options.push(`--test-name-pattern=${pattern}`);
     const argv = [process.execPath, "test", ...options, ...files.map((file) => `./${file}`)];
     const exitCode = await runChild(argv, { root, env: { OZ_TEST_BINARY: binary, ...env }, output, write });
     const xml = await Bun.file(outfile)
@@ -189,18 +193,27 @@ async function runFiles(
   }
 }
 
-function patternWithout(names: readonly string[]): string {
-  return `^(?!${names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})`;
+function patternWithout(names: readonly string[]): string | null {
+  return names.length === 0 ? null : `^(?!${names.map(literal).join("|")})`;
+}
+
+/** Where a report puts ` > ` between a test and what it is within, `bun test` has a space. */
+function patternOf(names: readonly string[]): string {
+  return `^(?:${names.map((name) => literal(name).replaceAll(" > ", "(?: >)? ")).join("|")})$`;
+}
+
+function literal(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
 /** What has the container engines for itself, and what has the cluster. */
-const ON_ENGINES = /(?:^|\/)docker-(?!contract|images|engine)[^/]*\.test\.ts$/;
+const ON_ENGINES = /(?:^|\/)docker-(?!contract|images|engine|stop)[^/]*\.test\.ts$/;
 const ON_CLUSTER = /(?:^|\/)(?:kubernetes-[^/]*|command-kubectl)\.test\.ts$/;
 
 /**
  * The tests against real engines, which run as long as the tests do. Those that fill the container engines with tasks
  * beside those on the cluster and beside all others: they share next to nothing, and mostly wait. Those of the contract,
- * of images and of engines of their own are among the others, or the first would go on alone. What fails runs again on
+ * of stops, of images and of engines of their own are among the others, or the first would go on alone. What fails runs again on
  * fresh engines: podman 4.3 was once seen to hold a lock for good when eight tasks began at once, and failed every test
  * after it.
  */
