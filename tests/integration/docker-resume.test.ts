@@ -246,7 +246,7 @@ describe("a task of an earlier worker", () => {
   ])(
     "that ended meanwhile with %d has that end also where the engine tells no times",
     async (status, end) => {
-      fake.tellsTimes = false;
+      fake.times = "left out";
       fake.end(left(), status);
       expect(await endOf(resumeTask(backend, saved()))).toBe(end);
     },
@@ -266,6 +266,12 @@ describe("a task of an earlier worker", () => {
       error: { message: expect.stringContaining("does not know how") },
     });
     expect(fake.containers.size).toBe(0);
+  });
+
+  test("whose container has ended with 0, at no time, has an end that the engine has forgotten", async () => {
+    fake.times = "start only";
+    fake.end(left(), 0);
+    expect(await endOf(resumeTask(backend, saved()))).toBe("container_wait");
   });
 
   test("whose container's end the engine has forgotten was stopped, when that was under way", async () => {

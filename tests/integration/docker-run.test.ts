@@ -5,6 +5,7 @@ import { LABELS } from "../../src/backends/docker/labels.ts";
 import { TaskFailure, TaskStopped } from "../../src/task/backend.ts";
 import { logFrame } from "../support/fake-engine.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
+import type { Times } from "../support/stored-by-engine.ts";
 import { within } from "../support/wait.ts";
 import { type DockerRig, eachTestHasRig, runTask, type TaskUnderTest, WORKER_ID } from "./docker-rig.ts";
 
@@ -126,13 +127,13 @@ describe("a task", () => {
   });
 
   // A start that is asked for again starts a container that has ended a second time.
-  test.each([
-    ["says", true],
-    ["does not say", false],
+  test.each<[string, Times]>([
+    ["says", "told"],
+    ["does not say", "left out"],
   ])(
     "runs once when the answer to its start is lost, however soon it ends, by an engine that %s when",
-    async (_says, tellsTimes) => {
-      fake.tellsTimes = tellsTimes;
+    async (_says, times) => {
+      fake.times = times;
       fake.mishap("POST", START, "lost after");
       const task = runTask(backend);
       fake.end(await fake.running(), 0);

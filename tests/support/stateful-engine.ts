@@ -13,9 +13,11 @@ import {
   type CreateBody,
   inspected,
   listed,
+  NEVER,
   type StoredContainer,
   type StoredVolume,
   type Texts,
+  type Times,
   told,
 } from "./stored-by-engine.ts";
 
@@ -55,11 +57,18 @@ interface Reply {
   readonly body?: unknown;
 }
 
-type Listener = (event: string) => void;
+type Listener = (event: Told) => void;
+
+interface Told {
+  readonly action: string;
+  /** Seconds since 1970. */
+  readonly at: number;
+  /** As it is written. */
+  readonly line: string;
+}
 
 /** Of a container whose image is no matter. */
 const ANY_IMAGE = "sha256:0";
-const NEVER = "0001-01-01T00:00:00Z";
 const OK: Reply = { status: 204 };
 
 export class StatefulEngine implements AsyncDisposable {
@@ -80,10 +89,10 @@ export class StatefulEngine implements AsyncDisposable {
   tellsEvents = true;
   /** As podman: a volume that is to be removed may be named by its beginning. */
   takesBeginnings = false;
-  /** False: when a container was started and ended is left out of what is said of it. */
-  tellsTimes = true;
+  /** Of what is said of a container. */
+  times: Times = "told";
   private readonly listeners = new Set<Listener>();
-  private past: { readonly at: number; readonly event: string }[] = [];
+  private past: Told[] = [];
   private readonly ambushes: Ambush[] = [];
   private readonly refusals = new Set<Refusal>();
   private readonly changes = new Set<() => void>();
@@ -229,10 +238,11 @@ export class StatefulEngine implements AsyncDisposable {
 
   /** An event of a container, to whoever listens. */
   tell(action: string, id: string): void {
-    const now = Date.now();
-    const event = `${JSON.stringify({ Type: "container", Action: action, Actor: { ID: id }, time: now / 1000 })}\n`;
+    const at = Date.now() / 1000;
+    const line = `${JSON.stringify({ Type: "container", Action: action, Actor: { ID: id }, time: at })}\n`;
+    const event = { action, at, line };
     if (this.tellsEvents) {
-      this.past.push({ at: now / 1000, event });
+      this.past.push(event);
       for (const listener of this.listeners) listener(event);
     }
     this.changed();
@@ -275,8 +285,11 @@ export class StatefulEngine implements AsyncDisposable {
     response.writeHead(200, { "Content-Type": "application/json" });
     response.flushHeaders();
     const since = Number(query.get("since") ?? Number.POSITIVE_INFINITY);
-    for (const { at, event } of this.past) if (at >= since) response.write(event);
-    const listener: Listener = (event) => void response.write(event);
+    const { event: wanted } = JSON.parse(query.get("filters") ?? "{}") as { event?: readonly string[] };
+    const listener: Listener = ({ action, line }) => {
+      if (wanted === undefined || wanted.includes(action)) response.write(line);
+    };
+    for (const event of this.past) if (event.at >= since) listener(event);
     this.listeners.add(listener);
     response.on("close", () => {
       this.listeners.delete(listener);
@@ -305,7 +318,7 @@ export class StatefulEngine implements AsyncDisposable {
   ): Reply | Promise<Reply> {
     switch (action) {
       case "json":
-        return { status: 200, body: inspected(container, this.tellsTimes) };
+        return { status: 200, body: inspected(container, this.times) };
       case "start":
         if (container.status === "running") return { status: 304 };
         container.status = "running";

@@ -51,8 +51,13 @@ export function listed({ id, name, body, labels, status, createdAt }: StoredCont
   };
 }
 
-/** `withTimes` false: it does not say when. */
-export function inspected(container: StoredContainer, withTimes: boolean) {
+/** When a container was started and ended. */
+export type Times = "told" | "left out" | "start only";
+
+/** As Go writes it. */
+export const NEVER = "0001-01-01T00:00:00Z";
+
+export function inspected(container: StoredContainer, times: Times) {
   const { id, name, body, labels, createdAt, status, exitCode, oomKilled, startedAt, finishedAt } = container;
   const running = status === "running";
   return {
@@ -65,7 +70,8 @@ export function inspected(container: StoredContainer, withTimes: boolean) {
       Running: running,
       ExitCode: exitCode,
       OOMKilled: oomKilled,
-      ...(withTimes ? { StartedAt: startedAt, FinishedAt: finishedAt } : {}),
+      ...(times === "left out" ? {} : { StartedAt: startedAt }),
+      ...(times === "left out" ? {} : { FinishedAt: times === "told" ? finishedAt : NEVER }),
     },
     Config: { Image: body.Image, Labels: labels, Env: body.Env ?? [], Tty: false },
   };

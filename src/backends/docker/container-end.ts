@@ -12,7 +12,7 @@ export interface Ended {
 
 /** Null as long as it runs. */
 export function endOf(state: ContainerState | null): Ended | null {
-  if (state === null || isForgotten(state) || isRestarting(state)) return { state };
+  if (state === null || isForgotten(state, false) || isRestarting(state)) return { state };
   return !state.running && ENDED.includes(state.status) ? { state } : null;
 }
 
@@ -31,17 +31,16 @@ const BEGUN: readonly string[] = ["running", "paused", "restarting", "stopping",
 
 /**
  * It ran, and nobody told its engine how that ended: podman shows all that ran so when its host was started anew,
- * as if it had yet to begin, or as ended with 0 at no time.
+ * as if it had yet to begin, or as ended with 0 at no time. `followed`: it was seen to run, and the engine was there
+ * ever since; then it is an engine that never says when a container ended.
  */
-export function isForgotten({
-  running,
-  status,
-  startedAt,
-  neverFinished,
-  exitCode,
-}: ContainerState): boolean {
+export function isForgotten(
+  { running, status, startedAt, neverFinished, exitCode }: ContainerState,
+  followed: boolean,
+): boolean {
   if (running || startedAt === "") return false;
-  return NOT_BEGUN.includes(status) || (ENDED.includes(status) && exitCode === 0 && neverFinished);
+  if (NOT_BEGUN.includes(status)) return true;
+  return !followed && ENDED.includes(status) && exitCode === 0 && neverFinished;
 }
 
 const NOT_BEGUN: readonly string[] = ["created", "configured"];

@@ -60,6 +60,8 @@ export class TaskRun {
   /** True as soon as the task's own program has begun: only then is there something worth keeping. */
   private begun: boolean;
   private oomHeard = false;
+  /** Started here or seen to run, and the engine has answered ever since: its host was not started anew meanwhile. */
+  private followed = false;
   /** The engine has refused to stop it: as far as anybody knows it runs, and is nothing to be kept. */
   private unstopped = false;
 
@@ -117,6 +119,7 @@ export class TaskRun {
         asked = true;
         try {
           await containers.start(id, trying);
+          this.followed = true;
           return true;
         } catch (error) {
           if (!mayHaveBegun && (await this.isGone(id, error, trying))) return false;
@@ -152,7 +155,7 @@ export class TaskRun {
       throw signal.reason;
     }
     if (state === null || isBeingRemoved(state)) throw goneFailure(this.container);
-    if (isForgotten(state))
+    if (isForgotten(state, this.followed))
       throw this.handle.stopping ? new TaskStopped("shutdown") : forgottenFailure(this.container);
     if (isRestarting(state)) await endRestarts(containers, { id, container: this.container }, log);
     const finished = Date.parse(state.finishedAt);
@@ -186,8 +189,9 @@ export class TaskRun {
   private async whenEnded(id: string): Promise<ContainerState | null> {
     const { engine, watcher } = this.tools;
     const { signal } = this.context;
-    const look: Test<Ended> = (seen, oomHeard) => {
-      this.oomHeard ||= oomHeard;
+    const look: Test<Ended> = (seen, { oom, silence }) => {
+      this.oomHeard ||= oom;
+      this.followed = !silence && (this.followed || seen?.running === true);
       return this.lookAt(seen);
     };
     for (;;) {
@@ -205,7 +209,7 @@ export class TaskRun {
    */
   private async wasOutOfMemory(id: string): Promise<boolean> {
     if (this.oomHeard) return true;
-    const late: Test<true> = (state, oomHeard) => oomHeard || state?.oomKilled === true || null;
+    const late: Test<true> = (state, { oom }) => oom || state?.oomKilled === true || null;
     return this.tools.watcher.until(id, late, AbortSignal.timeout(LATE_OOM_MS)).catch(() => false);
   }
 

@@ -20,14 +20,20 @@ export interface WatchedEngine {
   events(options: EventOptions, signal: AbortSignal): AsyncIterable<EngineEvent>;
 }
 
-/**
- * State null: there is no such container. `oomHeard`: an `oom` event came while it was waited for. Returns
- * null as long as it has to be waited for.
- */
-export type Test<T> = (state: ContainerState | null, oomHeard: boolean) => T | null;
+/** What came while a container was waited for. */
+export interface Heard {
+  /** An `oom` event. */
+  readonly oom: boolean;
+  /** A look that brought no answer: the engine was away, or its host. */
+  readonly silence: boolean;
+}
+
+/** State null: there is no such container. Returns null as long as it has to be waited for. */
+export type Test<T> = (state: ContainerState | null, heard: Heard) => T | null;
 
 interface Waiter {
   readonly id: string;
+  readonly pace: Pace;
   look(): void;
   hear(event: EngineEvent): void;
 }
@@ -36,6 +42,10 @@ interface Waiter {
 const LOOK_AGAIN_MS = 30_000;
 /** After a look that brought no answer: the engine may be back before the next event. */
 const LOOK_SOON_MS = 1_000;
+/** At a time, of those of which nothing was heard: over ssh each is a login. */
+const MOST_LOOKS = 10;
+/** Of the time that a container has been waited for: no later is its end seen where no event tells of it. */
+const LATE_BY = 0.1;
 /** Kept open between tasks that follow each other. */
 const LINGER_MS = 10_000;
 /** What the engine remembers of so long ago is looked at, against what happened before it was heard. */
@@ -43,7 +53,11 @@ const HINDSIGHT_MS = 60_000;
 
 const RECONNECT = { firstMs: 200, lastMs: 10_000 };
 
-const FILTERS = { type: ["container"], event: ["die", "died", "destroy", "remove", "oom"] } as const;
+/** Of a start nothing is to be seen: that it is told of shows that the engine has events. */
+const FILTERS = {
+  type: ["container"],
+  event: ["start", "die", "died", "destroy", "remove", "oom"],
+} as const;
 
 export class Watcher implements Disposable {
   private readonly engine: WatchedEngine;
@@ -52,6 +66,8 @@ export class Watcher implements Disposable {
   /** Those whose last look brought no answer. */
   private readonly unanswered = new Set<Waiter>();
   private listening: AbortController | null = null;
+  /** False for good where the engine has none, or somebody between keeps them. */
+  private eventsCome = false;
   private lingering: ReturnType<typeof setTimeout> | null = null;
   private soon: ReturnType<typeof setTimeout> | null = null;
 
@@ -69,15 +85,18 @@ export class Watcher implements Disposable {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const bad = new BadAnswers(MOST_REFUSALS);
-    let oomHeard = false;
+    const heard = { oom: false, silence: false };
+    const pace = new Pace();
     const look = new Look(async () => {
       try {
+        pace.looks();
         const state = await this.engine.containers.find(id, signal);
-        const answer = test(state, oomHeard);
+        const answer = test(state, heard);
         this.silence.isOver();
         bad.forget();
         if (answer !== null) resolve(answer);
       } catch (error) {
+        heard.silence = true;
         if (!signal.aborted) this.silence.goesOn(error);
         if (!signal.aborted && !bad.areEnoughWith(error)) this.lookSoon(waiter);
         else reject(signal.aborted ? signal.reason : error);
@@ -85,10 +104,11 @@ export class Watcher implements Disposable {
     });
     const waiter: Waiter = {
       id,
+      pace,
       look: () => look.again(),
       hear: ({ action }) => {
-        oomHeard ||= action === "oom";
-        look.again();
+        heard.oom ||= action === "oom";
+        if (action !== "start") look.again();
       },
     };
     const aborted = () => reject(signal.reason);
@@ -129,7 +149,7 @@ export class Watcher implements Disposable {
   }
 
   private async listen(signal: AbortSignal): Promise<void> {
-    const timer = setInterval(() => this.lookAtAll(), LOOK_AGAIN_MS);
+    const timer = setInterval(() => this.lookAtThoseDue(), LOOK_SOON_MS);
     timer.unref();
     const backoff = new Backoff(RECONNECT);
     while (!signal.aborted) {
@@ -146,6 +166,7 @@ export class Watcher implements Disposable {
     try {
       const since = String((Date.now() - HINDSIGHT_MS) / 1000);
       for await (const event of this.engine.events({ filters: FILTERS, since }, signal)) {
+        this.eventsCome = true;
         for (const waiter of this.waiters) if (waiter.id === event.id) waiter.hear(event);
       }
     } catch {
@@ -155,6 +176,11 @@ export class Watcher implements Disposable {
 
   private lookAtAll(): void {
     for (const waiter of this.waiters) waiter.look();
+  }
+
+  private lookAtThoseDue(): void {
+    const due = [...this.waiters].filter(({ pace }) => pace.isDue(this.eventsCome));
+    for (const waiter of due.toSorted(longestAgoFirst).slice(0, MOST_LOOKS)) waiter.look();
   }
 
   /** Not at the others: over ssh each look is a login, and where of many at once some are turned away, it never ended. */
@@ -170,6 +196,25 @@ export class Watcher implements Disposable {
       for (const each of again) each.look();
     }, LOOK_SOON_MS);
     this.soon.unref();
+  }
+}
+
+const longestAgoFirst = (one: Waiter, other: Waiter) => one.pace.lookedAt - other.pace.lookedAt;
+
+/** When a container is looked at although nothing was heard of it. */
+class Pace {
+  private readonly since = performance.now();
+  /** By the clock of performance.now(). */
+  lookedAt = this.since;
+
+  looks(): void {
+    this.lookedAt = performance.now();
+  }
+
+  isDue(eventsCome: boolean): boolean {
+    const waitedMs = this.lookedAt - this.since;
+    const restMs = eventsCome ? LOOK_AGAIN_MS : Math.max(LOOK_SOON_MS, waitedMs * LATE_BY);
+    return performance.now() - this.lookedAt >= Math.min(restMs, LOOK_AGAIN_MS);
   }
 }
 

@@ -84,7 +84,13 @@ describe("a container that ran, and of which the engine does not know how it end
   ])("%s: it has ended all the same, and not well", (_how, fields) => {
     const seen = state(fields);
     expect(endOf(seen)).toEqual({ state: seen });
-    expect(isForgotten(seen)).toBe(true);
+    expect(isForgotten(seen, false)).toBe(true);
+  });
+
+  test("that was followed all the time has ended well, though its engine never says when", () => {
+    const seen = state({ Status: "exited", FinishedAt: "0001-01-01T00:00:00Z" });
+    expect(isForgotten(seen, true)).toBe(false);
+    expect(isForgotten(state({ Status: "created" }), true)).toBe(true);
   });
 
   test.each([
@@ -99,7 +105,7 @@ describe("a container that ran, and of which the engine does not know how it end
     ["runs", { Status: "running", Running: true }],
     ["has not begun", { Status: "created", StartedAt: "0001-01-01T00:00:00Z" }],
   ])("is not one that %s", (_how, fields) => {
-    expect(isForgotten(state(fields))).toBe(false);
+    expect(isForgotten(state(fields), false)).toBe(false);
   });
 });
 

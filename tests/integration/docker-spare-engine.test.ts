@@ -1,0 +1,53 @@
+/** Engines that speak Docker's API, and tell less than Docker does. */
+import { describe, expect, test } from "bun:test";
+import type { DockerBackend } from "../../src/backends/docker/docker.ts";
+import { TaskFailure } from "../../src/task/backend.ts";
+import type { StatefulEngine } from "../support/stateful-engine.ts";
+import { within } from "../support/wait.ts";
+import { eachTestHasRig, runTask, type TaskUnderTest } from "./docker-rig.ts";
+
+let fake: StatefulEngine;
+let backend: DockerBackend;
+
+eachTestHasRig(async (rig) => {
+  fake = rig.fake;
+  ({ backend } = await rig.backend("me"));
+});
+
+async function endOf(task: TaskUnderTest): Promise<string> {
+  const ended = await within(task.ended, "the task to end");
+  return ended.kind === "failed" && ended.error instanceof TaskFailure ? ended.error.reason : ended.kind;
+}
+
+// Each of its tasks failed, as one does whose end the engine has forgotten.
+describe("on an engine that never says when a container ended", () => {
+  test("a task that ended well has ended well", async () => {
+    fake.times = "start only";
+    const task = runTask(backend);
+    fake.end(await fake.running(), 0);
+    expect(await endOf(task)).toBe("completed");
+  });
+
+  test("nobody knows how one ended while the engine was away: its host may have been started anew", async () => {
+    fake.times = "start only";
+    const task = runTask(backend);
+    const container = await fake.running();
+    const look = fake.hold("GET", new RegExp(`^/containers/${container.id}/json$`));
+    await look.arrived;
+    await fake.goAway();
+    look.release("lost before");
+    fake.end(container, 0);
+    await fake.comeBack();
+    expect(await endOf(task)).toBe("container_wait");
+  });
+});
+
+// Its tasks' containers were removed again and again, with a warning each time.
+test("of an engine without volumes nothing but the container is to be removed", async () => {
+  fake.refuse("GET", /^\/volumes$/, 404);
+  const task = runTask(backend);
+  fake.end(await fake.running(), 0);
+  expect(await endOf(task)).toBe("completed");
+  expect(fake.containers.size).toBe(0);
+  expect(task.failedSteps).toEqual([]);
+});
