@@ -429,3 +429,16 @@ test("a start that is called off while its Lease is created ends with the reason
   const start = KubernetesRig.start(cluster, { signal: stopping.signal });
   expect(await start.catch((error: unknown) => error)).toBe(reason);
 });
+
+// No worker started there.
+test("a cluster that takes no Leases runs tasks all the same, and the worker says what it cannot do then", async () => {
+  cluster.api.fault = ({ verb, resource }) =>
+    verb === "create" && resource === "leases" ? { status: 403, message: "no Leases here" } : null;
+  await using rig = await KubernetesRig.start(cluster);
+  expect(rig.log.lines.filter(({ level }) => level === "warn")).toMatchObject([
+    { fields: { why: "no Leases here" } },
+  ]);
+  const task = rig.run("t-1");
+  cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+  expect(await task.ended).toBe("completed");
+});

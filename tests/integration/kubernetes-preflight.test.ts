@@ -424,6 +424,55 @@ test("a server that does not tell the worker its version is reached all the same
   expect(await preflight(server)).toMatchObject({ envSecrets: true });
 });
 
+describe("a server that tells or takes less than others", () => {
+  // Where nobody may ask what he may do no worker started, though its role allowed it all.
+  test.each([
+    ["may not ask", { forbidden: ["create selfsubjectaccessreviews"] }],
+    ["gets no word of", { unserved: ["selfsubjectaccessreviews"] }],
+  ])("lets a worker start that %s what its role allows", async (_how, options) => {
+    await using server = await startServer(options);
+    onJob(server, (job) => createPod(server, job));
+    expect(await preflight(server)).toEqual({ envSecrets: true, leases: true });
+    expect(log.said()).toEqual([]);
+  });
+
+  test("is reached without a version, and without events", async () => {
+    await using server = await startServer({ unserved: ["version", "events"] });
+    const work = preflight(server);
+    await server.until(() => server.callsOf("list", "events").length > 0, "a look at the events");
+    for (const job of server.store.list("jobs")) createPod(server, job);
+    expect(await work).toEqual({ envSecrets: true, leases: true });
+  });
+
+  test("and is no API server at all, is not reached", async () => {
+    await using server = await startServer();
+    server.fault = () => ({ status: 404, message: "no such page" });
+    expect(await refusalOf(preflight(server))).toContain(`Cannot reach the cluster at ${server.url}`);
+  });
+
+  // Each task failed, although the role allowed to create them.
+  test("like Secrets, which a policy refuses, has the variables in its Jobs, unless that must not be", async () => {
+    await using server = await startServer();
+    onJob(server, (job) => createPod(server, job));
+    const message = 'admission webhook "vault" denied the request: no Secrets here';
+    server.fault = ({ verb, resource }) =>
+      verb === "create" && resource === "secrets" ? { status: 403, message } : null;
+    expect(await preflight(server)).toEqual({ envSecrets: false, leases: true });
+    expect(log.lines.filter(({ level }) => level === "warn")).toMatchObject([{ fields: { why: message } }]);
+    const words = await refusalOf(preflight(server, { taskEnvSecret: "always" }));
+    expect(words).toContain(message);
+    expect(words).toContain("task_env_secret");
+  });
+
+  test("like dry runs, and does what it was only asked about, has nothing of it left", async () => {
+    await using server = await startServer({ ignoresDryRun: true });
+    onJob(server, (job) => createPod(server, job));
+    expect(await preflight(server)).toEqual({ envSecrets: true, leases: true });
+    expect(server.store.list("jobs")).toEqual([]);
+    expect(server.store.list("secrets")).toEqual([]);
+  });
+});
+
 test("a server that does not know the worker is told from one that is not there", async () => {
   await using server = await startServer({ authorize: () => false });
   expect(await refusalOf(preflight(server))).toContain("does not know the worker");

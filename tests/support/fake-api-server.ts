@@ -6,7 +6,7 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { type ApiEvent, type ApiObject, FakeApiStore, Refused, seenThrough } from "./fake-api-store.ts";
+import { type ApiEvent, type ApiObject, born, FakeApiStore, Refused, seenThrough } from "./fake-api-store.ts";
 import type { TestPki } from "./test-pki.ts";
 import { within } from "./wait.ts";
 
@@ -52,6 +52,10 @@ export interface FakeApiServerOptions {
   readonly authorize?: (call: ApiCall) => boolean;
   /** What the role may not do, as `VERB RESOURCE`. */
   readonly forbidden?: readonly string[];
+  /** Resources of which it knows nothing. */
+  readonly unserved?: readonly string[];
+  /** It makes what it is only to try. */
+  readonly ignoresDryRun?: boolean;
 }
 
 interface Watch {
@@ -239,8 +243,10 @@ export class FakeApiServer implements AsyncDisposable {
 
   #work(call: ApiCall): readonly [number, ApiObject] {
     const { verb, resource, name, query, body } = call;
-    const { authorize, forbidden = [] } = this.#options;
+    const { authorize, forbidden = [], unserved = [], ignoresDryRun = false } = this.#options;
     if (authorize?.(call) === false) return [401, status(401, "Unauthorized", "Unauthorized")];
+    if (unserved.includes(resource))
+      return [404, status(404, "NotFound", "the server could not find the requested resource")];
     if (resource === "version") return [200, { major: "1", minor: "35", gitVersion: "v1.35.0" }];
     if (resource === "selfsubjectaccessreviews") {
       const { verb: asked, resource: of } = body.spec.resourceAttributes;
@@ -252,7 +258,10 @@ export class FakeApiServer implements AsyncDisposable {
     try {
       switch (verb) {
         case "create":
-          return [201, query.get("dryRun") ? body : this.store.create(resource, body)];
+          return [
+            201,
+            query.get("dryRun") && !ignoresDryRun ? born(body) : this.store.create(resource, body),
+          ];
         case "patch":
           return found(this.store.patch(resource, name, body), resource, name);
         case "delete":

@@ -47,11 +47,7 @@ export class FakeApiStore {
   create(resource: string, object: ApiObject): ApiObject {
     const { name } = object.metadata;
     if (this.get(resource, name)) throw new Refused("AlreadyExists", `${resource} "${name}" already exists`);
-    const made = {
-      ...object,
-      metadata: { ...object.metadata, uid: crypto.randomUUID(), creationTimestamp: new Date().toISOString() },
-    };
-    return this.#put("ADDED", resource, made, null);
+    return this.#put("ADDED", resource, born(object), null);
   }
 
   /** RFC 7386; with a resourceVersion or a uid in it, only on that very state of that very object. */
@@ -155,4 +151,10 @@ function merge(target: ApiObject, patch: ApiObject): ApiObject {
     else result[name] = merge(result[name], value);
   }
   return result;
+}
+
+/** As it would be, and is not kept: a dry run. */
+export function born(object: ApiObject): ApiObject {
+  const creationTimestamp = new Date().toISOString();
+  return { ...object, metadata: { ...object.metadata, uid: crypto.randomUUID(), creationTimestamp } };
 }

@@ -142,9 +142,9 @@ export class Cluster {
     return itemsOf(list);
   }
 
-  async createSecret(secret: V1Secret, signal: AbortSignal): Promise<void> {
-    const request = { namespace: this.namespace, body: {} };
-    await this.api.core.createNamespacedSecret(request, this.api.options(signal, { body: secret }));
+  createSecret(secret: V1Secret, signal: AbortSignal, { dryRun }: CreateOptions = {}): Promise<V1Secret> {
+    const request = { namespace: this.namespace, body: {}, ...(dryRun ? { dryRun: "All" } : {}) };
+    return this.api.core.createNamespacedSecret(request, this.api.options(signal, { body: secret }));
   }
 
   /** False: there was none. */
@@ -184,8 +184,9 @@ export class Cluster {
     return (await nullWhenMissing(call)) !== null;
   }
 
-  /** Asks the server itself; every authenticated user may ask. */
-  async can({ verb, group, resource, subresource }: AccessQuestion, signal: AbortSignal): Promise<boolean> {
+  /** Asks the server itself, as every authenticated user may unless somebody forbade it. Null: it does not tell. */
+  async can(question: AccessQuestion, signal: AbortSignal): Promise<boolean | null> {
+    const { verb, group, resource, subresource } = question;
     const { namespace } = this;
     const resourceAttributes = { namespace, verb, group, resource, ...(subresource ? { subresource } : {}) };
     const body = { apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectAccessReview" };
@@ -193,7 +194,7 @@ export class Cluster {
       { body: { spec: {} } },
       this.api.options(signal, { body: { ...body, spec: { resourceAttributes } } }),
     );
-    return review.status?.allowed === true;
+    return review.status?.allowed ?? null;
   }
 }
 

@@ -6,6 +6,7 @@ import { forHelpers } from "../../process/worker-environment.ts";
 import { BackendUnusable } from "../../task/backend.ts";
 import { Credentials } from "./access/credentials.ts";
 import { findAccess } from "./access/find-access.ts";
+import { isRefusal } from "./client/cluster-error.ts";
 import { Transport } from "./client/transport.ts";
 import { createTypedApi } from "./client/typed-api.ts";
 import { Cluster } from "./cluster.ts";
@@ -46,8 +47,9 @@ export async function createKubernetesBackend(
   const { envSecrets, leases } = await runPreflight(cluster, settings, { workerId, instanceId, signal, log });
   const workerHash = workerHashOf(workerId);
   const instance = labelValueOf(instanceId);
-  const lease = leases ? new WorkerLease({ cluster, workerHash, instance, log }) : null;
-  if (lease !== null) await acquire(lease, { signal, log });
+  const lease = leases
+    ? await acquire(new WorkerLease({ cluster, workerHash, instance, log }), { signal, log })
+    : null;
   const observatory = new Observatory({
     transport,
     namespace: settings.namespace,
@@ -74,12 +76,21 @@ export async function createKubernetesBackend(
 
 const RELEASE_MS = 3_000;
 
-async function acquire(lease: WorkerLease, context: BusyContext): Promise<void> {
-  const { signal } = context;
+/** Null where the cluster has none for it. */
+async function acquire(lease: WorkerLease, context: BusyContext): Promise<WorkerLease | null> {
+  const { signal, log } = context;
   try {
     await whileBusy(() => lease.acquire(signal), context);
+    return lease;
   } catch (error) {
     signal.throwIfAborted();
+    if (isRefusal(error)) {
+      log.warn("the cluster takes no Lease of the worker's: only the Jobs of its own journal are resumed", {
+        lease: lease.name,
+        why: wordsOf(error),
+      });
+      return null;
+    }
     // Its answer may have been all that was lost.
     await lease.release(false, AbortSignal.timeout(RELEASE_MS)).catch(() => {});
     throw new BackendUnusable(

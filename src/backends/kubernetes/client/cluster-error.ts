@@ -43,6 +43,12 @@ export function mayBeUnsettled(error: unknown): boolean {
   return error instanceof ClusterError && [401, 403, 404].includes(error.status);
 }
 
+/** The server knows who asks, and has no such thing for him: he may not, or there is none. */
+export function isRefusal(error: unknown): error is ClusterError {
+  if (!(error instanceof ClusterError)) return false;
+  return error.status >= 400 && error.status < 500 && error.status !== 401 && error.status !== 429;
+}
+
 /** Whether the same call may well succeed a little later. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof ClusterGone) return true;

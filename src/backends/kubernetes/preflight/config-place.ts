@@ -1,6 +1,7 @@
 /** Which setting, and which line of the config file, the API server complains of. */
 import type { KubernetesSettings } from "../../../config/settings.ts";
 import { placeInYaml } from "../../../config/yaml-place.ts";
+import { BackendUnusable } from "../../../task/backend.ts";
 
 const BLOCK = "backend.kubernetes";
 
@@ -69,4 +70,12 @@ export function templatePathOf(words: string, ownInitContainers: number): Path |
   const [list, at] = parts;
   if (list !== "initContainers" || typeof at !== "number") return parts;
   return at < ownInitContainers ? null : [list, at - ownInitContainers, ...parts.slice(2)];
+}
+
+export function notAccepted({ setting, place }: ConfigPlace, error: Error): BackendUnusable {
+  const where = place === null ? "" : `${place}: `;
+  return new BackendUnusable(
+    `${where}The cluster does not accept Jobs made from ${setting}: ${error.message}`,
+    { cause: error },
+  );
 }

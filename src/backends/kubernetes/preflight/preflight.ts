@@ -1,16 +1,14 @@
 /** Tries out at start what every task will need, so that the operator learns of what is missing there. */
-import type { V1Job } from "@kubernetes/client-node";
 import type { KubernetesSettings } from "../../../config/settings.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { BackendUnusable } from "../../../task/backend.ts";
-import { ClusterError } from "../client/cluster-error.ts";
+import { ClusterError, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
-import { readPodTemplate } from "../job/pod-template.ts";
-import { type ConfigPlace, configPlaceOf, preflightPlaceOf } from "./config-place.ts";
+import { notAccepted, preflightPlaceOf } from "./config-place.ts";
+import { dryRunJob, dryRunSecret, isMalformed } from "./dry-run.ts";
 import { buildPreflightJob } from "./preflight-job.ts";
 import { findMissingRights, type MissingRights } from "./rights.ts";
-import { buildSampleJob } from "./sample-job.ts";
 import { TRIAL_LIMITS, tryJob } from "./try-job.ts";
 import { whileBusy } from "./while-busy.ts";
 
@@ -40,13 +38,13 @@ export async function runPreflight(
   const missing = await tried(cluster, context, "ask what the role allows", () =>
     findMissingRights(cluster, context),
   );
-  const result = judgeRights(missing, cluster, settings, log);
-  await dryRun(cluster, settings, { ...context, envSecrets: result.envSecrets });
+  const allowed = judgeRights(missing, cluster, settings, log);
+  const envSecrets = await dryRun(cluster, settings, { ...context, envSecrets: allowed.envSecrets });
   await tried(cluster, context, "run the preflight Job", () =>
     whileBusy(() => trial(cluster, settings, context), context),
   );
   log.debug("the cluster passed the preflight", { namespace: cluster.namespace });
-  return result;
+  return { ...allowed, envSecrets };
 }
 
 async function trial(
@@ -72,6 +70,8 @@ async function reach(cluster: Cluster, context: PreflightContext): Promise<void>
     const { server, origin } = cluster;
     // Somebody answered, and told apart who may ask for the version: that is all that is asked here.
     if (error instanceof ClusterError && error.status === 403) return;
+    // Or has none to tell, and is an API server all the same.
+    if (error instanceof ClusterError && error.status === 404 && (await hasJobs(cluster, signal))) return;
     if (error instanceof ClusterError && error.status === 401) {
       throw new BackendUnusable(
         `The cluster at ${server} does not know the worker (${wordsOf(error)}); renew the credentials of ${origin}`,
@@ -83,6 +83,12 @@ async function reach(cluster: Cluster, context: PreflightContext): Promise<void>
       { cause: error },
     );
   }
+}
+
+/** Of the worker's own there are none. */
+async function hasJobs(cluster: Cluster, signal: AbortSignal): Promise<boolean> {
+  const answer = await cluster.getJob("oz-preflight", signal).catch((error: unknown) => error);
+  return answer === null || isStatus(answer, 403);
 }
 
 function judgeRights(
@@ -123,49 +129,31 @@ function judgeRights(
   return { envSecrets, leases: forTakingOver.length === 0 };
 }
 
-/** The API server itself checks the pod template, so that it is never behind with what a PodSpec may hold. */
+/** Resolves with whether there may be Secrets. */
 async function dryRun(
   cluster: Cluster,
   settings: KubernetesSettings,
   context: PreflightContext & { readonly envSecrets: boolean },
-): Promise<void> {
-  const { workerId, instanceId, envSecrets, signal, log } = context;
-  const taskId = `preflight-${nanosecondsNow()}`;
-  const sample = buildSampleJob({ settings, workerId, instanceId, envSecrets, taskId });
-  try {
-    await whileBusy(() => cluster.createJob(sample, signal, { dryRun: true }), context);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!isMalformed(error)) {
-      throw unusable(cluster, error instanceof ClusterError ? "create Jobs" : "try a Job out", error);
-    }
-    // A webhook may refuse every dry run; the API has no code for that.
-    if (/dry[- ]?run/i.test(error.message)) {
-      log.debug("the cluster refuses dry runs: the pod template is not checked", { words: error.message });
-      return;
-    }
-    throw notAccepted(configPlaceOf(error.message, ownInitContainers(sample, settings), settings), error);
-  }
-}
-
-/** What was sent is not what the API takes, whoever sends it. */
-function isMalformed(error: unknown): error is ClusterError {
-  return error instanceof ClusterError && (error.status === 400 || error.status === 422);
-}
-
-function notAccepted({ setting, place }: ConfigPlace, error: ClusterError): BackendUnusable {
-  const where = place === null ? "" : `${place}: `;
-  return new BackendUnusable(
-    `${where}The cluster does not accept Jobs made from ${setting}: ${error.message}`,
-    {
-      cause: error,
-    },
+): Promise<boolean> {
+  const { workerId, instanceId, envSecrets, log } = context;
+  const sample = { settings, workerId, instanceId, envSecrets, taskId: `preflight-${nanosecondsNow()}` };
+  const job = await tried(cluster, context, "create Jobs", () => dryRunJob(cluster, sample, context));
+  if (!envSecrets || job === null) return envSecrets;
+  const why = await tried(cluster, context, "try a Secret out", () =>
+    dryRunSecret(cluster, { job, sample }, context),
   );
-}
-
-function ownInitContainers(sample: V1Job, { podTemplate }: KubernetesSettings): number {
-  const all = sample.spec?.template.spec?.initContainers?.length ?? 0;
-  return all - readPodTemplate(podTemplate).initContainers.length;
+  if (why === null) return true;
+  const { namespace } = cluster;
+  if (settings.taskEnvSecret === "always") {
+    throw new BackendUnusable(
+      `The cluster takes no Secret of the worker's in namespace "${namespace}": ${why}; see its admission policies and quotas, or set backend.kubernetes.task_env_secret to auto`,
+    );
+  }
+  log.warn("the cluster takes no Secrets: the tasks' variables stand readable in their Jobs", {
+    namespace,
+    why,
+  });
+  return false;
 }
 
 async function tried<T>(

@@ -1,4 +1,6 @@
 /** What the worker's role has to allow in the namespace, asked verb by verb. */
+import { wordsOf } from "../../../logging/words-of.ts";
+import { isRefusal } from "../client/cluster-error.ts";
 import type { AccessQuestion, Cluster } from "../cluster.ts";
 import { type BusyContext, whileBusy } from "./while-busy.ts";
 
@@ -36,15 +38,28 @@ export interface MissingRights {
   readonly forLostSecrets: readonly string[];
 }
 
-/** Throws what the cluster's client throws, or the signal's reason. */
+const NONE: MissingRights = { needed: [], forTakingOver: [], forSecrets: [], forLostSecrets: [] };
+
+/**
+ * None where the cluster does not tell: the role may be enough, and what it does not allow is refused when it is
+ * tried. Throws what the cluster's client throws, or the signal's reason.
+ */
 export async function findMissingRights(cluster: Cluster, context: BusyContext): Promise<MissingRights> {
-  const [needed, forTakingOver, forSecrets, forLostSecrets] = await Promise.all([
-    missing(cluster, NEEDED, context),
-    missing(cluster, FOR_TAKING_OVER, context),
-    missing(cluster, FOR_SECRETS, context),
-    missing(cluster, FOR_LOST_SECRETS, context),
-  ]);
-  return { needed, forTakingOver, forSecrets, forLostSecrets };
+  try {
+    const [needed, forTakingOver, forSecrets, forLostSecrets] = await Promise.all([
+      missing(cluster, NEEDED, context),
+      missing(cluster, FOR_TAKING_OVER, context),
+      missing(cluster, FOR_SECRETS, context),
+      missing(cluster, FOR_LOST_SECRETS, context),
+    ]);
+    return { needed, forTakingOver, forSecrets, forLostSecrets };
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    context.log.debug("the cluster does not tell what the role allows: it will show", {
+      why: wordsOf(error),
+    });
+    return NONE;
+  }
 }
 
 async function missing(
@@ -56,7 +71,7 @@ async function missing(
     grants.flatMap((grant) =>
       grant.verbs.map(async (verb) => {
         const may = () => cluster.can(question(grant, verb), context.signal);
-        return (await whileBusy(may, context)) ? null : { grant, verb };
+        return (await whileBusy(may, context)) === false ? { grant, verb } : null;
       }),
     ),
   );

@@ -2,6 +2,7 @@
 import type { V1Job } from "@kubernetes/client-node";
 import type { KubernetesSettings } from "../../../config/settings.ts";
 import type { Assignment } from "../../../protocol/assignment.ts";
+import type { TaskSpec } from "../../../task/prepare.ts";
 import { envSecretNameOf } from "../job/env-secret.ts";
 import { buildJob } from "../job/job.ts";
 import { jobNameOf } from "../job/name.ts";
@@ -15,15 +16,20 @@ export interface SampleInput {
   readonly taskId: string;
 }
 
-export function buildSampleJob({ settings, workerId, instanceId, envSecrets, taskId }: SampleInput): V1Job {
-  const environment = Object.fromEntries(settings.environment.map(({ name, value }) => [name, value]));
+export function buildSampleJob(input: SampleInput): V1Job {
+  const { settings, workerId, instanceId, envSecrets, taskId } = input;
   return buildJob({
-    task: { assignment: sampleAssignment(taskId, settings), argv: ["agent", "run"], environment },
+    task: sampleTask(input),
     settings,
     workerId,
     instanceId,
     envSecretName: envSecrets ? envSecretNameOf(jobNameOf(taskId, "")) : null,
   });
+}
+
+export function sampleTask({ settings, taskId }: SampleInput): TaskSpec {
+  const environment = Object.fromEntries(settings.environment.map(({ name, value }) => [name, value]));
+  return { assignment: sampleAssignment(taskId, settings), argv: ["agent", "run"], environment };
 }
 
 /** With a sidecar, so that volumes and init containers are tried too. */

@@ -4,7 +4,7 @@ import { Backoff } from "../../../async/backoff.ts";
 import { pause } from "../../../async/wait.ts";
 import type { FailureReason } from "../../../protocol/failure-reason.ts";
 import { BackendUnusable } from "../../../task/backend.ts";
-import { ClusterError, isPassing } from "../client/cluster-error.ts";
+import { ClusterError, isPassing, isRefusal } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { classify } from "../verdict/classify.ts";
 import { isSuspended } from "../verdict/job-condition.ts";
@@ -149,10 +149,15 @@ class Trial {
     return whileBusy(() => cluster.getJob(name, options.signal), options);
   }
 
+  /** They only say sooner what the end of the time says. */
   private async eventsOf(uid: string | undefined): Promise<readonly CoreV1Event[]> {
     if (uid === undefined) return [];
     const { cluster, options } = this;
-    return await whileBusy(() => cluster.listEvents(`involvedObject.uid=${uid}`, options.signal), options);
+    const list = () => cluster.listEvents(`involvedObject.uid=${uid}`, options.signal);
+    return await whileBusy(list, options).catch((error: unknown) => {
+      if (!isRefusal(error)) throw error;
+      return [];
+    });
   }
 }
 

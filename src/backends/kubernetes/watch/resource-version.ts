@@ -13,7 +13,10 @@ export function isNewer(one: Versioned, other: Versioned | string | null): boole
   if (other === null) return true;
   if (typeof other === "string") return isLater(one.metadata?.resourceVersion ?? "", other);
   if (one.metadata?.uid !== other.metadata?.uid) return true;
-  return isLater(one.metadata?.resourceVersion ?? "", other.metadata?.resourceVersion ?? "");
+  const versions = [one, other].map(({ metadata }) => metadata?.resourceVersion ?? "");
+  // Of a server that gives none: what was heard last.
+  if (versions.includes("")) return true;
+  return isLater(versions[0] ?? "", versions[1] ?? "");
 }
 
 /** Without big numbers: of two decimal numbers the longer one is larger. */
