@@ -163,6 +163,18 @@ describe("an engine tells", () => {
     expect([engine.api, engine.platform.os]).toEqual(["1.40", "linux"]);
   });
 
+  test("is asked for its platform in another way where a proxy lets nobody see its version", async () => {
+    await using fake = await FakeEngine.start({ api: "1.43" });
+    fake.on("GET", "/version", (response) => json(response, { message: "Forbidden" }, 403));
+    expect(await wordsOf({ DOCKER_HOST: fake.host })).toContain("Cannot use the container engine");
+    fake.on("GET", "/info", (response) =>
+      json(response, { OSType: "linux", Architecture: "aarch64", ServerVersion: "24.0" }),
+    );
+    await using engine = await connect({ DOCKER_HOST: fake.host });
+    expect(engine.platform).toEqual({ os: "linux", architecture: "arm64" });
+    expect([engine.api, engine.version]).toEqual(["1.43", "24.0"]);
+  });
+
   test.each([
     ["x86_64", "amd64"],
     ["aarch64", "arm64"],

@@ -65,13 +65,14 @@ export function readContainerState(value: unknown): ContainerState {
   const state = fieldsOf(fields["State"]);
   const config = fieldsOf(fields["Config"]);
   if (textOf(fields, "Id") === "") throw incomplete("the container's id");
-  if (textOf(state, "Status") === "") throw incomplete("the container's status");
+  const status = textOf(state, "Status") || statusOf(state);
+  if (status === "") throw incomplete("the container's status");
   if (typeof state["ExitCode"] !== "number") throw incomplete("the container's exit code");
   return {
     id: textOf(fields, "Id"),
     name: textOf(fields, "Name").replace(/^\//, ""),
     imageId: textOf(fields, "Image"),
-    status: textOf(state, "Status"),
+    status,
     running: state["Running"] === true,
     exitCode: numberOf(state, "ExitCode"),
     oomKilled: state["OOMKilled"] === true,
@@ -84,6 +85,14 @@ export function readContainerState(value: unknown): ContainerState {
     labels: textMapOf(config["Labels"]),
     env: textsOf(config["Env"]),
   };
+}
+
+/** Of an engine that has no word for it, as before API 1.21: by whether it runs. Empty: nobody knows. */
+function statusOf(state: Fields): string {
+  const { Running: running } = state;
+  if (typeof running !== "boolean") return "";
+  if (running) return "running";
+  return NEVER.test(textOf(state, "StartedAt")) ? "created" : "exited";
 }
 
 /** One of a list; what the engine leaves out is empty. */

@@ -119,10 +119,16 @@ export class Engine implements AsyncDisposable {
   }
 }
 
-/** /_ping tells whether it is an engine at all, /version (of no version itself) the rest. */
+/** /_ping tells whether it is an engine at all, /version (of no version itself) the rest, else /info. */
 async function askWho(calls: Calls, chosen: ChosenEndpoint, signal: AbortSignal): Promise<About> {
   const ping = await calls.ping(FIRST_ANSWER_MS, signal);
-  const fields = fieldsOf(await calls.json("GET", "/version", { limitMs: FIRST_ANSWER_MS }, signal));
+  const ask = async (path: string) =>
+    fieldsOf(await calls.json("GET", path, { limitMs: FIRST_ANSWER_MS }, signal));
+  const fields = await ask("/version").catch((error: unknown) => {
+    // A proxy may let nobody see it. The ping has told which API is spoken.
+    if (!isDenied(error) || !isVersion(ping.api)) throw error;
+    return ask("/info");
+  });
   const newest = isVersion(ping.api) ? ping.api : textOf(fields, "ApiVersion");
   if (!isVersion(newest))
     throw new EngineError(200, "It does not say which version of the Docker API it speaks");
@@ -132,14 +138,18 @@ async function askWho(calls: Calls, chosen: ChosenEndpoint, signal: AbortSignal)
       `Cannot use the container engine at ${chosen.label} (${chosen.why}): ${agreed.refusal}`,
     );
   }
-  const architecture = textOf(fields, "Arch");
+  const architecture = textOf(fields, "Arch", "Architecture");
   return {
     api: agreed.api,
-    version: textOf(fields, "Version"),
+    version: textOf(fields, "Version", "ServerVersion"),
     isPodman: ping.isPodman,
     platform: {
-      os: textOf(fields, "Os") || "linux",
+      os: textOf(fields, "Os", "OSType") || "linux",
       architecture: ARCHITECTURES.get(architecture) ?? architecture,
     },
   };
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof EngineError && (error.status === 403 || error.status === 404);
 }

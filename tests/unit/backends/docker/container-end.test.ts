@@ -48,6 +48,22 @@ describe("a container", () => {
   });
 });
 
+describe("a container of which nobody says what it is, but whether it runs,", () => {
+  const read = (State: object) => readContainerState({ Id: "c", State: { ExitCode: 3, ...State } });
+
+  test.each([
+    ["runs", { Running: true }, "running"],
+    ["has ended", { Running: false }, "exited"],
+    ["has yet to begin", { Running: false, StartedAt: "0001-01-01T00:00:00Z" }, "created"],
+  ])("%s", (_what, state, status) => {
+    expect(read(state).status).toBe(status);
+  });
+
+  test("is one of which nobody knows when not even that is said", () => {
+    expect(() => read({})).toThrow("without the container's status");
+  });
+});
+
 /** Of an engine that leaves out when; a task that had ended well was called one that had not begun, and safe to retry. */
 describe("a container of which nobody says when it was started", () => {
   test.each(["running", "paused", "restarting", "stopping", "exited", "stopped"])(
