@@ -1,11 +1,16 @@
 /** What is known of this worker id's Jobs and pods, and who wants to hear when it changes. */
-import type { V1Job, V1Pod } from "@kubernetes/client-node";
+import type { V1Job, V1OwnerReference, V1Pod } from "@kubernetes/client-node";
 import { firing, pause } from "../../../async/wait.ts";
+import { EXECUTION_HASH_LABEL, TASK_HASH_LABEL } from "../job/labels.ts";
 import { isOver } from "../verdict/job-condition.ts";
 import { isNewer } from "./resource-version.ts";
 
-/** The labels by which a Job's controller marks its pods: the present one, and that of older clusters. */
+/** The labels by which a Job's controller marks its pods: the present ones, and those of older clusters. */
 const JOB_NAME_LABELS = ["batch.kubernetes.io/job-name", "job-name"] as const;
+const JOB_UID_LABELS = ["batch.kubernetes.io/controller-uid", "controller-uid"] as const;
+
+/** Those of its task and execution. */
+const OWN_LABELS = [TASK_HASH_LABEL, EXECUTION_HASH_LABEL] as const;
 
 interface Entry {
   job: V1Job | null;
@@ -65,10 +70,10 @@ export class JobStore {
     replace: (items, version) => replaceIn(this.pods, this.allPods(), items, version),
     restore: (items) => {
       for (const gone of missingFrom(items, this.allPods())) this.pods.remove(gone);
-      for (const pod of items) this.keepPod(jobNameOfPod(pod), pod);
+      for (const pod of items) this.keepPod(this.jobNameOf(pod), pod);
     },
     put: (pod) => {
-      const name = jobNameOfPod(pod);
+      const name = this.jobNameOf(pod);
       if (name === null) return false;
       const entry = this.entry(name);
       const podName = pod.metadata?.name ?? "";
@@ -77,7 +82,7 @@ export class JobStore {
       return true;
     },
     remove: (pod) => {
-      const name = jobNameOfPod(pod);
+      const name = this.jobNameOf(pod);
       if (name === null) return;
       const entry = this.entry(name);
       const podName = pod.metadata?.name ?? "";
@@ -110,6 +115,15 @@ export class JobStore {
 
   private allPods(): readonly V1Pod[] {
     return [...this.entries.values()].flatMap(({ pods }) => [...pods.values()]);
+  }
+
+  /** Null: of none that is known. */
+  private jobNameOf(pod: V1Pod): string | null {
+    const labelled = labelOf(pod, JOB_NAME_LABELS) ?? ownersOf(pod).find(({ kind }) => kind === "Job")?.name;
+    if (labelled !== undefined) return labelled;
+    // Of a controller that marks nothing, the marks of the template are left.
+    const job = this.allJobs().find((each) => OWN_LABELS.every((label) => isSame(label, each, pod)));
+    return job?.metadata?.name ?? null;
   }
 
   private keepJob(entry: Entry, job: V1Job): void {
@@ -237,14 +251,22 @@ function missingFrom<T extends V1Job | V1Pod>(items: readonly T[], known: readon
   return known.filter(({ metadata }) => !present.has(metadata?.name));
 }
 
-function jobNameOfPod({ metadata }: V1Pod): string | null {
-  for (const label of JOB_NAME_LABELS) {
-    const name = metadata?.labels?.[label];
-    if (name !== undefined) return name;
-  }
-  return null;
+/** The Job's uid says more than its name, which a later one may have; without a word of it, the name has to do. */
+function isOwnedBy(pod: V1Pod, uid: string): boolean {
+  const owners = ownersOf(pod);
+  if (owners.length > 0) return owners.some((owner) => owner.uid === uid);
+  return (labelOf(pod, JOB_UID_LABELS) ?? uid) === uid;
 }
 
-function isOwnedBy({ metadata }: V1Pod, uid: string): boolean {
-  return metadata?.ownerReferences?.some((owner) => owner.uid === uid) ?? false;
+function ownersOf({ metadata }: V1Pod): readonly V1OwnerReference[] {
+  return metadata?.ownerReferences ?? [];
+}
+
+function labelOf({ metadata }: V1Pod, names: readonly string[]): string | undefined {
+  return names.map((name) => metadata?.labels?.[name]).find((value) => value !== undefined);
+}
+
+function isSame(label: string, one: V1Job, other: V1Pod): boolean {
+  const value = one.metadata?.labels?.[label];
+  return value !== undefined && value === other.metadata?.labels?.[label];
 }

@@ -125,3 +125,41 @@ describe("what is kept of an object", () => {
     expect(slimJob(json).spec).not.toHaveProperty("template");
   });
 });
+
+// The failure of its task was told as the Job's, without the container's exit status.
+describe("a pod whose controller marks it with less than others do is its Job's", () => {
+  const labels = { "oz-task-hash": "1", "oz-execution-hash": "2" };
+  const made = { ...job("a", 10), metadata: { ...job("a", 10).metadata, labels } };
+  const marked = (more: object) => ({
+    metadata: { name: "p", uid: "uid-p", resourceVersion: "11", ...more },
+  });
+  const { ownerReferences = [] } = pod("p", 1).metadata ?? {};
+
+  test.each([
+    ["by its owner", { ownerReferences }],
+    ["by its Job's name", { labels: { "job-name": "a" } }],
+    ["by the labels of its task and execution", { labels }],
+  ])("%s", (_how, metadata) => {
+    const store = new JobStore();
+    using followed = store.subscribe("a");
+    store.jobs.put(made);
+    store.pods.put(marked(metadata));
+    expect(followed.pods("uid-a")).toHaveLength(1);
+    store.pods.remove(marked(metadata));
+    expect([followed.pods("uid-a").length, followed.formerPods("uid-a").length]).toEqual([0, 1]);
+  });
+
+  test.each([
+    ["another owner", { labels, ownerReferences: [{ kind: "Job", name: "a", uid: "uid-of-before" }] }],
+    [
+      "the id of an earlier Job",
+      { labels: { ...labels, "job-name": "a", "controller-uid": "uid-of-before" } },
+    ],
+    ["another execution", { labels: { ...labels, "oz-execution-hash": "3" } }],
+  ])("but not with %s", (_what, metadata) => {
+    const store = new JobStore();
+    store.jobs.put(made);
+    store.pods.put(marked(metadata) as V1Pod);
+    expect(store.livePods("a", "uid-a")).toEqual([]);
+  });
+});
