@@ -53,7 +53,7 @@ const HINDSIGHT_MS = 60_000;
 
 const RECONNECT = { firstMs: 200, lastMs: 10_000 };
 
-/** Of a start nothing is to be seen: that it is told of shows that the engine has events. */
+/** A start is no reason to look; to hear of one shows that the engine tells of events at all. */
 const FILTERS = {
   type: ["container"],
   event: ["start", "die", "died", "destroy", "remove", "oom"],

@@ -85,7 +85,7 @@ async function reach(cluster: Cluster, context: PreflightContext): Promise<void>
   }
 }
 
-/** Of the worker's own there are none. */
+/** Whether there is such a thing as a Job; none of the worker's has that name. */
 async function hasJobs(cluster: Cluster, signal: AbortSignal): Promise<boolean> {
   const answer = await cluster.getJob("oz-preflight", signal).catch((error: unknown) => error);
   return answer === null || isStatus(answer, 403);
