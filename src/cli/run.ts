@@ -85,7 +85,7 @@ async function knownSecrets(
   environment: Readonly<Record<string, string>>,
 ): Promise<Secrets> {
   const secrets = new Secrets();
-  for (const secret of hostSecrets(environment)) secrets.rememberKey(secret);
+  for (const secret of hostSecrets(environment)) secrets.rememberForGood(secret);
   // It was readable a moment ago; if it no longer is, the connection will say so.
   const key = await settings.key.read().catch(() => null);
   if (key !== null) secrets.rememberKey(key);

@@ -41,7 +41,12 @@ export class Secrets {
     return this.all.size;
   }
 
-  /** Known from now on; of very many the oldest is forgotten. */
+  /** What this process was started with and may say at any time: known for good, however many keys come after it. */
+  rememberForGood(secret: string): void {
+    this.unread.push(secret);
+  }
+
+  /** Known from now on; of very many, as rotation brings them, the oldest is forgotten. */
   rememberKey(key: string): void {
     if (this.rememberedKeys.includes(key)) return;
     this.rememberedKeys.push(key);
