@@ -5,6 +5,7 @@ import type { Logger } from "../logging/logger.ts";
 import type { Redact } from "../logging/redact.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { serveHttp } from "../runtime/http-server.ts";
+import { pathOf } from "../runtime/request-path.ts";
 import { type HealthSources, isAlive, statusOf, whyNotReady } from "./status.ts";
 
 export interface HealthOptions {
@@ -23,7 +24,7 @@ export function serveHealth({ address, sources, redact, log }: HealthOptions): A
     if (method !== "GET" && method !== "HEAD") {
       return new Response("This can only be read\n", { status: 405, headers: { Allow: "GET, HEAD" } });
     }
-    switch (new URL(url).pathname) {
+    switch (pathOf(url)) {
       case "/healthz":
         return isAlive(sources) ? plain("ok") : plain("the event loop is stuck or the link has ended", 503);
       case "/readyz": {

@@ -1,5 +1,6 @@
 /** Metrics for Prometheus to fetch. */
 import { type HttpServer, serveHttp } from "../runtime/http-server.ts";
+import { pathOf } from "../runtime/request-path.ts";
 import type { Labels, Metric } from "./catalogue.ts";
 import { PROMETHEUS_CONTENT_TYPE, PrometheusText } from "./prometheus-text.ts";
 
@@ -14,8 +15,7 @@ export interface PrometheusOptions {
 export function servePrometheus({ host, port, metrics, resource }: PrometheusOptions): HttpServer {
   const text = new PrometheusText(metrics, resource);
   const answer = ({ url, method }: Request): Response => {
-    if (new URL(url).pathname !== "/metrics")
-      return new Response("Metrics are at /metrics\n", { status: 404 });
+    if (pathOf(url) !== "/metrics") return new Response("Metrics are at /metrics\n", { status: 404 });
     if (method !== "GET" && method !== "HEAD") {
       return new Response("Metrics can only be read\n", { status: 405, headers: { Allow: "GET, HEAD" } });
     }

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { networkInterfaces } from "node:os";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite, taskIdOf } from "../support/direct-site.ts";
+import { askWithoutHost } from "../support/old-http.ts";
 import { eventually, within } from "../support/wait.ts";
 import { TEST_API_KEY, type WorkerProcess, workerCommand } from "../support/worker-process.ts";
 
@@ -83,6 +84,14 @@ describe("a worker that is connected", () => {
     expect((await fetch(`${url}/healthz`, { method: "HEAD" })).status).toBe(200);
     expect((await fetch(`${url}/healthz`, { method: "POST" })).status).toBe(405);
     expect((await fetch(`${url}/`)).status).toBe(404);
+  });
+
+  // HAProxy's `option httpchk GET /readyz` once took every worker for down: it was answered with a 500.
+  test("is ready for a probe in HTTP/1.0, which names no host", async () => {
+    await using site = await DirectSite.create();
+    await using worker = await site.start({ flags: HEALTH });
+    const answer = await askWithoutHost(`${await healthUrl(worker)}/readyz`);
+    expect(answer).toMatch(/^HTTP\/1\.\d 200 .*\r\n\r\nok\n$/s);
   });
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { FAILURE_REASONS } from "../../src/protocol/failure-reason.ts";
 import { assignment, assignments } from "../support/assignments.ts";
 import { DirectSite, taskIdOf } from "../support/direct-site.ts";
+import { askWithoutHost } from "../support/old-http.ts";
 import { scrape, seriesOf } from "../support/prometheus.ts";
 import { eventually } from "../support/wait.ts";
 import type { WorkerProcess } from "../support/worker-process.ts";
@@ -58,6 +59,12 @@ function countersAtZero(): Map<string, number> {
 function counters(series: ReadonlyMap<string, number>): Map<string, number> {
   return new Map([...series].filter(([name]) => /_total(?:\{|$)/.test(name)));
 }
+
+test("can be fetched in HTTP/1.0, which names no host", async () => {
+  await using site = await DirectSite.create();
+  await using worker = await site.start({ env: PROMETHEUS });
+  expect(await askWithoutHost(await metricsUrl(worker))).toContain("oz_worker_connected 1\n");
+});
 
 describe("before the first task", () => {
   test("every metric is there by its exact name and type, and every series of a counter is 0", async () => {
