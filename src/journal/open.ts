@@ -15,7 +15,7 @@ export interface OpenJournal extends Disposable {
   readonly journal: Journal;
   /** Null without a state folder. */
   readonly folders: StateFolders | null;
-  /** Of its files on disk; 0 without. */
+  /** Of its files on disk; 0 without. Does not throw. */
   sizeBytes(): number;
 }
 
@@ -106,8 +106,13 @@ function sizeOfJournal({ databaseFile }: Slot): number {
   return sizeOf(databaseFile) + sizeOf(`${databaseFile}-wal`);
 }
 
+/** 0 for what cannot be looked at, too: of a disk in trouble the other metrics have to tell. */
 function sizeOf(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  } catch {
+    return 0;
+  }
 }
 
 interface TakeOverOptions {

@@ -78,6 +78,8 @@ describe("a journal that was removed", () => {
     jest.advanceTimersByTime(MINUTE_MS);
     state.journal.claim(ref("after"), "after");
     expect([warnings(), state.journal.durable]).toEqual([[], true]);
+    // A scrape asks for that among all else, and was answered with a 500 and no metric at all.
+    expect(state.sizeBytes()).toBe(0);
     rmSync(dir.join("w"));
     renameSync(dir.join("away"), dir.join("w"));
     expect(found()).toEqual([
