@@ -1,6 +1,8 @@
 /** Which processes there are, from /proc, and `ps` where there is none. */
 
 import { readdirSync, readFileSync } from "node:fs";
+import { codeOf } from "../logging/words-of.ts";
+import { limitReached } from "./limit-reached.ts";
 
 export interface ProcessEntry {
   readonly pid: number;
@@ -30,19 +32,33 @@ const hasProc = process.platform === "linux";
 export function readProcess(pid: number): ProcessEntry | null {
   if (!hasProc) return readWithPs(["-p", String(pid)])[0] ?? null;
   try {
-    return parseStat(readFileSync(`/proc/${pid}/stat`, "latin1"));
+    return readStat(pid);
   } catch {
     return null; // gone, which is the usual answer
   }
 }
 
-/** All that this user can see, zombies among them. */
+function readStat(pid: number): ProcessEntry {
+  return parseStat(readFileSync(`/proc/${pid}/stat`, "latin1"));
+}
+
+/** All that this user can see, zombies among them. Throws where nobody can look: what is not seen may well run. */
 export function listProcesses(): ProcessEntry[] {
   if (!hasProc) return readWithPs(["-A"]);
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .map((name) => readProcess(Number(name)))
+    .map((name) => readListed(Number(name)))
     .filter((entry) => entry !== null);
+}
+
+/** Null: it has gone since. Throws for want of a descriptor or of memory, which says nothing of it. */
+function readListed(pid: number): ProcessEntry | null {
+  try {
+    return readStat(pid);
+  } catch (error) {
+    if (limitReached(codeOf(error) ?? "") !== null) throw error;
+    return null;
+  }
 }
 
 /** Empty where it cannot be told: then restarts of the host are not told from restarts of the daemon. */

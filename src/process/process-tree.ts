@@ -1,7 +1,7 @@
 /** Ends a task's processes: all of them, gently first. */
 import { firing, never, pause, within } from "../async/wait.ts";
 import { codeOf } from "../logging/words-of.ts";
-import type { ProcessEntry } from "./process-table.ts";
+import { NO_GROUP, type ProcessEntry } from "./process-table.ts";
 import type { Mark, Surveyor } from "./stragglers.ts";
 
 /** How often the table is looked at while something is left; the kernel tells nobody when a grandchild ends. */
@@ -77,8 +77,20 @@ async function emptied(tree: ProcessTree, surveyor: Surveyor, scope: AbortSignal
 }
 
 async function look(tree: ProcessTree, surveyor: Surveyor): Promise<readonly ProcessEntry[]> {
-  const found = (await surveyor.survey()).membersOf(tree.groupId, tree.mark);
-  return tree.among?.(found) ?? found;
+  try {
+    const found = (await surveyor.survey()).membersOf(tree.groupId, tree.mark);
+    return tree.among?.(found) ?? found;
+  } catch (error) {
+    // No descriptor is left in the system, and this task may be why. Its group can be asked for without one, and ended:
+    // an agent that was cancelled then once ran on.
+    if (tree.groupId === NO_GROUP) throw error;
+    return groupIsEmpty(tree.groupId) ? [] : [leaderOf(tree.groupId)];
+  }
+}
+
+/** It stands for whatever there is in the group. */
+function leaderOf(groupId: number): ProcessEntry {
+  return { pid: groupId, groupId, parentPid: 0, state: "", zombie: false, startedAt: "" };
 }
 
 function outside(tree: ProcessTree, entry: ProcessEntry): boolean {

@@ -1,5 +1,5 @@
 /** What a short task left outside of its group, and what only looks like that. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { Afterlook } from "../../src/process/afterlook.ts";
 import { startedAtNow } from "../../src/process/boot-clock.ts";
 import { identify, isAlive, type ProcessIdentity } from "../../src/process/process-table.ts";
@@ -50,6 +50,16 @@ describe("what carries the mark of a task that ended", () => {
     look.add(markOf("/ended"));
     await look[Symbol.asyncDispose]();
     expect(isAlive(left)).toBe(false);
+  });
+
+  test("keeps no task and no stop from going on where nobody can look for it", async () => {
+    const surveyor = new Surveyor([NAME]);
+    spyOn(surveyor, "survey").mockRejectedValue(new Error("file table overflow"));
+    const look = new Afterlook(surveyor, GRACE_MS);
+    look.add(markOf("/ended"));
+    const stopped = look[Symbol.asyncDispose]();
+    await look.yieldTo(markOf("/ended"));
+    await stopped;
   });
 
   test("is another task's by the time of the look, and left to that", async () => {

@@ -1,5 +1,6 @@
 /** The process table, on real processes. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
+import * as fs from "node:fs";
 import { copyFileSync } from "node:fs";
 import { birthmarkOf } from "../../src/process/birthmark.ts";
 import {
@@ -25,6 +26,16 @@ const start = (argv: string[], env: Record<string, string> = {}) =>
     stdio: ["ignore", "ignore", "ignore"],
     detached: true,
   });
+
+// It counted as gone, and whoever was to end it was told that nothing was left.
+test("a process that cannot be read for want of a descriptor is not left out of the list", () => {
+  const read = fs.readFileSync;
+  using _spy = spyOn(fs, "readFileSync").mockImplementation(((...args: Parameters<typeof read>) => {
+    if (args[0] !== `/proc/${process.pid}/stat`) return read(...args);
+    throw Object.assign(new Error("file table overflow"), { code: "ENFILE" });
+  }) as typeof read);
+  expect(() => listProcesses()).toThrow("file table overflow");
+});
 
 describe("a process", () => {
   test("is described by pid, parent, group and start", async () => {

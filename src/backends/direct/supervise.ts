@@ -1,10 +1,17 @@
 /** Sees an agent through to its end, or ends it. */
 import { firing, pause } from "../../async/wait.ts";
+import { wordsOf } from "../../logging/words-of.ts";
 import type { Afterlook } from "../../process/afterlook.ts";
 import { letStopCatchUp, wasAskedToEnd } from "../../process/asked-to-end.ts";
 import { howItEnded, SIGKILLED } from "../../process/how-it-ended.ts";
 import { isAlive, NO_GROUP } from "../../process/process-table.ts";
-import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
+import {
+  groupIsEmpty,
+  killTree,
+  type ProcessTree,
+  type StopOptions,
+  stopTree,
+} from "../../process/process-tree.ts";
 import type { Exit, Exited } from "../../process/shim/client.ts";
 import { readExitFile } from "../../process/shim/exit-file.ts";
 import type { Ward } from "../../process/shim/ward.ts";
@@ -60,11 +67,20 @@ export async function seeThrough(
   const left = treeNow();
   const isShort = exit.at === undefined && performance.now() - startedAt <= WORTH_A_LOOK_MS;
   if (!isShort || !groupIsEmpty(left.groupId)) {
-    await stopTree(left, { surveyor, graceMs: Math.min(graceMs, LEFTOVER_GRACE_MS), hurry });
+    await endLeftovers(left, { surveyor, graceMs: Math.min(graceMs, LEFTOVER_GRACE_MS), hurry }, log);
   } else afterlook.add(left.mark);
   await letStopCatchUp(exit.status, signal);
   if (wasForStop(before, exit, graceMs)) throw new TaskStopped("shutdown");
   requireSuccess(exit.status);
+}
+
+/** Never rejects: how the agent ended is known by now. */
+async function endLeftovers(left: ProcessTree, options: StopOptions, log: RunContext["log"]): Promise<void> {
+  try {
+    await stopTree(left, options);
+  } catch (error) {
+    log.warn("cannot look for what the agent left running", { error: wordsOf(error) });
+  }
 }
 
 /** Undefined: the signal fired first. */
@@ -79,11 +95,16 @@ async function exitOrStop(agent: Ward, signal: AbortSignal): Promise<Exit | unde
 
 /**
  * An agent has the mark of this folder, and a shim that waits for it: another worker on this host had begun the task,
- * to which the control plane had given it before. What an agent only left behind has no parent.
+ * to which the control plane had given it before. What an agent only left behind has no parent. True also where nobody
+ * can look: a task that is turned down is offered again.
  */
 export function hasAgent(dir: string, surveyor: Surveyor): boolean {
-  const marked = surveyor.look().membersOf(NO_GROUP, markOf({ gitConfig: gitConfigIn(dir) }));
-  return marked.some(({ pid, groupId, parentPid }) => pid === groupId && parentPid > 1);
+  try {
+    const marked = surveyor.look().membersOf(NO_GROUP, markOf({ gitConfig: gitConfigIn(dir) }));
+    return marked.some(({ pid, groupId, parentPid }) => pid === groupId && parentPid > 1);
+  } catch {
+    return true;
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Which processes are signalled, with the process table and kill(2) as the far side. */
 import { afterEach, beforeEach, describe, expect, jest, type Mock, spyOn, test } from "bun:test";
-import type { ProcessEntry } from "../../../src/process/process-table.ts";
+import { NO_GROUP, type ProcessEntry } from "../../../src/process/process-table.ts";
 import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../../src/process/process-tree.ts";
 import { Surveyor } from "../../../src/process/stragglers.ts";
 
@@ -89,6 +89,34 @@ describe("stopTree", () => {
   test("asks the group first, those who left it one by one, and kills nobody when all have gone", async () => {
     await stopTree(tree(500), options(surveyorOf([entry(500, 500), entry(501, 500), entry(600, 600)])));
     expect(signalled()).toEqual(["-500 SIGTERM", "-500 SIGCONT", "600 SIGTERM", "600 SIGCONT"]);
+  });
+});
+
+// A cancelled agent that did not listen ran on, and was told of as cancelled: no descriptor was left to list /proc with.
+describe("where nobody can look at the processes", () => {
+  const noDescriptor = Object.assign(new Error("file table overflow"), { code: "ENFILE" });
+
+  function blind(): Surveyor {
+    const surveyor = new Surveyor(["MARK"]);
+    spyOn(surveyor, "survey").mockRejectedValue(noDescriptor);
+    return surveyor;
+  }
+
+  test("the group is asked to end, and killed when it does not", async () => {
+    let isThere = true;
+    kill.mockImplementation((_pid, signal) => {
+      if (!isThere) throw Object.assign(new Error("ESRCH"), { code: "ESRCH" });
+      isThere = signal !== "SIGKILL";
+      return true;
+    });
+    await stopTree(tree(500), options(blind()));
+    expect(signalled().filter((call) => call !== "-500 0")).toEqual([
+      ...["-500 SIGTERM", "-500 SIGCONT", "-500 SIGKILL", "500 SIGKILL"],
+    ]);
+  });
+
+  test("what is known by its mark alone is not taken for gone", async () => {
+    await expect(killTree(tree(NO_GROUP), blind())).rejects.toBe(noDescriptor);
   });
 });
 

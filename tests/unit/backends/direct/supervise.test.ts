@@ -1,8 +1,9 @@
 /** What an agent's end means, by how and when it comes. What ends processes is tested with real ones elsewhere. */
-import { afterEach, describe, expect, jest, test } from "bun:test";
+import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
 import { turns } from "../../../../src/async/wait.ts";
 import {
   concludeUntouched,
+  hasAgent,
   type SuperviseOptions,
   seeThrough,
 } from "../../../../src/backends/direct/supervise.ts";
@@ -36,7 +37,11 @@ interface Situation {
   readonly isOver?: boolean;
   /** Null: it is gone. */
   readonly pid?: number | null;
+  /** Nobody can look at the processes. */
+  readonly blind?: boolean;
 }
+
+const noDescriptor = () => Object.assign(new Error("file table overflow"), { code: "ENFILE" });
 
 /** An agent that has left nothing, and whose end comes when the test says so. */
 function supervise({
@@ -45,10 +50,12 @@ function supervise({
   endedBefore = false,
   isOver = false,
   pid = null,
+  blind = false,
 }: Situation = {}) {
   const exit = Promise.withResolvers<Exit>();
   const stop = new AbortController();
   const surveyor = new Surveyor(["GIT_CONFIG_GLOBAL"]);
+  if (blind) spyOn(surveyor, "survey").mockRejectedValue(noDescriptor());
   const shutdowns: number[] = [];
   const log = recordLog();
   const agent = {
@@ -175,6 +182,24 @@ test("what a short agent left in its group has ended before the task has", async
   } finally {
     left.kill("SIGKILL");
   }
+});
+
+// Its status was lost: a task that had completed failed with "ENFILE: file table overflow, scandir '/proc'".
+test("how an agent ended is told although nobody can look for what it left, which the operator is told", async () => {
+  const { end, result, log } = supervise({ blind: true });
+  end(0, STOPPED_AT);
+  expect(await result).toBe("completed");
+  expect(log.said("warn")).toEqual(["cannot look for what the agent left running"]);
+});
+
+// The assignment was a line of the log, and the control plane waited for it.
+test("a folder has an agent where nobody can look, so that the task is turned down and offered again", () => {
+  const surveyor = new Surveyor(["GIT_CONFIG_GLOBAL"]);
+  expect(hasAgent("/no/where", surveyor)).toBe(false);
+  spyOn(surveyor, "look").mockImplementation(() => {
+    throw noDescriptor();
+  });
+  expect(hasAgent("/no/where", surveyor)).toBe(true);
 });
 
 describe("an agent whose shim was killed", () => {
