@@ -96,6 +96,15 @@ describe("setup_command", () => {
     });
   });
 
+  // It was told of a path below its own folder, where there was none.
+  test("finds its environment file where the worker's TMPDIR is a relative one, too", async () => {
+    await using site = await DirectSite.create();
+    const direct = { setup_command: 'echo OF_SETUP=1 >>"$OZ_ENVIRONMENT_FILE"' };
+    await using _worker = await site.start({ direct, env: { TMPDIR: "tmp" } });
+    const { taskId, state } = await site.run(assignment());
+    expect([state, site.agent.runs(taskId)[0]?.env["OF_SETUP"]]).toEqual(["completed", "1"]);
+  });
+
   test("that fails ends the task before its agent starts, and teardown still runs", async () => {
     await using site = await DirectSite.create();
     const note = site.dir.join("teardown");
