@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { firing } from "../../async/wait.ts";
-import { codeOf } from "../../logging/words-of.ts";
+import { codeOf, wordsOf } from "../../logging/words-of.ts";
 import { startedAtNow } from "../../process/boot-clock.ts";
 import { SIGKILLED } from "../../process/how-it-ended.ts";
 import { NO_GROUP } from "../../process/process-table.ts";
@@ -10,6 +10,7 @@ import { killTree, type ProcessTree, stopTree } from "../../process/process-tree
 import type { ShimClient, Supervised } from "../../process/shim/client.ts";
 import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
 import { NO_MARK, Surveyor } from "../../process/stragglers.ts";
+import { TaskFailure } from "../../task/backend.ts";
 import { type Environment, HOOK_MARK_NAME } from "./environment.ts";
 
 export interface HookTools {
@@ -80,11 +81,16 @@ export function environmentFileIn(scratchDir: string): string {
   return join(scratchDir, "environment");
 }
 
-/** Made empty beforehand, so that a hook may append to it and nobody else may read it. */
+/** Made empty beforehand, so that a hook may append to it and nobody else may read it. Throws a TaskFailure (`workspace_setup`). */
 export function makeEnvironmentFile(scratchDir: string): string {
   const file = environmentFileIn(scratchDir);
-  writeFileSync(file, "", { mode: 0o600 });
-  return file;
+  try {
+    writeFileSync(file, "", { mode: 0o600 });
+    return file;
+  } catch (error) {
+    const message = `cannot make the file that $OZ_ENVIRONMENT_FILE names: ${wordsOf(error)}`;
+    throw new TaskFailure("workspace_setup", message, { cause: error });
+  }
 }
 
 /** More than any process could be started with. */

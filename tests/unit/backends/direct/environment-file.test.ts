@@ -71,3 +71,13 @@ test("the file is there before the hook runs, empty and for nobody else's eyes",
   const file = makeEnvironmentFile(dir.path);
   expect([statSync(file).size, statSync(file).mode & 0o777]).toEqual([0, 0o600]);
 });
+
+// With no inode left it was `unknown`, in the bare words of the system.
+test("a file that cannot be made fails the task as its folders do", async () => {
+  await using dir = await TempDir.create("env");
+  const make = async () => makeEnvironmentFile(dir.join("gone"));
+  await expect(make()).rejects.toMatchObject({
+    reason: "workspace_setup",
+    message: expect.stringMatching(/^cannot make the file that \$OZ_ENVIRONMENT_FILE names: ENOENT/),
+  });
+});
