@@ -183,6 +183,19 @@ describe("teardown_command", () => {
     expect(readdirSync(site.workspaceRoot)).toEqual([]);
   });
 
+  // "ENOENT: no such file or directory, posix_spawn '/bin/sh'" had operators look for their shell.
+  test("that has no folder left to run in is a warning that says so", async () => {
+    await using site = await DirectSite.create();
+    const agent = await site.dir.write("agent.sh", '#!/bin/sh\nrm -rf "$PWD" "$PRIVATE"\n', 0o755);
+    const setup = 'echo "PRIVATE=$(dirname "$OZ_ENVIRONMENT_FILE")" >>"$OZ_ENVIRONMENT_FILE"';
+    await using worker = await site.start({
+      direct: { oz_path: agent, setup_command: setup, teardown_command: ":" },
+    });
+    expect((await site.run(assignment())).state).toBe("completed");
+    const [warning] = await worker.waitForLog(/teardown_command cannot be run .*/);
+    expect(warning).toContain("the workspace and the task's private folder are gone");
+  });
+
   test("that fails is a warning, and the task's result stands", async () => {
     await using site = await DirectSite.create();
     await using worker = await site.start({ direct: { teardown_command: "exit 5" } });

@@ -5,6 +5,7 @@ import { wordsOf } from "../../logging/words-of.ts";
 import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
 import { type Environment, hookEnvironment } from "./environment.ts";
+import { isFolder } from "./folder.ts";
 import {
   environmentFileIn,
   type HookTools,
@@ -24,6 +25,10 @@ export interface TaskHooksOptions {
   readonly workspace: Workspace;
   readonly context: RunContext;
 }
+
+/** They are removed after it has run: a worker that was killed right then leaves the task to one that would run it again. */
+const BOTH_GONE =
+  "the workspace and the task's private folder are gone; a worker that was killed may have run it before it removed them";
 
 /** It ran, and said no. */
 class TeardownFailure extends TaskFailure {
@@ -96,7 +101,10 @@ export class TaskHooks {
     } catch (error) {
       const { dir, scratchDir } = this.options.workspace;
       if (!(error instanceof SpawnRefused) || scratchDir === null) throw error;
-      return await this.runHook(command, file, never(), error.code === SHIM_KILLED ? dir : scratchDir);
+      if (error.code === SHIM_KILLED) return await this.runHook(command, file, never(), dir);
+      // "ENOENT, posix_spawn '/bin/sh'" is what the system says then.
+      if (!isFolder(dir) && !isFolder(scratchDir)) throw new Error(BOTH_GONE, { cause: error });
+      return await this.runHook(command, file, never(), scratchDir);
     }
   }
 
