@@ -176,6 +176,7 @@ test("an unreadable config file is named, with status 2", async () => {
 describe("ends with status 1, in one line, when the host cannot run tasks:", () => {
   interface HostCase {
     readonly direct: (site: DirectSite) => Record<string, unknown>;
+    readonly env?: Readonly<Record<string, string>>;
     readonly says: RegExp;
   }
   const cases: Readonly<Record<string, HostCase>> = {
@@ -204,11 +205,22 @@ describe("ends with status 1, in one line, when the host cannot run tasks:", () 
       direct: () => ({ target_dir: "/no/dir" }),
       says: /Cannot use the target folder \/no\/dir: there is no such folder; .*target_dir \(--target-dir\)/,
     },
+    // Once every task was claimed, and failed.
+    "hooks have no folder for what they tell their task": {
+      direct: () => ({ setup_command: "true" }),
+      env: { TMPDIR: "/no/tmp" },
+      says: /Cannot make private folders of tasks in \/no\/tmp: there is no such folder; set TMPDIR to/,
+    },
+    "there is no folder for what must not lie in the target folder": {
+      direct: ({ workspaceRoot }) => ({ target_dir: workspaceRoot }),
+      env: { TMPDIR: "/etc/passwd" },
+      says: /Cannot make private folders of tasks in \/etc\/passwd: it is not a folder; set TMPDIR to/,
+    },
   };
 
-  test.each(Object.entries(cases))("%s", async (_name, { direct, says }) => {
+  test.each(Object.entries(cases))("%s", async (_name, { direct, env = {}, says }) => {
     await using site = await DirectSite.create();
-    await using worker = await site.start({ direct: direct(site), connected: false });
+    await using worker = await site.start({ direct: direct(site), env, connected: false });
     expect(await worker.finished()).toBe(1);
     const lines = worker.stderr.split("\n").filter((line) => line !== "");
     expect(lines).toEqual([expect.stringMatching(says)]);

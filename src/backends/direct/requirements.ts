@@ -5,6 +5,7 @@ import { wordsOf } from "../../logging/words-of.ts";
 import { BackendUnusable } from "../../task/backend.ts";
 import { isFolder, whyUnusable } from "./folder.ts";
 import { findOz } from "./oz-path.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 /** The agent's executable, absolute. Throws BackendUnusable for what is missing. */
 export function requireDirect(settings: DirectSettings, searchPath: string): string {
@@ -12,7 +13,23 @@ export function requireDirect(settings: DirectSettings, searchPath: string): str
   if (settings.targetDir !== null)
     requireFolder("target folder", settings.targetDir, "target_dir (--target-dir)");
   else makeWorkspaceRoot(settings.workspaceRoot);
+  if (needsPrivateFolders(settings)) requireTemporaryFolder(temporaryFolder());
   return oz;
+}
+
+function needsPrivateFolders({ targetDir, setupCommand, teardownCommand }: DirectSettings): boolean {
+  return targetDir !== null || setupCommand !== null || teardownCommand !== null;
+}
+
+/** A container with a read-only root may have none, and then every task would be claimed, and failed. */
+function requireTemporaryFolder(dir: string): void {
+  try {
+    accessSync(dir, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new BackendUnusable(
+      `Cannot make private folders of tasks in ${dir}: ${whyUnusable(dir) ?? wordsOf(error)}; set TMPDIR to a folder that this user can write`,
+    );
+  }
 }
 
 function makeWorkspaceRoot(dir: string): void {

@@ -1,9 +1,10 @@
 /** Where a task works: a folder of its own, or the operator's target folder, which is never cleaned. */
 import { existsSync, lstatSync, mkdirSync, mkdtempSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { wordsOf } from "../../logging/words-of.ts";
 import { TaskFailure } from "../../task/backend.ts";
 import { OWNER_ONLY, removeIfEmpty } from "./removal.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 /** Longest name that a file system takes. */
 const MAX_NAME_BYTES = 255;
@@ -127,11 +128,8 @@ function reasonAgainst(taskId: string): string | null {
 }
 
 function makeScratchDir(): string {
-  // Loaded for such a task only: the module costs every start 0.2 ms.
-  const { tmpdir } = process.getBuiltinModule("node:os");
   try {
-    // Absolute, for what runs in the workspace is told of what lies in it, whatever TMPDIR is.
-    return mkdtempSync(resolve(tmpdir(), "oz-agent-worker-"));
+    return mkdtempSync(join(temporaryFolder(), "oz-agent-worker-"));
   } catch (error) {
     throw new TaskFailure("workspace_setup", `cannot make a temporary folder: ${wordsOf(error)}`);
   }
