@@ -65,7 +65,7 @@ export function readContainerState(value: unknown): ContainerState {
   const state = fieldsOf(fields["State"]);
   const config = fieldsOf(fields["Config"]);
   if (textOf(fields, "Id") === "") throw incomplete("the container's id");
-  const status = textOf(state, "Status") || statusOf(state);
+  const status = state["Status"] === undefined ? statusOf(state) : textOf(state, "Status");
   if (status === "") throw incomplete("the container's status");
   if (typeof state["ExitCode"] !== "number") throw incomplete("the container's exit code");
   return {
