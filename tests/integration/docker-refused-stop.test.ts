@@ -1,4 +1,7 @@
-/** A task that is cancelled, and an engine that refuses to stop its container: AppArmor in its way, a proxy's rules. */
+/**
+ * Containers that may run although their tasks have ended: of one that was cancelled the engine refuses the stop
+ * (AppArmor in its way, a proxy's rules), of another it tells nothing any more.
+ */
 import { describe, expect, test } from "bun:test";
 import type { StatefulEngine, StoredContainer } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
@@ -55,4 +58,19 @@ describe("a container that the engine refuses to stop", () => {
     expect(await cancel(false, hide)).toEqual([REFUSED]);
     expect(fake.containers.size).toBe(0);
   });
+});
+
+// The same: it was renamed as one that had ended, and its agent went on after its task was told of as failed.
+test("a container that runs, and of which the engine tells nothing any more, goes also where what has ended is to stay", async () => {
+  const { backend } = await rig.backend("me", { cleanup: false });
+  const task = runTask(backend);
+  const { id } = await fake.running();
+  await fake.until(() => fake.listening === 1);
+  fake.refuse("GET", /^\/containers\/\w+\/json$/, 403);
+  fake.tell("oom", id);
+  expect(await within(task.ended, "the task to end")).toMatchObject({ error: { reason: "container_wait" } });
+  expect(task.log.said("warn")).toEqual([
+    "engine does not tell of the container: removing it, for it may run",
+  ]);
+  expect(fake.containers.size).toBe(0);
 });

@@ -62,8 +62,8 @@ export class TaskRun {
   private oomHeard = false;
   /** Started here or seen to run, and the engine has answered ever since: its host was not started anew meanwhile. */
   private followed = false;
-  /** The engine has refused to stop it: as far as anybody knows it runs, and is nothing to be kept. */
-  private unstopped = false;
+  /** As far as anybody knows, at the task's end: then it is nothing to be kept. */
+  private mayStillRun = false;
 
   constructor(handle: DockerHandle, tools: TaskRunTools, context: RunContext) {
     this.handle = handle;
@@ -150,9 +150,12 @@ export class TaskRun {
     try {
       state = await this.whenEnded(id);
     } catch (error) {
-      if (!signal.aborted) throw this.failure("container_wait", "cannot wait for the container", error);
-      await this.stop(id);
-      throw signal.reason;
+      if (signal.aborted) {
+        await this.stop(id);
+        throw signal.reason;
+      }
+      await this.lookWhetherItRuns(id, "engine does not tell of the container", error);
+      throw this.failure("container_wait", "cannot wait for the container", error);
     }
     if (state === null || isBeingRemoved(state)) throw goneFailure(this.container);
     if (isForgotten(state, this.followed))
@@ -177,7 +180,7 @@ export class TaskRun {
   async remove(): Promise<void> {
     const { cleanup, disposal, instance } = this.tools;
     const { container, id } = this.handle;
-    const spent = { container, id, keep: this.begun && !cleanup && !this.unstopped };
+    const spent = { container, id, keep: this.begun && !cleanup && !this.mayStillRun };
     await disposal.dispose(spent, this.context, () => {
       // Before there is a mark: a worker that dies behind its own has to know it again.
       const settlers = [...new Set([...this.handle.settlers, instance])];
@@ -241,12 +244,8 @@ export class TaskRun {
     try {
       await stopContainer(engine.containers, { id, graceMs, hurry, onStuck });
     } catch (error) {
-      if (!(error instanceof EngineGone)) {
-        this.unstopped = await mayRun(engine.containers, id);
-        const what = "engine refuses to stop the container: removing it, for it may run";
-        if (this.unstopped) log.warn(what, { container: this.container, error: wordsOf(error) });
-        return;
-      }
+      if (!(error instanceof EngineGone))
+        return await this.lookWhetherItRuns(id, "engine refuses to stop the container", error);
       log.warn(
         "engine does not answer: the container goes on, and the next start of the worker takes it up",
         {
@@ -258,6 +257,15 @@ export class TaskRun {
     }
     const resting: Test<true> = (state) => isAtRest(state) || null;
     await watcher.until(id, resting, AbortSignal.timeout(REST_MS)).catch(() => {});
+  }
+
+  private async lookWhetherItRuns(id: string, what: string, error: unknown): Promise<void> {
+    this.mayStillRun = await mayRun(this.tools.engine.containers, id);
+    if (this.mayStillRun)
+      this.context.log.warn(`${what}: removing it, for it may run`, {
+        container: this.container,
+        error: wordsOf(error),
+      });
   }
 
   /** What the engine has refused it did because there is no such container, or none any more. */
