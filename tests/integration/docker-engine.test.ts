@@ -144,11 +144,11 @@ describe("a call", () => {
     ["with 204", "204 No Content", "\r\n"],
     ["with 304, and the length of what it does not send", "304 Not Modified", "Content-Length: 9\r\n\r\n"],
   ])("that is answered %s is done although the connection stays open", async (_how, status, rest) => {
-    fake.on("POST", "/containers/c/stop", (response) =>
+    fake.on("POST", "/containers/c/rename", (response) =>
       response.socket?.write(`HTTP/1.1 ${status}\r\n${rest}`),
     );
-    await within(engine.containers.stop("c", 1, signal), "the call");
-    expect((await fake.seen("POST", "/containers/c/stop")).headers["content-length"]).toBe("0");
+    await within(engine.containers.rename("c", "d", signal), "the call");
+    expect((await fake.seen("POST", "/containers/c/rename")).headers["content-length"]).toBe("0");
   });
 
   const minutes: readonly (readonly [string, string, RegExp, (heavy: Engine) => Promise<unknown>])[] = [

@@ -74,3 +74,22 @@ test("a container that runs, and of which the engine tells nothing any more, goe
   ]);
   expect(fake.containers.size).toBe(0);
 });
+
+// A page, or nothing at all with status 200, passed for the engine's word: the task was told of as cancelled, and its
+// agent went on.
+test("a container is stopped and removed although a proxy has said so before the engine was asked", async () => {
+  const { backend } = await rig.backend("me");
+  const task = runTask(backend);
+  const container = await fake.running();
+  const past = [fake.refuse("POST", /\/stop$/, 200), fake.refuse("DELETE", /^\/containers\//, 200)];
+  const asked = (method: string) => fake.http.requests.filter((one) => one.method === method).length;
+  const [stops, removals] = [asked("POST"), asked("DELETE")];
+  task.stop("cancelled");
+  await fake.until(() => asked("POST") > stops + 1);
+  past[0]?.();
+  await fake.until(() => asked("DELETE") > removals + 1);
+  expect([container.exitCode, fake.containers.size]).toEqual([143, 1]);
+  past[1]?.();
+  expect(await within(task.ended, "the task to end")).toMatchObject({ error: { why: "cancelled" } });
+  expect([fake.containers.size, task.log.said("warn")]).toEqual([0, []]);
+});

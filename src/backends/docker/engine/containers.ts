@@ -30,6 +30,11 @@ export interface CreatedContainer {
 const HEAVY_CALL_MS = 10 * 60_000;
 /** What a stop may take beyond its grace: the kill, and the engine's own work. */
 const STOP_MARGIN_MS = 60_000;
+/**
+ * A proxy's own answer, though it be an empty 200, has stopped and removed nothing: a task was told of as cancelled whose
+ * agent went on, and what was never started never ends.
+ */
+const ASKED_TO_DO = { wordless: true } as const;
 /** HTTP's word for whatever went wrong. */
 const FAILED = 500;
 /** Podman's words, which has no code for it. */
@@ -82,11 +87,10 @@ export class Containers {
   }
 
   /**
-   * Resolves for one that runs already. @throws EngineError 404, 400/409/500 with why it cannot run; a foreign one
-   * for an answer of a proxy's own, though it be an empty 200: what was never started never ends either
+   * Resolves for one that runs already. @throws EngineError 404, 400/409/500 with why it cannot run
    */
   async start(id: string, signal: AbortSignal): Promise<void> {
-    await this.#calls.json("POST", `${at(id)}/start`, { limitMs: HEAVY_CALL_MS, wordless: true }, signal);
+    await this.#calls.json("POST", `${at(id)}/start`, { ...ASKED_TO_DO, limitMs: HEAVY_CALL_MS }, signal);
   }
 
   /**
@@ -94,13 +98,14 @@ export class Containers {
    * at once for one that does not run or is gone.
    */
   async stop(id: string, graceSeconds: number, signal: AbortSignal): Promise<void> {
-    const options = { query: { t: graceSeconds }, limitMs: graceSeconds * 1000 + STOP_MARGIN_MS };
+    const limitMs = graceSeconds * 1000 + STOP_MARGIN_MS;
+    const options = { ...ASKED_TO_DO, query: { t: graceSeconds }, limitMs };
     await ignoringMissing(this.#calls.json("POST", `${at(id)}/stop`, options, signal));
   }
 
   /** Resolves for one that does not run or is gone. */
   async kill(id: string, signalName: string, signal: AbortSignal): Promise<void> {
-    const options = { query: { signal: signalName } };
+    const options = { ...ASKED_TO_DO, query: { signal: signalName } };
     try {
       await this.#calls.json("POST", `${at(id)}/kill`, options, signal);
     } catch (error) {
@@ -135,9 +140,9 @@ export class Containers {
 
   /** Although it runs, and with the volumes that have no name. Resolves once it is gone, by whomever. */
   async remove(id: string, signal: AbortSignal): Promise<void> {
-    const query = { v: true, force: true };
+    const options = { ...ASKED_TO_DO, query: { v: true, force: true }, limitMs: HEAVY_CALL_MS };
     try {
-      await this.#calls.json("DELETE", at(id), { query, limitMs: HEAVY_CALL_MS }, signal);
+      await this.#calls.json("DELETE", at(id), options, signal);
     } catch (error) {
       if (isMissing(error)) return;
       if (!isConflict(error) || !(await this.#isBeingRemoved(id, signal))) throw error;
