@@ -122,7 +122,7 @@ describe("a container that the engine does not remove when its task has ended", 
   // A proxy before the engine's socket may let nobody see volumes: a task that ran was reported as failed.
   test("has no mark where volumes are refused, and one that runs is taken over as ever", async () => {
     const container = fake.add(NAME, taskLabelsOf(dead, "t-1"));
-    fake.refuse("GET", /^\/volumes/);
+    fake.refuse("GET", /^\/volumes/, 403);
     const taker = await rig.backend("taker");
     const [orphan] = await upkeep(taker.backend, ({ length }) => length === 1);
     const task = resumeTask(taker.backend, orphan?.handle ?? null);
@@ -142,7 +142,7 @@ describe("a container that the engine does not remove when its task has ended", 
   });
 
   // While it is not known whether a task was reported, it is nobody's to take over.
-  test("is not said to have no mark by an engine that is away", async () => {
+  test("is not said to have no mark by an engine that is away, or in trouble", async () => {
     const { marks } = await rig.worker("another");
     const asked = () => marks.markedBy("c".repeat(64), AbortSignal.timeout(5_000));
     fake.mishap("GET", /^\/volumes\//, { status: 503, words: "no engine behind this proxy" });
@@ -151,6 +151,8 @@ describe("a container that the engine does not remove when its task has ended", 
     await expect(asked()).rejects.toBeInstanceOf(EngineGone);
     fake.mishap("GET", /^\/volumes\//, { status: 403, words: "not for you" });
     expect(await asked()).toBeNull();
+    fake.mishap("GET", /^\/volumes\//, { status: 500, words: "in trouble" });
+    await expect(asked()).rejects.toThrow("in trouble");
     const stopped = AbortSignal.abort(new Error("no more time"));
     await expect(marks.markedBy("c".repeat(64), stopped)).rejects.toBe(stopped.reason);
   });

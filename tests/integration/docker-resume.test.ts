@@ -309,6 +309,15 @@ describe("a task of an earlier worker", () => {
     expect(await endOf(resumeTask(backend, saved()))).toBe("handed-off");
   });
 
+  // It was: the engine was in trouble for a moment, when it was asked whether another had.
+  test("that another worker has reported, and could not remove, is not reported again", async () => {
+    const container = left();
+    const { marks } = await rig.worker("taker");
+    await marks.set(container.id, AbortSignal.timeout(5_000));
+    fake.mishap("GET", /^\/volumes\/oz-worker-ended-/, { status: 500, words: "in trouble" });
+    expect(await endOf(resumeTask(backend, saved()))).toBe("handed-off");
+  });
+
   test("whose taker is dead too is taken from that one", async () => {
     const container = left();
     fake.add(lockNameOf(container), labelsOf(deadOwner("dead too")), "created");

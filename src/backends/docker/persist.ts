@@ -64,12 +64,25 @@ export async function patiently<T>(
   }
 }
 
-/** Where something is refused, by a proxy before the engine perhaps, there is none of it. One that is away may have it. */
-export async function unlessRefused<T>(asked: Promise<T>, none: T): Promise<T> {
+/** Where something is refused there is none of it, as far as can be seen now. An engine that is away may have it. */
+export function unlessRefused<T>(asked: Promise<T>, none: T): Promise<T> {
+  return unless(isAnswer, asked, none);
+}
+
+/** The same where it counts that there is none: an engine in trouble (status 5xx) may have it, too. */
+export function unlessForbidden<T>(asked: Promise<T>, none: T): Promise<T> {
+  return unless((error) => isAnswer(error) && error.status < 500, asked, none);
+}
+
+function isAnswer(error: unknown): error is EngineError {
+  return error instanceof EngineError && !isAway(error);
+}
+
+async function unless<T>(isNone: (error: unknown) => boolean, asked: Promise<T>, none: T): Promise<T> {
   try {
     return await asked;
   } catch (error) {
-    if (error instanceof EngineError && !isAway(error)) return none;
+    if (isNone(error)) return none;
     throw error;
   }
 }

@@ -6,7 +6,7 @@
 import { shortIdOf } from "../engine/container-state.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
-import { unlessRefused } from "../persist.ts";
+import { unlessForbidden, unlessRefused } from "../persist.ts";
 
 export interface EndedMarksOptions {
   readonly engine: Pick<Engine, "volumes">;
@@ -36,7 +36,7 @@ export class EndedMarks {
 
   /** The instance id of the process that marked it; null: none did. */
   async markedBy(id: string, signal: AbortSignal): Promise<string | null> {
-    const mark = await unlessRefused(this.options.engine.volumes.inspect(nameOf(id), signal), null);
+    const mark = await unlessForbidden(this.options.engine.volumes.inspect(nameOf(id), signal), null);
     return mark === null ? null : (mark.labels[LABELS.instance] ?? "");
   }
 
