@@ -48,6 +48,15 @@ describe("on an engine that can mount images", () => {
     expect(fake.fillings).toEqual([]);
   });
 
+  // A proxy before the engine's socket gives it no volumes, and it needs none: each task had a warning and a failed cleanup.
+  test("a task needs no volumes to begin, to end and to be cleared away", async () => {
+    fake.refuse("GET", /^\/volumes/, 403);
+    const task = runTask(backend, { sidecarImage });
+    await runToItsEnd(task);
+    expect([task.log.said("warn"), task.failedSteps]).toEqual([[], []]);
+    expect(fake.containers.size).toBe(0);
+  });
+
   // A 500 is not believed at once, and a conflict may be about a container that is still being made.
   test.each([
     ["with a failure of its own", 2, TOO_LONG],

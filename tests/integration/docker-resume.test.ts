@@ -252,6 +252,12 @@ describe("a task of an earlier worker", () => {
     },
   );
 
+  // Where a proxy gives the worker no volumes it was said not to be found out, though its worker had stopped it.
+  test("whose container is gone, and was being stopped, was stopped where no volume may be looked at", async () => {
+    fake.refuse("GET", /^\/volumes/, 403);
+    expect(await endOf(resumeTask(backend, saved({ stopping: true })))).toBe("shutdown");
+  });
+
   test("whose container is gone is told as such", async () => {
     expect(await endOf(resumeTask(backend, saved()))).toBe("container_wait");
   });

@@ -9,7 +9,7 @@ import { shortIdOf } from "../engine/container-state.ts";
 import type { ContainerState, ContainerSummary } from "../engine/containers.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
-import { patiently } from "../persist.ts";
+import { patiently, unlessForbidden } from "../persist.ts";
 import { isKept } from "../task-container.ts";
 import type { EndedMarks } from "./ended-marks.ts";
 import type { EngineLock, LockSmith } from "./engine-lock.ts";
@@ -124,8 +124,9 @@ export class Claims {
   }
 
   private async whenGone(container: string, signal: AbortSignal): Promise<Claim> {
-    const name = reportedNameOf(container);
-    const mark = await patiently((trying) => this.options.engine.volumes.inspect(name, trying), signal);
+    const { volumes } = this.options.engine;
+    const look = (trying: AbortSignal) => volumes.inspect(reportedNameOf(container), trying);
+    const mark = await patiently((trying) => unlessForbidden(look(trying), null), signal);
     return mark === null ? { kind: "gone" } : { kind: "reported", by: mark.labels[LABELS.instance] ?? "" };
   }
 

@@ -11,7 +11,7 @@ import type { Engine } from "../engine/engine.ts";
 import { EngineError, isConflict, isMissingOrGoing } from "../engine/errors.ts";
 import type { ImagePuller, LocalImage } from "../images/puller.ts";
 import { LABELS, type Labels, labelFilter } from "../labels.ts";
-import { persist } from "../persist.ts";
+import { persist, unlessForbidden } from "../persist.ts";
 import type { SidecarMount } from "../task-container.ts";
 import { fillVolume } from "./fill.ts";
 import { makePrivateCopy } from "./private-copy.ts";
@@ -93,7 +93,8 @@ export class SidecarMounts {
    */
   async removeCopies(container: string, signal: AbortSignal): Promise<void> {
     const { volumes } = this.options.engine;
-    const copies = await volumes.list({ labels: [labelFilter("container", container)] }, signal);
+    const labels = [labelFilter("container", container)];
+    const copies = await unlessForbidden(volumes.list({ labels }, signal), []);
     const removals = [
       ...copies.map(({ name }) => this.removeCopy(name, signal)),
       ...[...(this.unproven.get(container) ?? [])].map((name) => this.removeUnlabelled(name, signal)),
