@@ -293,6 +293,15 @@ describe("a task of an earlier worker", () => {
     expect(await retell(saved({ result: { ...result, exitCode: 0 } }))).toBe("completed");
   });
 
+  // It was told of as failed, in the engine's words.
+  test("whose end was saved has that end although the engine will not tell of its container", async () => {
+    left("exited");
+    fake.refuse("GET", /\/json$/, 403);
+    const result = { exitCode: 0, oomKilled: false, finishedAt: null };
+    expect(await endOf(resumeTask(backend, saved({ result })))).toBe("completed");
+    expect(fake.containers.size).toBe(0);
+  });
+
   test("that a living worker has taken is that one's", async () => {
     const container = left();
     fake.add(lockNameOf(container), labelsOf(describeSelf("sibling", "")), "created");

@@ -107,7 +107,7 @@ export class DockerBackend implements Backend {
       const handle = { ...earlier, settlers: [...earlier.settlers, this.tools.instance] };
       context.saveHandle(writeHandle(handle));
       const sought = { ...ref, container, id, onFound: own, predecessors: earlier.settlers };
-      const claim = await this.claim(sought, context);
+      const claim = await this.claim(sought, earlier, context);
       if (isForUs(claim, earlier)) return await this.resumeClaimed(handle, claim, context);
       if (claim.kind === "ours") await claim.release();
       return "handed-off";
@@ -147,7 +147,7 @@ export class DockerBackend implements Backend {
   }
 
   /** A task that is stopped meanwhile has to be found first all the same: only then it can be stopped gently. */
-  private async claim(sought: Sought, { hurry, log }: RunContext): Promise<Claim> {
+  private async claim(sought: Sought, { result }: DockerHandle, { hurry, log }: RunContext): Promise<Claim> {
     // Each try has asked for several times what was refused.
     const bad = new BadAnswers(1);
     const backoff = new Backoff(TROUBLED);
@@ -157,8 +157,11 @@ export class DockerBackend implements Backend {
       } catch (error) {
         // Not to be called stopped: as far as anybody knows it runs, and the next worker takes it up.
         if (hurry.aborted) return await new Promise<never>(() => {});
-        if (bad.areEnoughWith(error))
+        if (bad.areEnoughWith(error)) {
+          // How it ended is in the journal, whatever the engine will tell of it.
+          if (result !== null) return { kind: "gone" };
           throw error instanceof EngineError ? cannotTakeUp(sought.container, error) : error;
+        }
         const { container } = sought;
         if (tries === 1)
           log.warn("engine is in trouble while a container is taken up: trying again", {
