@@ -33,8 +33,8 @@ export class TaskSpans implements TaskObserver {
   private readonly options: TaskSpansOptions;
   /** Oldest first, by the number of the frame in the journal. */
   private readonly reports = new Map<number, Span>();
-  /** Of tasks that have ended, while something that they left is still being removed. */
-  private readonly lingering = new Set<SpanTrail>();
+  /** Of tasks that run, or have ended while something that they left is still being removed. */
+  private readonly open = new Set<SpanTrail>();
 
   constructor(options: TaskSpansOptions) {
     this.options = options;
@@ -85,22 +85,24 @@ export class TaskSpans implements TaskObserver {
     }
   }
 
-  /** The worker stops: what was not proven by now is told as it is. */
+  /** The worker stops: what was not proven by now, and what goes on without it, is told as it is. */
   close(): void {
     for (const span of this.reports.values()) span.end();
     this.reports.clear();
-    for (const trail of this.lingering) trail.close();
+    for (const trail of this.open) trail.close();
   }
 
   /** `image` null: an earlier worker's task, of which no more is known. */
   private trailOf(span: Span, image: string | null): SpanTrail {
-    const { options, lingering } = this;
-    return new SpanTrail(span, {
+    const { options, open } = this;
+    const trail = new SpanTrail(span, {
       ...options,
       image,
-      lingering,
+      open,
       report: (seq) => this.startReport(span, seq),
     });
+    open.add(trail);
+    return trail;
   }
 
   private startTask(attributes: Attributes): Span {
@@ -117,7 +119,7 @@ interface SpanTrailOptions extends TaskSpansOptions {
   readonly image: string | null;
   readonly report: (seq: number) => void;
   /** Those that are to be closed when the worker stops. */
-  readonly lingering: Set<SpanTrail>;
+  readonly open: Set<SpanTrail>;
 }
 
 class SpanTrail implements TaskTrail {
@@ -125,7 +127,7 @@ class SpanTrail implements TaskTrail {
   private readonly span: Span;
   private readonly options: SpanTrailOptions;
   private phase: FailurePhase = "assignment";
-  private stepsUnderWay = 0;
+  private readonly steps = new Set<Span>();
   /** When the task did, whose span is still open: what it left may be removed after that, and belongs to it. */
   private endedAt: Date | null = null;
 
@@ -140,7 +142,7 @@ class SpanTrail implements TaskTrail {
   rejected(why: Rejection): void {
     this.span.addEvent("task.rejected", { reason: why === "atCapacity" ? "at_capacity" : why });
     this.span.setStatus({ code: SpanStatusCode.OK });
-    this.span.end();
+    this.close();
   }
 
   claimed(): void {
@@ -163,7 +165,7 @@ class SpanTrail implements TaskTrail {
   }
 
   private async told<T>(name: StepName, span: Span, done: Promise<T>): Promise<T> {
-    this.stepsUnderWay += 1;
+    this.steps.add(span);
     try {
       const value = await done;
       span.setStatus({ code: SpanStatusCode.OK });
@@ -177,26 +179,24 @@ class SpanTrail implements TaskTrail {
       }
       throw error;
     } finally {
-      span.end();
-      this.stepsUnderWay -= 1;
-      if (this.stepsUnderWay === 0) this.close();
+      if (this.steps.delete(span)) span.end();
+      if (this.endedAt !== null && this.steps.size === 0) this.close();
     }
   }
 
   ended(outcome: Outcome, _seconds: number, report: number | null): void {
     this.tellEnd(outcome);
     this.endedAt = new Date();
-    if (this.stepsUnderWay > 0) this.options.lingering.add(this);
-    else this.close();
+    if (this.steps.size === 0) this.close();
     if (report !== null) this.options.report(report);
   }
 
-  /** Whatever is still under way, if the task has ended. */
+  /** Whatever is still under way: of a task that goes on, the next worker tells in a trace of its own. */
   close(): void {
-    if (this.endedAt === null) return;
-    this.span.end(this.endedAt);
-    this.endedAt = null;
-    this.options.lingering.delete(this);
+    if (!this.options.open.delete(this)) return;
+    for (const step of this.steps) step.end();
+    this.steps.clear();
+    this.span.end(this.endedAt ?? undefined);
   }
 
   private tellEnd(outcome: Outcome): void {

@@ -126,6 +126,26 @@ describe("the span of a task", () => {
     expect(named("oz_worker.task")).toHaveLength(1);
   });
 
+  // Each update of a worker took the root out of the traces of all that went on: their steps, and the agents' own spans
+  // that join them, hung in the air.
+  test("that goes on when the worker stops is told as it is, with the step that it is at", async () => {
+    const { rig, observer, last, events, named } = rigWithSpans();
+    using _rig = rig;
+    rig.scheduler.offer(sampleAssignment());
+    const task = await rig.started(1);
+    const running = Promise.withResolvers<void>();
+    const run = task.context.step("run", () => running.promise);
+    observer.close();
+    expect(events()).toEqual(BEGINNING);
+    expect(last()?.status.code).toBe(SpanStatusCode.UNSET);
+    expect(named("oz_worker.run")[0]?.parentSpanContext?.spanId).toBe(last()?.spanContext().spanId);
+    running.resolve();
+    await run;
+    task.end();
+    await rig.ended(1);
+    expect([named("oz_worker.run"), named("oz_worker.task")]).toMatchObject([{ length: 1 }, { length: 1 }]);
+  });
+
   // Every other failure had its words in the trace.
   test("that cannot be read is one of a failure, with what its sender is told", () => {
     const { rig, observer, last } = rigWithSpans();
