@@ -22,7 +22,7 @@ export interface ControlPlaneOptions {
   readonly workerId?: string;
   /** Unset or 0: any free one. */
   readonly port?: number;
-  /** How long after a rejection a task is offered again; 100 ms unless told. */
+  /** How long after its first rejection a task is offered again; 100 ms unless told. */
   readonly reofferDelayMs?: number;
   /** The newest that are kept of what workers sent; 100,000 unless told. */
   readonly keepFrames?: number;

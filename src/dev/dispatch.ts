@@ -7,11 +7,18 @@ import { type DevTask, isFinal, type TaskBook } from "./tasks.ts";
 /** What became of a wish to cancel. */
 export type CancelResult = "unknown" | "ended" | "requested";
 
+/** A worker's word for it: when one of its tasks has ended, it has room. */
+const AT_CAPACITY = "worker at maximum concurrency";
+/** Between two offers of a task that is rejected again and again: each is a few lines on the operator's terminal. */
+const LONGEST_REOFFER_MS = 30_000;
+
 export class Dispatcher {
   readonly #book: TaskBook;
   readonly #links: Links;
+  /** After a first rejection; twice as long after each further one. */
   readonly #reofferDelayMs: number;
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  /** Until each rejected task is offered again, by its id; the one that was rejected first is the first. */
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   #queue: string[] = [];
 
   constructor(book: TaskBook, links: Links, reofferDelayMs: number) {
@@ -46,6 +53,8 @@ export class Dispatcher {
       }
     }
     this.#offer();
+    // What another worker, or the same one while it stopped, has turned down.
+    for (const taskId of [...this.#timers.keys()]) this.#reoffer(taskId);
   }
 
   onLinkClosed(link: Link): void {
@@ -69,14 +78,15 @@ export class Dispatcher {
       link.send("task_cancellation", { task_id: task.taskId });
     } else if (before.state !== "rejected" && task.state === "rejected") {
       if (task.cancelRequested) this.#cancelHere(task);
-      else this.#reofferLater(task.taskId);
-    } else if (isTerminal(frame) && before.state === "queued") {
-      this.#queue = this.#queue.filter((taskId) => taskId !== task.taskId);
+      else this.#reofferLater(task);
+    } else if (isTerminal(frame)) {
+      if (before.state === "queued") this.#queue = this.#queue.filter((taskId) => taskId !== task.taskId);
+      this.#reofferWhereThereIsRoom();
     }
   }
 
   stop(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }
 
@@ -93,16 +103,36 @@ export class Dispatcher {
     }
   }
 
-  #reofferLater(taskId: string): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      const task = this.#book.get(taskId);
-      if (task?.state !== "rejected") return;
-      this.#book.update(task, { state: "queued" });
-      this.#queue.push(taskId);
-      this.#offer();
-    }, this.#reofferDelayMs);
-    this.#timers.add(timer);
+  #reofferLater({ taskId, rejections }: DevTask): void {
+    const longestMs = Math.max(LONGEST_REOFFER_MS, this.#reofferDelayMs);
+    const delayMs = Math.min(this.#reofferDelayMs * 2 ** (rejections - 1), longestMs);
+    this.#forgetTimer(taskId);
+    this.#timers.set(
+      taskId,
+      setTimeout(() => this.#reoffer(taskId), delayMs),
+    );
+  }
+
+  #reofferWhereThereIsRoom(): void {
+    for (const taskId of this.#timers.keys()) {
+      if (this.#book.get(taskId)?.message !== AT_CAPACITY) continue;
+      this.#reoffer(taskId);
+      return;
+    }
+  }
+
+  #reoffer(taskId: string): void {
+    this.#forgetTimer(taskId);
+    const task = this.#book.get(taskId);
+    if (task?.state !== "rejected") return;
+    this.#book.update(task, { state: "queued" });
+    this.#queue.push(taskId);
+    this.#offer();
+  }
+
+  #forgetTimer(taskId: string): void {
+    clearTimeout(this.#timers.get(taskId));
+    this.#timers.delete(taskId);
   }
 
   #cancelHere(task: DevTask): void {

@@ -1,11 +1,13 @@
 /** The local control plane, seen by a bare WebSocket and by HTTP: what every other test relies on. */
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, jest, test } from "bun:test";
 import { ControlPlane, type ControlPlaneOptions } from "../../src/dev/control-plane.ts";
 import { assignment, assignments } from "../support/assignments.ts";
 import { RawWorker } from "../support/raw-worker.ts";
 
 const start = (options: Partial<ControlPlaneOptions> = {}) =>
   ControlPlane.start({ apiKey: "key", reofferDelayMs: 1, ...options });
+
+afterEach(() => jest.useRealTimers());
 
 describe("handshake", () => {
   test("a wrong key is refused with 401 and noted", async () => {
@@ -120,6 +122,39 @@ describe("tasks", () => {
     worker.send("task_rejected", { task_id: taskId, reason: "worker at maximum concurrency" });
     await worker.waitFor("task_assignment", taskId, 2);
     expect(plane.task(taskId)).toMatchObject({ state: "assigned", rejections: 1 });
+  });
+
+  const reject = (worker: RawWorker, taskId: string) =>
+    worker.send("task_rejected", { task_id: taskId, reason: "worker at maximum concurrency" });
+
+  test("of tasks that wait for room, the one that has waited longest is offered again when another has ended", async () => {
+    await using plane = await start({ reofferDelayMs: 60_000 });
+    const [first = "", second = "", third = ""] = assignments(3).map((one) => plane.submit(one).taskId);
+    using worker = await RawWorker.connect({ port: plane.port });
+    await worker.waitFor("task_assignment", third);
+    worker.send("task_claimed", { task_id: first, worker_id: "raw" });
+    for (const taskId of [second, third]) reject(worker, taskId);
+    worker.send("task_completed", { task_id: first, message: "yes" });
+    await worker.waitFor("task_assignment", second, 2);
+    expect([second, third].map((taskId) => plane.task(taskId)?.state)).toEqual(["assigned", "rejected"]);
+    using _another = await RawWorker.connect({ port: plane.port });
+    await plane.waitForTask(third, ["assigned"]);
+  });
+
+  // Of two prompts with a limit of one, the other had ten rounds of lines a second for as long as the first one ran.
+  test("a task that is rejected again and again is offered ever more seldom", async () => {
+    jest.useFakeTimers();
+    await using plane = await start({ reofferDelayMs: 100 });
+    const { taskId } = plane.submit(assignment());
+    using worker = await RawWorker.connect({ port: plane.port });
+    for (const [offers, delayMs] of [100, 200, 400, 800].entries()) {
+      await worker.waitFor("task_assignment", taskId, offers + 1);
+      reject(worker, taskId);
+      await plane.waitForTask(taskId, ["rejected"]);
+      jest.advanceTimersByTime(delayMs - 1);
+      expect(plane.task(taskId)?.state).toBe("rejected");
+      jest.advanceTimersByTime(1);
+    }
   });
 
   test("several workers are served in turn", async () => {
