@@ -42,6 +42,18 @@ function readStat(pid: number): ProcessEntry {
   return parseStat(readFileSync(`/proc/${pid}/stat`, "latin1"));
 }
 
+/**
+ * False: there is no process of that pid, for certain. One of another user may be out of sight (hidepid, systemd's
+ * ProtectProc=invisible), and one that could not be read is no proof either.
+ */
+export function mayExist(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return codeOf(error) !== "ESRCH";
+  }
+}
+
 /** All that this user can see, zombies among them. Throws where nobody can look: what is not seen may well run. */
 export function listProcesses(): ProcessEntry[] {
   if (!hasProc) return readWithPs(["-A"]);

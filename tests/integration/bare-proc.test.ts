@@ -58,3 +58,25 @@ test.skipIf(!isAllowed)(
     expect(await run(BARE, `console.log(JSON.stringify(${known}));`)).toBe(true);
   },
 );
+
+/** A /proc that shows a user nobody else's processes, and somebody who is not the one that runs the tests. */
+const HIDDEN = [
+  ...["unshare", "--mount", "sh", "-c", `${PROC} -o hidepid=2 && exec "$@"`, "sh"],
+  ...["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+];
+const OWNERSHIP = resolve(import.meta.dir, "../../src/backends/docker/ownership");
+const evaluated = (script: string) => Bun.spawnSync([...HIDDEN, process.execPath, "-e", script]);
+const canHide =
+  process.getuid?.() === 0 && evaluated(`await import("${OWNERSHIP}/census.ts")`).exitCode === 0;
+
+// Once: two workers of one id, as the users of two services that were hardened so (ProtectProc=invisible). The second
+// took a running task from the first, and each of them reported it.
+test.skipIf(!canHide)("a worker of another user that is out of sight is not taken for dead", async () => {
+  const script = `import { Census } from "${OWNERSHIP}/census.ts";
+    import { describeSelf } from "${OWNERSHIP}/owner.ts";
+    const census = new Census(describeSelf("me", ""), { find: () => Promise.reject(new Error("not asked")) });
+    const lifeOf = (pid) => census.lifeOf({ ...describeSelf("other", ""), pid }, AbortSignal.timeout(5_000));
+    console.log(JSON.stringify([await lifeOf(${process.pid}), await lifeOf(2 ** 22 - 1)]));`;
+  const { stdout, stderr } = evaluated(script);
+  expect([JSON.parse(stdout.toString()), stderr.toString()]).toEqual([["unknown", "dead"], ""]);
+});

@@ -87,9 +87,7 @@ describe("a search for orphans", () => {
         }),
       },
     ]);
-    expect(looker.log.said("info")).toEqual([
-      "containers of another host's worker of this id are left alone",
-    ]);
+    expect(looker.log.said("info")).toEqual(["containers of a worker of this id are left alone"]);
   });
 
   test("leaves alone what the operator wants to keep, and what this process has resumed", async () => {

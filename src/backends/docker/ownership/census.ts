@@ -1,5 +1,5 @@
 /** Whether the owner of something in the engine still lives. Only proof of death counts as death. */
-import { readProcess } from "../../../process/process-table.ts";
+import { mayExist, readProcess } from "../../../process/process-table.ts";
 import { isAtRest } from "../engine/container-state.ts";
 import type { Containers } from "../engine/containers.ts";
 import type { Owner } from "./owner.ts";
@@ -39,6 +39,7 @@ export class Census {
     // A container that was started again has a new namespace of pids, and so has every process in it.
     if (owner.pidNamespace !== this.self.pidNamespace) return owner.containerId === "" ? "unknown" : "dead";
     const entry = readProcess(owner.pid);
+    if (entry === null && mayExist(owner.pid)) return "unknown";
     return entry !== null && !entry.zombie && entry.startedAt === owner.startedAt ? "alive" : "dead";
   }
 }

@@ -27,8 +27,8 @@ export class Owners {
     const life = await this.options.census.lifeOf(owner, signal);
     if (life === "unknown" && !this.unknownTold) {
       this.unknownTold = true;
-      this.options.log.info("containers of another host's worker of this id are left alone", {
-        hint: "whether that worker lives cannot be seen from here",
+      this.options.log.info("containers of a worker of this id are left alone", {
+        hint: "whether that worker lives cannot be seen from here: it is on another host, or hidden from this user",
       });
     }
     return life;
