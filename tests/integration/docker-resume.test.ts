@@ -309,6 +309,23 @@ describe("a task of an earlier worker", () => {
     expect(container.status).toBe("running");
   });
 
+  // `docker container prune`, in a crontab: the next worker to look took it over, and both reported it.
+  test("stays this worker's when somebody removes whatever was never started", async () => {
+    const container = left();
+    const task = resumeTask(backend, saved());
+    const lock = await fake.until(() => fake.listening === 1 && fake.find(lockNameOf(container)));
+    // Only then it is waited for, beside the task's own.
+    await fake.until(() => fake.http.requests.some(({ path }) => path === `/containers/${lock.id}/json`));
+    fake.drop(lock);
+    await fake.until(() => fake.find(lockNameOf(container)));
+    const { claims } = await rig.worker("sibling");
+    const sought = { container: NAME, id: container.id, taskId: "t-1", executionId: "exec-t-1" };
+    expect((await claims.take(sought, AbortSignal.timeout(5_000))).kind).toBe("another's");
+    fake.end(container, 0);
+    expect(await endOf(task)).toBe("completed");
+    expect(fake.containers.size).toBe(0);
+  });
+
   test("that another worker had taken and let go of is an orphan to this one, too", async () => {
     const container = left();
     const { claims } = await rig.worker("taker");

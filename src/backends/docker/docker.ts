@@ -120,6 +120,7 @@ export class DockerBackend implements Backend {
     const { container } = saved;
     const handle = claim.kind === "ours" ? { ...saved, id: claim.state.id } : saved;
     if (handle.id !== saved.id) context.saveHandle(writeHandle(handle));
+    if (claim.kind === "ours") claim.keep();
     try {
       const run = new TaskRun(handle, this.tools, context);
       const pickedUp = this.pickUp(handle, claim, run, context).finally(async () => {

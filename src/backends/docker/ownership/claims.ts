@@ -12,7 +12,8 @@ import { LABELS, type Labels, labelFilter, type Role } from "../labels.ts";
 import { patiently, unlessForbidden } from "../persist.ts";
 import { isKept } from "../task-container.ts";
 import type { EndedMarks } from "./ended-marks.ts";
-import type { EngineLock, LockSmith } from "./engine-lock.ts";
+import type { EngineLock, LockRequest, LockSmith } from "./engine-lock.ts";
+import { KeptLock } from "./kept-lock.ts";
 import type { Lineage } from "./lineage.ts";
 
 export type Claim =
@@ -21,6 +22,8 @@ export type Claim =
       readonly state: ContainerState;
       /** The process that has told its end, or is to, and could not remove it; null: nobody has. */
       readonly endedBy: string | null;
+      /** From now until its release it is had again where somebody removes it. */
+      keep(): void;
       release(): Promise<void>;
     }
   /** A living worker has it. */
@@ -69,16 +72,21 @@ export class Claims {
     const found = await this.find(sought, signal);
     if (found === null) return this.whenGone(container, signal);
     sought.onFound?.(found.id);
-    const lock = await this.lock(found, sought, signal);
+    const request = requestFor(found, sought);
+    const lock = await patiently((trying) => this.options.locks.tryTake(request, trying), signal);
     if (lock === null) return { kind: "another's" };
-    const release = () => this.release(lock);
+    let held: Pick<EngineLock, "release"> = lock;
+    const release = () => this.release(held);
+    const keep = () => {
+      held = new KeptLock(lock, { ...this.options, request });
+    };
     try {
       // Whoever held the lock before may have reported and removed it, or not have been able to.
       const state = await this.findStill(found.id, signal);
       if (state !== null) {
         const { marks } = this.options;
         const endedBy = await patiently((trying) => marks.markedBy(found.id, trying), signal);
-        return { kind: "ours", state, endedBy, release };
+        return { kind: "ours", state, endedBy, keep, release };
       }
     } catch (error) {
       await release();
@@ -106,21 +114,12 @@ export class Claims {
   }
 
   /** Never throws: a lock that stays is that of a dead worker one day. */
-  private async release(lock: EngineLock): Promise<void> {
+  private async release(lock: Pick<EngineLock, "release">): Promise<void> {
     try {
       await lock.release(AbortSignal.timeout(RELEASE_MS));
     } catch (error) {
       this.options.log.debug("lock of a container not released", { error: wordsOf(error) });
     }
-  }
-
-  private async lock(
-    { id, imageId }: ContainerState,
-    { predecessors: dead = [] }: Sought,
-    signal: AbortSignal,
-  ): Promise<EngineLock | null> {
-    const request = { name: `oz-worker-claims-${shortIdOf(id)}`, image: imageId, dead };
-    return patiently((trying) => this.options.locks.tryTake(request, trying), signal);
   }
 
   private async whenGone(container: string, signal: AbortSignal): Promise<Claim> {
@@ -165,6 +164,10 @@ export class Claims {
     const { containers } = this.options.engine;
     return patiently((trying) => containers.find(idOrName, trying), signal);
   }
+}
+
+function requestFor({ id, imageId }: ContainerState, { predecessors: dead = [] }: Sought): LockRequest {
+  return { name: `oz-worker-claims-${shortIdOf(id)}`, image: imageId, dead };
 }
 
 function isSought({ labels, names }: ContainerSummary, { container, executionId }: Sought): boolean {

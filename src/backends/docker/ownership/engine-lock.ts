@@ -109,6 +109,11 @@ export class LockSmith {
     }
   }
 
+  /** Resolves once there is no such container. An engine that is away is waited for. Throws an EngineError. */
+  async whenGone({ id }: Pick<EngineLock, "id">, signal: AbortSignal): Promise<void> {
+    await this.options.watcher.until(id, (state) => (state === null ? true : null), signal);
+  }
+
   private async isForsaken(holder: ContainerState, signal: AbortSignal): Promise<boolean> {
     const ageMs = Date.now() - Date.parse(holder.createdAt);
     return ageMs > FORSAKEN_MS && (await this.lifeOf(holder, signal)) === "unknown";
@@ -116,11 +121,9 @@ export class LockSmith {
 
   private async whenFree(holder: ContainerState, signal: AbortSignal): Promise<void> {
     using expiry = expiring(signal, HOLDER_CHECK_MS);
-    await this.options.watcher
-      .until(holder.id, (state) => (state === null ? true : null), expiry.signal)
-      .catch((error: unknown) => {
-        if (!expiry.signal.aborted) throw error;
-      });
+    await this.whenGone(holder, expiry.signal).catch((error: unknown) => {
+      if (!expiry.signal.aborted) throw error;
+    });
   }
 
   /** Null when the name is taken. */
