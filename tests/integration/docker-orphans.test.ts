@@ -80,7 +80,7 @@ describe("a search for orphans", () => {
         executionId: "exec-t-dead",
         claimedAt: 1_700_000_000_000,
         handle: writeHandle({
-          ...newHandle(container.name),
+          ...newHandle(container.name, fake.http.host),
           id: container.id,
           started: true,
           adopted: true,

@@ -258,6 +258,30 @@ describe("a task of an earlier worker", () => {
     expect(await endOf(resumeTask(backend, saved({ stopping: true })))).toBe("shutdown");
   });
 
+  // Removed by somebody else, it was said, or cancelled, while it ran on the engine that the worker had before.
+  test("whose container is on another engine may still run, for all that is known", async () => {
+    const tasks = [1, 2].map(() =>
+      resumeTask(backend, saved({ engine: "tcp://before:2375", stopping: true })),
+    );
+    tasks[1]?.stop("cancelled");
+    for (const { ended } of tasks)
+      expect(await within(ended, "the task to end")).toMatchObject({
+        error: {
+          reason: "container_wait",
+          message: `there is no container ${NAME} on the engine at ${fake.http.host}: it was begun on the one at tcp://before:2375, where it may still run`,
+        },
+      });
+  });
+
+  test("is found under another address of its engine, and belongs there from then on", async () => {
+    const container = left();
+    const task = resumeTask(backend, saved({ engine: "tcp://before:2375" }));
+    await fake.until(() => fake.listening === 1);
+    expect(task.handle()).toMatchObject({ id: container.id, engine: fake.http.host });
+    fake.drop(container);
+    expect(await endOf(task)).toBe("container_wait");
+  });
+
   test("whose container is gone is told as such", async () => {
     expect(await endOf(resumeTask(backend, saved()))).toBe("container_wait");
   });

@@ -20,7 +20,7 @@ import {
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { BadAnswers } from "./bad-answers.ts";
-import { failureOf, goneFailure, hasBegun, shutdownOf } from "./container-end.ts";
+import { elsewhereFailure, failureOf, goneFailure, hasBegun, shutdownOf } from "./container-end.ts";
 import type { Disposal } from "./disposal.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineError } from "./engine/errors.ts";
@@ -66,11 +66,14 @@ export class DockerBackend implements Backend {
   readonly engineCalls = (): number => this.options.engine.callsUnderway;
   private readonly options: DockerOptions;
   private readonly tools: TaskRunTools;
+  /** Of the engine. */
+  private readonly address: string;
 
   constructor(options: DockerOptions) {
     this.options = options;
     const { engine, watcher, graceMs, cleanup, verbose, disposal, labels } = options;
     const instance = labels[LABELS.instance] ?? "";
+    this.address = engine.chosen.label;
     this.tools = { engine, watcher, graceMs, cleanup, verbose, disposal, instance };
   }
 
@@ -80,7 +83,7 @@ export class DockerBackend implements Backend {
   }
 
   private async enter(task: TaskSpec, context: RunContext): Promise<Stay> {
-    const handle = newHandle(nameContainer(task.assignment.taskId));
+    const handle = newHandle(nameContainer(task.assignment.taskId), this.address);
     // Before anything is made, so that a worker that is killed from here on leaves nothing unknown.
     context.saveHandle(writeHandle(handle));
     const run = new TaskRun(handle, this.tools, context);
@@ -118,9 +121,12 @@ export class DockerBackend implements Backend {
 
   private async resumeClaimed(saved: DockerHandle, claim: Claim, context: RunContext): Promise<Completion> {
     const { container } = saved;
-    const handle = claim.kind === "ours" ? { ...saved, id: claim.state.id } : saved;
-    if (handle.id !== saved.id) context.saveHandle(writeHandle(handle));
-    if (claim.kind === "ours") claim.keep();
+    let handle = saved;
+    if (claim.kind === "ours") {
+      handle = { ...saved, id: claim.state.id, engine: this.address };
+      context.saveHandle(writeHandle(handle));
+      claim.keep();
+    }
     try {
       const run = new TaskRun(handle, this.tools, context);
       const pickedUp = this.pickUp(handle, claim, run, context).finally(async () => {
@@ -191,7 +197,7 @@ export class DockerBackend implements Backend {
       if (end !== null) throw end;
       return;
     }
-    if (claim.kind !== "ours") throw whenGone(handle, context.signal);
+    if (claim.kind !== "ours") throw whenGone(handle, this.address, context.signal);
     const { state } = claim;
     if (!hasBegun(state)) throw notBegun();
     await context.step("run", () => run.finish(state.id));
@@ -203,8 +209,13 @@ function cannotTakeUp(container: string, error: EngineError): TaskFailure {
   return new TaskFailure("container_wait", `${what}: ${error.message}`, { cause: error });
 }
 
-/** Of a task whose container nobody has: one that was to be stopped was, and then removed by the one that died. */
-function whenGone({ container, started, stopping, stoppedAt }: DockerHandle, signal: AbortSignal): Error {
+/**
+ * Of a task whose container nobody has: one that was to be stopped was, and then removed by the one that died. Another
+ * engine than that one's knows nothing of it.
+ */
+function whenGone(handle: DockerHandle, address: string, signal: AbortSignal): Error {
+  const { container, engine, started, stopping, stoppedAt } = handle;
+  if (engine !== "" && engine !== address) return elsewhereFailure(handle, address);
   const why: unknown = signal.reason;
   if (why instanceof TaskStopped && why.why === "cancelled") return why;
   if (stopping) return new TaskStopped("shutdown");

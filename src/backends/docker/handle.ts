@@ -14,6 +14,8 @@ export interface DockerHandle {
   readonly container: string;
   /** In full, as the engine told it: names can be changed by anybody. Empty: not yet, or by a version that kept none. */
   readonly id: string;
+  /** The address of its engine, as the log has it; empty: by a version that kept none. */
+  readonly engine: string;
   readonly started: boolean;
   /** Taken over by its labels alone. An older version leaves a mark for others only then. */
   readonly adopted: boolean;
@@ -28,10 +30,11 @@ export interface DockerHandle {
 }
 
 /** Before anything is made. */
-export function newHandle(container: string): DockerHandle {
+export function newHandle(container: string, engine = ""): DockerHandle {
   return {
     container,
     id: "",
+    engine,
     started: false,
     adopted: false,
     settlers: [],
@@ -60,7 +63,7 @@ export function readHandle(handle: Handle | null): DockerHandle | null {
   if (handle === null) return null;
   const { container, id, started, adopted, settler, settledBefore, stopping, stoppedAt, exitCode } = handle;
   if (typeof container !== "string") return null;
-  const { oomKilled, finishedAt } = handle;
+  const { engine, oomKilled, finishedAt } = handle;
   const result =
     typeof exitCode === "number"
       ? { exitCode, oomKilled: oomKilled === true, finishedAt: numberOrNull(finishedAt) }
@@ -68,6 +71,7 @@ export function readHandle(handle: Handle | null): DockerHandle | null {
   return {
     container,
     id: typeof id === "string" ? id : "",
+    engine: typeof engine === "string" ? engine : "",
     started: started === true,
     adopted: adopted === true,
     settlers: [settledBefore, settler].flatMap((names) =>

@@ -152,7 +152,8 @@ export class Orphans {
       await letGo();
       return true;
     }
-    const handle = { ...newHandle(name), id, started: true, adopted: true };
+    const { label } = this.options.engine.chosen;
+    const handle = { ...newHandle(name, label), id, started: true, adopted: true };
     const claimedAt = container.createdAt * 1000;
     const adoption = adopt({ taskId, executionId, handle: writeHandle(handle), claimedAt });
     // The task that was made of it holds the claim from now on.
