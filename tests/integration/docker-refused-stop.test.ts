@@ -93,3 +93,18 @@ test("a container is stopped and removed although a proxy has said so before the
   expect(await within(task.ended, "the task to end")).toMatchObject({ error: { why: "cancelled" } });
   expect([fake.containers.size, task.log.said("warn")]).toEqual([0, []]);
 });
+
+// Such a proxy's word was never taken, and the task waited without end.
+test("a container that was stopped and removed is so although a proxy brings the engine's word as a page of its own", async () => {
+  const { backend } = await rig.backend("me");
+  const task = runTask(backend);
+  await fake.running();
+  fake.mishap("POST", /\/stop$/, { instead: "<html>OK</html>" });
+  fake.mishap("DELETE", /^\/containers\//, { instead: "" });
+  task.stop("cancelled");
+  expect(await within(task.ended, "the task to end")).toMatchObject({ error: { why: "cancelled" } });
+  const asked = fake.http.requests.filter(
+    ({ method, path }) => path.endsWith("/stop") || (method === "DELETE" && path.startsWith("/containers/")),
+  );
+  expect([asked.length, fake.containers.size, task.log.said("warn")]).toEqual([2, 0, []]);
+});

@@ -14,7 +14,7 @@ import {
   readContainerState,
   readContainerSummary,
 } from "./container-state.ts";
-import { CONFLICT, EngineError, incomplete, isConflict, isMissing } from "./errors.ts";
+import { CONFLICT, EngineError, incomplete, isConflict, isMissing, isSpoiled } from "./errors.ts";
 import { fieldsOf, textOf, textsOf } from "./fields.ts";
 import { type LogChunk, readLog } from "./log-frames.ts";
 import { isSince } from "./version.ts";
@@ -100,7 +100,8 @@ export class Containers {
   async stop(id: string, graceSeconds: number, signal: AbortSignal): Promise<void> {
     const limitMs = graceSeconds * 1000 + STOP_MARGIN_MS;
     const options = { ...ASKED_TO_DO, query: { t: graceSeconds }, limitMs };
-    await ignoringMissing(this.#calls.json("POST", `${at(id)}/stop`, options, signal));
+    const stop = ignoringMissing(this.#calls.json("POST", `${at(id)}/stop`, options, signal));
+    await this.#unlessSeen(stop, isAtRest, id, signal);
   }
 
   /** Resolves for one that does not run or is gone. */
@@ -142,12 +143,27 @@ export class Containers {
   async remove(id: string, signal: AbortSignal): Promise<void> {
     const options = { ...ASKED_TO_DO, query: { v: true, force: true }, limitMs: HEAVY_CALL_MS };
     try {
-      await this.#calls.json("DELETE", at(id), options, signal);
+      const removal = this.#calls.json("DELETE", at(id), options, signal);
+      await this.#unlessSeen(removal, (state) => state === null, id, signal);
     } catch (error) {
       if (isMissing(error)) return;
       if (!isConflict(error) || !(await this.#isBeingRemoved(id, signal))) throw error;
       const gone = { query: { condition: "removed" }, limitMs: HEAVY_CALL_MS };
       await ignoringMissing(this.#calls.json("POST", `${at(id)}/wait`, gone, signal));
+    }
+  }
+
+  /** What answers by 200 may be a proxy that brings each answer of the engine's so: the container tells what was done. */
+  async #unlessSeen(
+    asked: Promise<unknown>,
+    isDone: (state: ContainerState | null) => boolean,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await asked;
+    } catch (error) {
+      if (!isSpoiled(error) || !isDone(await this.find(id, signal))) throw error;
     }
   }
 
