@@ -7,6 +7,7 @@ import { liveServices, startServices } from "../services/start-services.ts";
 import { type Output, runChild } from "./child.ts";
 import type { Findings } from "./findings.ts";
 import { type Report, readReport } from "./junit.ts";
+import { leftIn, makeTemporary } from "./leavings.ts";
 import { NOTHING, ONE_FAILED, ONE_PASSED, sum, type Tally } from "./tally.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
@@ -161,6 +162,8 @@ export interface FilesRun {
   readonly except?: readonly string[];
   /** Full names, as a report has them: no other test is run, whatever `except` says. */
   readonly only?: readonly string[];
+  /** An engine that a test starts again has that one's environment, and outlives it: the tests share our temporary folder. */
+  readonly onEngines?: boolean;
 }
 
 type FilesResult = Pick<Report, "tally" | "failures" | "passed">;
@@ -169,27 +172,34 @@ type FilesResult = Pick<Report, "tally" | "failures" | "passed">;
 async function runFiles(
   { root, binary, write, findings }: Surroundings,
   files: readonly string[],
-  { env, output, except = [], only = [] }: FilesRun,
+  { env, output, except = [], only = [], onEngines = false }: FilesRun,
 ): Promise<FilesResult> {
   const scratch = await mkdtemp(join(tmpdir(), "oz-test-"));
   try {
     const outfile = join(scratch, "junit.xml");
+    const temporary = onEngines ? null : await makeTemporary(scratch);
     const options = [`--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${outfile}`];
     const pattern = only.length > 0 ? patternOf(only) : patternWithout(except);
     if (pattern !== null) options.push(`--test-name-pattern=${pattern}`);
     const argv = [process.execPath, "test", ...options, ...files.map((file) => `./${file}`)];
-    const exitCode = await runChild(argv, { root, env: { OZ_TEST_BINARY: binary, ...env }, output, write });
+    const ownEnv = { OZ_TEST_BINARY: binary, ...(temporary === null ? {} : { TMPDIR: temporary }) };
+    const exitCode = await runChild(argv, { root, env: { ...ownEnv, ...env }, output, write });
     const xml = await Bun.file(outfile)
       .text()
       .catch(() => null);
-    const report = readReport({ xml, exitCode, files });
+    const left = temporary === null ? [] : await leftIn(temporary);
+    // One that fails may be cut short anywhere.
+    const report = readReport({ xml, exitCode, files, left: exitCode === 0 ? left : [] });
     for (const problem of report.problems) {
       write(`FAIL  ${problem}\n`);
       findings.failed(problem);
     }
     return report;
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    // What is mounted in it, say: the results count all the same.
+    await rm(scratch, { recursive: true, force: true }).catch((error: Error) => {
+      write(`note  ${scratch} stays: ${error.message}\n`);
+    });
   }
 }
 
@@ -234,7 +244,8 @@ export async function runLive(here: Surroundings): Promise<Tally> {
   };
   try {
     const hands = [onEngines, onCluster, elsewhere];
-    return await runHands(here, hands, { env: services.env, repetition, atOnce: hands.length });
+    const run = { env: services.env, repetition, atOnce: hands.length, onEngines: true };
+    return await runHands(here, hands, run);
   } finally {
     await services[Symbol.asyncDispose]();
   }

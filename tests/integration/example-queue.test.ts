@@ -38,7 +38,8 @@ class Queue implements AsyncDisposable {
   }
 
   work(): void {
-    this.#loop = Bun.spawn([QUEUE, "work"], { env: this.#env, stdio: ["ignore", "ignore", "inherit"] });
+    const stdio = ["ignore", "ignore", "inherit"] as const;
+    this.#loop = Bun.spawn([QUEUE, "work"], { env: this.#env, stdio: [...stdio], detached: true });
   }
 
   /** Until the loop is through with so many, and names those whose agents ran. */
@@ -58,8 +59,11 @@ class Queue implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#loop?.kill();
-    if (this.#loop !== null) await within(this.#loop.exited, "the end of the loop");
+    if (this.#loop !== null) {
+      // With the group that it leads: it sleeps by a program of its own.
+      process.kill(-this.#loop.pid, "SIGTERM");
+      await within(this.#loop.exited, "the end of the loop");
+    }
     await this.dir[Symbol.asyncDispose]();
   }
 }

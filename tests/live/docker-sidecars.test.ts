@@ -243,7 +243,7 @@ onEachEngineAndPodman("sidecars", ({ socket, registry, flavour }) => {
     const image = await freshSidecar(site, 400);
     const sh = '[ "$(cat /fresh/file-* | wc -l)" = 200000 ]';
     const isIts = volumesOf(image);
-    const first = await site.start();
+    await using first = await site.start();
     site.plane.submit(site.task({ sh, more: at(image, "/fresh") }));
     await eventually(
       async () => (await site.api.volumes()).some(({ Name }) => isIts(Name)),

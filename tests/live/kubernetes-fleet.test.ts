@@ -38,7 +38,7 @@ describe.skipIf(noCluster !== null).concurrent("on a real cluster", () => {
   test("of two workers of one id, the one that stays reports the Jobs of the one that is gone, each once", async () => {
     await using site = await ClusterSite.create();
     await using stays = await site.start({ state: "one" });
-    const goes = await site.start({ state: "two" });
+    await using goes = await site.start({ state: "two" });
     // One that is ready may still have to be connected.
     await site.plane.waitForOpenLinks(2);
     const runs = await site.hold(6, { env: { AGENT_EXIT: "3" } });

@@ -23,7 +23,7 @@ function expectOnce(site: ClusterSite, runs: readonly AgentRun[]): void {
 describe.skipIf(noCluster !== null)("on a real cluster", () => {
   test("five Jobs outlive a killed worker, and the next one reports what became of each", async () => {
     await using site = await ClusterSite.create();
-    const first = await site.start();
+    await using first = await site.start();
     const codes = ["0", "3", "0", "4", "5"];
     const held = await Promise.all(codes.map((code) => site.hold(1, { env: { AGENT_EXIT: code } })));
     const runs = held.flat();
@@ -40,7 +40,6 @@ describe.skipIf(noCluster !== null)("on a real cluster", () => {
     );
     expectOnce(site, runs);
     expect(second.running).toBe(true);
-    await first[Symbol.asyncDispose]();
   }, 150_000);
 
   test("tasks go on while the API server is gone, and are reported once it is back", async () => {

@@ -12,6 +12,7 @@ const WAYS: readonly Way[] = [{ waits: false }, { waits: true }];
 /** A pipe whose reader reads when it is told to. */
 class Pipe implements AsyncDisposable {
   readonly #dir: TempDir;
+  #hasReader = true;
   readonly reader: number;
   readonly writer: number;
   readonly target: LogTarget;
@@ -43,9 +44,14 @@ class Pipe implements AsyncDisposable {
     return Buffer.concat(chunks).toString();
   }
 
+  readerLeaves(): void {
+    if (this.#hasReader) closeSync(this.reader);
+    this.#hasReader = false;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     closeSync(this.writer);
-    closeSync(this.reader);
+    this.readerLeaves();
     await this.#dir[Symbol.asyncDispose]();
   }
 }
@@ -124,14 +130,13 @@ describe.each(WAYS)("the log's output, where waits=$waits,", (way) => {
   });
 
   test("costs a line, and nothing else, where the reader has gone", async () => {
-    const pipe = await Pipe.make(way);
-    closeSync(pipe.reader);
+    await using pipe = await Pipe.make(way);
+    pipe.readerLeaves();
     const output = new LogOutput(
       () => {},
       () => pipe.target,
     );
     output.write("unheard\n");
     await output.drained();
-    closeSync(pipe.writer);
   });
 });

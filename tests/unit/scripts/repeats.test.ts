@@ -1,7 +1,5 @@
 import { expect, test } from "bun:test";
-import { Findings } from "../../../scripts/suite/findings.ts";
-import { type Repetition, runShared, type Surroundings } from "../../../scripts/suite/step.ts";
-import { TempDir } from "../../support/temp-dir.ts";
+import { runTests } from "./suite-rig.ts";
 
 const PASSES = 'import { test } from "bun:test"; test("passes", () => {});';
 const FAILS = 'import { test } from "bun:test"; test("fails", () => { throw new Error("never right"); });';
@@ -15,35 +13,17 @@ test("passes the second time", () => {
   if (!before) throw new Error("too early");
 });`;
 
-async function run(
-  sources: Readonly<Record<string, string>>,
-  repeats: boolean,
-  more: { readonly repetition?: Repetition } = {},
-) {
-  await using dir = await TempDir.create();
-  const files = Object.keys(sources);
-  for (const [file, source] of Object.entries(sources)) await dir.write(file, source);
-  const findings = new Findings();
-  const here: Surroundings = {
-    root: dir.path,
-    binary: "/none",
-    write: () => {},
-    output: "late",
-    findings,
-    repeats,
-  };
-  const tally = await runShared(here, files, { env: {}, atOnce: 2, ...more });
-  return { tally, said: findings.render() };
-}
-
 test("what fails once and passes by itself leaves the run green, and is told", async () => {
-  const { tally, said } = await run({ "a.test.ts": PASSES, "b.test.ts": UNSTEADY }, true);
+  const { tally, said } = await runTests({ "a.test.ts": PASSES, "b.test.ts": UNSTEADY }, true);
   expect(tally).toEqual({ passed: 2, failed: 0, skipped: 0 });
   expect(said).toBe("UNSTEADY  b.test.ts: passes the second time: too early\n");
 });
 
 test("what fails twice is red", async () => {
-  const { tally, said } = await run({ "a.test.ts": PASSES, "b.test.ts": FAILS, "c.test.ts": UNSTEADY }, true);
+  const { tally, said } = await runTests(
+    { "a.test.ts": PASSES, "b.test.ts": FAILS, "c.test.ts": UNSTEADY },
+    true,
+  );
   expect(tally).toEqual({ passed: 1, failed: 2, skipped: 0 });
   expect(said).toContain("FAILED    b.test.ts: fails: never right\n");
   expect(said).not.toContain("UNSTEADY");
@@ -51,7 +31,7 @@ test("what fails twice is red", async () => {
 
 test("what is only skipped the second time has not passed", async () => {
   const skips = UNSTEADY.replace('test("', 'test.skipIf(existsSync("seen"))("');
-  const { tally, said } = await run({ "a.test.ts": PASSES, "b.test.ts": skips }, true);
+  const { tally, said } = await runTests({ "a.test.ts": PASSES, "b.test.ts": skips }, true);
   expect(tally).toEqual({ passed: 1, failed: 1, skipped: 0 });
   expect(said).toContain("FAILED    b.test.ts");
 });
@@ -71,13 +51,13 @@ describe("a > b (c)", () => {
     if (!before) throw new Error("too early");
   });
 });`;
-  const { tally, said } = await run({ "b.test.ts": source }, true);
+  const { tally, said } = await runTests({ "b.test.ts": source }, true);
   expect(tally).toEqual({ passed: 2, failed: 0, skipped: 0 });
   expect(said).toBe("UNSTEADY  b.test.ts: a > b (c) > passes the second time: too early\n");
 });
 
 test("on a developer's machine nothing runs twice", async () => {
-  const { tally, said } = await run({ "b.test.ts": UNSTEADY }, false);
+  const { tally, said } = await runTests({ "b.test.ts": UNSTEADY }, false);
   expect(tally).toEqual({ passed: 0, failed: 1, skipped: 0 });
   expect(said).toBe("FAILED    b.test.ts: passes the second time: too early\n");
 });
@@ -85,7 +65,7 @@ test("on a developer's machine nothing runs twice", async () => {
 test("many files that fail are not repeated: they have a reason in common", async () => {
   const names = ["a.test.ts", "b.test.ts", "c.test.ts", "d.test.ts"];
   const sources = names.map((name) => [name, UNSTEADY.replaceAll("seen", `${name}-seen`)]);
-  const { tally } = await run(Object.fromEntries(sources), true);
+  const { tally } = await runTests(Object.fromEntries(sources), true);
   expect(tally.failed).toBe(4);
 });
 
@@ -96,21 +76,21 @@ test("many files that fail are repeated where the reason that they have in commo
   const names = ["a.test.ts", "b.test.ts", "c.test.ts", "d.test.ts"];
   const sources = Object.fromEntries(names.map((name) => [name, needs]));
   const prepare = async () => ({ ENGINE: "new" });
-  const renewed = await run(sources, true, { repetition: { atMost: 4, prepare } });
+  const renewed = await runTests(sources, true, { repetition: { atMost: 4, prepare } });
   expect(renewed.tally).toEqual({ passed: 4, failed: 0, skipped: 0 });
   expect(renewed.said).toContain("UNSTEADY  a.test.ts: t: hangs\n");
-  const tooMany = await run(sources, true, { repetition: { atMost: 3, prepare } });
+  const tooMany = await runTests(sources, true, { repetition: { atMost: 3, prepare } });
   expect(tooMany.tally.failed).toBe(4);
 });
 
 test("a file that runs no test is not excused by a second run", async () => {
-  const { tally, said } = await run({ "a.test.ts": "export {};", "b.test.ts": UNSTEADY }, true);
+  const { tally, said } = await runTests({ "a.test.ts": "export {};", "b.test.ts": UNSTEADY }, true);
   expect(tally.failed).toBe(2);
   expect(said).toContain("without a report");
 });
 
 test("of many files each is run once, by whichever process is free", async () => {
   const names = Array.from({ length: 11 }, (_, i) => `${String.fromCharCode(97 + i)}.test.ts`);
-  const { tally } = await run(Object.fromEntries(names.map((name) => [name, PASSES])), false);
+  const { tally } = await runTests(Object.fromEntries(names.map((name) => [name, PASSES])), false);
   expect(tally).toEqual({ passed: 11, failed: 0, skipped: 0 });
 });
