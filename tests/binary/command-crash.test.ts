@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { readEnvironment, readProcess } from "../../src/process/process-table.ts";
 import { assignment, assignments } from "../support/assignments.ts";
 import { CommandSite, KEEP_PAYLOAD, LEAVE_CHILDREN, WORKER_ID } from "../support/command-site.ts";
-import { shimsOf } from "../support/shims.ts";
+import { shimOf } from "../support/shims.ts";
 import { eventually } from "../support/wait.ts";
 import { WorkerProcess } from "../support/worker-process.ts";
 
@@ -216,7 +216,7 @@ describe("when the shim is killed", () => {
     const task = assignment();
     site.plane.submit(task);
     await site.waitForNote("processes", "setsid");
-    const [shim = 0] = shimsOf(worker.pid);
+    const shim = shimOf(worker.pid);
     process.kill(shim, "SIGKILL");
     const { failureReason, message } = await site.plane.waitForTask(task.task_id);
     expect([failureReason, message]).toEqual([
@@ -232,7 +232,7 @@ describe("when the shim is killed", () => {
     await using site = await CommandSite.create();
     await using worker = await site.start({ dispatch: HELD });
     const [id = ""] = await begin(site, 1);
-    const [shim = 0] = shimsOf(worker.pid);
+    const shim = shimOf(worker.pid);
     worker.kill("SIGTERM");
     await worker.waitForLog(/stopping|shutting down/);
     process.kill(shim, "SIGKILL");
@@ -249,7 +249,7 @@ describe("when the shim is killed", () => {
     // It begins when its shim has long told of it, which it does of what has lived for two milliseconds.
     await using worker = await site.start({ dispatch: `sleep 0.3; ${HELD}`, top });
     const [id = ""] = await begin(site, 1);
-    const [shim = 0] = shimsOf(worker.pid);
+    const shim = shimOf(worker.pid);
     const dispatch = Number(site.note("begun"));
     // It cannot tell what becomes of the dispatch any more, and nobody notices before it is gone.
     process.kill(shim, "SIGSTOP");

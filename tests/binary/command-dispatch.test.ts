@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { assignment, assignments } from "../support/assignments.ts";
 import { CommandSite, KEEP_PAYLOAD, LEAVE_CHILDREN } from "../support/command-site.ts";
-import { shimsOf } from "../support/shims.ts";
+import { shimOf } from "../support/shims.ts";
 import { descriptorsOf } from "../unit/process/spawned.ts";
 
 const SECRET = "sesame-of-the-task";
@@ -163,11 +163,11 @@ describe("under load", () => {
     await using worker = await site.start({ dispatch: `${KEEP_PAYLOAD}; sleep 0.2; echo said >&2` });
     const tasks = assignments(200);
     await site.handOver(assignment(), worker);
-    const [shim = 0] = shimsOf(worker.pid);
+    const shim = shimOf(worker.pid);
     const before = descriptorsOf(shim).length;
     await Promise.all(tasks.map((task) => site.handOver(task, worker)));
     for (const { task_id } of tasks) expect(site.payload(task_id)).toMatchObject({ run_id: task_id });
-    expect(shimsOf(worker.pid)).toEqual([shim]);
+    expect(shimOf(worker.pid)).toBe(shim);
     expect(descriptorsOf(shim).length).toBeLessThan(before + 10);
   });
 });

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { identify, isAlive, type ProcessIdentity } from "../../src/process/process-table.ts";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite } from "../support/direct-site.ts";
-import { shimsOf } from "../support/shims.ts";
+import { shimOf } from "../support/shims.ts";
 import { eventually } from "../support/wait.ts";
 import { workerCommand } from "../support/worker-process.ts";
 import { Spawned } from "../unit/process/spawned.ts";
@@ -109,7 +109,7 @@ test("a daemon that has nothing of its task any more is known to the worker that
   await using first = await rig.start();
   const id = await rig.submit("1000");
   const left = await rig.daemonOf(id);
-  const [shim = 0] = shimsOf(first.pid);
+  const shim = shimOf(first.pid);
   await first.stop("SIGKILL");
   process.kill(shim, "SIGKILL");
   await using _second = await rig.start();

@@ -8,7 +8,7 @@ import type { Assignment } from "../../src/dev/assignment-of.ts";
 import { readEnvironment } from "../../src/process/process-table.ts";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite } from "../support/direct-site.ts";
-import { shimsOf } from "../support/shims.ts";
+import { shimOf } from "../support/shims.ts";
 import { eventually } from "../support/wait.ts";
 
 /** Disposed of, it never leaves a stopped shim behind. */
@@ -23,7 +23,7 @@ interface HalfStarted extends Disposable {
 async function killHalfWay(site: DirectSite, flags: readonly string[] = []): Promise<HalfStarted> {
   await using first = await site.start({ flags });
   await site.run(assignment());
-  const shim = shimsOf(first.pid)[0] ?? 0;
+  const shim = shimOf(first.pid);
   const task = assignment({ env: { AGENT_HOLD: "1" } });
   process.kill(shim, "SIGSTOP");
   site.plane.submit(task);
@@ -125,7 +125,7 @@ test.each([
     await using site = await DirectSite.create();
     await using worker = await site.start({ direct });
     await site.run(assignment());
-    const [shim = 0] = shimsOf(worker.pid);
+    const shim = shimOf(worker.pid);
     process.kill(shim, "SIGSTOP");
     const task = assignment({ env: { AGENT_HOLD: "1" } });
     site.plane.submit(task);

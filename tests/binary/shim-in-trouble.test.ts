@@ -7,7 +7,7 @@ import { assignment } from "../support/assignments.ts";
 import { CommandSite, KEEP_PAYLOAD } from "../support/command-site.ts";
 import { DirectSite } from "../support/direct-site.ts";
 import { CAN_OBEY, OBEYING } from "../support/permissions.ts";
-import { shimsOf } from "../support/shims.ts";
+import { shimOf, shimsOf } from "../support/shims.ts";
 import { eventually } from "../support/wait.ts";
 import { workerCommand } from "../support/worker-process.ts";
 
@@ -31,7 +31,7 @@ describe("an agent that stops the process that supervises it", () => {
     await using site = await DirectSite.create();
     await using worker = await site.start();
     await site.run(assignment());
-    const [shim = 0] = shimsOf(worker.pid);
+    const shim = shimOf(worker.pid);
     process.kill(shim, "SIGSTOP");
     const task = assignment({ env: { AGENT_HOLD: "1" } });
     site.plane.submit(task);
@@ -88,7 +88,7 @@ describe.skipIf(Bun.which("prlimit") === null || !CAN_OBEY)(
       await using site = await CommandSite.create();
       await using worker = await site.start({ dispatch: KEEP_PAYLOAD, command });
       await site.handOver(assignment(), worker);
-      leaveNoneFree(shimsOf(worker.pid)[0] ?? 0);
+      leaveNoneFree(shimOf(worker.pid));
       const { failureReason, message } = await site.run(assignment());
       expect(failureReason).toBe("dispatch_command");
       expect(message).toMatch(/dispatch_command cannot be started in .*: .*too many open files/i);
@@ -100,7 +100,7 @@ describe.skipIf(Bun.which("prlimit") === null || !CAN_OBEY)(
       const direct = { setup_command: "true", teardown_command: "true" };
       await using worker = await site.start({ direct, command });
       await site.run(assignment());
-      leaveNoneFree(shimsOf(worker.pid)[0] ?? 0);
+      leaveNoneFree(shimOf(worker.pid));
       const { failureReason, message } = await site.run(assignment());
       expect(failureReason).toBe("setup_command");
       expect(message).toMatch(/setup_command cannot be started: .*too many open files/i);

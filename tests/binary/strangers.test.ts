@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { DatabaseSync } from "node:sqlite";
 import { DirectSite, taskIdOf } from "../support/direct-site.ts";
-import { shimsOf } from "../support/shims.ts";
+import { shimOf } from "../support/shims.ts";
 
 /** A process in a session of its own, as every service of a host is. */
 class Stranger implements AsyncDisposable {
@@ -51,9 +51,9 @@ describe("a process that has the pid of an agent of a dead daemon", () => {
     await using site = await DirectSite.create();
     await using first = await site.start();
     const [run] = await site.hold(1);
-    const [shim] = shimsOf(first.pid);
+    const shim = shimOf(first.pid);
     await first.stop("SIGKILL");
-    process.kill(shim ?? 0, "SIGKILL");
+    process.kill(shim, "SIGKILL");
     run?.release();
     await site.gone(...(run ? [run] : []));
     giveAwayPid(site, stranger.pid);
@@ -69,9 +69,9 @@ describe("a process that has the pid of an agent of a dead daemon", () => {
     await using first = await site.start();
     const [run] = await site.hold(1);
     const taskId = run ? taskIdOf(run) : "";
-    const [shim] = shimsOf(first.pid);
+    const shim = shimOf(first.pid);
     await first.stop("SIGKILL");
-    process.kill(shim ?? 0, "SIGKILL");
+    process.kill(shim, "SIGKILL");
     run?.release();
     await site.gone(...(run ? [run] : []));
     giveAwayPid(site, stranger.pid);

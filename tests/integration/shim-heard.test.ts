@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { identify, isAlive, readProcess } from "../../src/process/process-table.ts";
 import { ShimClient } from "../../src/process/shim/client.ts";
 import { TAIL_BYTES } from "../../src/process/shim/output-tail.ts";
-import { shimsOf } from "../support/shims.ts";
+import { shimOf } from "../support/shims.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { eventually } from "../support/wait.ts";
 import { SHIM_COMMAND } from "../unit/process/shim-daemon.ts";
@@ -136,7 +136,7 @@ describe("a process that is given input", () => {
   test("that cannot be started is refused, and costs the shim no descriptor", async () => {
     await using rig = await Rig.create();
     await rig.run("exit 0");
-    const [shim = 0] = shimsOf(process.pid);
+    const shim = shimOf(process.pid);
     const before = descriptorsOf(shim).length;
     for (let round = 0; round < 20; round++) {
       const command = { argv: ["/no/such"], cwd: "/", env: ENV };

@@ -10,6 +10,16 @@ export function shimsOf(daemonPid: number): number[] {
     .filter((pid) => isShimOf(pid, daemonPid));
 }
 
+/** The one that it has. Throws where it has none, or several: what a test sends to pid 0 its whole run gets. */
+export function shimOf(daemonPid: number): number {
+  const [shim, ...more] = shimsOf(daemonPid);
+  if (shim === undefined || more.length > 0)
+    throw new Error(
+      `The daemon ${daemonPid} has ${shim === undefined ? "no shim" : `the shims ${[shim, ...more]}`}`,
+    );
+  return shim;
+}
+
 function isShimOf(pid: number, daemonPid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
