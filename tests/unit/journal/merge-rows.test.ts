@@ -95,6 +95,14 @@ test("a cancellation that only the other journal knows of an execution begun ane
   expect(own.statements.find(REF)).toMatchObject({ ended: false, cancelled: true });
 });
 
+test("a row that a take-over cut short left in both is as it went on since", () => {
+  const own = journalOf(RUNNING);
+  own.statements.saveHandle(REF, JSON.stringify({ since: true }));
+  own.statements.setCancelled(REF, 4_000);
+  mergeRows(journalOf(RUNNING).database, own.database, new Map());
+  expect(own.statements.find(REF)).toMatchObject({ handle: { since: true }, cancelled: true });
+});
+
 // What is written after it would be in a transaction that nobody ends, and gone with the process.
 test("a take-over that fails half-way leaves none of its rows, and no transaction open", () => {
   const own = openMemoryDatabase();

@@ -51,4 +51,15 @@ describe("the second of two executions that dead daemons left of one task", () =
     expect([first.resumedWith, first.context.later]).toEqual([{ of: 1 }, { of: 2 }]);
     expect([second.resumedWith, second.context.later]).toEqual([{ of: 2 }, undefined]);
   });
+
+  test("is told of a third one that was begun since, though it waits for its turn", async () => {
+    using rig = new SchedulerRig();
+    const left = { taskId: "a", ended: false, terminal: null, cancelled: false };
+    rig.scheduler.recover(
+      [1, 2, 3].map((of) => ({ ...left, executionId: `e${of}`, claimedAt: of, handle: { of } })),
+    );
+    (await rig.started(1)).end();
+    const second = await rig.started(2);
+    expect([second.resumedWith, second.context.later]).toEqual([{ of: 2 }, { of: 3 }]);
+  });
 });
