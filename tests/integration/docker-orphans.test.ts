@@ -242,11 +242,14 @@ describe("a search for orphans", () => {
   test("tells once of what the engine refuses, however often it looks", async () => {
     fake.add("lock", { ...labelsOf(dead), [LABELS.role]: "lock" }, "created");
     fake.addVolume("copy", { ...labelsOf(dead), [LABELS.role]: "private-sidecar" });
+    const gone = left(dead, "t-1", "exited");
+    await (await rig.worker("sibling")).marks.set(gone.id, signal);
+    fake.drop(gone);
     fake.refuse("DELETE", /^\/(containers|volumes)\//);
     for (let looks = 0; looks < 3; looks++) await looker.look();
     expect(
       looker.log.lines.filter(({ level }) => level === "warn").map(({ fields }) => fields),
-    ).toMatchObject([{ container: "lock" }, { volume: "copy" }]);
+    ).toMatchObject([{ container: "lock" }, { volume: "copy" }, { markOf: gone.id.slice(0, 12) }]);
   });
 
   // One container that the engine would not do anything with kept all that came after it from being found.
