@@ -254,8 +254,9 @@ describe("a search for orphans", () => {
 
   // One container that the engine would not do anything with kept all that came after it from being found.
   test("goes on with the others when the engine refuses one", async () => {
-    left(dead, "t-1");
     const { name } = left(dead, "t-2");
+    // It is listed before the older one.
+    left(dead, "t-1");
     fake.add("lock", { ...labelsOf(dead), [LABELS.role]: "lock" }, "created");
     for (let tries = 0; tries < 3; tries++)
       fake.mishap("POST", /^\/containers\/create$/, { status: 404, words: "No such image" });

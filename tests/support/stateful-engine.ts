@@ -67,6 +67,9 @@ interface Told {
   readonly line: string;
 }
 
+/** Of a container or a volume. */
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
 /** Of a container whose image is no matter. */
 const ANY_IMAGE = "sha256:0";
 const OK: Reply = { status: 204 };
@@ -332,9 +335,7 @@ export class StatefulEngine implements AsyncDisposable {
         this.end(container, 137);
         return OK;
       case "rename":
-        container.name = query.get("name") ?? "";
-        this.changed();
-        return OK;
+        return this.refusedName(query) ?? this.rename(container, query);
       default:
         return { status: 404, body: { message: `page not found: ${action}` } };
     }
@@ -351,13 +352,25 @@ export class StatefulEngine implements AsyncDisposable {
     return OK;
   }
 
-  private onCreate(request: FakeRequest): Reply {
-    const name = request.query.get("name") ?? "";
-    if (this.find(name) !== undefined) {
-      return { status: 409, body: { message: `Conflict. The container name "/${name}" is already in use` } };
-    }
-    const container = this.make(name, JSON.parse(request.body.toString()));
+  private rename(container: StoredContainer, query: URLSearchParams): Reply {
+    container.name = query.get("name") ?? "";
+    this.changed();
+    return OK;
+  }
+
+  private onCreate({ query, body }: FakeRequest): Reply {
+    const refusal = this.refusedName(query);
+    if (refusal !== null) return refusal;
+    const container = this.make(query.get("name") ?? "", JSON.parse(body.toString()));
     return { status: 201, body: { Id: container.id, Warnings: [] } };
+  }
+
+  /** Null: a container may have it. */
+  private refusedName(query: URLSearchParams): Reply | null {
+    const name = query.get("name") ?? "";
+    if (!NAME.test(name)) return invalid(name);
+    if (this.find(name) === undefined) return null;
+    return { status: 409, body: { message: `Conflict. The container name "/${name}" is already in use` } };
   }
 
   private make(name: string, body: CreateBody): StoredContainer {
@@ -385,7 +398,8 @@ export class StatefulEngine implements AsyncDisposable {
   private onList({ query }: FakeRequest): Reply {
     const isListed = ({ status }: StoredContainer) => query.get("all") === "true" || status === "running";
     const found = [...this.containers.values()].filter((one) => isListed(one) && fits(one.labels, query));
-    return { status: 200, body: found.map(listed) };
+    // The newest first.
+    return { status: 200, body: found.reverse().map(listed) };
   }
 
   private onRemove(container: StoredContainer, { query }: FakeRequest): Reply {
@@ -409,12 +423,14 @@ export class StatefulEngine implements AsyncDisposable {
   private onVolumes({ method, query, body }: FakeRequest, name: string): Reply {
     if (name === "create") {
       const asked = JSON.parse(body.toString()) as { Name: string; Labels?: Texts };
+      if (!NAME.test(asked.Name)) return invalid(asked.Name);
       const volume = this.volumes.get(asked.Name) ?? this.addVolume(asked.Name, asked.Labels);
       return { status: 201, body: told(volume) };
     }
     if (name === "") {
       const found = [...this.volumes.values()].filter(({ labels }) => fits(labels, query));
-      return { status: 200, body: { Volumes: found.map(told) } };
+      // Of none older engines say null.
+      return { status: 200, body: { Volumes: found.length === 0 ? null : found.map(told) } };
     }
     const byBeginning = this.takesBeginnings && method === "DELETE" && !this.volumes.has(name);
     const isMeant = (one: StoredVolume) => (byBeginning ? one.name.startsWith(name) : one.name === name);
@@ -444,6 +460,11 @@ export class StatefulEngine implements AsyncDisposable {
     const RepoDigests = [`${reference.split(":")[0]}@${digest}`];
     return { status: 200, body: { Id: digest, RepoDigests, Os: "linux", Architecture: "arm64" } };
   }
+}
+
+function invalid(name: string): Reply {
+  const message = `Invalid name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`;
+  return { status: 400, body: { message } };
 }
 
 function volumesOf({ HostConfig }: CreateBody): string[] {
