@@ -6,7 +6,15 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { type ApiEvent, type ApiObject, born, FakeApiStore, Refused, seenThrough } from "./fake-api-store.ts";
+import {
+  type ApiEvent,
+  type ApiObject,
+  born,
+  FakeApiStore,
+  inSeconds,
+  Refused,
+  seenThrough,
+} from "./fake-api-store.ts";
 import type { TestPki } from "./test-pki.ts";
 import { within } from "./wait.ts";
 
@@ -115,7 +123,7 @@ export class FakeApiServer implements AsyncDisposable {
 
   /** As objects of the cluster have their times. */
   now(): string {
-    return new Date(Date.now() + this.clockAheadMs).toISOString();
+    return inSeconds(new Date(Date.now() + this.clockAheadMs));
   }
 
   /** Again on its old port, with all its objects, as a restarted one. */
@@ -278,7 +286,10 @@ export class FakeApiServer implements AsyncDisposable {
   }
 
   #list({ resource, query }: ApiCall): ApiObject {
-    const items = this.store.list(resource, query.get("labelSelector") ?? "");
+    // The kind of a list's items is not said again with each.
+    const items = this.store
+      .list(resource, query.get("labelSelector") ?? "")
+      .map(({ kind: _, apiVersion: __, ...item }) => item);
     return { kind: "List", metadata: { resourceVersion: String(this.store.version) }, items };
   }
 
@@ -296,7 +307,7 @@ export class FakeApiServer implements AsyncDisposable {
   #deleteJob(job: ApiObject, body: ApiObject): ApiObject {
     const { name, uid } = job.metadata;
     const pods = this.store.list("pods").filter((pod) => pod.metadata.ownerReferences?.[0]?.uid === uid);
-    const deletionTimestamp = new Date().toISOString();
+    const deletionTimestamp = inSeconds(new Date());
     for (const pod of pods) this.store.patch("pods", pod.metadata.name, { metadata: { deletionTimestamp } });
     if (body?.propagationPolicy === "Foreground" && pods.length > 0) {
       return this.store.patch("jobs", name, { metadata: { deletionTimestamp } });

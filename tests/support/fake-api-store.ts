@@ -46,6 +46,8 @@ export class FakeApiStore {
 
   create(resource: string, object: ApiObject): ApiObject {
     const { name } = object.metadata;
+    const wrong = wrongIn(object.metadata);
+    if (wrong !== null) throw new Refused("Invalid", `${resource} "${name}" is invalid: ${wrong}`);
     if (this.get(resource, name)) throw new Refused("AlreadyExists", `${resource} "${name}" already exists`);
     return this.#put("ADDED", resource, born(object), null);
   }
@@ -117,6 +119,24 @@ export class FakeApiStore {
   }
 }
 
+/** As every time of an object's metadata and status is written. */
+export function inSeconds(time: Date): string {
+  return `${time.toISOString().slice(0, 19)}Z`;
+}
+
+const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+const LABEL_KEY = /^([a-z0-9.-]{1,253}\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
+
+/** Null: nothing. */
+function wrongIn({ name, labels = {}, annotations = {} }: ApiObject): string | null {
+  if (!NAME.test(name)) return `metadata.name: Invalid value: "${name}"`;
+  const key = [...Object.keys(labels), ...Object.keys(annotations)].find((one) => !LABEL_KEY.test(one));
+  if (key !== undefined) return `metadata: Invalid value: "${key}"`;
+  const value = Object.values(labels).find((one) => !LABEL_VALUE.test(String(one)));
+  return value === undefined ? null : `metadata.labels: Invalid value: "${value}"`;
+}
+
 /** As a watch with that selector would see it; null: not at all. */
 export function seenThrough(event: ApiEvent, selector: string): { type: string; object: ApiObject } | null {
   const before = event.before !== null && matches(event.before, selector);
@@ -155,6 +175,6 @@ function merge(target: ApiObject, patch: ApiObject): ApiObject {
 
 /** As it would be, and is not kept: a dry run. */
 export function born(object: ApiObject): ApiObject {
-  const creationTimestamp = new Date().toISOString();
+  const creationTimestamp = inSeconds(new Date());
   return { ...object, metadata: { ...object.metadata, uid: crypto.randomUUID(), creationTimestamp } };
 }

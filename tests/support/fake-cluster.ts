@@ -1,7 +1,7 @@
 /** A fake API server with a Job controller and a kubelet that do what the test tells them. */
 
 import { FakeApiServer, type FakeApiServerOptions } from "./fake-api-server.ts";
-import type { ApiObject } from "./fake-api-store.ts";
+import { type ApiObject, inSeconds } from "./fake-api-store.ts";
 import { TestPki } from "./test-pki.ts";
 
 export class FakeCluster implements AsyncDisposable {
@@ -126,7 +126,7 @@ export class FakeCluster implements AsyncDisposable {
   }
 
   #endPod(job: string, phase: string, ended: { exitCode: number; reason: string }): void {
-    const finishedAt = new Date().toISOString();
+    const finishedAt = inSeconds(new Date());
     const terminated = { ...ended, startedAt: finishedAt, finishedAt };
     this.setPod(job, { phase, containerStatuses: [{ name: "task", state: { terminated } }] });
   }
@@ -136,7 +136,7 @@ function condition(type: string, reason?: string) {
   return {
     type,
     status: "True",
-    lastTransitionTime: new Date().toISOString(),
+    lastTransitionTime: inSeconds(new Date()),
     ...(reason ? { reason } : {}),
   };
 }
