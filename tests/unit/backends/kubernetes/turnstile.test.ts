@@ -1,5 +1,6 @@
 /** Who is let in, and when, where places are few. */
 import { expect, test } from "bun:test";
+import { getEventListeners } from "node:events";
 import { never } from "../../../../src/async/wait.ts";
 import { Turnstile } from "../../../../src/backends/kubernetes/client/turnstile.ts";
 
@@ -40,6 +41,17 @@ test("who is called away while he waits leaves at once, and those behind him get
   first[Symbol.dispose]();
   (await third)[Symbol.dispose]();
   expect([turnstile.size, inside]).toEqual([0, ["a", "c"]]);
+});
+
+// A worker's own signal lives as long as the worker.
+test("who has had his turn leaves nothing behind at his signal", async () => {
+  const turnstile = new Turnstile(1);
+  const { signal } = new AbortController();
+  const first = await turnstile.enter(signal);
+  const second = turnstile.enter(signal);
+  first[Symbol.dispose]();
+  (await second)[Symbol.dispose]();
+  expect(getEventListeners(signal, "abort")).toHaveLength(0);
 });
 
 test("who was called away before he came takes no place", async () => {
