@@ -27,6 +27,8 @@ export interface RiggedTask {
   readonly handles: Handle[];
   /** Values that no log line may show from then on. */
   readonly hidden: string[];
+  /** Until when they stay hidden after its end. */
+  readonly lingering: Promise<void>[];
   readonly ended: Promise<Completion>;
   stop(why: StopReason): void;
 }
@@ -115,6 +117,7 @@ export class KubernetesRig implements AsyncDisposable {
     const stop = new AbortController();
     const handles: Handle[] = [];
     const hidden: string[] = [];
+    const lingering: Promise<void>[] = [];
     const ended = work({
       signal: stop.signal,
       hurry: this.#hurry.signal,
@@ -122,10 +125,12 @@ export class KubernetesRig implements AsyncDisposable {
       saveHandle: (handle) => void handles.push(handle),
       step: (_name, part) => part(),
       hide: (values) => void hidden.push(...values),
+      linger: (done) => void lingering.push(done),
     });
     // Whoever cares waits for it; a test that does not must not be failed by it.
     ended.catch(() => {});
-    return { taskId, executionId, handles, hidden, ended, stop: (why) => stop.abort(new TaskStopped(why)) };
+    const stopFor = (why: StopReason) => stop.abort(new TaskStopped(why));
+    return { taskId, executionId, handles, hidden, lingering, ended, stop: stopFor };
   }
 }
 

@@ -4,6 +4,7 @@ import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { never } from "../../../../src/async/wait.ts";
 import { JobStore } from "../../../../src/backends/kubernetes/watch/job-store.ts";
 import { slimJob, slimPod } from "../../../../src/backends/kubernetes/watch/slim.ts";
+import { within } from "../../../support/wait.ts";
 
 const job = (name: string, version: number, uid = `uid-${name}`): V1Job => ({
   metadata: { name, uid, resourceVersion: String(version) },
@@ -91,6 +92,17 @@ describe("the store of Jobs", () => {
     stop.abort();
     await waiting;
   });
+});
+
+// A worker that stops while its API server is away would wait for the list.
+test("who waits for the first list of Jobs goes on with that, and when he is called away", async () => {
+  const store = new JobStore();
+  const stop = new AbortController();
+  const waiting = [store.whenListed(stop.signal), store.whenListed(never())];
+  stop.abort();
+  await within(waiting[0] ?? Promise.reject(), "the one who is called away");
+  store.jobs.replace([], "1");
+  await within(waiting[1] ?? Promise.reject(), "the other");
 });
 
 describe("what is kept of an object", () => {
