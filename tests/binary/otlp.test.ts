@@ -91,10 +91,13 @@ describe.each(PROTOCOLS)("over $name", (protocol) => {
         { attributes: { result: "cancelled" }, value: 0 },
         { attributes: { result: "dispatched" }, value: 0 },
       ]);
-      expect(duration?.points[0]?.bounds).toEqual([
+      const { bounds, counts, sum = Number.NaN } = duration?.points[0] ?? {};
+      expect(bounds).toEqual([
         ...[1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 86_400],
       ]);
-      expect(duration?.points[0]?.counts).toEqual([1, ...new Array(14).fill(0)]);
+      // A second is not much on a busy machine.
+      const bucket = [...(bounds ?? []), Number.POSITIVE_INFINITY].findIndex((most) => sum <= most);
+      expect(counts).toEqual(Array.from({ length: 15 }, (_, at) => (at === bucket ? 1 : 0)));
       expect(collector.exports[0]?.headers["authorization"]).toBe(`Bearer ${TOKEN}`);
       expect(worker.stdout + worker.stderr).not.toContain(TOKEN);
       expect(worker.stderr).not.toMatch(/could not be exported/);
