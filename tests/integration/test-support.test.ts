@@ -1,5 +1,6 @@
 /** The tests' own tools: a fake agent that notes wrongly, or a wait that never fails, would prove nothing. */
 import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
 import { assignment } from "../support/assignments.ts";
@@ -98,6 +99,18 @@ describe("a worker process", () => {
     expect(await worker.finished()).toBe(3);
     expect(worker.stdout).toBe("out\n");
     await expect(worker.waitForLog(/never/)).rejects.toThrow("ended without");
+  });
+
+  // It went on trying to connect after the tests, for nobody had it to end it.
+  test("that does not come so far as it is waited for is ended, and its folder goes", async () => {
+    await using dir = await TempDir.create();
+    const note = dir.join("note");
+    const script = `echo "$$ $HOME" >${note}; exec sleep 1000 2>&-`;
+    const starting = WorkerProcess.startUntil({ command: ["/bin/sh", "-c", script] }, [/never/]);
+    await expect(starting).rejects.toThrow("ended without /never/");
+    const [pid, home = ""] = (await Bun.file(note).text()).trim().split(" ");
+    expect(() => process.kill(Number(pid), 0)).toThrow("ESRCH");
+    expect(existsSync(home)).toBe(false);
   });
 
   test("gets nothing of the test's own environment but PATH", async () => {

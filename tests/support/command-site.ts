@@ -9,7 +9,12 @@ import type { DevTask } from "../../src/dev/tasks.ts";
 import { type AgentProcess, isAlive } from "./fake-agent.ts";
 import { TempDir } from "./temp-dir.ts";
 import { eventually } from "./wait.ts";
-import { type WorkerOptions as ProcessOptions, TEST_API_KEY, WorkerProcess } from "./worker-process.ts";
+import {
+  CONNECTED,
+  type WorkerOptions as ProcessOptions,
+  TEST_API_KEY,
+  WorkerProcess,
+} from "./worker-process.ts";
 
 export const WORKER_ID = "bar";
 
@@ -67,18 +72,14 @@ export class CommandSite implements AsyncDisposable {
     const { dispatch, cancel = NOTE_CANCEL, top, block, connected = true, ...rest } = options;
     const cancelling = cancel === null ? {} : { cancel_command: cancel };
     const backend = { command: { dispatch_command: dispatch, ...cancelling, ...block } };
-    const worker = await WorkerProcess.start({
+    const all = {
       stateDir: this.stateDir,
       ...rest,
       env: { NOTES: this.notes, ...rest.env },
       plane: this.plane,
       config: JSON.stringify({ worker_id: WORKER_ID, ...top, backend }),
-    });
-    if (connected) {
-      await worker.waitForLog(/connected to the control plane/);
-      await worker.waitForLog(/worker ready/);
-    }
-    return worker;
+    };
+    return await WorkerProcess.startUntil(all, connected ? CONNECTED : []);
   }
 
   /** To its terminal message. */

@@ -7,7 +7,12 @@ import { assignment } from "./assignments.ts";
 import { type AgentRun, FakeAgent } from "./fake-agent.ts";
 import { TempDir } from "./temp-dir.ts";
 import { eventually } from "./wait.ts";
-import { type WorkerOptions as ProcessOptions, TEST_API_KEY, WorkerProcess } from "./worker-process.ts";
+import {
+  CONNECTED,
+  type WorkerOptions as ProcessOptions,
+  TEST_API_KEY,
+  WorkerProcess,
+} from "./worker-process.ts";
 
 export const WORKER_ID = "bar";
 
@@ -54,18 +59,13 @@ export class DirectSite implements AsyncDisposable {
   }
 
   async start({ top, direct, connected = true, ...options }: SiteWorkerOptions = {}): Promise<WorkerProcess> {
-    const worker = await WorkerProcess.start({
+    const all = {
       stateDir: this.stateDir,
       ...options,
       plane: this.plane,
       config: this.config(top, direct),
-    });
-    if (connected) {
-      await worker.waitForLog(/connected to the control plane/);
-      // The journal is opened while the handshake is on its way: either may be the later one.
-      await worker.waitForLog(/worker ready/);
-    }
-    return worker;
+    };
+    return await WorkerProcess.startUntil(all, connected ? CONNECTED : []);
   }
 
   /** Submits tasks whose agents wait to be released, and waits until each agent runs. */

@@ -10,7 +10,7 @@ import { type AgentRun, FakeAgent } from "./fake-agent.ts";
 import { LiveCluster, run } from "./live-cluster.ts";
 import { TempDir } from "./temp-dir.ts";
 import { eventually } from "./wait.ts";
-import { TEST_API_KEY, type WorkerOptions, WorkerProcess } from "./worker-process.ts";
+import { READY, TEST_API_KEY, type WorkerOptions, WorkerProcess } from "./worker-process.ts";
 
 export const AGENT_IMAGE = "oz-test/agent:1";
 /** Its agent takes all the memory that it can get. */
@@ -118,14 +118,13 @@ export class ClusterSite implements AsyncDisposable {
 
   async start(options: SiteWorkerOptions = {}): Promise<WorkerProcess> {
     const { ready = true, state = "state", ...rest } = options;
-    const worker = await WorkerProcess.start({
+    const all = {
       plane: this.plane,
       ...rest,
       stateDir: this.dir.join(state),
       config: this.config(options),
-    });
-    if (ready) await worker.waitForLog(/worker ready/, TASK_TIMEOUT_MS);
-    return worker;
+    };
+    return await WorkerProcess.startUntil(all, ready ? [READY] : [], TASK_TIMEOUT_MS);
   }
 
   async run(task: Assignment, plane = this.plane): Promise<DevTask> {

@@ -7,7 +7,12 @@ import { type ContainerEntry, DockerApi, type InspectedContainer } from "./live-
 import type { LiveEngine } from "./live-services.ts";
 import { TempDir } from "./temp-dir.ts";
 import { eventually } from "./wait.ts";
-import { type WorkerOptions as ProcessOptions, TEST_API_KEY, WorkerProcess } from "./worker-process.ts";
+import {
+  CONNECTED,
+  type WorkerOptions as ProcessOptions,
+  TEST_API_KEY,
+  WorkerProcess,
+} from "./worker-process.ts";
 
 export interface DockerWorkerOptions extends Omit<ProcessOptions, "plane" | "config"> {
   /** Keys of the config file beside `worker_id` and `backend`. */
@@ -66,17 +71,14 @@ export class DockerSite implements AsyncDisposable {
     connected = true,
     ...options
   }: DockerWorkerOptions = {}): Promise<WorkerProcess> {
-    const worker = await WorkerProcess.start({
+    const all = {
       stateDir: this.stateDir,
       ...options,
       env: { DOCKER_HOST: `unix://${this.api.socket}`, ...options.env },
       plane: this.plane,
       config: this.config(top, docker),
-    });
-    if (!connected) return worker;
-    await worker.waitForLog(/connected to the control plane/);
-    await worker.waitForLog(/worker ready/);
-    return worker;
+    };
+    return await WorkerProcess.startUntil(all, connected ? CONNECTED : []);
   }
 
   image(name: string): string {

@@ -30,6 +30,10 @@ export const TEST_API_KEY = "test-key";
 const KEPT_OUTPUT_CHARACTERS = 4 * 1024 * 1024;
 const STOP_TIMEOUT_MS = 10_000;
 
+export const READY = /worker ready/;
+/** The journal is opened while the handshake is on its way: either may be the later one. */
+export const CONNECTED = [/connected to the control plane/, READY] as const;
+
 const repository = resolve(import.meta.dir, "../..");
 
 /** OZ_TEST_BINARY, else dist/oz-agent-worker where it was built, else `bun src/main.ts`. */
@@ -86,6 +90,22 @@ export class WorkerProcess implements AsyncDisposable {
       },
     });
     return new WorkerProcess(child, dir);
+  }
+
+  /** The same, once each of these stands in its log. One that does not come so far is ended: nobody else would. */
+  static async startUntil(
+    options: WorkerOptions,
+    lines: readonly RegExp[],
+    timeoutMs?: number,
+  ): Promise<WorkerProcess> {
+    const worker = await WorkerProcess.start(options);
+    try {
+      for (const line of lines) await worker.waitForLog(line, timeoutMs);
+      return worker;
+    } catch (error) {
+      await worker[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get pid(): number {
