@@ -1,5 +1,6 @@
 /** What the store makes of news that come late, twice, or out of order. */
 import { describe, expect, test } from "bun:test";
+import { getEventListeners } from "node:events";
 import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { never } from "../../../../src/async/wait.ts";
 import { JobStore } from "../../../../src/backends/kubernetes/watch/job-store.ts";
@@ -86,11 +87,27 @@ describe("the store of Jobs", () => {
     followed.look();
     store.jobs.put(job("a", 10));
     await followed.changed(60_000, never());
-    followed.look();
+  });
+
+  test("lets a follower wait again once it has looked, and leaves nothing behind at its signal", async () => {
+    const store = new JobStore();
+    using followed = store.subscribe("a");
     const stop = new AbortController();
-    const waiting = followed.changed(60_000, stop.signal);
-    stop.abort();
+    store.jobs.put(job("a", 10));
+    followed.look();
+    let isWaiting = true;
+    const waiting = followed.changed(60_000, stop.signal).then(() => {
+      isWaiting = false;
+    });
+    for (let turns = 0; turns < 20; turns++) await Promise.resolve();
+    expect(isWaiting).toBe(true);
+    store.jobs.put(job("a", 11));
     await waiting;
+    expect(getEventListeners(stop.signal, "abort")).toHaveLength(0);
+    followed.look();
+    const called = followed.changed(60_000, stop.signal);
+    stop.abort();
+    await called;
   });
 });
 
