@@ -12,6 +12,10 @@ export class Findings {
     this.#failed.push(what);
   }
 
+  unsteady(what: string): void {
+    this.#unsteady.push(what);
+  }
+
   failedTests(failures: readonly Failure[]): void {
     this.#failed.push(...failures.map(renderFailure));
   }

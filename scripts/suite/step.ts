@@ -125,7 +125,7 @@ export function runShared(
 async function runHands(
   here: Surroundings,
   hands: readonly (readonly string[])[],
-  { repetition, atOnce, ...run }: SharedRun,
+  { atOnce, ...run }: SharedRun,
 ): Promise<Tally> {
   const results: FilesResult[] = [];
   const waiting = hands.filter((hand) => hand.length > 0).entries();
@@ -135,6 +135,38 @@ async function runHands(
     }
   };
   await Promise.all(Array.from({ length: atOnce }, takeHands));
+  const left = await judgeLeavings(here, results, run);
+  return sum([left, await judgeFailures(here, results, run)]);
+}
+
+/** What tests left behind counts as one that failed. As with those, once may be an accident. */
+async function judgeLeavings(
+  here: Surroundings,
+  results: readonly FilesResult[],
+  run: Omit<FilesRun, "output">,
+): Promise<Tally> {
+  const untidy = results.filter(({ left }) => left.length > 0);
+  const mayRepeat = here.repeats && untidy.length <= REPEATED_AT_MOST;
+  let failed = 0;
+  for (const { files, left } of untidy) {
+    const what = `${files.join(" ")} left behind: ${left.join(", ")}`;
+    if (mayRepeat) here.write(`\nagain, for ${what}\n`);
+    const again = mayRepeat ? await runFiles(here, files, { ...run, output: here.output }) : null;
+    if (again?.left.length === 0 && again.tally.failed === 0) here.findings.unsteady(what);
+    else {
+      here.write(`FAIL  ${what}\n`);
+      here.findings.failed(what);
+      failed += 1;
+    }
+  }
+  return { ...NOTHING, failed };
+}
+
+async function judgeFailures(
+  here: Surroundings,
+  results: readonly FilesResult[],
+  { repetition, ...run }: HandsRun,
+): Promise<Tally> {
   const tally = sum(results.map((result) => result.tally));
   const failures = results.flatMap((result) => result.failures);
   const failing = [...new Set(failures.map(({ file }) => file))];
@@ -166,7 +198,11 @@ export interface FilesRun {
   readonly onEngines?: boolean;
 }
 
-type FilesResult = Pick<Report, "tally" | "failures" | "passed">;
+interface FilesResult extends Pick<Report, "tally" | "failures" | "passed"> {
+  readonly files: readonly string[];
+  /** What they left behind, in words. Of those that failed nothing: they may be cut short anywhere. */
+  readonly left: readonly string[];
+}
 
 /** In one process. */
 async function runFiles(
@@ -188,13 +224,12 @@ async function runFiles(
       .text()
       .catch(() => null);
     const left = temporary === null ? [] : await leftIn(temporary);
-    // One that fails may be cut short anywhere.
-    const report = readReport({ xml, exitCode, files, left: exitCode === 0 ? left : [] });
+    const report = readReport({ xml, exitCode, files });
     for (const problem of report.problems) {
       write(`FAIL  ${problem}\n`);
       findings.failed(problem);
     }
-    return report;
+    return { ...report, files, left: exitCode === 0 ? left : [] };
   } finally {
     // What is mounted in it, say: the results count all the same.
     await rm(scratch, { recursive: true, force: true }).catch((error: Error) => {

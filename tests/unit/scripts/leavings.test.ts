@@ -26,6 +26,17 @@ test("what stays in their temporary folder makes a run red, and is told with the
   expect(said).toBe("FAILED    a.test.ts left behind: oz-left\n");
 });
 
+test("what stays only once is told, as what fails only once is", async () => {
+  const source = `import { existsSync } from "node:fs";${imports}
+test("t", () => {
+  if (!existsSync("seen")) writeFileSync(join(tmpdir(), "oz-left"), "");
+  writeFileSync("seen", "");
+});`;
+  const { tally, said } = await runTests({ "a.test.ts": source }, true);
+  expect(tally).toEqual({ passed: 1, failed: 0, skipped: 0 });
+  expect(said).toBe("UNSTEADY  a.test.ts left behind: oz-left\n");
+});
+
 test("of tests that failed nothing else is told, and what they left is gone", async () => {
   const fails = `${imports}test("fails", () => { throw new Error(tmpdir()); });${LEAVES_FILE.replace(imports, "")}`;
   const { tally, said } = await runTests({ "a.test.ts": fails }, false);
