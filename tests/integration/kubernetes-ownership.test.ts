@@ -38,6 +38,18 @@ describe("of two workers of one id", () => {
     expect(await passTimeFor(cluster, tasks[0]?.ended ?? Promise.reject())).toBe("completed");
   });
 
+  // A cancellation that came after the task had begun was taken for one from before it, so the task ran on.
+  test("the one that lives tells by its own clock when a task had begun, where the cluster's is ahead", async () => {
+    cluster.api.clockAheadMs = 120_000;
+    const { name } = await runningTask(await worker("gone"), "t-1");
+    cluster.api.store.patch("jobs", name, { metadata: { creationTimestamp: cluster.api.now() } });
+    const begunAt = Date.now();
+    cutOff.add("Bearer gone");
+    const { orphans } = adopting(await worker("other"));
+    const [orphan] = await passTime(cluster, () => orphans.length === 1 && orphans);
+    expect(Math.abs((orphan?.claimedAt ?? 0) - begunAt)).toBeLessThan(2_000);
+  });
+
   test("the one that lives takes over too what has no Lease any more", async () => {
     const gone = await worker("gone");
     const [lease] = cluster.api.store.list("leases");

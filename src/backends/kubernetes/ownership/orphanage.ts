@@ -211,8 +211,9 @@ export class Orphanage {
       formerInstance: null,
       stopping: null,
     });
-    const claimedAt = creationTimestamp?.getTime() ?? Date.now();
-    const adoption = adopt({ ...execution, handle, claimedAt });
+    // By this worker's clock, as all else that is compared with it; what stands in the Job is of the cluster's.
+    const ageMs = creationTimestamp === undefined ? 0 : cluster.now() - creationTimestamp.getTime();
+    const adoption = adopt({ ...execution, handle, claimedAt: Date.now() - ageMs });
     if (adoption !== "later") this.waiting.delete(name);
     else if (this.waiting.has(name)) return;
     else this.waiting.add(name);
