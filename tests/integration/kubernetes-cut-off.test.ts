@@ -89,6 +89,19 @@ describe("of two workers of one id", () => {
     cluster.api.fault = () => null;
   });
 
+  // It was reported as failed: "was deleted before it ended, and not by this worker".
+  test("one that is cancelled while it asks whether another had its Job says so, and not that the Job failed", async () => {
+    const { task, name } = await runningTask(await worker("one"), "t-1");
+    cluster.reap(name);
+    let asked = 0;
+    cluster.api.fault = ({ verb, resource }) =>
+      verb === "patch" && resource === "leases" && ++asked > 0 ? { status: 503 } : null;
+    await passTime(cluster, () => asked > 1);
+    task.stop("cancelled");
+    await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject({ why: "cancelled" });
+    cluster.api.fault = () => null;
+  });
+
   // Its watch may begin anew, and then shows nothing of what was: only the Lease tells.
   test("one that comes back to no Job, and whose Lease is another's, does not call it lost, and has its Lease again", async () => {
     const { store } = cluster.api;

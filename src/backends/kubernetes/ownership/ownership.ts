@@ -90,7 +90,10 @@ export class Ownership implements AsyncDisposable {
     }
   }
 
-  /** Whether another worker may have had this Job since then (by performance.now), finished and deleted it. */
+  /**
+   * Whether another worker may have had this Job since then (by performance.now), finished and deleted it. Rejects with
+   * the signal's reason.
+   */
   async mayHaveBeenTaken({ job, uid }: JobHandle, sinceMs: number, signal: AbortSignal): Promise<boolean> {
     const { lease } = this.options;
     if (lease === null) return false;
@@ -99,6 +102,8 @@ export class Ownership implements AsyncDisposable {
       const lostAt = await this.patiently(() => lease.lostSince(signal), signal);
       return lostAt > sinceMs || lease.hadTaken(job, uid);
     } catch (error) {
+      // A user who cancels meanwhile is told that it is cancelled, and not that its Job failed.
+      signal.throwIfAborted();
       this.options.log.debug("cannot read the worker's Lease", { why: wordsOf(error) });
       return false;
     }
