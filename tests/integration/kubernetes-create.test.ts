@@ -161,6 +161,24 @@ describe("a task on Kubernetes", () => {
     expect(cluster.api.store.list("secrets")).toHaveLength(1);
   });
 
+  // Its pod had missed the Secret for more than a minute by then, so it failed in the moment in which that was there.
+  test("whose Secret the cluster takes only after more than a minute runs when its pod finds that", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    cluster.api.fault = (call) => (creates("secrets")(call) ? { status: 500, message: "kms is away" } : null);
+    jest.useFakeTimers();
+    const startedAt = performance.now();
+    const task = rig.run("t-1");
+    const [job] = await passTime(cluster, () => cluster.jobs().length === 1 && cluster.jobs());
+    const { name } = job?.metadata ?? {};
+    const waiting = { reason: "CreateContainerConfigError", message: `secret "${name}-env" not found` };
+    cluster.setPod(name, { phase: "Pending", containerStatuses: [{ name: "task", state: { waiting } }] });
+    await passTime(cluster, () => performance.now() - startedAt > 70_000);
+    cluster.api.fault = () => null;
+    await passTime(cluster, () => task.handles.at(-1)?.["ready"]);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, task.ended)).toBe("completed");
+  });
+
   test("waits as long as an overloaded API server asks it to", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const busy = firstOf(creates("jobs"));

@@ -157,7 +157,8 @@ export class KubernetesBackend implements Backend {
     const { cluster, observatory, ownership, settings } = this.options;
     const { signal, log } = context;
     const startedAt = performance.now();
-    const target = { name: handle.job, uid: handle.uid ?? "", instance: handle.instance };
+    const { job: name, uid, instance } = handle;
+    const target = { name, uid: uid ?? "", instance, readySinceMs: cluster.now() };
     let end: JobEnd;
     try {
       using following = observatory.follow(handle.job);

@@ -112,6 +112,7 @@ class Trial {
       formerPods: [],
       events: null,
       nowMs: this.cluster.now(),
+      readySinceMs: 0,
       unschedulableTimeoutMs: this.options.unschedulableTimeoutMs,
     };
     let verdict = classify(view);

@@ -18,6 +18,8 @@ export interface JobToFollow {
   readonly uid: string;
   /** Null: it carries none. */
   readonly instance: string | null;
+  /** When its Secret had been made at the latest, by the cluster's clock. */
+  readonly readySinceMs: number;
 }
 
 export interface FollowContext {
@@ -128,7 +130,7 @@ function vanished(target: JobToFollow, context: FollowContext): JobEnd {
 
 function viewOf(
   job: V1Job | null,
-  { name, uid }: JobToFollow,
+  { name, uid, readySinceMs }: JobToFollow,
   { cluster, subscription, unschedulableTimeoutMs }: FollowContext,
 ): JobView {
   return {
@@ -139,6 +141,7 @@ function viewOf(
     formerPods: subscription.formerPods(uid),
     events: null,
     nowMs: cluster.now(),
+    readySinceMs,
     unschedulableTimeoutMs,
   };
 }

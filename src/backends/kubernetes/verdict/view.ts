@@ -18,6 +18,8 @@ export interface JobView {
   readonly events: readonly CoreV1Event[] | null;
   /** By the cluster's clock. */
   readonly nowMs: number;
+  /** Since when all that its pods need is there, by the cluster's clock; 0: since before they were. */
+  readonly readySinceMs: number;
   /** Null: never given up. */
   readonly unschedulableTimeoutMs: number | null;
 }

@@ -19,7 +19,10 @@ const WAITING: Readonly<Record<string, FailureReason>> = {
   CreateContainerError: "container_create",
 };
 
-/** The Secret is created right after the Job; a quick kubelet looks for it in between, and again later. */
+/**
+ * The Secret is created right after the Job; a quick kubelet looks for it in between, and again later. It may also be
+ * minutes until the cluster takes it, as when what encrypts Secrets at rest is away.
+ */
 const SECRET_PATIENCE_MS = 60_000;
 
 export function stuckContainer(view: JobView, pod: V1Pod): Verdict | null {
@@ -47,6 +50,6 @@ function isInit({ role }: ContainerView): boolean {
 /** How long this may still pass by itself; the kubelet has no code for what it misses, only a sentence. */
 function patienceMs(view: JobView, pod: V1Pod, { message = "" }: V1ContainerStateWaiting): number {
   if (!message.includes(`"${envSecretNameOf(view.jobName)}" not found`)) return 0;
-  const since = pod.metadata?.creationTimestamp?.getTime() ?? 0;
+  const since = Math.max(pod.metadata?.creationTimestamp?.getTime() ?? 0, view.readySinceMs);
   return since + SECRET_PATIENCE_MS - view.nowMs;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { classify } from "../../../../src/backends/kubernetes/verdict/classify.ts";
-import { ago, ended, event, JOB_NAME, job, pod, running, view, waiting } from "./cluster-objects.ts";
+import { ago, ended, event, JOB_NAME, job, NOW, pod, running, view, waiting } from "./cluster-objects.ts";
 
 const FAILED = { type: "Failed", reason: "BackoffLimitExceeded" };
 
@@ -223,6 +223,12 @@ describe("the task's own Secret", () => {
   test("may be missed for a moment, because it is created after the Job", () => {
     const verdict = classify(view({ pods: [missing(`${JOB_NAME}-env`, 20)] }));
     expect(verdict).toMatchObject({ kind: "running", recheckInMs: 40_000 });
+  });
+
+  // What encrypts Secrets was away for more than a minute, and the task failed at once when its Secret was there.
+  test("may be missed for a moment after it was created, however long that took", () => {
+    const fields = { pods: [missing(`${JOB_NAME}-env`, 90)], readySinceMs: NOW - 5_000 };
+    expect(classify(view(fields))).toMatchObject({ kind: "running", recheckInMs: 55_000 });
   });
 
   test("may not be missed for longer, nor may another be missed at all", () => {

@@ -142,6 +142,7 @@ export function view(fields: Partial<JobView> = {}): JobView {
     formerPods: [],
     events: null,
     nowMs: NOW,
+    readySinceMs: 0,
     unschedulableTimeoutMs: 30_000,
     ...fields,
   };
