@@ -75,6 +75,8 @@ export class KubernetesBackend implements Backend {
   private readonly fates: Fates;
   private readonly launcher: Launcher;
   private readonly creating = new Set<Promise<unknown>>();
+  /** The link is closed, and the cluster is being let go. */
+  private leaving = false;
 
   constructor(options: KubernetesOptions) {
     this.options = options;
@@ -89,7 +91,11 @@ export class KubernetesBackend implements Backend {
     const ref = refOf(task);
     // From before it is there: even what ends and goes in the same moment is seen.
     const following = this.options.observatory.follow(jobNameOf(ref.taskId, ref.executionId));
-    return this.seeThrough(ref, following, this.create(task, ref, context), context);
+    return this.unlessLeaving(this.seeThrough(ref, following, this.create(task, ref, context), context));
+  }
+
+  resume(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+    return this.unlessLeaving(this.takeUp(ref, saved, context));
   }
 
   private async seeThrough(
@@ -104,7 +110,7 @@ export class KubernetesBackend implements Backend {
     return context.step("run", () => this.follow(ref, handle, context));
   }
 
-  async resume(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+  private async takeUp(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readOwnHandle(saved, readHandle);
     if (handle === null) throw notBegun();
     const { namespace } = this.options.cluster;
@@ -137,10 +143,23 @@ export class KubernetesBackend implements Backend {
   async [Symbol.asyncDispose](): Promise<void> {
     const { ownership, observatory, credentials } = this.options;
     using _ = credentials;
+    this.leaving = true;
     await within(Promise.allSettled(this.creating), LAST_CREATE_MS, null);
     await this.retirement[Symbol.asyncDispose]();
     await ownership[Symbol.asyncDispose]();
     await observatory[Symbol.asyncDispose]();
+  }
+
+  /**
+   * As `end`, unless the worker is on its way out, and the control plane is not told of anything any more. A task that
+   * ends then is left as it is to whoever follows its Job next, who may not have this worker's journal.
+   */
+  private async unlessLeaving(end: Promise<Completion>): Promise<Completion> {
+    try {
+      return await end;
+    } finally {
+      if (this.leaving) await new Promise<never>(() => {});
+    }
   }
 
   private async create(task: TaskSpec, ref: ExecutionRef, context: RunContext): Promise<JobHandle> {
