@@ -31,7 +31,7 @@ import { type JobHandle, readHandle, type StoppedBy, writeHandle } from "./run/h
 import { Launcher } from "./run/launcher.ts";
 import { elsewhere, missing } from "./run/lost-job.ts";
 import { type Retiree, Retirement } from "./run/retirement.ts";
-import { stopJob } from "./run/stop-job.ts";
+import { noteStop, stopJob } from "./run/stop-job.ts";
 import { isFinished, isSuspended } from "./verdict/job-condition.ts";
 import type { Failed } from "./verdict/view.ts";
 import type { Observatory } from "./watch/observatory.ts";
@@ -113,12 +113,18 @@ export class KubernetesBackend implements Backend {
   private async takeUp(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readOwnHandle(saved, readHandle);
     if (handle === null) throw notBegun();
-    const { namespace } = this.options.cluster;
-    if (handle.namespace !== namespace) throw elsewhere(handle, namespace);
+    const { cluster } = this.options;
+    if (handle.namespace !== cluster.namespace) throw elsewhere(handle, cluster.namespace);
     // One that is stopped meanwhile has to be found all the same: its Job would run on.
     const found = await this.options.ownership.reclaim(handle, { ...context, signal: context.hurry });
-    if (found === "taken") return "handed-off";
     const stopping = handle.stopping ?? (context.signal.aborted ? stoppedBy(context.signal.reason) : null);
+    if (found === "taken") {
+      // To whoever has it now, and may not know that nobody wants it any more.
+      if (stopping !== null && handle.uid !== null) {
+        await noteStop({ name: handle.job, uid: handle.uid, why: stopping }, { ...context, cluster });
+      }
+      return "handed-off";
+    }
     if (stopping !== null) return this.stop(ref, found ?? handle, stopping, context);
     if (found === null) {
       if (await this.options.ownership.wasTaken(handle, context.signal)) return "handed-off";
@@ -195,6 +201,9 @@ export class KubernetesBackend implements Backend {
       case "taken":
         log.warn("another worker has taken the task's Job over, and reports it", { job: handle.job });
         return "handed-off";
+      case "stopping":
+        log.info("another worker has begun to stop the task's Job", { job: handle.job, why: end.why });
+        return this.stop(ref, handle, end.why, context);
       case "vanished":
         if (await ownership.mayHaveBeenTaken(handle, startedAt, signal)) return "handed-off";
         if (end.failure === null) return "completed";
@@ -208,20 +217,26 @@ export class KubernetesBackend implements Backend {
     }
   }
 
-  /** Rejects with why it was stopped, once its pods are gone. */
+  /** Rejects with why it was stopped, once its pods are gone; or it is another worker's, which stops it. */
   private async stop(
     ref: ExecutionRef,
     handle: JobHandle,
     why: StoppedBy,
     context: RunContext,
-  ): Promise<never> {
+  ): Promise<"handed-off"> {
     const { cluster, observatory, cleanup } = this.options;
     const { hurry, log } = context;
     // A worker that is killed from here on knows why the Job is gone.
     context.saveHandle(writeHandle({ ...handle, stopping: why }));
     this.fates.decide(ref, handle, cleanup ? "delete" : "end", context);
-    if (handle.uid !== null)
-      await stopJob(handle.job, handle.uid, { cluster, observatory, cleanup, log, hurry });
+    const { job: name, uid, instance } = handle;
+    if (uid !== null) {
+      const end = await stopJob({ name, uid, instance, why }, { cluster, observatory, cleanup, log, hurry });
+      if (end === "taken") {
+        this.fates.undecide(ref);
+        return "handed-off";
+      }
+    }
     throw new TaskStopped(why);
   }
 

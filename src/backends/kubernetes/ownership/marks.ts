@@ -2,9 +2,12 @@
 import type { V1Job } from "@kubernetes/client-node";
 import type { ExecutionRef } from "../../../journal/execution.ts";
 import { INSTANCE_LABEL, WORKER_HASH_LABEL } from "../job/labels.ts";
+import type { StoppedBy } from "../run/handle.ts";
 
 const TASK_ID_ANNOTATION = "oz-agent-worker/task-id";
 const EXECUTION_ID_ANNOTATION = "oz-agent-worker/execution-id";
+/** On a Job that is being ended, why: who takes it over meanwhile goes on with that, and tells of its task in the same way. */
+const STOPPING_ANNOTATION = "oz-agent-worker/stopping";
 /** On a Job whose result is in a journal: nobody takes it over, and no watch shows it. */
 const ENDED_LABEL = "oz-ended";
 
@@ -45,6 +48,16 @@ export function claimPatch({ metadata }: V1Job, instance: string) {
 
 export function endedPatch(uid: string) {
   return { metadata: { uid, labels: { [ENDED_LABEL]: "true" } } };
+}
+
+/** Null: nobody has begun to end it. */
+export function stoppingOf({ metadata }: V1Job): StoppedBy | null {
+  const why = metadata?.annotations?.[STOPPING_ANNOTATION];
+  return why === "cancelled" || why === "timeout" ? why : null;
+}
+
+export function stoppingPatch(uid: string, why: StoppedBy) {
+  return { metadata: { uid, annotations: { [STOPPING_ANNOTATION]: why } } };
 }
 
 export function openJobsOf(workerHash: string): string {

@@ -6,11 +6,12 @@ import { LONGEST_TIMER_MS } from "../../../config/duration.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Cluster } from "../cluster.ts";
-import { instanceOf } from "../ownership/marks.ts";
+import { instanceOf, stoppingOf } from "../ownership/marks.ts";
 import { classify } from "../verdict/classify.ts";
 import { type Failed, type JobView, podsEver } from "../verdict/view.ts";
 import type { Subscription } from "../watch/job-store.ts";
 import { FreshLook } from "./fresh-look.ts";
+import type { StoppedBy } from "./handle.ts";
 import { HeldUp } from "./held-up.ts";
 
 export interface JobToFollow {
@@ -35,6 +36,8 @@ export type JobEnd =
   | { readonly kind: "failed"; readonly failure: Failed; readonly pods: readonly V1Pod[] }
   /** Another worker has it now. */
   | { readonly kind: "taken" }
+  /** Another worker, which had it before, has begun to end it. */
+  | { readonly kind: "stopping"; readonly why: StoppedBy }
   /** Somebody deleted it, and nobody saw it end. Null: its pod was seen to end well. */
   | { readonly kind: "vanished"; readonly failure: Failed | null };
 
@@ -54,7 +57,8 @@ export async function followJob(target: JobToFollow, context: FollowContext): Pr
       if (end !== null) return end;
       continue;
     }
-    if (isTaken(job, target)) return { kind: "taken" };
+    const decided = decidedElsewhere(job, target);
+    if (decided !== null) return decided;
     const outcome = await judge(job, target, look, context);
     if (typeof outcome !== "number") return outcome;
     const heldUpMs = heldUp.look(subscription.pods(target.uid)) ?? Number.POSITIVE_INFINITY;
@@ -94,7 +98,8 @@ async function whenMissing(
   const last = sameJob(subscription.lastJob, target);
   if (last !== null) {
     // What ended and was deleted in one breath shows how it ended in its last state.
-    if (isTaken(last, target)) return { kind: "taken" };
+    const decided = decidedElsewhere(last, target);
+    if (decided !== null) return decided;
     const view = viewOf(last, target, context);
     const verdict = classify(view);
     if (verdict.kind === "succeeded") return { kind: "succeeded" };
@@ -104,7 +109,8 @@ async function whenMissing(
     try {
       const found = sameJob(await cluster.getJob(target.name, signal), target);
       if (found === null) return vanished(target, context);
-      if (isTaken(found, target)) return { kind: "taken" };
+      const decided = decidedElsewhere(found, target);
+      if (decided !== null) return decided;
       const outcome = await judge(found, target, look, context);
       if (typeof outcome !== "number") return outcome;
       await subscription.changed(Math.min(outcome, BACKOFF.lastMs), signal);
@@ -150,7 +156,10 @@ function sameJob(job: V1Job | null, { uid }: JobToFollow): V1Job | null {
   return job?.metadata?.uid === uid ? job : null;
 }
 
-function isTaken(job: V1Job, { instance }: JobToFollow): boolean {
+/** What other workers have made of it; null: nothing. */
+function decidedElsewhere(job: V1Job, { instance }: JobToFollow): JobEnd | null {
   const owner = instanceOf(job);
-  return owner !== null && owner !== instance;
+  if (owner !== null && owner !== instance) return { kind: "taken" };
+  const why = stoppingOf(job);
+  return why === null ? null : { kind: "stopping", why };
 }

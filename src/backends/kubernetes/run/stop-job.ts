@@ -1,11 +1,21 @@
 /** Ends a running Job the gentle way: its pods get their grace period, in which the teardown runs. */
-import type { V1Pod } from "@kubernetes/client-node";
+import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { Backoff } from "../../../async/backoff.ts";
-import { pause } from "../../../async/wait.ts";
+import { expiring, pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Cluster } from "../cluster.ts";
+import { instanceOf, stoppingPatch } from "../ownership/marks.ts";
 import type { Observatory } from "../watch/observatory.ts";
+import type { StoppedBy } from "./handle.ts";
+
+export interface JobToStop {
+  readonly name: string;
+  readonly uid: string;
+  /** Whose it is, as far as is known. */
+  readonly instance: string;
+  readonly why: StoppedBy;
+}
 
 export interface StopOptions {
   readonly cluster: Cluster;
@@ -19,6 +29,8 @@ export interface StopOptions {
 
 /** For an API server that is away just now; what is not done then is tried again in the background. */
 const PATIENCE_MS = 60_000;
+/** A policy that has to be asked about changes may hang, and about deletions it is not asked. */
+const NOTE_MS = 5_000;
 /** On top of the pod's own grace period: the kubelet's work before and after it. */
 const MARGIN_MS = 30_000;
 const DEFAULT_GRACE_SECONDS = 30;
@@ -26,17 +38,22 @@ const BACKOFF = { firstMs: 250, lastMs: 5_000 } as const;
 /** The watch tells when a pod is gone; this is for one that stands still. */
 const LOOK_MS = 5_000;
 
-/** Resolves when no pod of it is left, or when that takes too long. Never rejects. */
-export async function stopJob(name: string, uid: string, options: StopOptions): Promise<void> {
+/**
+ * Resolves when no pod of it is left, or when that takes too long; `taken`: it is another worker's, which ends it, for it
+ * was told to. Never rejects.
+ */
+export async function stopJob(job: JobToStop, options: StopOptions): Promise<"stopped" | "taken"> {
+  const { name, uid } = job;
   const { observatory, log, hurry } = options;
   using following = observatory.follow(name);
   const { subscription } = following;
-  if (!(await endJob(name, uid, options))) return;
+  const begun = await endJob(job, options);
+  if (begun !== "ending") return begun === "taken" ? "taken" : "stopped";
   const endedAt = performance.now();
   let graceMs = 0;
   for (;;) {
     subscription.look();
-    if (!isLeft(name, uid, options) || hurry.aborted) return;
+    if (!isLeft(name, uid, options) || hurry.aborted) return "stopped";
     // A worker that was just started may be told of them only now.
     graceMs = Math.max(graceMs, longestGraceMs(observatory.store.livePods(name, uid)));
     const leftMs = endedAt + graceMs + MARGIN_MS - performance.now();
@@ -44,6 +61,24 @@ export async function stopJob(name: string, uid: string, options: StopOptions): 
     await subscription.changed(Math.min(leftMs, LOOK_MS), hurry);
   }
   log.warn("the task's pod is still there after its grace period", { job: name });
+  return "stopped";
+}
+
+/** Writes into the Job why it is being ended. Null: it is gone, or it could not be written. Never rejects. */
+export async function noteStop(
+  { name, uid, why }: Omit<JobToStop, "instance">,
+  { cluster, log, hurry }: Pick<StopOptions, "cluster" | "log" | "hurry">,
+): Promise<V1Job | null> {
+  using limit = expiring(hurry, NOTE_MS);
+  try {
+    return await cluster.patchJob(name, stoppingPatch(uid, why), limit.signal);
+  } catch (error) {
+    log.debug("cannot write into the task's Job that it is being stopped", {
+      job: name,
+      why: wordsOf(error),
+    });
+    return null;
+  }
 }
 
 /**
@@ -53,21 +88,25 @@ export async function stopJob(name: string, uid: string, options: StopOptions): 
  */
 export const PASSED_DEADLINE = { spec: { activeDeadlineSeconds: 1, parallelism: 0 } } as const;
 
-/** False: the API server could not be told. */
-async function endJob(name: string, uid: string, options: StopOptions): Promise<boolean> {
+/** `untold`: the API server could not be told. */
+async function endJob(job: JobToStop, options: StopOptions): Promise<"ending" | "taken" | "untold"> {
+  const { name, uid, instance } = job;
   const { cluster, cleanup, log, hurry } = options;
   const backoff = new Backoff(BACKOFF);
   const giveUpAt = performance.now() + PATIENCE_MS;
   for (;;) {
     try {
+      // First: who took it over once it was being deleted told its task as failed, as by somebody's hand.
+      const noted = await noteStop(job, options);
+      if (noted !== null && (instanceOf(noted) ?? instance) !== instance) return "taken";
       // In the foreground: the Job is there as long as its pods are, so its absence tells that all is done.
       if (cleanup) await cluster.deleteJob(name, hurry, { uid, propagation: "Foreground" });
       else await cluster.patchJob(name, { metadata: { uid }, ...PASSED_DEADLINE }, hurry);
-      return true;
+      return "ending";
     } catch (error) {
       if (hurry.aborted || !cluster.mayPass(error) || performance.now() > giveUpAt) {
         log.warn("cannot stop the task's Job", { job: name, why: wordsOf(error) });
-        return false;
+        return "untold";
       }
       await pause(backoff.next(), hurry);
     }

@@ -1,0 +1,87 @@
+/** What becomes of a cancellation when one worker has it, and another has, or takes, the Job. */
+import { expect, test } from "bun:test";
+import type { FakeCluster } from "../support/fake-cluster.ts";
+import { eachTestHasFleet } from "../support/kubernetes-fleet.ts";
+import { passTime, passTimeFor, type RiggedTask } from "../support/kubernetes-rig.ts";
+
+let cluster: FakeCluster;
+let cutOff: Set<string>;
+const { worker, runningTask, adopting } = eachTestHasFleet((own) => {
+  ({ cluster, cutOff } = own);
+});
+
+const CANCELLED = { why: "cancelled" };
+
+async function isEnding(job: string): Promise<void> {
+  await passTime(cluster, () => cluster.api.store.get("jobs", job)?.metadata.deletionTimestamp);
+}
+
+/** As the one that `by` has taken over. */
+function taken(by: readonly RiggedTask[]): Promise<RiggedTask> {
+  return passTime(cluster, () => by[0]);
+}
+
+// Each was told as failed by the other: somebody had deleted its Job.
+test.each([
+  ["cancelled", 143],
+  ["timeout", 143],
+] as const)(
+  "a task that is being stopped (%s) when its worker dies is told of so by the one that takes its Job over",
+  async (why, exitCode) => {
+    const { task, name } = await runningTask(await worker("dead"), "t-1");
+    task.stop(why);
+    await isEnding(name);
+    cutOff.add("Bearer dead");
+    const { tasks } = adopting(await worker("other"));
+    const { ended } = await taken(tasks);
+    const terminated = { exitCode, reason: "Error" };
+    cluster.setPod(name, { phase: "Failed", containerStatuses: [{ name: "task", state: { terminated } }] });
+    await cluster.turn();
+    cluster.reap(name);
+    await expect(passTimeFor(cluster, ended)).rejects.toMatchObject({ why });
+  },
+);
+
+// It was called off by one, and failed by the other, whose Job was gone by no hand of its own.
+test("a task whose worker is told to cancel it once another has its Job is told of by that one alone, as cancelled", async () => {
+  const { task, name } = await runningTask(await worker("cut off"), "t-1");
+  cutOff.add("Bearer cut off");
+  cluster.api.cutWatches();
+  const { tasks } = adopting(await worker("other"));
+  const { ended } = await taken(tasks);
+  task.stop("cancelled");
+  cutOff.clear();
+  expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
+  await isEnding(name);
+  cluster.reap(name);
+  await expect(passTimeFor(cluster, ended)).rejects.toMatchObject(CANCELLED);
+});
+
+// It ran on, for the other had not been told.
+test("a task whose worker is killed right after its cancellation is cancelled by whoever has its Job when that is back", async () => {
+  const { task, name } = await runningTask(await worker("killed"), "t-1");
+  cutOff.add("Bearer killed");
+  const { tasks } = adopting(await worker("other"));
+  const { ended } = await taken(tasks);
+  const resumed = (await worker("back")).resume("t-1", task.handles.at(-1) ?? null);
+  resumed.stop("cancelled");
+  expect(await passTimeFor(cluster, resumed.ended)).toBe("handed-off");
+  await isEnding(name);
+  cluster.reap(name);
+  await expect(passTimeFor(cluster, ended)).rejects.toMatchObject(CANCELLED);
+});
+
+// A policy that has to be asked, and is away, holds changes up, and no deletions.
+test.each([
+  ["may not change", { status: 403 }],
+  ["gets no answer when it changes", "silence"],
+] as const)("a task is cancelled by a worker that %s its Job, but may delete it", async (_which, fault) => {
+  const { task, name } = await runningTask(await worker("one"), "t-1");
+  cluster.api.fault = ({ verb, resource }) => (verb === "patch" && resource === "jobs" ? fault : null);
+  task.stop("cancelled");
+  const stoppedAt = performance.now();
+  await isEnding(name);
+  expect(performance.now() - stoppedAt).toBeLessThan(10_000);
+  cluster.reap(name);
+  await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject(CANCELLED);
+});
