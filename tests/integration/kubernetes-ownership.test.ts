@@ -275,6 +275,41 @@ test("of three workers, one is gone and each of its Jobs is taken over by one of
   expect(taken.sort()).toEqual(["t-0", "t-1", "t-2", "t-3", "t-4", "t-5"]);
 });
 
+describe("a task that is given to a second worker, and whose Job the first has", () => {
+  // Its pod had not started yet, and its TOKEN would have been what the second worker's configuration adds.
+  test("keeps its variables, whatever the configuration of the second worker adds", async () => {
+    const first = (await worker("first")).run("t-1", "e-1", { TASK_ID: "t-1", TOKEN: "very-secret" });
+    await passTime(cluster, () => first.handles.at(-1)?.["ready"]);
+    const added = { TASK_ID: "t-1", ADDED: "by the second", TOKEN: "very-secret" };
+    const second = (await worker("second")).run("t-1", "e-1", added);
+    await passTime(cluster, () => second.handles.at(-1)?.["ready"]);
+    const [job, [secret]] = [await cluster.jobOf("t-1"), cluster.api.store.list("secrets")];
+    const { env } = job.spec.template.spec.containers[0];
+    const token = env.find(({ name }: { name: string }) => name === "TOKEN");
+    expect(atob(secret.data[token.valueFrom.secretKeyRef.key])).toBe("very-secret");
+  });
+
+  // It was failed, and its Job deleted while its agent worked.
+  test("goes on although the second worker may not delete Secrets", async () => {
+    await startAnew({ forbidden: ["delete secrets"] });
+    const { name } = await runningTask(await worker("first"), "t-1");
+    const second = await worker("second");
+    const given = second.run("t-1");
+    await passTime(cluster, () => given.handles.at(-1)?.["ready"]);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, given.ended)).toBe("completed");
+  });
+
+  test("gets its Secret from the second worker where the first was killed before it had made that", async () => {
+    await runningTask(await worker("first"), "t-1");
+    const [{ metadata }] = cluster.api.store.list("secrets");
+    cluster.api.store.delete("secrets", metadata.name);
+    const given = (await worker("second")).run("t-1");
+    await passTime(cluster, () => given.handles.at(-1)?.["ready"]);
+    expect(cluster.api.store.get("secrets", metadata.name)).not.toBeNull();
+  });
+});
+
 test("a Job whose end its dead worker had reported is cleaned up and not taken up", async () => {
   const gone = await worker("gone");
   const { name } = await runningTask(gone, "t-1");

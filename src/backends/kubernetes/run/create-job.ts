@@ -36,8 +36,15 @@ const REPLACE_PAUSE_MS = 500;
 /** Six characters in base64: shorter values are no secrets, and would hide plain words. */
 const SHORTEST_HIDDEN = 8;
 
-/** The Job as the server has it. Throws TaskFailure `job_create`, or the signal's reason. */
-export async function createJob(job: V1Job, ref: ExecutionRef, context: CreateContext): Promise<V1Job> {
+export interface CreatedJob {
+  /** As the server has it. */
+  readonly job: V1Job;
+  /** It was there, made by another worker, which makes its Secret, too. */
+  readonly isAnothers: boolean;
+}
+
+/** Throws TaskFailure `job_create`, or the signal's reason. */
+export async function createJob(job: V1Job, ref: ExecutionRef, context: CreateContext): Promise<CreatedJob> {
   const { cluster } = context;
   const name = job.metadata?.name ?? "";
   // By a try of this very run, whose answer did not come.
@@ -52,7 +59,7 @@ export async function createJob(job: V1Job, ref: ExecutionRef, context: CreateCo
   };
   for (let tries = 1; ; tries++) {
     try {
-      return await patiently(create, context, { alsoPasses: isCollision });
+      return { job: await patiently(create, context, { alsoPasses: isCollision }), isAnothers: false };
     } catch (error) {
       context.signal.throwIfAborted();
       // A quota counts the Job of such a try too, and refuses the next one before its name is looked at.
@@ -74,7 +81,11 @@ export function mayBeThere(failure: unknown): boolean {
 }
 
 /** Owned by the Job, so that both go together. Throws as createJob. */
-export async function createEnvSecret(task: TaskSpec, job: V1Job, context: CreateContext): Promise<void> {
+export async function createEnvSecret(
+  task: TaskSpec,
+  { job, isAnothers }: CreatedJob,
+  context: CreateContext,
+): Promise<void> {
   const { cluster } = context;
   const secret = buildEnvSecret({ task, job });
   const name = secret.metadata?.name ?? "";
@@ -86,6 +97,8 @@ export async function createEnvSecret(task: TaskSpec, job: V1Job, context: Creat
           await cluster.createSecret(secret, signal);
         } catch (error) {
           if (!exists(error)) throw error;
+          // Which of the values is whose stands in the Job, and may be otherwise with this worker's configuration.
+          if (isAnothers) return;
           // Of an earlier Job of this name, or of a create whose answer was lost; it cannot be changed.
           await cluster.deleteSecret(name, signal);
           await cluster.createSecret(secret, signal);
@@ -109,7 +122,7 @@ async function takeExisting(
   ref: ExecutionRef,
   context: CreateContext,
   { error, mayBeMade }: { readonly error: unknown; readonly mayBeMade: boolean },
-): Promise<V1Job | null> {
+): Promise<CreatedJob | null> {
   const { cluster, instance, log } = context;
   const existing = await patiently((signal) => cluster.getJob(name, signal), context);
   if (existing === null) return null;
@@ -126,12 +139,14 @@ async function takeExisting(
     return null;
   }
   // Ours, when the answer to an earlier try was lost; else the control plane gave it to this worker now.
-  if (instance === null || instanceOf(existing) === instance) return existing;
+  if (instance === null || instanceOf(existing) === instance)
+    return { job: existing, isAnothers: !mayBeMade };
   log.warn("another worker's Job for this execution is taken over", { job: name });
   await leaveNote(existing, context);
   return patiently(async (signal) => {
     try {
-      return await cluster.patchJob(name, claimPatch(existing, instance), signal);
+      const claimed = await cluster.patchJob(name, claimPatch(existing, instance), signal);
+      return claimed === null ? null : { job: claimed, isAnothers: true };
     } catch (why) {
       if (isStatus(why, 409)) return null;
       throw why;

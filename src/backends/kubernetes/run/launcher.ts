@@ -14,7 +14,7 @@ import { jobNameOf } from "../job/name.ts";
 import { mark } from "../ownership/marks.ts";
 import type { Observatory } from "../watch/observatory.ts";
 import { slimJob } from "../watch/slim.ts";
-import { type CreateContext, createEnvSecret, createJob, mayBeThere } from "./create-job.ts";
+import { type CreateContext, type CreatedJob, createEnvSecret, createJob, mayBeThere } from "./create-job.ts";
 import type { Fates } from "./fates.ts";
 import { type JobHandle, writeHandle } from "./handle.ts";
 import type { Retirement } from "./retirement.ts";
@@ -74,16 +74,16 @@ export class Launcher {
     context.saveHandle(writeHandle(plan.handle));
     retirement.spare(name);
     const created = await this.createJob(plan, context);
-    const made = { ...plan.handle, uid: created.metadata?.uid ?? "" };
+    const made = { ...plan.handle, uid: created.job.metadata?.uid ?? "" };
     if (!made.ready) await this.createSecret(plan, created, made, context);
     const ready = { ...made, ready: true };
     context.saveHandle(writeHandle(ready));
-    observatory.store.jobs.put(slimJob(created));
+    observatory.store.jobs.put(slimJob(created.job));
     context.log.info("Job created", { job: name });
     return ready;
   }
 
-  private async createJob({ job, ref, handle }: LaunchPlan, context: RunContext): Promise<V1Job> {
+  private async createJob({ job, ref, handle }: LaunchPlan, context: RunContext): Promise<CreatedJob> {
     try {
       return await createJob(job, ref, this.createContext(context));
     } catch (error) {
@@ -94,7 +94,7 @@ export class Launcher {
 
   private async createSecret(
     { task, ref }: LaunchPlan,
-    job: V1Job,
+    created: CreatedJob,
     made: JobHandle,
     context: RunContext,
   ): Promise<void> {
@@ -102,7 +102,7 @@ export class Launcher {
     context.saveHandle(writeHandle(made));
     // Without it the Job could not run: it goes too, should that fail.
     fates.decide(ref, made, "delete", context);
-    await createEnvSecret(task, job, this.createContext(context));
+    await createEnvSecret(task, created, this.createContext(context));
     fates.undecide(ref);
   }
 
