@@ -44,7 +44,8 @@ test.each([
 
 // It was called off by one, and failed by the other, whose Job was gone by no hand of its own.
 test("a task whose worker is told to cancel it once another has its Job is told of by that one alone, as cancelled", async () => {
-  const { task, name } = await runningTask(await worker("cut off"), "t-1");
+  const one = await worker("cut off");
+  const { task, name } = await runningTask(one, "t-1");
   cutOff.add("Bearer cut off");
   cluster.api.cutWatches();
   const { tasks } = adopting(await worker("other"));
@@ -52,9 +53,12 @@ test("a task whose worker is told to cancel it once another has its Job is told 
   task.stop("cancelled");
   cutOff.clear();
   expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
+  one.backend.forget(task);
   await isEnding(name);
   cluster.reap(name);
   await expect(passTimeFor(cluster, ended)).rejects.toMatchObject(CANCELLED);
+  const deletions = cluster.api.callsOf("delete", "jobs").filter((call) => call.name === name);
+  expect(deletions.map(({ headers }) => headers["authorization"])).toEqual(["Bearer other"]);
 });
 
 // It ran on, for the other had not been told.
@@ -69,6 +73,14 @@ test("a task whose worker is killed right after its cancellation is cancelled by
   await isEnding(name);
   cluster.reap(name);
   await expect(passTimeFor(cluster, ended)).rejects.toMatchObject(CANCELLED);
+});
+
+test("a task whose Job is gone by the time that it is seen to be stopped elsewhere is told of as cancelled", async () => {
+  const { task, name } = await runningTask(await worker("one"), "t-1");
+  const annotations = { "oz-agent-worker/stopping": "cancelled" };
+  cluster.api.store.quietly(() => cluster.api.store.patch("jobs", name, { metadata: { annotations } }));
+  cluster.reap(name);
+  await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject(CANCELLED);
 });
 
 // A policy that has to be asked, and is away, holds changes up, and no deletions.
