@@ -289,15 +289,33 @@ describe("a task that is given to a second worker, and whose Job the first has",
     expect(atob(secret.data[token.valueFrom.secretKeyRef.key])).toBe("very-secret");
   });
 
-  // It was failed, and its Job deleted while its agent worked.
-  test("goes on although the second worker may not delete Secrets", async () => {
-    await startAnew({ forbidden: ["delete secrets"] });
+  // Each was failed, and its Job deleted while its agent worked. A quota is looked at before whether the name is taken.
+  test.each([
+    ["may not delete Secrets", "delete", "secrets is forbidden"],
+    ["is told that the quota of Secrets is used up", "create", "exceeded quota: count/secrets"],
+  ])("goes on although the second worker %s", async (_which, forbidden, message) => {
     const { name } = await runningTask(await worker("first"), "t-1");
     const second = await worker("second");
+    cluster.api.fault = ({ verb, resource }) =>
+      verb === forbidden && resource === "secrets" ? { status: 403, reason: "Forbidden", message } : null;
     const given = second.run("t-1");
     await passTime(cluster, () => given.handles.at(-1)?.["ready"]);
     cluster.complete(name);
     expect(await passTimeFor(cluster, given.ended)).toBe("completed");
+  });
+
+  // The next one ended it, as one that had never run.
+  test("goes on although the second worker is killed before it knows whether its Secret is there", async () => {
+    await runningTask(await worker("first"), "t-1");
+    const second = await worker("second");
+    cluster.api.fault = ({ verb, resource }) =>
+      verb === "create" && resource === "secrets" ? "silence" : null;
+    const given = second.run("t-1");
+    const saved = await passTime(cluster, () => given.handles.find(({ uid }) => uid !== null));
+    cluster.api.fault = () => null;
+    const next = (await worker("next")).resume("t-1", saved);
+    cluster.complete((await cluster.jobOf("t-1")).metadata.name);
+    expect(await passTimeFor(cluster, next.ended)).toBe("completed");
   });
 
   test("gets its Secret from the second worker where the first was killed before it had made that", async () => {

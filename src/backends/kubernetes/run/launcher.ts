@@ -5,6 +5,7 @@
 import type { V1Job } from "@kubernetes/client-node";
 import type { KubernetesSettings } from "../../../config/settings.ts";
 import type { ExecutionRef } from "../../../journal/execution.ts";
+import { wordsOf } from "../../../logging/words-of.ts";
 import type { RunContext } from "../../../task/backend.ts";
 import type { TaskSpec } from "../../../task/prepare.ts";
 import type { Cluster } from "../cluster.ts";
@@ -74,9 +75,9 @@ export class Launcher {
     context.saveHandle(writeHandle(plan.handle));
     retirement.spare(name);
     const created = await this.createJob(plan, context);
-    const made = { ...plan.handle, uid: created.job.metadata?.uid ?? "" };
-    if (!made.ready) await this.createSecret(plan, created, made, context);
-    const ready = { ...made, ready: true };
+    const uid = created.job.metadata?.uid ?? "";
+    if (!plan.handle.ready) await this.createSecret(plan, created, { ...plan.handle, uid }, context);
+    const ready = { ...plan.handle, uid, ready: true };
     context.saveHandle(writeHandle(ready));
     observatory.store.jobs.put(slimJob(created.job));
     context.log.info("Job created", { job: name });
@@ -99,10 +100,20 @@ export class Launcher {
     context: RunContext,
   ): Promise<void> {
     const { fates } = this.options;
+    const create = () => createEnvSecret(task, created, this.createContext(context));
+    if (created.isAnothers) {
+      // Its agent may be at work already; if not, its pod will say what it misses.
+      context.saveHandle(writeHandle({ ...made, ready: true }));
+      await create().catch((error: unknown) => {
+        context.signal.throwIfAborted();
+        context.log.debug("cannot create the Secret of another worker's Job", { why: wordsOf(error) });
+      });
+      return;
+    }
     context.saveHandle(writeHandle(made));
     // Without it the Job could not run: it goes too, should that fail.
     fates.decide(ref, made, "delete", context);
-    await createEnvSecret(task, created, this.createContext(context));
+    await create();
     fates.undecide(ref);
   }
 
