@@ -53,7 +53,7 @@ test("a task whose worker is told to cancel it once another has its Job is told 
   task.stop("cancelled");
   cutOff.clear();
   expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
-  one.backend.forget(task);
+  one.reported(task);
   await isEnding(name);
   cluster.reap(name);
   await expect(passTimeFor(cluster, ended)).rejects.toMatchObject(CANCELLED);

@@ -103,7 +103,7 @@ describe("a task on Kubernetes", () => {
   test("whose creation had no answer for so long that it failed does not run when it was created", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const task = await unheard(rig);
-    rig.backend.forget(task);
+    rig.reported(task);
     cluster.api.fault = () => null;
     const [job] = cluster.jobs();
     const now = () => cluster.api.store.get("jobs", job?.metadata.name);
@@ -113,7 +113,7 @@ describe("a task on Kubernetes", () => {
 
   test("is left alone when it is given again, and runs, before anybody could look for the Job of its failed creation", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    rig.backend.forget(await unheard(rig));
+    rig.reported(await unheard(rig));
     cluster.api.store.delete("jobs", cluster.jobs()[0]?.metadata.name);
     cluster.api.fault = ({ verb, resource }) => (verb === "get" && resource === "jobs" ? "cut" : null);
     const again = rig.run("t-1", "");
@@ -208,7 +208,7 @@ describe("a task on Kubernetes", () => {
     cluster.api.fault = (call) => (creates("secrets")(call) ? { status: 403 } : null);
     const task = rig.run("t-1");
     await expect(task.ended).rejects.toMatchObject({ reason: "job_create" });
-    rig.backend.forget(task);
+    rig.reported(task);
     await cluster.api.until(() => cluster.jobs().length === 0, "the Job to go");
   });
 
@@ -245,7 +245,7 @@ describe("a task on Kubernetes", () => {
     const first = rig.run("t-1", "");
     cluster.fail((await cluster.jobOf("t-1")).metadata.name, 1);
     await first.ended.catch(() => {});
-    rig.backend.forget(first);
+    rig.reported(first);
     const uid = await cluster.api.until(() => {
       const [job] = cluster.jobs();
       return job?.metadata.labels["oz-ended"] && job.metadata.uid;
@@ -268,7 +268,7 @@ describe("a task on Kubernetes", () => {
     const { name, uid } = (await cluster.jobOf("t-1")).metadata;
     cluster.fail(name, 3);
     await first.ended.catch(() => {});
-    rig.backend.forget(first);
+    rig.reported(first);
     const second = rig.run("t-1", "");
     await cluster.api.until(() => cluster.jobs().some((job) => job.metadata.uid !== uid), "another Job");
     cluster.complete(name);
@@ -284,7 +284,7 @@ describe("a task on Kubernetes", () => {
     const proxy = { name: "proxy", state: { running: {} } };
     cluster.setPod(name, { containerStatuses: [{ name: "task", state: { terminated } }, proxy] });
     await expect(first.ended).rejects.toMatchObject({ reason: "container_exit" });
-    rig.backend.forget(first);
+    rig.reported(first);
     jest.useFakeTimers();
     const second = rig.run("t-1", "");
     await passTime(cluster, () => second.handles.at(-1)?.["ready"]);
@@ -295,6 +295,25 @@ describe("a task on Kubernetes", () => {
     expect(cluster.jobs()[0]?.spec).not.toHaveProperty("activeDeadlineSeconds");
     cluster.complete(name);
     expect(await passTimeFor(cluster, second.ended)).toBe("completed");
+  });
+
+  test("runs again before the end of its earlier run is proven to be known, and then that one's Job is none of its own", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const first = rig.run("t-1", "");
+    const { name, uid } = (await cluster.jobOf("t-1")).metadata;
+    cluster.complete(name);
+    await first.ended;
+    rig.backend.forget(first);
+    const second = rig.run("t-1", "");
+    await eventually(() => second.handles.at(-1)?.["ready"] === true, "the task to be ready");
+    const [again] = cluster.jobs();
+    expect(again?.metadata.uid).not.toBe(uid);
+    rig.backend.letGo(first);
+    // The deletion that names the earlier one is refused, and a look tells why.
+    await cluster.api.until(() => cluster.api.calls.at(-1)?.verb === "get", "a look at the Job");
+    expect(cluster.jobs()).toMatchObject([{ metadata: { uid: again?.metadata.uid } }]);
+    cluster.complete(name);
+    expect(await second.ended).toBe("completed");
   });
 
   // Its name was told, as that of one which stays and is to be deleted by hand.
@@ -321,7 +340,7 @@ describe("a task on Kubernetes", () => {
         replaced ||= replaces;
         return call.verb === verb && !replaces ? { status: 500, reason: "InternalError" } : null;
       };
-      rig.backend.forget(first);
+      rig.reported(first);
       const second = rig.run("t-1", "");
       await passTime(cluster, () => second.handles.at(-1)?.["ready"], { stepMs: 1 });
       cluster.api.fault = () => null;
@@ -428,7 +447,7 @@ describe("a task on Kubernetes", () => {
     cluster.api.fault = (call) => (fault !== null && patches(call) ? fault : null);
     const ours = other.run("t-1", "e-1");
     expect(await theirs.ended).toBe("handed-off");
-    one.backend.forget(theirs);
+    one.reported(theirs);
     await one[Symbol.asyncDispose]();
     cluster.complete(name);
     expect(await ours.ended).toBe("completed");

@@ -23,7 +23,7 @@ async function endsElsewhere(name: string): Promise<void> {
   const [task] = await passTime(cluster, () => taken.length === 1 && taken);
   cluster.complete(name);
   expect(await passTimeFor(cluster, task?.ended ?? Promise.reject())).toBe("completed");
-  sibling.backend.forget(task ?? { taskId: "", executionId: "" });
+  sibling.reported(task ?? { taskId: "", executionId: "" });
   await passTime(cluster, () => cluster.jobs().length === 0);
 }
 
@@ -136,7 +136,7 @@ describe("the next worker, with the journal of a killed one", () => {
       await passTime(cluster, () => given.handles.at(-1)?.["ready"], { stepMs: 10 });
       cluster.complete(name);
       expect(await passTimeFor(cluster, given.ended)).toBe("completed");
-      sibling.backend.forget(given);
+      sibling.reported(given);
       await passTime(cluster, () => cluster.jobs().length === 1);
       cluster.reap(other.name);
       const next = await worker("next");
@@ -188,7 +188,7 @@ describe("the next worker, with the journal of a killed one", () => {
     const next = await worker("next");
     const resumed = next.resume("t-1", { ...task.handles.at(-1), ...known, ready: false });
     await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ reason: "unknown" });
-    next.backend.forget(resumed);
+    next.reported(resumed);
     await passTime(cluster, () => cluster.jobs().length === 0);
   });
 
@@ -200,7 +200,7 @@ describe("the next worker, with the journal of a killed one", () => {
       const { task, name } = await runningTask(old, "t-1", "");
       cluster.fail(name, 3);
       await passTimeFor(cluster, task.ended).catch(() => {});
-      old.backend.forget(task);
+      old.reported(task);
       await passTime(cluster, () => cluster.jobs()[0]?.metadata.labels["oz-ended"]);
       if (whose !== "this one")
         cluster.api.store.patch("jobs", name, { metadata: { labels: { "oz-instance": "a-sibling" } } });
@@ -309,7 +309,7 @@ describe("the next worker, with the journal of a killed one", () => {
     const next = await worker("next");
     const resumed = next.resume("t-1", { ...task.handles.at(-1), uid: "an earlier one's" });
     await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ reason: "job_failed" });
-    next.backend.forget(resumed);
+    next.reported(resumed);
     expect([instanceOf(name), cluster.jobs().length]).toEqual([owner, 1]);
   });
 
@@ -335,7 +335,7 @@ describe("the next worker, with the journal of a killed one", () => {
     const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
     resumed.stop("cancelled");
     await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ why: "cancelled" });
-    next.backend.forget(resumed);
+    next.reported(resumed);
     await passTime(cluster, () => cluster.jobs().length === 0);
   });
 

@@ -28,7 +28,7 @@ describe("a task on Kubernetes", () => {
     cluster.complete(metadata.name);
     expect(await task.ended).toBe("completed");
     expect(cluster.jobs()).toHaveLength(1);
-    rig.backend.forget(task);
+    rig.reported(task);
     await cluster.api.until(() => cluster.jobs().length === 0, "the Job to be deleted");
     expect(cluster.api.callsOf("delete", "jobs").at(-1)?.body).toEqual({
       propagationPolicy: "Background",
@@ -43,7 +43,7 @@ describe("a task on Kubernetes", () => {
     const task = rig.run("t-1");
     cluster.complete((await cluster.jobOf("t-1")).metadata.name);
     await task.ended;
-    rig.backend.forget(task);
+    rig.reported(task);
     await cluster.api.until(() => cluster.jobs().length === 0, "the Job to be deleted");
     const made = cluster.api.calls.slice(before).map(({ verb, resource }) => `${verb} ${resource}`);
     expect(made).toEqual(["create jobs", "create secrets", "delete jobs"]);
@@ -68,7 +68,7 @@ describe("a task on Kubernetes", () => {
     const { name } = (await cluster.jobOf("t-1")).metadata;
     cluster.fail(name, 3);
     await expect(task.ended).rejects.toMatchObject({ reason: "container_exit", exitCode: 3 });
-    rig.backend.forget(task);
+    rig.reported(task);
     // Until then its values stay hidden: a policy that refuses the mark may quote them.
     expect(task.lingering).toHaveLength(1);
     await within(Promise.all(task.lingering), "the mark");
@@ -116,7 +116,7 @@ describe("a task on Kubernetes", () => {
       await task.ended.catch(() => {});
       // The watch is too late to tell what became of the Job.
       cluster.api.silenceWatches();
-      rig.backend.forget(task);
+      rig.reported(task);
       await rig[Symbol.asyncDispose]();
       expect(cluster.api.store.list("leases")).toEqual([]);
     },
@@ -131,7 +131,7 @@ describe("a task on Kubernetes", () => {
       containerStatuses: [{ name: "task", state: { terminated: { exitCode: 7 } } }],
     });
     await expect(task.ended).rejects.toMatchObject({ reason: "container_exit" });
-    rig.backend.forget(task);
+    rig.reported(task);
     await rig[Symbol.asyncDispose]();
     expect(cluster.api.store.get("jobs", name).metadata.labels["oz-ended"]).toBe("true");
     expect(cluster.api.store.list("leases")).toEqual([]);
@@ -147,7 +147,7 @@ describe("a task on Kubernetes", () => {
       await expect(task.ended).rejects.toMatchObject({ reason: "container_exit" });
       const refused = firstOf((call) => call.verb === "patch" && call.resource === "jobs");
       cluster.api.fault = (call) => (refused(call) ? { status, reason: "Conflict" } : null);
-      rig.backend.forget(task);
+      rig.reported(task);
       const marked = () => cluster.api.store.get("jobs", name).metadata.labels["oz-ended"] === "true";
       await cluster.api.until(marked, "the mark");
     });
@@ -167,7 +167,7 @@ describe("a task on Kubernetes", () => {
       asked += 1;
       return { status: 403, message: "guarded" };
     };
-    rig.backend.forget(task);
+    rig.reported(task);
     const told = () => rig.log.lines.filter(({ message }) => message === "cannot clean up after a task");
     await eventually(() => told().length > 0, "the warning");
     expect(told()[0]?.fields).toMatchObject({ job: name, why: expect.stringMatching(/guarded/) });
@@ -181,7 +181,7 @@ describe("a task on Kubernetes", () => {
     const terminated = { exitCode: 3, reason: "Error" };
     cluster.setPod(name, { phase: "Running", containerStatuses: [{ name: "task", state: { terminated } }] });
     await expect(task.ended).rejects.toMatchObject({ reason: "container_exit", exitCode: 3 });
-    rig.backend.forget(task);
+    rig.reported(task);
     cluster.fail(name, 3);
     await cluster.api.until(() => cluster.jobs()[0]?.metadata.labels["oz-ended"], "the mark");
     expect(cluster.jobs()[0].spec.activeDeadlineSeconds).toBeUndefined();
@@ -199,7 +199,7 @@ describe("a task on Kubernetes", () => {
       const terminated = { exitCode: 143, reason: "Error" };
       cluster.setPod(name, { phase: "Failed", containerStatuses: [{ name: "task", state: { terminated } }] });
       await expect(task.ended).rejects.toMatchObject({ reason: "container_exit", exitCode: 143 });
-      rig.backend.forget(task);
+      rig.reported(task);
       const spec = () => cluster.jobs()[0]?.spec;
       const cannotRun = () => (cleanup ? spec() === undefined : spec()?.parallelism === 0);
       await cluster.api.until(cannotRun, "the Job to be gone, or without pods");
@@ -210,7 +210,7 @@ describe("a task on Kubernetes", () => {
   test("that fails while its Job goes on takes the Job's time away, so that it cannot start later", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const task = await failedForItsImage(rig);
-    rig.backend.forget(task);
+    rig.reported(task);
     await cluster.api.until(() => cluster.jobs()[0]?.spec.activeDeadlineSeconds === 1, "the deadline");
   });
 
@@ -220,7 +220,7 @@ describe("a task on Kubernetes", () => {
     const task = await failedForItsImage(rig);
     const isChange = ({ verb, resource }: ApiCall) => verb === "patch" && resource === "jobs";
     cluster.api.fault = (call) => (isChange(call) ? { status: 403, message: "may not patch jobs" } : null);
-    rig.backend.forget(task);
+    rig.reported(task);
     await cluster.api.until(() => cluster.jobs().length === 0, "the Job to be deleted");
     expect(rig.log.said("warn")).toEqual([]);
   });
@@ -278,7 +278,7 @@ describe("a task on Kubernetes", () => {
       reason: "job_failed",
       message: expect.stringMatching(/BackoffLimitExceeded.*is still there .* may be lost/),
     });
-    rig.backend.forget(task);
+    rig.reported(task);
     await cluster.api.until(() => cluster.jobs()[0]?.metadata.labels["oz-ended"], "the mark");
   });
 
@@ -375,7 +375,7 @@ describe("a task on Kubernetes", () => {
       { message: "cannot stop the task's Job", fields: { why: expect.stringMatching(/guarded/) } },
     ]);
     expect(cluster.jobs()).toHaveLength(1);
-    rig.backend.forget(task);
+    rig.reported(task);
     await cluster.api.until(() => cluster.jobs().length === 0, "the Job to be deleted");
   });
 
@@ -398,7 +398,7 @@ describe("a task on Kubernetes", () => {
     const task = rig.run("t-1");
     cluster.complete((await cluster.jobOf("t-1")).metadata.name);
     await task.ended;
-    rig.backend.forget(task);
+    rig.reported(task);
     await rig[Symbol.asyncDispose]();
     expect(cluster.jobs().map(({ metadata }) => metadata.labels["oz-ended"])).toEqual(["true"]);
   });

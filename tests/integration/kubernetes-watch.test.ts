@@ -200,7 +200,7 @@ describe("the watches of a worker", () => {
     const marks = () => cluster.api.callsOf("patch", "jobs").length;
     const first = firstOf(({ verb, resource }) => verb === "patch" && resource === "jobs");
     cluster.api.fault = (call) => (first(call) ? "lost" : null);
-    rig.backend.forget(failing);
+    rig.reported(failing);
     await passTime(cluster, () => marks() === 2, { stepMs: 100 });
     const polls = () => cluster.api.callsOf("list", "jobs").length;
     const before = polls();

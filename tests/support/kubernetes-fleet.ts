@@ -88,7 +88,7 @@ export class KubernetesFleet {
     const [taken] = await passTime(this.cluster, () => tasks.length === 1 && tasks);
     this.cluster.complete(job);
     await passTimeFor(this.cluster, taken?.ended ?? Promise.reject());
-    by.backend.forget(taken ?? { taskId: "", executionId: "" });
+    by.reported(taken ?? { taskId: "", executionId: "" });
     await passTime(this.cluster, () => this.cluster.jobs().length === 0);
   }
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, jest } from "bun:test";
 import { createKubernetesBackend } from "../../src/backends/kubernetes/create.ts";
 import type { KubernetesBackend } from "../../src/backends/kubernetes/kubernetes.ts";
 import type { KubernetesSettings } from "../../src/config/settings.ts";
-import type { Handle } from "../../src/journal/execution.ts";
+import type { ExecutionRef, Handle } from "../../src/journal/execution.ts";
 import { type Completion, type RunContext, type StopReason, TaskStopped } from "../../src/task/backend.ts";
 import { kubernetesSettings, sampleTask } from "../unit/backends/kubernetes/sample-settings.ts";
 import { type RecordedLog, recordLog } from "../unit/logging/recorded-log.ts";
@@ -97,6 +97,12 @@ export class KubernetesRig implements AsyncDisposable {
     return this.#start(taskId, executionId, (context) =>
       this.backend.resume({ taskId, executionId }, handle, context),
     );
+  }
+
+  /** Its end is in the journal, and the control plane is proven to have read it. */
+  reported(task: ExecutionRef): void {
+    this.backend.forget(task);
+    this.backend.letGo(task);
   }
 
   findOrphans(adopt: Parameters<KubernetesBackend["findOrphans"]>[0]): void {

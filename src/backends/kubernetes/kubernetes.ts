@@ -139,7 +139,11 @@ export class KubernetesBackend implements Backend {
   }
 
   forget(ref: ExecutionRef): void {
-    this.fates.fulfil(ref);
+    this.fates.ended(ref);
+  }
+
+  letGo(ref: ExecutionRef): void {
+    this.fates.proven(ref);
   }
 
   findOrphans(adopt: (orphan: Orphan) => Adoption, signal: AbortSignal): Promise<void> {
@@ -196,7 +200,7 @@ export class KubernetesBackend implements Backend {
     }
     switch (end.kind) {
       case "succeeded":
-        this.fates.decide(ref, handle, this.options.cleanup ? "delete" : "mark", context);
+        this.fates.decide(ref, handle, this.options.cleanup ? "clear" : "mark", context);
         return "completed";
       case "taken":
         log.warn("another worker has taken the task's Job over, and reports it", { job: handle.job });

@@ -1,4 +1,8 @@
-/** What becomes of each task's Job once the task's result is safe. */
+/**
+ * What becomes of each task's Job: of one that would run on, once the task's result is safe; of one that has ended, once the
+ * control plane is proven to know that. Until then it may take this worker for lost, and give the task to another, which
+ * finds how it ended in that Job; and so does whoever follows when this worker is gone with its journal.
+ */
 import type { ExecutionRef } from "../../../journal/execution.ts";
 import type { RunContext } from "../../../task/backend.ts";
 import type { JobHandle } from "./handle.ts";
@@ -10,9 +14,18 @@ interface Fate {
   readonly context: Pick<RunContext, "step" | "linger">;
 }
 
+interface Unproven extends Fate {
+  /** To be called with what is done in the end: it, too, is told without the task's values. */
+  readonly done: (work: Promise<void>) => void;
+}
+
+/** Of these the Job has ended, or does so by itself. */
+const MAY_WAIT: ReadonlySet<Retiree["what"]> = new Set<Retiree["what"]>(["clear", "mark", "settle"]);
+
 export class Fates {
   private readonly retirement: Retirement;
   private readonly byExecution = new Map<string, Fate>();
+  private readonly unproven = new Map<string, Unproven>();
 
   constructor(retirement: Retirement) {
     this.retirement = retirement;
@@ -29,14 +42,38 @@ export class Fates {
   }
 
   /** The result is safe. */
-  fulfil(ref: ExecutionRef): void {
+  ended(ref: ExecutionRef): void {
     const fate = this.byExecution.get(keyOf(ref));
     this.undecide(ref);
     if (fate === undefined) return;
-    const { retiree, context } = fate;
-    const done = this.retirement.add(retiree, (work) => context.step("cleanup", work));
     // A policy that refuses to have the Job marked may quote what stands in it.
-    context.linger?.(done);
+    const { linger } = fate.context;
+    if (!MAY_WAIT.has(fate.retiree.what)) {
+      const done = this.fulfil(fate);
+      linger?.(done);
+      return;
+    }
+    // Of an earlier run, whose Job this one has replaced.
+    this.proven(ref);
+    const { promise, resolve: done } = Promise.withResolvers<void>();
+    this.unproven.set(keyOf(ref), { ...fate, done });
+    linger?.(promise);
+  }
+
+  /** The control plane is proven to know it. */
+  proven(ref: ExecutionRef): void {
+    const fate = this.unproven.get(keyOf(ref));
+    this.unproven.delete(keyOf(ref));
+    fate?.done(this.fulfil(fate));
+  }
+
+  /** Of a Job whose result is safe, and not proven to be known. */
+  isUnproven(uid: string): boolean {
+    return [...this.unproven.values()].some(({ retiree }) => retiree.uid === uid);
+  }
+
+  private fulfil({ retiree, context }: Fate): Promise<void> {
+    return this.retirement.add(retiree, (work) => context.step("cleanup", work));
   }
 }
 

@@ -118,8 +118,8 @@ export class Launcher {
   }
 
   private createContext({ log, signal }: RunContext): CreateContext {
-    const { cluster, ownership, retirement } = this.options;
-    const isReported = (uid: string) => retirement.isLeaving(uid);
+    const { cluster, ownership, retirement, fates } = this.options;
+    const isReported = (uid: string) => retirement.isLeaving(uid) || fates.isUnproven(uid);
     return { cluster, instance: ownership.instance, isReported, log, signal };
   }
 }

@@ -19,11 +19,11 @@ export interface Retiree {
   /** Empty: not known. */
   readonly uid: string;
   /**
-   * `delete`; `mark`: it has ended, and stays; `settle`: its agent has ended, so it will too, unless another
+   * `delete`; `clear`: it has ended, and is deleted; `mark`: it has ended, and stays; `settle`: its agent has ended, so it will too, unless another
    * container goes on; `end`: it has not ended, and would run on after its task was reported; `recall`: the
    * answer to its creation never came, so it may be there, and would run on too.
    */
-  readonly what: "delete" | "mark" | "settle" | "end" | "recall";
+  readonly what: "delete" | "clear" | "mark" | "settle" | "end" | "recall";
 }
 
 /** One may be of this moment: a Job that is not marked would be taken up, and reported, by another worker. */
@@ -132,6 +132,7 @@ export class Retirement implements AsyncDisposable {
   private async attempt({ name, uid, what }: Retiree, signal: AbortSignal): Promise<void> {
     switch (what) {
       case "delete":
+      case "clear":
         await this.delete(name, uid, signal);
         return;
       case "mark":
