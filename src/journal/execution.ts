@@ -16,6 +16,8 @@ export interface Execution extends ExecutionRef {
   /** ms since 1970. */
   readonly claimedAt: number;
   readonly ended: boolean;
+  /** ms since 1970; absent while it runs. */
+  readonly endedAt?: number;
   /** The frame that reported its end; null while it runs and for a task handed off. */
   readonly terminal: string | null;
   /** Its user does not want it any more, and that has not come to its end yet. */

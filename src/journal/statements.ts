@@ -174,6 +174,7 @@ function toExecution(row: Row): Execution {
     terminal: row["terminal"] === null ? null : String(row["terminal"]),
     claimedAt: Number(row["claimed_at"]),
     ended: row["ended_at"] !== null,
+    ...(row["ended_at"] === null ? {} : { endedAt: Number(row["ended_at"]) }),
     cancelled: row["cancelled_at"] !== null,
   };
 }

@@ -37,6 +37,9 @@ export interface SchedulerOptions extends AnswersOptions {
   readonly maxTaskDurationMs: number | null;
 }
 
+/** An engine's times are whole seconds, and its clock may be another one. */
+const CLOCKS_MS = 5_000;
+
 export class Scheduler {
   private readonly options: SchedulerOptions;
   /** By task id: an execution of a task excludes every other of the same task. */
@@ -135,9 +138,11 @@ export class Scheduler {
   readonly adopt = (orphan: Orphan): Adoption => {
     const { taskId, executionId, handle, claimedAt } = orphan;
     if (this.running.has(taskId)) return this.isOurs(orphan) ? "running" : "later";
-    const known = executionId === "" ? null : this.options.journal.find(orphan);
+    const known = this.options.journal.find(orphan);
+    // Without an execution id, what may have been begun after that end is a new run of the task.
+    const isKnown = executionId !== "" || claimedAt < (known?.endedAt ?? 0) - CLOCKS_MS;
     // One that was left to another worker is an orphan again when that one is dead too.
-    if (known?.ended === true && known.terminal !== null) return "ended";
+    if (known?.ended === true && known.terminal !== null && isKnown) return "ended";
     if (this.stopping) return "refused";
     const ref = { taskId, executionId };
     this.claim(ref, UNOBSERVED_TRAIL, handle);

@@ -53,10 +53,22 @@ describe("a task of a dead worker that is offered", () => {
     expect(rig.journal.find(ref)).toMatchObject({ ended: false });
   });
 
-  test("is taken again when it has no execution id, because nobody can tell", () => {
-    rig.journal.claim({ ...ref, executionId: "" }, "claim");
-    rig.journal.end({ ...ref, executionId: "" }, "end");
-    expect(rig.scheduler.adopt({ ...orphan, executionId: "" })).toBe("taken");
+  describe("and has no execution id", () => {
+    const plain = { ...ref, executionId: "" };
+
+    beforeEach(() => {
+      rig.journal.claim(plain, "claim");
+      rig.journal.end(plain, "end");
+    });
+
+    // It was told twice after a restart in an outage: its Job stays until the far side is proven to know its end.
+    test("is not taken when it was begun before the end that was reported here", () => {
+      expect(rig.scheduler.adopt({ ...orphan, ...plain, claimedAt: Date.now() - 10_000 })).toBe("ended");
+    });
+
+    test("is taken when it may have been begun after that, as a new run of its task", () => {
+      expect(rig.scheduler.adopt({ ...orphan, ...plain, claimedAt: Date.now() - 2_000 })).toBe("taken");
+    });
   });
 
   test("is refused by a worker that stops", () => {
