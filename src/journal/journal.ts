@@ -118,6 +118,11 @@ export class Journal implements Disposable {
     return this.attempt((statements) => statements.end(ref, frame, Date.now()));
   }
 
+  /** Whether the same words are to be delivered yet, or are not proven to have been read. */
+  isOwed(frame: string): boolean {
+    return this.attempt((statements) => statements.isOwed(frame));
+  }
+
   owe(frame: string): StoredFrame {
     return this.attempt((statements) => statements.owe(frame));
   }

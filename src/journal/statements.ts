@@ -98,6 +98,11 @@ export class Statements {
     return { seq, frame };
   }
 
+  isOwed(frame: string): boolean {
+    const owed = this.sql("SELECT 1 FROM outbox WHERE frame = ? AND seq > ? LIMIT 1");
+    return owed.get(frame, this.removableUpTo) !== undefined;
+  }
+
   writeDelivered(): void {
     if (this.removableUpTo === 0) return;
     this.sql("DELETE FROM outbox WHERE seq <= ?").run(this.removableUpTo);

@@ -113,10 +113,11 @@ export interface Orphan extends ExecutionRef {
 }
 
 /**
- * `taken`: it is resumed here from now on; `running`: it is already; `ended`: its end was reported; `later`: another
- * execution of its task runs here, so it is to be offered again.
+ * `taken`: it is resumed here from now on; `running`: it is already; `ended`: its end was reported; `unproven`: its end is
+ * known here, and the far side is not proven to know it, so it is to be offered again; `later`: so is this, for another
+ * execution of its task runs here.
  */
-export type Adoption = "taken" | "running" | "ended" | "later" | "refused";
+export type Adoption = "taken" | "running" | "ended" | "unproven" | "later" | "refused";
 
 /** Of a task that no other worker takes any more. */
 export interface Reservation {

@@ -142,7 +142,8 @@ export class Scheduler {
     // Without an execution id, what may have been begun after that end is a new run of the task.
     const isKnown = executionId !== "" || claimedAt < (known?.endedAt ?? 0) - CLOCKS_MS;
     // One that was left to another worker is an orphan again when that one is dead too.
-    if (known?.ended === true && known.terminal !== null && isKnown) return "ended";
+    if (known?.ended === true && known.terminal !== null && isKnown)
+      return this.options.journal.isOwed(known.terminal) ? "unproven" : "ended";
     if (this.stopping) return "refused";
     const ref = { taskId, executionId };
     this.claim(ref, UNOBSERVED_TRAIL, handle);

@@ -105,13 +105,16 @@ describe("a search for orphans", () => {
     expect(container.status).toBe("running");
   });
 
-  test("removes the container of a task that was reported, and lets go of it", async () => {
-    fake.end(left(dead, "t-1"), 0);
-    expect(await looker.look("ended")).toEqual(["t-1"]);
-    expect(fake.containers.size).toBe(0);
-    await looker.look("ended");
-    expect(looker.log.said("info")).toEqual(["container of a task that was reported is cleared away"]);
-  });
+  test.each(["ended", "unproven"] as const)(
+    "removes the container of a task whose end is in the journal, and lets go of it: %s",
+    async (answer) => {
+      fake.end(left(dead, "t-1"), 0);
+      expect(await looker.look(answer)).toEqual(["t-1"]);
+      expect(fake.containers.size).toBe(0);
+      await looker.look(answer);
+      expect(looker.log.said("info")).toEqual(["container of a task that was reported is cleared away"]);
+    },
+  );
 
   test("stops one of those that runs all the same, with its grace, before it removes it", async () => {
     const container = left(dead, "t-1");

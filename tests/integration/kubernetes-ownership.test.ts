@@ -355,6 +355,32 @@ test("a Job of a task of which another execution runs here is offered again unti
   expect(told.map(({ fields }) => fields["adoption"])).toEqual(["later", "taken"]);
 });
 
+// The next worker deleted it at its start, with the end in its journal: who was given the task meanwhile ran it once more.
+test("a Job whose end an earlier worker could not deliver stays until that is proven to be read", async () => {
+  const gone = await worker("gone");
+  const { name } = await runningTask(gone, "t-1");
+  cluster.complete(name);
+  await stop(gone);
+  const next = await worker("next");
+  const { orphans } = adopting(next, "unproven", "unproven", "ended");
+  await passTime(cluster, () => orphans.length === 2);
+  expect(cluster.jobs().map(({ metadata }) => metadata.name)).toEqual([name]);
+  await passTime(cluster, () => cluster.jobs().length === 0);
+  await aMinute();
+  expect(orphans).toHaveLength(3);
+});
+
+test("a Job that would run on after such an end is ended at once", async () => {
+  const gone = await worker("gone");
+  const { name } = await runningTask(gone, "t-1");
+  await stop(gone);
+  const { orphans } = adopting(await worker("next"), "unproven");
+  const ended = () => cluster.api.store.get("jobs", name).metadata.labels["oz-ended"];
+  await passTime(cluster, () => ended() === "true");
+  await aMinute();
+  expect(orphans).toHaveLength(1);
+});
+
 test("Jobs that this program did not make, and those of other worker ids, are left alone", async () => {
   const foreign = await worker("foreign", { workerId: "another" });
   const { name } = await runningTask(foreign, "t-1");

@@ -158,13 +158,14 @@ export class Orphans {
     const adoption = adopt({ taskId, executionId, handle: writeHandle(handle), claimedAt });
     // The task that was made of it holds the claim from now on.
     if (adoption === "taken") return false;
+    const isKnown = adoption === "ended" || adoption === "unproven";
     try {
       // Others do not have the journal that knows it.
-      if (adoption === "ended") await marks.set(id, signal);
+      if (isKnown) await marks.set(id, signal);
     } finally {
       await letGo();
     }
-    return adoption === "ended";
+    return isKnown;
   }
 
   /** An agent that runs all the same has its grace. */

@@ -41,8 +41,19 @@ describe("a task of a dead worker that is offered", () => {
 
   test("is not taken when its end was reported here", () => {
     rig.journal.claim(ref, "claim");
-    rig.journal.end(ref, "end");
+    rig.journal.delivered(rig.journal.end(ref, "end")?.seq ?? 0);
     expect(rig.scheduler.adopt(orphan)).toBe("ended");
+  });
+
+  // A worker that was started again in an outage deleted the Job, and who was given the task meanwhile ran it once more.
+  test("is not taken, nor said to be reported, while its end is not proven to have been read", () => {
+    rig.journal.claim(ref, "claim");
+    const end = rig.journal.end(ref, "end")?.seq ?? 0;
+    rig.journal.delivered(end - 1);
+    expect(rig.scheduler.adopt(orphan)).toBe("unproven");
+    rig.journal.delivered(end);
+    expect(rig.scheduler.adopt(orphan)).toBe("ended");
+    expect(rig.journal.running()).toEqual([]);
   });
 
   // It had been left to another worker, which died later: its container was removed as if it had been reported.
@@ -58,7 +69,7 @@ describe("a task of a dead worker that is offered", () => {
 
     beforeEach(() => {
       rig.journal.claim(plain, "claim");
-      rig.journal.end(plain, "end");
+      rig.journal.delivered(rig.journal.end(plain, "end")?.seq ?? 0);
     });
 
     // It was told twice after a restart in an outage: its Job stays until the far side is proven to know its end.

@@ -13,6 +13,7 @@ import { ClusterError, isPassing, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { writeHandle } from "../run/handle.ts";
+import { isFinished } from "../verdict/job-condition.ts";
 import type { JobStore } from "../watch/job-store.ts";
 import { KEEP_LEASE_MS, KEEP_TAKEN_MS, leaseNameOf, leaseOf, microTime, RENEW_MS } from "./lease.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "./marks.ts";
@@ -42,7 +43,10 @@ export class Orphanage {
   private readonly unsure = new Set<string>();
   /** Somebody else's, and refused to us, as a policy may guard them. */
   private readonly guarded = new Set<string>();
-  /** Ours, for nobody else any more, and not followed: another execution of its task runs here. */
+  /**
+   * Ours, for nobody else any more, and not followed: another execution of its task runs here, or it has ended, and the
+   * control plane is not proven to know that.
+   */
   private readonly waiting = new Set<string>();
 
   constructor(options: OrphanageOptions) {
@@ -214,11 +218,12 @@ export class Orphanage {
     // By this worker's clock, as all else that is compared with it; what stands in the Job is of the cluster's.
     const ageMs = creationTimestamp === undefined ? 0 : cluster.now() - creationTimestamp.getTime();
     const adoption = adopt({ ...execution, handle, claimedAt: Date.now() - ageMs });
-    if (adoption !== "later") this.waiting.delete(name);
+    if (adoption !== "later" && adoption !== "unproven") this.waiting.delete(name);
     else if (this.waiting.has(name)) return;
     else this.waiting.add(name);
     log.info("Job of a dead worker taken over", { job: name, taskId: execution.taskId, adoption });
-    if (adoption === "ended") onEnded(job);
+    // One that would run on does not wait for that proof either when its own worker ends it.
+    if (adoption === "ended" || (adoption === "unproven" && !isFinished(job))) onEnded(job);
   }
 
   /** A dead worker's Lease without Jobs goes: at once when it was released, else after a long or a very long while. */
