@@ -121,7 +121,9 @@ export class JobStore {
   private jobNameOf(pod: V1Pod): string | null {
     const labelled = labelOf(pod, JOB_NAME_LABELS) ?? ownersOf(pod).find(({ kind }) => kind === "Job")?.name;
     if (labelled !== undefined) return labelled;
-    // Of a controller that marks nothing, the marks of the template are left.
+    // Of a controller that marks nothing, the marks of the template are left. They lead to no Job that is gone already.
+    const podName = pod.metadata?.name ?? "";
+    for (const [name, { pods }] of this.entries) if (pods.has(podName)) return name;
     const job = this.allJobs().find((each) => OWN_LABELS.every((label) => isSame(label, each, pod)));
     return job?.metadata?.name ?? null;
   }

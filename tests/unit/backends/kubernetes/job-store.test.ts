@@ -178,6 +178,17 @@ describe("a pod whose controller marks it with less than others do is its Job's"
     expect([followed.pods("uid-a").length, followed.formerPods("uid-a").length]).toEqual([0, 1]);
   });
 
+  // It was kept for good, and each poll took it for a change that the watch had missed.
+  test("and goes also after its Job", () => {
+    const store = new JobStore();
+    store.jobs.put(made);
+    store.pods.put(marked({ labels }));
+    store.jobs.remove(made);
+    store.pods.remove(marked({ labels }));
+    expect(store.livePods("a", "uid-a")).toEqual([]);
+    expect(store.pods.replace([], "99")).toBe(false);
+  });
+
   test.each([
     ["another owner", { labels, ownerReferences: [{ kind: "Job", name: "a", uid: "uid-of-before" }] }],
     [
