@@ -464,6 +464,23 @@ describe("a server that tells or takes less than others", () => {
     expect(words).toContain("task_env_secret");
   });
 
+  // All tasks of a worker that was started in such a moment had theirs in plain sight in their Jobs, and with `always` it
+  // did not start, although its own Jobs were what filled the quota, and nobody else cleared those away.
+  test.each([
+    ["used up for the moment is no reason to have none", "used: secrets=10, limited: secrets=10", true],
+    ["that allows none is one", "used: secrets=0, limited: secrets=0", false],
+  ])("like Secrets by a quota: one %s", async (_which, use, envSecrets) => {
+    await using server = await startServer();
+    onJob(server, (job) => createPod(server, job));
+    const message = `secrets "x-env" is forbidden: exceeded quota: small, requested: secrets=1, ${use}`;
+    server.fault = ({ verb, resource }) =>
+      verb === "create" && resource === "secrets" ? { status: 403, message } : null;
+    expect(await preflight(server)).toMatchObject({ envSecrets });
+    const always = preflight(server, { taskEnvSecret: "always" });
+    if (envSecrets) expect(await always).toMatchObject({ envSecrets });
+    else expect(await refusalOf(always)).toContain(message);
+  });
+
   test("like dry runs, and does what it was only asked about, has nothing of it left", async () => {
     await using server = await startServer({ ignoresDryRun: true });
     onJob(server, (job) => createPod(server, job));

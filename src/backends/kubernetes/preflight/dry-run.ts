@@ -55,13 +55,21 @@ export async function dryRunSecret(
   } catch (error) {
     signal.throwIfAborted();
     if (!isRefusal(error)) throw error;
-    return isAboutDryRuns(error) ? null : wordsOf(error);
+    return isAboutDryRuns(error) || isUsedUp(error) ? null : wordsOf(error);
   }
 }
 
 /** A webhook may refuse every dry run; the API has no code for that. */
 function isAboutDryRuns({ message }: ClusterError): boolean {
   return /dry[- ]?run/i.test(message);
+}
+
+/**
+ * A quota that others, or this worker's own tasks, have used up for the moment: later there is room, and a task that finds
+ * none fails with these words. One that allows no Secret at all has none in use. The API has no code for that either.
+ */
+function isUsedUp({ message }: ClusterError): boolean {
+  return /exceeded quota: .*\bused: \S*=[1-9]/.test(message);
 }
 
 /** What was sent is not what the API takes, whoever sends it. */
