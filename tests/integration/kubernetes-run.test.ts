@@ -137,6 +137,35 @@ describe("a task on Kubernetes", () => {
     expect(cluster.api.store.list("leases")).toEqual([]);
   });
 
+  // With the worker's pod an end that nobody had read was lost, for no other worker takes up a Job that is gone or marked.
+  test.each<[string, boolean, (job: string) => void]>([
+    ["ended well", true, (job) => cluster.complete(job)],
+    ["ended well, and is to stay", false, (job) => cluster.complete(job)],
+    ["has failed", true, (job) => cluster.fail(job, 3)],
+    [
+      "is about to fail",
+      true,
+      (job) => {
+        const containerStatuses = [{ name: "task", state: { terminated: { exitCode: 3 } } }];
+        cluster.setPod(job, { phase: "Running", containerStatuses });
+      },
+    ],
+  ])(
+    "whose end is not proven to be known leaves its Job to whoever follows: one that %s",
+    async (_how, cleanup, end) => {
+      const rig = await KubernetesRig.start(cluster, { cleanup });
+      const task = rig.run("t-1");
+      const { name } = (await cluster.jobOf("t-1")).metadata;
+      end(name);
+      await task.ended.catch(() => {});
+      rig.backend.forget(task);
+      await rig[Symbol.asyncDispose]();
+      const { metadata, spec } = cluster.api.store.get("jobs", name);
+      expect([metadata.labels["oz-ended"], spec.activeDeadlineSeconds]).toEqual([undefined, undefined]);
+      expect(cluster.api.store.list("leases")).toMatchObject([{ spec: { holderIdentity: "" } }]);
+    },
+  );
+
   for (const status of [409, 410, 401]) {
     // A Job that was not marked was taken up by the next worker of the id, and reported a second time.
     test(`whose Job cannot be marked as reported at first is marked all the same: ${status}`, async () => {
