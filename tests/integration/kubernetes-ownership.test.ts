@@ -277,17 +277,25 @@ test("of three workers, one is gone and each of its Jobs is taken over by one of
 
 describe("a task that is given to a second worker, and whose Job the first has", () => {
   // Its pod had not started yet, and its TOKEN would have been what the second worker's configuration adds.
-  test("keeps its variables, whatever the configuration of the second worker adds", async () => {
-    const first = (await worker("first")).run("t-1", "e-1", { TASK_ID: "t-1", TOKEN: "very-secret" });
-    await passTime(cluster, () => first.handles.at(-1)?.["ready"]);
-    const added = { TASK_ID: "t-1", ADDED: "by the second", TOKEN: "very-secret" };
-    const second = (await worker("second")).run("t-1", "e-1", added);
-    await passTime(cluster, () => second.handles.at(-1)?.["ready"]);
-    const [job, [secret]] = [await cluster.jobOf("t-1"), cluster.api.store.list("secrets")];
-    const { env } = job.spec.template.spec.containers[0];
-    const token = env.find(({ name }: { name: string }) => name === "TOKEN");
-    expect(atob(secret.data[token.valueFrom.secretKeyRef.key])).toBe("very-secret");
-  });
+  test.each([
+    ["is there", true],
+    ["is made by the second, since the first was killed before it had made it", false],
+  ])(
+    "keeps its variables, whatever the second's configuration adds: their Secret %s",
+    async (_how, isMade) => {
+      const first = (await worker("first")).run("t-1", "e-1", { TASK_ID: "t-1", TOKEN: "very-secret" });
+      await passTime(cluster, () => first.handles.at(-1)?.["ready"]);
+      for (const { metadata } of isMade ? [] : cluster.api.store.list("secrets"))
+        cluster.api.store.delete("secrets", metadata.name);
+      const added = { TASK_ID: "t-1", ADDED: "by the second", TOKEN: "very-secret" };
+      const second = (await worker("second")).run("t-1", "e-1", added);
+      await passTime(cluster, () => second.handles.at(-1)?.["ready"]);
+      const [job, [secret]] = [await cluster.jobOf("t-1"), cluster.api.store.list("secrets")];
+      const { env } = job.spec.template.spec.containers[0];
+      const token = env.find(({ name }: { name: string }) => name === "TOKEN");
+      expect(atob(secret.data[token.valueFrom.secretKeyRef.key])).toBe("very-secret");
+    },
+  );
 
   // Each was failed, and its Job deleted while its agent worked. A quota is looked at before whether the name is taken.
   test.each([

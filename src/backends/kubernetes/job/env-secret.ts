@@ -4,15 +4,22 @@
  */
 import type { V1Job, V1Secret } from "@kubernetes/client-node";
 import type { TaskSpec } from "../../../task/prepare.ts";
-import { secretVariables } from "./variables.ts";
+import { keysIn } from "./variables.ts";
 
 export function envSecretNameOf(jobName: string): string {
   return `${jobName}-env`;
 }
 
-/** `job` as the API server answered it: its uid makes it the owner. */
-export function buildEnvSecret(input: { readonly task: TaskSpec; readonly job: V1Job }): V1Secret {
-  const { name = "", namespace, uid = "", labels } = input.job.metadata ?? {};
+/**
+ * `job` as the API server answered it: its uid makes it the owner, and it says which value it looks for where. Made by a
+ * worker with another configuration, it may have more variables than `task`, or fewer.
+ */
+export function buildEnvSecret({ task, job }: { readonly task: TaskSpec; readonly job: V1Job }): V1Secret {
+  const { name = "", namespace, uid = "", labels } = job.metadata ?? {};
+  const values = [...keysIn(job, envSecretNameOf(name))].flatMap(([key, variable]) => {
+    const value = Object.hasOwn(task.environment, variable) ? task.environment[variable] : undefined;
+    return value === undefined ? [] : [[key, base64(value)] as const];
+  });
   return {
     apiVersion: "v1",
     kind: "Secret",
@@ -25,7 +32,7 @@ export function buildEnvSecret(input: { readonly task: TaskSpec; readonly job: V
     type: "Opaque",
     // Nobody changes it, so the kubelet need not watch it.
     immutable: true,
-    data: Object.fromEntries(secretVariables(input.task).map(({ key, value }) => [key, base64(value)])),
+    data: Object.fromEntries(values),
   };
 }
 

@@ -6,17 +6,6 @@ import { expanded, literal } from "./expansion.ts";
 export const WORKSPACE = "/workspace";
 export const ENVIRONMENT_FILE = `${WORKSPACE}/.oz-env`;
 
-/** A variable of the task and the key of its value in the Secret; any name would be no key. */
-export interface SecretVariable {
-  readonly name: string;
-  readonly key: string;
-  readonly value: string;
-}
-
-export function secretVariables(task: TaskSpec): readonly SecretVariable[] {
-  return Object.entries(task.environment).map(([name, value], at) => ({ name, key: `v${at}`, value }));
-}
-
 /**
  * The task's variables, then the worker's own, which win: of two variables of one name the kubelet
  * takes the later. A reference to a Secret stands where the plain value would, because `envFrom` would
@@ -24,11 +13,27 @@ export function secretVariables(task: TaskSpec): readonly SecretVariable[] {
  */
 export function taskVariables(task: TaskSpec, envSecretName: string | null): V1EnvVar[] {
   const own = ownVariables(task.assignment.taskId);
-  const tasks = secretVariables(task).filter(({ name }) => !Object.hasOwn(own, name));
+  const tasks = Object.entries(task.environment).filter(([name]) => !Object.hasOwn(own, name));
   return [
-    ...tasks.map((variable) => fromSecret(variable, envSecretName)),
+    ...tasks.map(([name, value], at) => {
+      if (envSecretName === null) return { name, value: literal(value) };
+      // Any name would be no key.
+      return { name, valueFrom: { secretKeyRef: { name: envSecretName, key: `v${at}` } } };
+    }),
     ...Object.entries(own).map(([name, value]) => ({ name, value: literal(value) })),
   ];
+}
+
+/** By its key in that Secret, the name of each variable whose value a Job, another worker's perhaps, looks for there. */
+export function keysIn({ spec }: V1Job, envSecretName: string): ReadonlyMap<string, string> {
+  const { containers = [], initContainers = [] } = spec?.template.spec ?? {};
+  const variables = [...initContainers, ...containers].flatMap(({ env = [] }) => env);
+  return new Map(
+    variables.flatMap(({ name, valueFrom }) => {
+      const { name: secret, key } = valueFrom?.secretKeyRef ?? {};
+      return secret === envSecretName && key !== undefined ? [[key, name] as const] : [];
+    }),
+  );
 }
 
 /**
@@ -52,9 +57,4 @@ function ownVariables(taskId: string): Readonly<Record<string, string>> {
     OZ_WORKER_BACKEND: "kubernetes",
     OZ_RUN_ID: taskId,
   };
-}
-
-function fromSecret({ name, key, value }: SecretVariable, secret: string | null): V1EnvVar {
-  if (secret === null) return { name, value: literal(value) };
-  return { name, valueFrom: { secretKeyRef: { name: secret, key } } };
 }
