@@ -42,6 +42,32 @@ describe("of two workers of one id", () => {
     expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
   });
 
+  // Both told of the failure where the pod was seen first. What is marked looks as if it were gone: no watch shows it.
+  test.each([
+    ["pods", "jobs"],
+    ["jobs", "pods"],
+  ])(
+    "one that comes back, and sees %s first, after its Job was taken and has failed, leaves that to the other",
+    async (_first, later) => {
+      const one = await worker("one");
+      const { task, name } = await runningTask(one, "t-1");
+      const two = await worker("two");
+      const { tasks } = adopting(two);
+      cutOff.add("Bearer one");
+      cluster.api.cutWatches();
+      const [taken] = await passTime(cluster, () => tasks.length === 1 && tasks);
+      cluster.fail(name, 3);
+      await expect(passTimeFor(cluster, taken?.ended ?? Promise.reject())).rejects.toMatchObject({
+        exitCode: 3,
+      });
+      two.reported(taken ?? { taskId: "", executionId: "" });
+      await passTime(cluster, () => cluster.api.store.get("jobs", name).metadata.labels["oz-ended"]);
+      cluster.api.store.compact();
+      cluster.api.fault = ({ verb, resource }) => (verb !== "get" && resource === later ? "cut" : null);
+      expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
+    },
+  );
+
   // It asked its Lease once, got no answer, and reported a task as failed that the other had reported as completed.
   test("one that comes back so does not call its Job lost for an answer that it does not get at once", async () => {
     const task = await cutOffUntilEnded();

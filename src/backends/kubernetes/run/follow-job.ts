@@ -1,13 +1,14 @@
 /** Waits for the end of a Job, by what the watches show and what can be made of it. */
 import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { Backoff } from "../../../async/backoff.ts";
-import { pause } from "../../../async/wait.ts";
+import { expiring, pause } from "../../../async/wait.ts";
 import { LONGEST_TIMER_MS } from "../../../config/duration.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Cluster } from "../cluster.ts";
 import { instanceOf, stoppingOf } from "../ownership/marks.ts";
 import { classify } from "../verdict/classify.ts";
+import { isFinished } from "../verdict/job-condition.ts";
 import { type Failed, type JobView, podsEver } from "../verdict/view.ts";
 import type { Subscription } from "../watch/job-store.ts";
 import { FreshLook } from "./fresh-look.ts";
@@ -42,6 +43,8 @@ export type JobEnd =
   | { readonly kind: "vanished"; readonly failure: Failed | null };
 
 const BACKOFF = { firstMs: 500, lastMs: 15_000 } as const;
+/** An API server that does not answer does not hold a report up. */
+const CONFIRM_MS = 5_000;
 
 /** Rejects with the signal's reason. */
 export async function followJob(target: JobToFollow, context: FollowContext): Promise<JobEnd> {
@@ -60,7 +63,7 @@ export async function followJob(target: JobToFollow, context: FollowContext): Pr
     const decided = decidedElsewhere(job, target);
     if (decided !== null) return decided;
     const outcome = await judge(job, target, look, context);
-    if (typeof outcome !== "number") return outcome;
+    if (typeof outcome !== "number") return confirm(outcome, job, target, context);
     const heldUpMs = heldUp.look(subscription.pods(target.uid)) ?? Number.POSITIVE_INFINITY;
     await subscription.changed(Math.min(outcome, heldUpMs), signal);
   }
@@ -85,6 +88,23 @@ async function judge(
   // Of a Job that has failed there may never be any news again.
   const recheckInMs = verdict.needsEvents === true ? look.againInMs() : verdict.recheckInMs;
   return Math.min(Math.max(recheckInMs ?? LONGEST_TIMER_MS, 50), LONGEST_TIMER_MS);
+}
+
+/**
+ * A pod that has failed may be seen before what became of its Job, by a worker that was cut off and whose watches are
+ * opened again one after the other: whoever has taken that Job meanwhile reports it.
+ */
+async function confirm(
+  end: JobEnd,
+  seen: V1Job,
+  target: JobToFollow,
+  { cluster, signal }: FollowContext,
+): Promise<JobEnd> {
+  if (end.kind !== "failed" || isFinished(seen)) return end;
+  using limit = expiring(signal, CONFIRM_MS);
+  const now = await cluster.getJob(target.name, limit.signal).catch(() => null);
+  const job = sameJob(now, target);
+  return (job === null ? null : decidedElsewhere(job, target)) ?? end;
 }
 
 /** Null: it is there after all. Asks the server, because a Job that is thought gone is reported failed. */
