@@ -6,7 +6,7 @@ import { passTime, passTimeFor, type RiggedTask } from "../support/kubernetes-ri
 
 let cluster: FakeCluster;
 let cutOff: Set<string>;
-const { worker, runningTask, adopting } = eachTestHasFleet((own) => {
+const { worker, runningTask, adopting, startAnew } = eachTestHasFleet((own) => {
   ({ cluster, cutOff } = own);
 });
 
@@ -94,6 +94,16 @@ test.each([
   const stoppedAt = performance.now();
   await isEnding(name);
   expect(performance.now() - stoppedAt).toBeLessThan(10_000);
+  cluster.reap(name);
+  await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject(CANCELLED);
+});
+
+// Whose a Job is stands nowhere then.
+test("a task is cancelled by a worker that may not have Leases", async () => {
+  await startAnew({ forbidden: ["create leases"] });
+  const { task, name } = await runningTask(await worker("one"), "t-1");
+  task.stop("cancelled");
+  await isEnding(name);
   cluster.reap(name);
   await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject(CANCELLED);
 });

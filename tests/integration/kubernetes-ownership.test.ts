@@ -297,6 +297,15 @@ describe("a task that is given to a second worker, and whose Job the first has",
     },
   );
 
+  test("keeps its Secret also where workers have no Leases, so that neither can take its Job from the other", async () => {
+    await startAnew({ forbidden: ["create leases"] });
+    await runningTask(await worker("first"), "t-1");
+    const [{ metadata }] = cluster.api.store.list("secrets");
+    const given = (await worker("second")).run("t-1");
+    await passTime(cluster, () => given.handles.at(-1)?.["ready"]);
+    expect(cluster.api.store.get("secrets", metadata.name).metadata.uid).toBe(metadata.uid);
+  });
+
   // Each was failed, and its Job deleted while its agent worked. A quota is looked at before whether the name is taken.
   test.each([
     ["may not delete Secrets", "delete", "secrets is forbidden"],
