@@ -237,7 +237,8 @@ function replaceIn<T extends V1Job | V1Pod>(
   version: string,
 ): boolean {
   let news = false;
-  for (const item of items) if (side.put(item)) news = true;
+  // Of what has no version nobody knows whether it is news: each poll would have taken the watch for dead.
+  for (const item of items) if (side.put(item) && item.metadata?.resourceVersion) news = true;
   for (const item of missingFrom(items, known)) {
     // Made after the list was read, so it cannot be in it.
     if (isNewer(item, version)) continue;

@@ -32,6 +32,19 @@ describe("the store of Jobs", () => {
     expect(store.livePods("a", "uid-a").map(({ metadata }) => metadata?.resourceVersion)).toEqual(["10"]);
   });
 
+  // Each poll warned that the watch had missed a change, and opened it again.
+  test("finds no news in a list of what has no version, and keeps what it says", () => {
+    const store = new JobStore();
+    const state = (parallelism: number): V1Job => ({
+      metadata: { name: "a", uid: "uid-a" },
+      spec: { parallelism, template: {} },
+    });
+    store.jobs.put(state(1));
+    expect(store.jobs.replace([state(0)], "")).toBe(false);
+    expect(store.job("a")?.spec?.parallelism).toBe(0);
+    expect(store.jobs.replace([], "")).toBe(true);
+  });
+
   test("takes what a list leaves out as gone, but not what is newer than the list", () => {
     const store = new JobStore();
     for (const name of ["old", "seen", "new"]) store.jobs.put(job(name, name === "new" ? 21 : 10));
