@@ -4,12 +4,14 @@ import type { DockerBackend } from "../../src/backends/docker/docker.ts";
 import { TaskFailure } from "../../src/task/backend.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { eachTestHasRig, runTask, type TaskUnderTest } from "./docker-rig.ts";
+import { type DockerRig, eachTestHasRig, runTask, type TaskUnderTest } from "./docker-rig.ts";
 
+let rig: DockerRig;
 let fake: StatefulEngine;
 let backend: DockerBackend;
 
-eachTestHasRig(async (rig) => {
+eachTestHasRig(async (made) => {
+  rig = made;
   fake = rig.fake;
   ({ backend } = await rig.backend("me"));
 });
@@ -38,6 +40,17 @@ describe("on an engine that never says when a container ended", () => {
     look.release("lost before");
     fake.end(container, 0);
     await fake.comeBack();
+    expect(await endOf(task)).toBe("container_wait");
+  });
+
+  // A machine that is reset sends no word of it, and may be up again before the next look.
+  test("nobody knows either where it is podman, which says so after a restart of its host alone", async () => {
+    const head = { "Api-Version": "1.41", "Libpod-API-Version": "5.8.0" };
+    fake.http.on("GET", "/_ping", (response) => response.writeHead(200, head).end("OK"));
+    const podman = await rig.backend("podman's");
+    fake.times = "start only";
+    const task = runTask(podman.backend);
+    fake.end(await fake.running(), 0);
     expect(await endOf(task)).toBe("container_wait");
   });
 });

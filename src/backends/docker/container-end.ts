@@ -31,8 +31,8 @@ const BEGUN: readonly string[] = ["running", "paused", "restarting", "stopping",
 
 /**
  * It ran, and nobody told its engine how that ended: podman shows all that ran so when its host was started anew,
- * as if it had yet to begin, or as ended with 0 at no time. `followed`: it was seen to run, and the engine was there
- * ever since; then it is an engine that never says when a container ended.
+ * as if it had yet to begin, or as ended with 0 at no time. `followed`: it was seen to run, and its engine, which is not
+ * podman, was there ever since; then it is one that never says when a container ended.
  */
 export function isForgotten(
   { running, status, startedAt, neverFinished, exitCode }: ContainerState,

@@ -145,7 +145,7 @@ export class TaskRun {
     this.begun = true;
     const { signal, log } = this.context;
     const { verbose, engine } = this.tools;
-    const { containers } = engine;
+    const { containers, isPodman } = engine;
     let state: ContainerState | null;
     try {
       state = await this.whenEnded(id);
@@ -158,7 +158,8 @@ export class TaskRun {
       throw this.failure("container_wait", "cannot wait for the container", error);
     }
     if (state === null || isBeingRemoved(state)) throw goneFailure(this.container);
-    if (isForgotten(state, this.followed))
+    // Podman says when each ended. Its host may have been reset, and be up again, between two looks.
+    if (isForgotten(state, this.followed && !isPodman))
       throw this.handle.stopping ? new TaskStopped("shutdown") : forgottenFailure(this.container);
     if (isRestarting(state)) await endRestarts(containers, { id, container: this.container }, log);
     const finished = Date.parse(state.finishedAt);

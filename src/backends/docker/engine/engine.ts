@@ -40,6 +40,7 @@ export class Engine implements AsyncDisposable {
   /** As the engine says: 20.10.24, 5.4.0; for the log. */
   readonly version: string;
   readonly platform: EnginePlatform;
+  readonly isPodman: boolean;
   readonly containers: Containers;
   readonly images: Images;
   readonly volumes: Volumes;
@@ -56,6 +57,7 @@ export class Engine implements AsyncDisposable {
     this.#agreement = agreement;
     this.version = about.version;
     this.platform = about.platform;
+    this.isPodman = about.isPodman;
     this.containers = new Containers(calls, about);
     this.images = new Images(calls);
     this.volumes = new Volumes(calls);
