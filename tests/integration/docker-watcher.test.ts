@@ -29,6 +29,9 @@ afterEach(async () => {
 const ended = (state: ContainerState | null) => (state?.running ? null : (state?.exitCode ?? "gone"));
 const streams = () => rig.fake.http.requests.filter(({ path }) => path === "/events").length;
 const looks = () => rig.fake.http.requests.filter(({ path }) => path.endsWith("/json")).length;
+const pathOf = ({ id }: { id: string }) => `/containers/${id}/json`;
+const looksAt = (container: { id: string }) =>
+  rig.fake.http.requests.filter(({ path }) => path === pathOf(container)).length;
 /** The watcher has looked once, and hears what happens. */
 async function attended(): Promise<void> {
   const { fake } = rig;
@@ -109,6 +112,49 @@ describe("a container that is waited for", () => {
     const { waiting } = await startToLook(container.id);
     rig.fake.end(container, 6);
     jest.advanceTimersByTime(1_000);
+    jest.useRealTimers();
+    expect(await within(waiting, "the end")).toBe(6);
+  });
+
+  // An engine may hang on single containers, and tell of all others.
+  test("on such an engine is looked at although the looks at many others hang", async () => {
+    rig.fake.tellsEvents = false;
+    const names = Array.from({ length: 12 }, (_, number) => `c-${number}`);
+    const [container, ...others] = names.map((name) => rig.fake.add(name, {})).reverse();
+    const held = others.map((one) => rig.fake.hold("GET", new RegExp(`^${pathOf(one)}$`)));
+    jest.useFakeTimers();
+    const leave = new AbortController();
+    const waiting = [...others, container].map((one) => watcher.until(one?.id ?? "", ended, leave.signal));
+    await Promise.all(held.map(({ arrived }) => arrived));
+    for (let second = 0; second < 30; second++) {
+      jest.advanceTimersByTime(1_000);
+      await engine.containers.find("none", signal);
+    }
+    const seen = container === undefined ? 0 : looksAt(container);
+    leave.abort();
+    await Promise.allSettled(waiting);
+    expect(seen).toBeGreaterThan(10);
+  });
+
+  test("on such an engine is looked at ever more seldom", async () => {
+    rig.fake.tellsEvents = false;
+    const container = rig.fake.add("c", {});
+    const { waiting } = await startToLook(container.id);
+    const looksIn = async (seconds: number) => {
+      const before = looks();
+      for (let second = 0; second < seconds; second++) {
+        jest.advanceTimersByTime(1_000);
+        await engine.containers.find("none", signal);
+      }
+      return looks() - before - seconds;
+    };
+    expect(await looksIn(10)).toBe(10);
+    await looksIn(90);
+    expect(await looksIn(10)).toBe(1);
+    await looksIn(900);
+    expect(await looksIn(60)).toBe(2);
+    rig.fake.end(container, 6);
+    jest.advanceTimersByTime(30_000);
     jest.useRealTimers();
     expect(await within(waiting, "the end")).toBe(6);
   });
@@ -229,9 +275,6 @@ describe("a container that is waited for", () => {
     rig.fake.tellsEvents = false;
     const [one, other] = [rig.fake.add("one", {}), rig.fake.add("other", {})];
     rig.fake.tellsEvents = true;
-    const pathOf = ({ id }: { id: string }) => `/containers/${id}/json`;
-    const looksAt = (container: { id: string }) =>
-      rig.fake.http.requests.filter(({ path }) => path === pathOf(container)).length;
     const waiting = [one, other].map(({ id }) => watcher.until(id, ended, signal));
     await rig.fake.until(() => rig.fake.listening === 1 && looksAt(one) + looksAt(other) === 2);
     for (const container of [other, one]) {

@@ -89,7 +89,6 @@ export class Watcher implements Disposable {
     const pace = new Pace();
     const look = new Look(async () => {
       try {
-        pace.looks();
         const state = await this.engine.containers.find(id, signal);
         const answer = test(state, heard);
         this.silence.isOver();
@@ -105,10 +104,14 @@ export class Watcher implements Disposable {
     const waiter: Waiter = {
       id,
       pace,
-      look: () => look.again(),
+      look: () => {
+        // When it is asked for: one that hangs would be the longest ago each second, and keep others from their turn.
+        pace.looks();
+        look.again();
+      },
       hear: ({ action }) => {
         heard.oom ||= action === "oom";
-        if (action !== "start") look.again();
+        if (action !== "start") waiter.look();
       },
     };
     const aborted = () => reject(signal.reason);
