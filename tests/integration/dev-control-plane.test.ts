@@ -147,7 +147,8 @@ describe("tasks", () => {
     await using plane = await start({ reofferDelayMs: 100 });
     const { taskId } = plane.submit(assignment());
     using worker = await RawWorker.connect({ port: plane.port });
-    for (const [offers, delayMs] of [100, 200, 400, 800].entries()) {
+    const delaysMs = [100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000];
+    for (const [offers, delayMs] of delaysMs.entries()) {
       await worker.waitFor("task_assignment", taskId, offers + 1);
       reject(worker, taskId);
       await plane.waitForTask(taskId, ["rejected"]);

@@ -245,6 +245,9 @@ describe("what is so already is no error", () => {
     await kill();
     running = true;
     expect(await failureOf(kill())).toMatchObject({ status: 500, message: "container state improper" });
+    // A proxy's, which the engine never heard of.
+    fake.on("POST", "/containers/c/kill", (response) => response.end());
+    expect(await failureOf(kill())).toMatchObject({ status: 200, foreign: true });
   });
 
   test("a container that somebody else is removing is waited for", async () => {

@@ -4,7 +4,15 @@ import type { DockerBackend } from "../../src/backends/docker/docker.ts";
 import { TaskFailure } from "../../src/task/backend.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { type DockerRig, eachTestHasRig, runTask, type TaskUnderTest } from "./docker-rig.ts";
+import {
+  type DockerRig,
+  deadOwner,
+  eachTestHasRig,
+  resumeTask,
+  runTask,
+  type TaskUnderTest,
+  taskLabelsOf,
+} from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
@@ -27,6 +35,21 @@ describe("on an engine that never says when a container ended", () => {
     fake.times = "start only";
     const task = runTask(backend);
     fake.end(await fake.running(), 0);
+    expect(await endOf(task)).toBe("completed");
+  });
+
+  test("one that was taken over while it ran, and ended well, has ended well", async () => {
+    fake.times = "start only";
+    const container = fake.add("oz-worker-t-1-1", taskLabelsOf(deadOwner("dead"), "t-1"));
+    const handle = { container: "oz-worker-t-1-1", id: container.id, started: true };
+    const task = resumeTask(backend, handle);
+    const looks = () =>
+      fake.http.requests.filter(({ path }) => path === `/containers/${container.id}/json`).length;
+    // Two were for its lock. Another one begins when that by which it is seen to run is over.
+    await fake.until(() => fake.listening === 1 && looks() === 3);
+    fake.tell("oom", container.id);
+    await fake.until(() => looks() === 4);
+    fake.end(container, 0);
     expect(await endOf(task)).toBe("completed");
   });
 

@@ -39,10 +39,10 @@ describe("a task of a dead worker that is offered", () => {
     expect(rig.scheduler.adopt(orphan)).toBe("taken");
   });
 
-  test("is not taken when its end was reported here", () => {
+  test.each([0, Date.now()])("is not taken when its end was reported here, begun %d", (claimedAt) => {
     rig.journal.claim(ref, "claim");
     rig.journal.delivered(rig.journal.end(ref, "end")?.seq ?? 0);
-    expect(rig.scheduler.adopt(orphan)).toBe("ended");
+    expect(rig.scheduler.adopt({ ...orphan, claimedAt })).toBe("ended");
   });
 
   // A worker that was started again in an outage deleted the Job, and who was given the task meanwhile ran it once more.
