@@ -53,21 +53,11 @@ export class Volumes {
     signal: AbortSignal,
   ): Promise<readonly Volume[]> {
     const query = { filters: JSON.stringify({ label: options.labels }) };
-    const fields = fieldsOf(await this.#listed(query, signal));
+    const fields = fieldsOf(await this.#calls.json("GET", "/volumes", { query }, signal));
     // Null for none.
     if (fields["Volumes"] !== null && !Array.isArray(fields["Volumes"]))
       throw incomplete("a list of volumes");
     return listOf(fields["Volumes"]).map(readVolume);
-  }
-
-  /** An engine that has no volumes has no such list either. */
-  async #listed(query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<unknown> {
-    try {
-      return await this.#calls.json("GET", "/volumes", { query }, signal);
-    } catch (error) {
-      if (isMissing(error)) return { Volumes: null };
-      throw error;
-    }
   }
 
   /** Resolves for one that is gone. @throws EngineError 409 while a container uses it */
