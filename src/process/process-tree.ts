@@ -17,6 +17,8 @@ export interface ProcessTree {
   readonly leaderExited: Promise<unknown>;
   /** Which of what is found is meant; all of it unless told. */
   readonly among?: (found: readonly ProcessEntry[]) => readonly ProcessEntry[];
+  /** Its group is gone, and nobody can look at the processes: of what has left the group nothing is known. */
+  readonly onUnseen?: (error: unknown) => void;
 }
 
 export interface StopOptions {
@@ -84,7 +86,9 @@ async function look(tree: ProcessTree, surveyor: Surveyor): Promise<readonly Pro
     // No descriptor is left in the system, and this task may be why. Its group can be asked for without one, and ended:
     // an agent that was cancelled then once ran on.
     if (tree.groupId === NO_GROUP) throw error;
-    return groupIsEmpty(tree.groupId) ? [] : [leaderOf(tree.groupId)];
+    if (!groupIsEmpty(tree.groupId)) return [leaderOf(tree.groupId)];
+    tree.onUnseen?.(error);
+    return [];
   }
 }
 

@@ -5,13 +5,7 @@ import type { Afterlook } from "../../process/afterlook.ts";
 import { letStopCatchUp, wasAskedToEnd } from "../../process/asked-to-end.ts";
 import { howItEnded, SIGKILLED } from "../../process/how-it-ended.ts";
 import { isAlive, NO_GROUP } from "../../process/process-table.ts";
-import {
-  groupIsEmpty,
-  killTree,
-  type ProcessTree,
-  type StopOptions,
-  stopTree,
-} from "../../process/process-tree.ts";
+import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Exit, Exited } from "../../process/shim/client.ts";
 import { readExitFile } from "../../process/shim/exit-file.ts";
 import type { Ward } from "../../process/shim/ward.ts";
@@ -51,36 +45,41 @@ export async function seeThrough(
   { surveyor, afterlook, graceMs, stopped: before, onShutdown }: SuperviseOptions,
   { signal, hurry, log }: RunContext,
 ): Promise<void> {
-  const treeNow = (): ProcessTree => ({
-    groupId: agent.groupId(),
-    mark: markOf(workspace),
-    leaderExited: agent.exited,
-  });
+  const onUnseen = unseenOnce(log);
+  /** Never rejects: the task's end is another matter than what it left. */
+  const endTree = (mostMs: number) => {
+    const tree: ProcessTree = {
+      groupId: agent.groupId(),
+      mark: markOf(workspace),
+      leaderExited: agent.exited,
+      onUnseen,
+    };
+    return stopTree(tree, { surveyor, graceMs: mostMs, hurry }).catch(onUnseen);
+  };
   const startedAt = performance.now();
   const exit = await exitOrStop(agent, signal);
   if (exit === undefined) {
     if (isShutdown(signal)) onShutdown();
-    await stopTree(treeNow(), { surveyor, graceMs, hurry });
+    await endTree(graceMs);
     throw signal.reason;
   }
-  if (exit.kind === "lost") return outliveLoss(agent, treeNow, { surveyor, graceMs }, { signal, hurry, log });
-  const left = treeNow();
+  if (exit.kind === "lost")
+    return outliveLoss(agent, () => endTree(signal.aborted ? graceMs : 0), { signal, log });
   const isShort = exit.at === undefined && performance.now() - startedAt <= WORTH_A_LOOK_MS;
-  if (!isShort || !groupIsEmpty(left.groupId)) {
-    await endLeftovers(left, { surveyor, graceMs: Math.min(graceMs, LEFTOVER_GRACE_MS), hurry }, log);
-  } else afterlook.add(left.mark);
+  if (!isShort || !groupIsEmpty(agent.groupId())) await endTree(Math.min(graceMs, LEFTOVER_GRACE_MS));
+  else afterlook.add(markOf(workspace));
   await letStopCatchUp(exit.status, signal);
   if (wasForStop(before, exit, graceMs)) throw new TaskStopped("shutdown");
   requireSuccess(exit.status);
 }
 
-/** Never rejects: how the agent ended is known by now. */
-async function endLeftovers(left: ProcessTree, options: StopOptions, log: RunContext["log"]): Promise<void> {
-  try {
-    await stopTree(left, options);
-  } catch (error) {
-    log.warn("cannot look for what the agent left running", { error: wordsOf(error) });
-  }
+/** Where the processes cannot be listed, each look says so. */
+function unseenOnce(log: RunContext["log"]): (error: unknown) => void {
+  let isTold = false;
+  return (error) => {
+    if (!isTold) log.warn("cannot look for what the agent left running", { error: wordsOf(error) });
+    isTold = true;
+  };
 }
 
 /** Undefined: the signal fired first. */
@@ -150,18 +149,15 @@ export async function killUnknownAgent(workspace: Workspace, surveyor: Surveyor)
   await killTree(tree, surveyor);
 }
 
-type LossContext = Pick<RunContext, "signal" | "hurry" | "log">;
-
 /** Nobody can tell its status any more, but its work may still be under way: it is not cut short. */
 async function outliveLoss(
   agent: Ward,
-  treeNow: () => ProcessTree,
-  { surveyor, graceMs }: Pick<SuperviseOptions, "surveyor" | "graceMs">,
-  { signal, hurry, log }: LossContext,
+  endTree: () => Promise<void>,
+  { signal, log }: Pick<RunContext, "signal" | "log">,
 ): Promise<never> {
   if (isAlive(agent.identity)) log.warn("the agent runs on, but its exit status will be unknown");
   while (isAlive(agent.identity) && !signal.aborted) await pause(LOOK_EVERY_MS, signal);
-  await stopTree(treeNow(), { surveyor, graceMs: signal.aborted ? graceMs : 0, hurry });
+  await endTree();
   signal.throwIfAborted();
   throw new TaskFailure(
     "agent_invocation",

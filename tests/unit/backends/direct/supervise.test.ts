@@ -185,11 +185,29 @@ test("what a short agent left in its group has ended before the task has", async
 });
 
 // Its status was lost: a task that had completed failed with "ENFILE: file table overflow, scandir '/proc'".
-test("how an agent ended is told although nobody can look for what it left, which the operator is told", async () => {
-  const { end, result, log } = supervise({ blind: true });
-  end(0, STOPPED_AT);
-  expect(await result).toBe("completed");
-  expect(log.said("warn")).toEqual(["cannot look for what the agent left running"]);
+describe("where nobody can look for what an agent left, the operator is told, and", () => {
+  const told = ["cannot look for what the agent left running"];
+
+  // 4,194,303 is no process, and no group.
+  test.each([null, 2 ** 22 - 1])("an end is told as it was, of the group %p", async (pid) => {
+    const { end, result, log } = supervise({ blind: true, pid });
+    end(0, STOPPED_AT);
+    expect([await result, log.said("warn")]).toEqual(["completed", told]);
+  });
+
+  // Not a word was said of what had left its group, and runs on.
+  test.each([null, 2 ** 22 - 1])("a cancelled agent is ended, with the group %p", async (pid) => {
+    const { end, halt, result, log } = supervise({ blind: true, pid });
+    halt("cancelled");
+    end(143);
+    expect([await result, log.said("warn")]).toEqual(["cancelled", told]);
+  });
+
+  test("one whose status is lost has ended all the same", async () => {
+    const { lose, result, log } = supervise({ blind: true });
+    lose();
+    expect([await result, log.said("warn")]).toEqual(["agent_invocation: unknown", told]);
+  });
 });
 
 // The assignment was a line of the log, and the control plane waited for it.
