@@ -211,6 +211,11 @@ describe("ends with status 1, in one line, when the host cannot run tasks:", () 
       env: { TMPDIR: "/no/tmp" },
       says: /Cannot make private folders of tasks in \/no\/tmp: there is no such folder; set TMPDIR to/,
     },
+    "the last hook has none to run in when the workspace is gone": {
+      direct: () => ({ teardown_command: "true" }),
+      env: { TMPDIR: "/no/tmp" },
+      says: /Cannot make private folders of tasks in \/no\/tmp: there is no such folder; set TMPDIR to/,
+    },
     "there is no folder for what must not lie in the target folder": {
       direct: ({ workspaceRoot }) => ({ target_dir: workspaceRoot }),
       env: { TMPDIR: "/etc/passwd" },

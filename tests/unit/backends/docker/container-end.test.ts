@@ -59,8 +59,9 @@ describe("a container of which nobody says what it is, but whether it runs,", ()
     expect(read(state).status).toBe(status);
   });
 
-  test("is one of which nobody knows when not even that is said", () => {
-    expect(() => read({})).toThrow("without the container's status");
+  test("is one of which nobody knows when not even that is said, or the word for it is empty", () => {
+    for (const state of [{}, { Status: "", Running: false }])
+      expect(() => read(state)).toThrow("without the container's status");
   });
 });
 
