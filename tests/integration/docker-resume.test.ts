@@ -260,15 +260,15 @@ describe("a task of an earlier worker", () => {
 
   // Removed by somebody else, it was said, or cancelled, while it ran on the engine that the worker had before.
   test("whose container is on another engine may still run, for all that is known", async () => {
-    const tasks = [1, 2].map(() =>
-      resumeTask(backend, saved({ engine: "tcp://before:2375", stopping: true })),
+    const tasks = [true, true, false].map((started) =>
+      resumeTask(backend, saved({ engine: "tcp://before:2375", started, stopping: started })),
     );
     tasks[1]?.stop("cancelled");
     for (const { ended } of tasks)
       expect(await within(ended, "the task to end")).toMatchObject({
         error: {
           reason: "container_wait",
-          message: `there is no container ${NAME} on the engine at ${fake.http.host}: it was begun on the one at tcp://before:2375, where it may still run`,
+          message: `there is no container ${NAME} on the engine at ${fake.http.host}: it was to run on the one at tcp://before:2375, and may still do so`,
         },
       });
   });

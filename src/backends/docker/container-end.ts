@@ -92,11 +92,14 @@ export function goneFailure(container: string): TaskFailure {
   );
 }
 
-/** The worker was started again with another address: `engine` is the earlier one, `now` where it was looked for. */
+/**
+ * The worker was started again with another address: `engine` is the earlier one, `now` where it was looked for. Whether
+ * it was even made there nobody knows: an image may have been pulled still.
+ */
 export function elsewhereFailure({ container, engine }: DockerHandle, now: string): TaskFailure {
   return new TaskFailure(
     "container_wait",
-    `there is no container ${container} on the engine at ${now}: it was begun on the one at ${engine}, where it may still run`,
+    `there is no container ${container} on the engine at ${now}: it was to run on the one at ${engine}, and may still do so`,
   );
 }
 
