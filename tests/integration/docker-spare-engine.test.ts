@@ -1,6 +1,8 @@
 /** Engines that speak Docker's API, and tell less than Docker does. */
 import { describe, expect, test } from "bun:test";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
+import { LABELS } from "../../src/backends/docker/labels.ts";
+import type { Handle } from "../../src/journal/execution.ts";
 import { TaskFailure } from "../../src/task/backend.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
@@ -86,4 +88,30 @@ test("of an engine without volumes nothing but the container is to be removed", 
   expect(await endOf(task)).toBe("completed");
   expect(fake.containers.size).toBe(0);
   expect(task.failedSteps).toEqual([]);
+});
+
+// Each task took the volume that all share with it, another worker's containers were taken over, and anybody's volumes gone.
+test("on an engine that heeds no filter nothing is touched that is not marked as a task's own", async () => {
+  fake.heedsFilters = false;
+  fake.addVolume("theirs");
+  const left = taskLabelsOf(deadOwner("gone"), "t-9");
+  const ours = fake.add("ours", left, "exited");
+  // The newest is looked at first.
+  const stranger = fake.add("stranger", { ...left, [LABELS.workerId]: "another" }, "exited");
+  const search = new AbortController();
+  const offer = Promise.withResolvers<Handle>();
+  const searched = backend.findOrphans(({ handle }) => {
+    offer.resolve(handle);
+    return "taken";
+  }, search.signal);
+  expect(await within(offer.promise, "an offer")).toMatchObject({ container: ours.name });
+  search.abort();
+  await searched;
+  fake.drop(ours);
+  const task = runTask(backend, { sidecarImage: "oz/agent" });
+  fake.end(await fake.running(), 0);
+  expect(await endOf(task)).toBe("completed");
+  expect(fake.volumesWithRole("sidecar").length).toBe(1);
+  expect(fake.volumes.has("theirs")).toBe(true);
+  expect(fake.containers.has(stranger.id)).toBe(true);
 });

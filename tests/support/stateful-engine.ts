@@ -92,6 +92,8 @@ export class StatefulEngine implements AsyncDisposable {
   tellsEvents = true;
   /** As podman: a volume that is to be removed may be named by its beginning. */
   takesBeginnings = false;
+  /** False: of a list it tells all, whatever was asked for. */
+  heedsFilters = true;
   /** Of what is said of a container. */
   times: Times = "told";
   private readonly listeners = new Set<Listener>();
@@ -397,9 +399,15 @@ export class StatefulEngine implements AsyncDisposable {
 
   private onList({ query }: FakeRequest): Reply {
     const isListed = ({ status }: StoredContainer) => query.get("all") === "true" || status === "running";
-    const found = [...this.containers.values()].filter((one) => isListed(one) && fits(one.labels, query));
+    const found = [...this.containers.values()].filter(
+      (one) => isListed(one) && this.isAskedFor(one.labels, query),
+    );
     // The newest first.
     return { status: 200, body: found.reverse().map(listed) };
+  }
+
+  private isAskedFor(labels: Texts, query: URLSearchParams): boolean {
+    return !this.heedsFilters || fits(labels, query);
   }
 
   private onRemove(container: StoredContainer, { query }: FakeRequest): Reply {
@@ -428,7 +436,7 @@ export class StatefulEngine implements AsyncDisposable {
       return { status: 201, body: told(volume) };
     }
     if (name === "") {
-      const found = [...this.volumes.values()].filter(({ labels }) => fits(labels, query));
+      const found = [...this.volumes.values()].filter(({ labels }) => this.isAskedFor(labels, query));
       // Of none older engines say null.
       return { status: 200, body: { Volumes: found.length === 0 ? null : found.map(told) } };
     }

@@ -15,7 +15,7 @@ import {
   readContainerSummary,
 } from "./container-state.ts";
 import { CONFLICT, EngineError, incomplete, isConflict, isMissing, isSpoiled } from "./errors.ts";
-import { fieldsOf, textOf, textsOf } from "./fields.ts";
+import { fieldsOf, hasLabels, textOf, textsOf } from "./fields.ts";
 import { type LogChunk, readLog } from "./log-frames.ts";
 import { isSince } from "./version.ts";
 
@@ -175,7 +175,7 @@ export class Containers {
     const query = { all: options.all, filters: JSON.stringify({ label: options.labels }) };
     const answer = await this.#calls.json("GET", "/containers/json", { query }, signal);
     if (!Array.isArray(answer)) throw incomplete("a list of containers");
-    return answer.map(readContainerSummary);
+    return answer.map(readContainerSummary).filter(({ labels }) => hasLabels(labels, options.labels));
   }
 
   /** What it has written until now, the last `tail` lines of it. @throws EngineError 404; EngineGone when cut */

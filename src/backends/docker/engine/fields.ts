@@ -36,3 +36,14 @@ export function textMapOf(value: unknown): Readonly<Record<string, string>> {
     entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"),
   );
 }
+
+/**
+ * `wanted`: "key" or "key=value", all of which it has. What was asked for in a list call: an engine, or a proxy in front
+ * of it, may take no notice of that, and what is not marked as ours is not to be touched.
+ */
+export function hasLabels(labels: Readonly<Record<string, string>>, wanted: readonly string[]): boolean {
+  return wanted.every((one) => {
+    const equals = one.indexOf("=");
+    return equals < 0 ? one in labels : labels[one.slice(0, equals)] === one.slice(equals + 1);
+  });
+}

@@ -1,7 +1,7 @@
 /** The engine's named volumes. */
 import { type Calls, pathOf } from "./calls.ts";
 import { incomplete, isConflict, isMissing } from "./errors.ts";
-import { fieldsOf, listOf, textMapOf, textOf } from "./fields.ts";
+import { fieldsOf, hasLabels, listOf, textMapOf, textOf } from "./fields.ts";
 
 export interface Volume {
   readonly name: string;
@@ -57,7 +57,8 @@ export class Volumes {
     // Null for none.
     if (fields["Volumes"] !== null && !Array.isArray(fields["Volumes"]))
       throw incomplete("a list of volumes");
-    return listOf(fields["Volumes"]).map(readVolume);
+    const volumes = listOf(fields["Volumes"]).map(readVolume);
+    return volumes.filter(({ labels }) => hasLabels(labels, options.labels));
   }
 
   /** Resolves for one that is gone. @throws EngineError 409 while a container uses it */
