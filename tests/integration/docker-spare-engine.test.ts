@@ -1,6 +1,7 @@
 /** Engines that speak Docker's API, and tell less than Docker does. */
-import { describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import type { DockerBackend } from "../../src/backends/docker/docker.ts";
+import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
 import { LABELS } from "../../src/backends/docker/labels.ts";
 import type { Handle } from "../../src/journal/execution.ts";
 import { TaskFailure } from "../../src/task/backend.ts";
@@ -80,15 +81,52 @@ describe("on an engine that never says when a container ended", () => {
   });
 });
 
-// Its tasks' containers were removed again and again, with a warning each time.
-test("of an engine without volumes nothing but the container is to be removed", async () => {
-  fake.refuse("GET", /^\/volumes$/, 404);
-  const task = runTask(backend);
-  fake.end(await fake.running(), 0);
-  expect(await endOf(task)).toBe("completed");
-  expect(fake.containers.size).toBe(0);
-  expect(task.failedSteps).toEqual([]);
+// Routers have words of their own for a path that they do not have, as a proxy has that finds no engine.
+const ROUTER = "404 page not found";
+
+describe.each([null, "", ROUTER])("on an engine without volumes, which says so with %j,", (page) => {
+  const VOLUMES = /^\/volumes/;
+  beforeEach(() => {
+    for (const method of ["GET", "POST", "DELETE"]) fake.refuse(method, VOLUMES, 404, page);
+  });
+
+  // Its tasks' containers were removed again and again, with a warning each time, and reported half a minute later.
+  test("nothing but the container is to be removed", async () => {
+    const task = runTask(backend);
+    fake.end(await fake.running(), 0);
+    expect(await endOf(task)).toBe("completed");
+    expect(fake.containers.size).toBe(0);
+    expect(task.failedSteps).toEqual([]);
+    expect(fake.http.requests.filter(({ path }) => VOLUMES.test(path)).length).toBe(1);
+  });
+
+  // It was asked for its mark without end.
+  test("a task that is taken over has its true end", async () => {
+    const container = fake.add("oz-worker-t-1", taskLabelsOf(deadOwner("gone"), "t-1"));
+    const saved = { ...newHandle(container.name, ""), id: container.id, started: true };
+    const task = resumeTask(backend, writeHandle(saved));
+    await fake.until(() => fake.listening > 0);
+    fake.end(container, 3);
+    expect(await endOf(task)).toBe("container_exit");
+    expect(fake.containers.size).toBe(0);
+  });
 });
+
+// Its report came half a minute later, and where the words were the engine's own nothing said that its end was told.
+test.each([null, ROUTER])(
+  "a container that cannot get another name stays, and is marked, %j",
+  async (page) => {
+    const keeping = (await rig.backend("keeper", { cleanup: false })).backend;
+    fake.refuse("POST", /\/rename$/, 404, page);
+    const task = runTask(keeping);
+    const container = await fake.running();
+    fake.end(container, 0);
+    expect(await endOf(task)).toBe("completed");
+    expect(fake.containers.get(container.id)).toBe(container);
+    expect(fake.volumesWithRole("ended").map(({ labels }) => labels[LABELS.ended])).toEqual([container.id]);
+    expect(fake.http.requests.filter(({ path }) => path.endsWith("/rename")).length).toBeLessThanOrEqual(2);
+  },
+);
 
 // Each task took the volume that all share with it, another worker's containers were taken over, and anybody's volumes gone.
 test("on an engine that heeds no filter nothing is touched that is not marked as a task's own", async () => {

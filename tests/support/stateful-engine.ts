@@ -36,6 +36,8 @@ interface Refusal {
   readonly method: string;
   readonly path: RegExp;
   readonly status: number;
+  /** A page of a router's, or the engine's own words. */
+  readonly page: string | null;
 }
 
 interface Ambush {
@@ -145,8 +147,8 @@ export class StatefulEngine implements AsyncDisposable {
   }
 
   /** Of every request that fits, until the function is called that it returns. */
-  refuse(method: string, path: RegExp, status = 500): () => void {
-    const refusal = { method, path, status };
+  refuse(method: string, path: RegExp, status = 500, page: string | null = null): () => void {
+    const refusal = { method, path, status, page };
     this.refusals.add(refusal);
     return () => void this.refusals.delete(refusal);
   }
@@ -257,8 +259,9 @@ export class StatefulEngine implements AsyncDisposable {
     const { method, path, query } = request;
     this.changed();
     for (const refusal of this.refusals) {
-      if (refusal.method === method && refusal.path.test(path))
-        return json(response, { message: `${path}: operation not permitted` }, refusal.status);
+      if (refusal.method !== method || !refusal.path.test(path)) continue;
+      if (refusal.page !== null) return void response.writeHead(refusal.status).end(refusal.page);
+      return json(response, { message: `${path}: operation not permitted` }, refusal.status);
     }
     const index = this.ambushes.findIndex((one) => one.method === method && one.path.test(path));
     const [ambush] = index < 0 ? [] : this.ambushes.splice(index, 1);

@@ -7,7 +7,7 @@ import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import type { RunContext } from "../../task/backend.ts";
 import type { Engine } from "./engine/engine.ts";
-import { EngineError, isMissing } from "./engine/errors.ts";
+import { EngineError, NOT_FOUND } from "./engine/errors.ts";
 import type { EndedMarks } from "./ownership/ended-marks.ts";
 import { persist } from "./persist.ts";
 import { keptNameOf } from "./task-container.ts";
@@ -135,10 +135,12 @@ export class Disposal {
     try {
       await containers.rename(addressOf(entry), name, signal);
     } catch (error) {
-      // Somebody removed it, or an earlier try got through.
-      if (isMissing(error)) return;
       if (!(error instanceof EngineError)) throw error;
-      if ((await containers.find(addressOf(entry), signal))?.name !== name) throw error;
+      const found = await containers.find(addressOf(entry), signal);
+      // Somebody removed it, or an earlier try got through.
+      if (found === null || found.name === name) return;
+      // It is there, so the engine is: what it does not know now, in whosever words, it will not in a moment.
+      throw error.status === NOT_FOUND ? new EngineError(error.status, error.message) : error;
     }
   }
 

@@ -3,7 +3,7 @@
 import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import type { Channel } from "../../../runtime/byte-channel.ts";
 import type { Agreement } from "./agreement.ts";
-import { EngineError, EngineGone } from "./errors.ts";
+import { EngineError, EngineGone, isMissing, NOT_FOUND } from "./errors.ts";
 import { type ByteStream, exchange, type Response, SourceBroke } from "./exchange.ts";
 import { fieldsOf, textOf } from "./fields.ts";
 import { Limit } from "./limit.ts";
@@ -122,6 +122,22 @@ export class Calls {
     const api = response.header("api-version");
     if (api === "" && text.trim() !== "OK") throw notTheApi(response.status, text);
     return { api, isPodman: response.header("libpod-api-version") !== "" };
+  }
+
+  /**
+   * Whether an error says that there is no such thing. A page that nobody knows (status 404) says so, too, where the
+   * engine answers beside it: its router may have words of its own for a path that it does not have. A proxy that does
+   * not find the engine brings no answer to a ping.
+   */
+  async saysNone(error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (isMissing(error)) return true;
+    if (!(error instanceof EngineError && error.status === NOT_FOUND)) return false;
+    try {
+      await this.ping(QUICK_CALL_MS, signal);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async *#toldBody(what: string, limit: Limit, body: ByteStream): ByteStream {

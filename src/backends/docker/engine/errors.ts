@@ -15,12 +15,13 @@ export class EngineError extends Error {
   }
 }
 
-/** HTTP's word for it. */
+/** HTTP's words for it. */
 export const CONFLICT = 409;
+export const NOT_FOUND = 404;
 
 /** What was asked about is not there. A proxy that does not find the engine says nothing of it. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof EngineError && error.status === 404 && !error.foreign;
+  return error instanceof EngineError && error.status === NOT_FOUND && !error.foreign;
 }
 
 /** It is being used, or removed, or its name is another one's: what the engine refuses for now. */
@@ -35,7 +36,7 @@ export function isMissingOrGoing(error: unknown): boolean {
 
 /** Nobody knows what the engine did: its answer was spoiled on the way, or a proxy did not find it. */
 export function isSpoiled(error: unknown): boolean {
-  return error instanceof EngineError && error.foreign && (error.status < 400 || error.status === 404);
+  return error instanceof EngineError && error.foreign && (error.status < 400 || error.status === NOT_FOUND);
 }
 
 /** An answer that has `what` left out, which every engine gives. Quotes nothing: a container's arguments may be secret. */

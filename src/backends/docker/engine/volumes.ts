@@ -1,6 +1,6 @@
 /** The engine's named volumes. */
 import { type Calls, pathOf } from "./calls.ts";
-import { incomplete, isConflict, isMissing } from "./errors.ts";
+import { incomplete, isConflict } from "./errors.ts";
 import { fieldsOf, hasLabels, listOf, textMapOf, textOf } from "./fields.ts";
 
 export interface Volume {
@@ -42,7 +42,7 @@ export class Volumes {
     try {
       return readVolume(await this.#calls.json("GET", `/volumes/${pathOf(name)}`, {}, signal));
     } catch (error) {
-      if (isMissing(error)) return null;
+      if (await this.#calls.saysNone(error, signal)) return null;
       throw error;
     }
   }
@@ -53,7 +53,7 @@ export class Volumes {
     signal: AbortSignal,
   ): Promise<readonly Volume[]> {
     const query = { filters: JSON.stringify({ label: options.labels }) };
-    const fields = fieldsOf(await this.#calls.json("GET", "/volumes", { query }, signal));
+    const fields = fieldsOf(await this.#listed(query, signal));
     // Null for none.
     if (fields["Volumes"] !== null && !Array.isArray(fields["Volumes"]))
       throw incomplete("a list of volumes");
@@ -61,12 +61,22 @@ export class Volumes {
     return volumes.filter(({ labels }) => hasLabels(labels, options.labels));
   }
 
+  /** An engine that has no volumes has no such list either. */
+  async #listed(query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<unknown> {
+    try {
+      return await this.#calls.json("GET", "/volumes", { query }, signal);
+    } catch (error) {
+      if (await this.#calls.saysNone(error, signal)) return { Volumes: null };
+      throw error;
+    }
+  }
+
   /** Resolves for one that is gone. @throws EngineError 409 while a container uses it */
   async remove(name: string, signal: AbortSignal): Promise<void> {
     try {
       await this.#calls.json("DELETE", `/volumes/${pathOf(name)}`, { limitMs: REMOVAL_MS }, signal);
     } catch (error) {
-      if (!isMissing(error)) throw error;
+      if (!(await this.#calls.saysNone(error, signal))) throw error;
     }
   }
 
