@@ -166,6 +166,12 @@ describe("an engine tells", () => {
   test("is asked for its platform in another way where a proxy lets nobody see its version", async () => {
     await using fake = await FakeEngine.start({ api: "1.43" });
     fake.on("GET", "/version", (response) => json(response, { message: "Forbidden" }, 403));
+    fake.on("GET", "/info", (response) => json(response, { message: "Forbidden" }, 403));
+    {
+      await using sparing = await connect({ DOCKER_HOST: fake.host });
+      expect([sparing.api, sparing.platform.architecture]).toEqual(["1.43", ""]);
+    }
+    fake.on("GET", "/info", (response) => json(response, { message: "in trouble" }, 500));
     expect(await wordsOf({ DOCKER_HOST: fake.host })).toContain("Cannot use the container engine");
     fake.on("GET", "/info", (response) =>
       json(response, { OSType: "linux", Architecture: "aarch64", ServerVersion: "24.0" }),

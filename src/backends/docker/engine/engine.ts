@@ -129,7 +129,11 @@ async function askWho(calls: Calls, chosen: ChosenEndpoint, signal: AbortSignal)
   const fields = await ask("/version").catch((error: unknown) => {
     // A proxy may let nobody see it. The ping has told which API is spoken.
     if (!isDenied(error) || !isVersion(ping.api)) throw error;
-    return ask("/info");
+    return ask("/info").catch((second: unknown) => {
+      // Then it pulls for its own platform by itself.
+      if (!isDenied(second)) throw second;
+      return {};
+    });
   });
   const newest = isVersion(ping.api) ? ping.api : textOf(fields, "ApiVersion");
   if (!isVersion(newest))
