@@ -153,3 +153,34 @@ test("on an engine that heeds no filter nothing is touched that is not marked as
   expect(fake.volumes.has("theirs")).toBe(true);
   expect(fake.containers.has(stranger.id)).toBe(true);
 });
+
+// Its tasks never ended; a container whose journal is lost was offered, and then left to a worker that was this one.
+describe("on an engine that tells of one container nothing but its state", () => {
+  beforeEach(() => {
+    fake.tellsStateOnly = true;
+  });
+
+  test("a task has its true end", async () => {
+    const task = runTask(backend);
+    fake.end(await fake.running(), 3);
+    expect(await endOf(task)).toBe("container_exit");
+    expect(fake.containers.size).toBe(0);
+  });
+
+  test("a task that no journal knows has its true end", async () => {
+    const container = fake.add("oz-worker-t-1", taskLabelsOf(deadOwner("gone"), "t-1"));
+    const search = new AbortController();
+    const offer = Promise.withResolvers<Handle>();
+    const searched = backend.findOrphans(({ handle }) => {
+      offer.resolve(handle);
+      return "taken";
+    }, search.signal);
+    const task = resumeTask(backend, await within(offer.promise, "an offer"));
+    await fake.until(() => fake.listening > 0);
+    fake.end(container, 3);
+    expect(await endOf(task)).toBe("container_exit");
+    search.abort();
+    await searched;
+    expect(fake.containers.size).toBe(0);
+  });
+});

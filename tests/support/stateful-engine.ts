@@ -10,6 +10,7 @@ import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice
 import { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { cut, FakeEngine, type FakeRequest, json } from "./fake-engine.ts";
 import {
+  barely,
   type CreateBody,
   inspected,
   listed,
@@ -96,6 +97,8 @@ export class StatefulEngine implements AsyncDisposable {
   takesBeginnings = false;
   /** False: of a list it tells all, whatever was asked for. */
   heedsFilters = true;
+  /** True: of one container it tells its state, and no more. */
+  tellsStateOnly = false;
   /** Of what is said of a container. */
   times: Times = "told";
   private readonly listeners = new Set<Listener>();
@@ -326,7 +329,7 @@ export class StatefulEngine implements AsyncDisposable {
   ): Reply | Promise<Reply> {
     switch (action) {
       case "json":
-        return { status: 200, body: inspected(container, this.times) };
+        return { status: 200, body: this.inspect(container) };
       case "start":
         if (container.status === "running") return { status: 304 };
         container.status = "running";
@@ -407,6 +410,11 @@ export class StatefulEngine implements AsyncDisposable {
     );
     // The newest first.
     return { status: 200, body: found.reverse().map(listed) };
+  }
+
+  private inspect(container: StoredContainer) {
+    const all = inspected(container, this.times);
+    return this.tellsStateOnly ? barely(all) : all;
   }
 
   private isAskedFor(labels: Texts, query: URLSearchParams): boolean {

@@ -57,6 +57,11 @@ export type Times = "told" | "left out" | "start only";
 /** As Go writes it. */
 export const NEVER = "0001-01-01T00:00:00Z";
 
+/** What may be left of the answer about one container: its state, for one. */
+export function barely({ State }: ReturnType<typeof inspected>) {
+  return { State };
+}
+
 export function inspected(container: StoredContainer, times: Times) {
   const { id, name, body, labels, createdAt, status, exitCode, oomKilled, startedAt, finishedAt } = container;
   const running = status === "running";

@@ -59,17 +59,19 @@ export interface ContainerSummary {
 /** Go's zero time, which the engine gives for "never". */
 const NEVER = /^0001-01-01T/;
 
-/** @throws EngineError for what tells nothing of a container: half an answer must not look like an end */
-export function readContainerState(value: unknown): ContainerState {
+/**
+ * `asked`: the id or name that it was asked for by, and which it has where the engine leaves its id out.
+ * @throws EngineError for what tells nothing of a container: half an answer must not look like an end
+ */
+export function readContainerState(value: unknown, asked: string): ContainerState {
   const fields = fieldsOf(value);
   const state = fieldsOf(fields["State"]);
   const config = fieldsOf(fields["Config"]);
-  if (textOf(fields, "Id") === "") throw incomplete("the container's id");
   const status = state["Status"] === undefined ? statusOf(state) : textOf(state, "Status");
   if (status === "") throw incomplete("the container's status");
   if (typeof state["ExitCode"] !== "number") throw incomplete("the container's exit code");
   return {
-    id: textOf(fields, "Id"),
+    id: textOf(fields, "Id") || asked,
     name: textOf(fields, "Name").replace(/^\//, ""),
     imageId: textOf(fields, "Image"),
     status,

@@ -118,7 +118,7 @@ export class Containers {
 
   /** @throws EngineError 404 */
   async inspect(id: string, signal: AbortSignal): Promise<ContainerState> {
-    return readContainerState(await this.#calls.json("GET", `${at(id)}/json`, {}, signal));
+    return readContainerState(await this.#calls.json("GET", `${at(id)}/json`, {}, signal), id);
   }
 
   /** Null when there is none. */

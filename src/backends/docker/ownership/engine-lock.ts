@@ -57,6 +57,8 @@ export function neverStarted(image: string, labels: Labels, binds: readonly stri
 
 export class LockSmith {
   private readonly options: LockSmithOptions;
+  /** Names of those that this process has. */
+  private readonly held = new Set<string>();
 
   constructor(options: LockSmithOptions) {
     this.options = options;
@@ -79,8 +81,8 @@ export class LockSmith {
         signal.throwIfAborted();
         continue;
       }
-      const life = await this.lifeOf(holder, signal, request.dead);
-      if (life === "self") return this.lock(holder.id);
+      const life = await this.lifeOf(holder, request, signal);
+      if (life === "self") return this.lock(request.name, holder.id);
       if (life !== "dead") return null;
       // By its id: by its name this could be the lock of the next holder.
       await this.remove(holder.id, signal);
@@ -102,7 +104,7 @@ export class LockSmith {
       if (lock !== null) return lock;
       const holder = await this.options.containers.find(request.name, signal);
       if (holder === null) continue;
-      if (await this.isForsaken(holder, signal)) return null;
+      if (await this.isForsaken(holder, request, signal)) return null;
       // Its release is an event; the death of its holder is none.
       await this.whenFree(holder, signal);
       signal.throwIfAborted();
@@ -114,9 +116,13 @@ export class LockSmith {
     await this.options.watcher.until(id, (state) => (state === null ? true : null), signal);
   }
 
-  private async isForsaken(holder: ContainerState, signal: AbortSignal): Promise<boolean> {
+  private async isForsaken(
+    holder: ContainerState,
+    { name }: LockRequest,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const ageMs = Date.now() - Date.parse(holder.createdAt);
-    return ageMs > FORSAKEN_MS && (await this.lifeOf(holder, signal)) === "unknown";
+    return ageMs > FORSAKEN_MS && (await this.lifeOf(holder, { name }, signal)) === "unknown";
   }
 
   private async whenFree(holder: ContainerState, signal: AbortSignal): Promise<void> {
@@ -137,24 +143,31 @@ export class LockSmith {
         neverStarted(image, { ...labels, [LABELS.role]: role }),
         signal,
       );
-      return this.lock(id);
+      return this.lock(name, id);
     } catch (error) {
       if (isConflict(error)) return null;
       throw error;
     }
   }
 
-  private lock(id: string): EngineLock {
-    // Others would wait for one that stays for as long as this process lives.
-    return { id, release: (signal) => persist((trying) => this.remove(id, trying), signal) };
+  private lock(name: string, id: string): EngineLock {
+    this.held.add(name);
+    const release = async (signal: AbortSignal) => {
+      // Others would wait for one that stays for as long as this process lives.
+      await persist((trying) => this.remove(id, trying), signal);
+      this.held.delete(name);
+    };
+    return { id, release };
   }
 
   private async lifeOf(
     { labels }: ContainerState,
+    { name, dead = [] }: Pick<LockRequest, "name" | "dead">,
     signal: AbortSignal,
-    dead: readonly string[] = [],
   ): Promise<Life> {
     const instance = labels[LABELS.instance];
+    // An engine may show the labels of a container in its lists only.
+    if (instance === undefined && this.held.has(name)) return "self";
     const life = await this.options.census.lifeOf(readOwner(instance, labels[LABELS.owner]), signal);
     return life === "unknown" && instance !== undefined && dead.includes(instance) ? "dead" : life;
   }

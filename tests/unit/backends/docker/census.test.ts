@@ -18,7 +18,7 @@ function lifeOf(owner: Owner | null, containers: Record<string, string> = {}, me
   const find = async (id: string): Promise<ContainerState | null> => {
     const Status = containers[id];
     if (Status === undefined) return null;
-    return readContainerState({ Id: id, State: { Status, ExitCode: 0, Running: Status === "running" } });
+    return readContainerState({ Id: id, State: { Status, ExitCode: 0, Running: Status === "running" } }, id);
   };
   return new Census(me, { find }).lifeOf(owner, AbortSignal.timeout(5_000));
 }

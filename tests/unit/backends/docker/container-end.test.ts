@@ -14,7 +14,7 @@ import { readContainerState } from "../../../../src/backends/docker/engine/conta
 import { newHandle } from "../../../../src/backends/docker/handle.ts";
 
 const stateOf = (Status: string, ExitCode = 0, Running = false) =>
-  readContainerState({ Id: "c", State: { Status, ExitCode, Running } });
+  readContainerState({ Id: "c", State: { Status, ExitCode, Running } }, "c");
 
 describe("a container", () => {
   test.each(["exited", "dead", "removing", "stopped"])("that is %s has ended", (status) => {
@@ -49,7 +49,7 @@ describe("a container", () => {
 });
 
 describe("a container of which nobody says what it is, but whether it runs,", () => {
-  const read = (State: object) => readContainerState({ Id: "c", State: { ExitCode: 3, ...State } });
+  const read = (State: object) => readContainerState({ Id: "c", State: { ExitCode: 3, ...State } }, "c");
 
   test.each([
     ["runs", { Running: true }, "running"],
@@ -84,7 +84,7 @@ describe("a container of which nobody says when it was started", () => {
 
   test("has when it ran, whatever it is now", () => {
     const State = { Status: "created", ExitCode: 0, StartedAt: "2026-01-01T00:00:00Z" };
-    expect(hasBegun(readContainerState({ Id: "c", State }))).toBe(true);
+    expect(hasBegun(readContainerState({ Id: "c", State }, "c"))).toBe(true);
   });
 });
 
@@ -92,7 +92,7 @@ describe("a container of which nobody says when it was started", () => {
 describe("a container that ran, and of which the engine does not know how it ended,", () => {
   const StartedAt = "2026-01-01T00:00:00Z";
   const state = (fields: object) =>
-    readContainerState({ Id: "c", State: { ExitCode: 0, StartedAt, ...fields } });
+    readContainerState({ Id: "c", State: { ExitCode: 0, StartedAt, ...fields } }, "c");
 
   test.each([
     ["is as if it had yet to begin", { Status: "created" }],
@@ -128,10 +128,10 @@ describe("a container that ran, and of which the engine does not know how it end
 
 test("a container that its engine is about to run once more has ended, if it ran", () => {
   const State = { Status: "restarting", Running: true, Restarting: true, ExitCode: 7 };
-  const ran = readContainerState({ Id: "c", State: { ...State, StartedAt: "2026-01-01T00:00:00Z" } });
+  const ran = readContainerState({ Id: "c", State: { ...State, StartedAt: "2026-01-01T00:00:00Z" } }, "c");
   expect(endOf(ran)).toEqual({ state: ran });
   expect(isRestarting(ran)).toBe(true);
-  expect(endOf(readContainerState({ Id: "c", State }))).toBeNull();
+  expect(endOf(readContainerState({ Id: "c", State }, "c"))).toBeNull();
 });
 
 const GRACE_MS = 10_000;
