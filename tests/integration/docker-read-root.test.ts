@@ -39,6 +39,15 @@ test("an engine that refuses the copy gives them by its export", async () => {
   expect(await readRoot(far)).toBe("tar");
 });
 
+test("an engine that has no export, or a proxy that lets nobody have it, gives them by a copy", async () => {
+  await using far = await FakeEngine.start({ api: "1.41" });
+  far.on("GET", "/containers/c/export", refuse(403, "Forbidden"));
+  far.on("GET", "/containers/c/archive", (response) => response.end("tar"));
+  expect(await readRoot(far)).toBe("tar");
+  far.on("GET", "/containers/c/archive", refuse(404, "page not found"));
+  expect(await readRoot(far).catch(String)).toBe("EngineError: Forbidden");
+});
+
 // With userns-remap a copy names the host's owners, which are refused: "Container ID 101000 cannot be mapped".
 test.each([
   ["remaps users", ["name=seccomp,profile=builtin", "name=userns"]],

@@ -198,13 +198,17 @@ export class Containers {
   async readRoot(id: string, signal: AbortSignal): Promise<ByteStream> {
     const files = async (what: string, query = {}) =>
       (await this.#calls.stream("GET", `${at(id)}/${what}`, { query }, signal)).body;
-    if (!this.#exportLosesMounts() || (await this.#mayRemapUsers(signal))) return await files("export");
+    const ways = [() => files("export"), () => files("archive", { path: "/." })] as const;
+    const [first, second] =
+      this.#exportLosesMounts() && !(await this.#mayRemapUsers(signal)) ? ways.toReversed() : ways;
     try {
-      return await files("archive", { path: "/." });
+      return await first();
     } catch (error) {
-      // Better a mount that is lost than a task.
-      if (error instanceof EngineError) return await files("export");
-      throw error;
+      if (!(error instanceof EngineError)) throw error;
+      // Better a mount that is lost, or owners that a copy calls by other numbers, than a task.
+      return await second().catch((another: unknown) => {
+        throw another instanceof EngineError ? error : another;
+      });
     }
   }
 
