@@ -5,6 +5,7 @@ import { newHandle, writeHandle } from "../../src/backends/docker/handle.ts";
 import { LABELS } from "../../src/backends/docker/labels.ts";
 import type { Handle } from "../../src/journal/execution.ts";
 import { TaskFailure } from "../../src/task/backend.ts";
+import { refuse } from "../support/fake-engine.ts";
 import type { StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
 import {
@@ -183,4 +184,18 @@ describe("on an engine that tells of one container nothing but its state", () =>
     await searched;
     expect(fake.containers.size).toBe(0);
   });
+});
+
+// It was refused as one that runs "linux/".
+test("an engine of which nobody may see what it runs has its worker, and runs tasks", async () => {
+  for (const path of ["/version", "/info"]) fake.http.on("GET", path, refuse(403, "Forbidden"));
+  const { backend: another, log } = await rig.backend("another");
+  expect(log.lines.find(({ message }) => message === "container engine chosen")?.fields).toMatchObject({
+    platform: "linux/unknown",
+  });
+  const task = runTask(another);
+  fake.end(await fake.running(), 0);
+  expect(await endOf(task)).toBe("completed");
+  const pull = await fake.http.seen("POST", "/images/create");
+  expect(pull.query.has("platform")).toBe(false);
 });

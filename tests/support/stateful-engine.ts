@@ -329,7 +329,7 @@ export class StatefulEngine implements AsyncDisposable {
   ): Reply | Promise<Reply> {
     switch (action) {
       case "json":
-        return { status: 200, body: this.inspect(container) };
+        return { status: 200, body: (this.tellsStateOnly ? barely : inspected)(container, this.times) };
       case "start":
         if (container.status === "running") return { status: 304 };
         container.status = "running";
@@ -410,11 +410,6 @@ export class StatefulEngine implements AsyncDisposable {
     );
     // The newest first.
     return { status: 200, body: found.reverse().map(listed) };
-  }
-
-  private inspect(container: StoredContainer) {
-    const all = inspected(container, this.times);
-    return this.tellsStateOnly ? barely(all) : all;
   }
 
   private isAskedFor(labels: Texts, query: URLSearchParams): boolean {

@@ -57,11 +57,6 @@ export type Times = "told" | "left out" | "start only";
 /** As Go writes it. */
 export const NEVER = "0001-01-01T00:00:00Z";
 
-/** What may be left of the answer about one container: its state, for one. */
-export function barely({ State }: ReturnType<typeof inspected>) {
-  return { State };
-}
-
 export function inspected(container: StoredContainer, times: Times) {
   const { id, name, body, labels, createdAt, status, exitCode, oomKilled, startedAt, finishedAt } = container;
   const running = status === "running";
@@ -80,4 +75,9 @@ export function inspected(container: StoredContainer, times: Times) {
     },
     Config: { Image: body.Image, Labels: labels, Env: body.Env ?? [], Tty: false },
   };
+}
+
+/** All that is left of that where an engine tells little. */
+export function barely(container: StoredContainer, times: Times) {
+  return { State: inspected(container, times).State };
 }

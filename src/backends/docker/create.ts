@@ -79,9 +79,10 @@ async function connect({ workerEnvironment, log }: DockerDependencies, signal: A
       because: chosen.why,
       version,
       api,
-      platform: `${os}/${architecture}`,
+      platform: `${os}/${architecture || "unknown"}`,
     });
-    if (os === "linux" && ["amd64", "arm64"].includes(architecture)) return engine;
+    // One that does not say runs tasks, as far as anybody knows.
+    if (os === "linux" && ["amd64", "arm64", ""].includes(architecture)) return engine;
     await engine[Symbol.asyncDispose]();
     throw new EngineUnreachable(
       `Cannot use the container engine at ${chosen.label}: it runs ${os}/${architecture}, and tasks need linux/amd64 or linux/arm64; choose another with DOCKER_HOST or DOCKER_CONTEXT`,
