@@ -255,9 +255,9 @@ function missingFrom<T extends V1Job | V1Pod>(items: readonly T[], known: readon
 }
 
 /** The Job's uid says more than its name, which a later one may have; without a word of it, the name has to do. */
-function isOwnedBy(pod: V1Pod, uid: string): boolean {
+export function isOwnedBy(pod: V1Pod, uid: string): boolean {
   const owners = ownersOf(pod);
-  if (owners.length > 0) return owners.some((owner) => owner.uid === uid);
+  if (owners.length > 0) return owners.some((owner) => (owner.uid ?? "") === uid);
   return (labelOf(pod, JOB_UID_LABELS) ?? uid) === uid;
 }
 

@@ -191,14 +191,15 @@ describe("a pod whose controller marks it with less than others do is its Job's"
     expect([followed.pods("uid-a").length, followed.formerPods("uid-a").length]).toEqual([0, 1]);
   });
 
-  // It was kept for good, and each poll took it for a change that the watch had missed.
+  // It was kept for good, each poll took it for a change that the watch had missed, and a cancellation waited for it.
   test("and goes also after its Job", () => {
     const store = new JobStore();
+    using followed = store.subscribe("a");
     store.jobs.put(made);
     store.pods.put(marked({ labels }));
     store.jobs.remove(made);
     store.pods.remove(marked({ labels }));
-    expect(store.livePods("a", "uid-a")).toEqual([]);
+    expect([followed.pods("uid-a").length, followed.formerPods("uid-a").length]).toEqual([0, 1]);
     expect(store.pods.replace([], "99")).toBe(false);
   });
 
