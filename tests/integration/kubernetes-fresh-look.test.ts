@@ -85,6 +85,23 @@ describe("a Job that failed for a reason which only its events and its pods of n
     expect(cluster.api.calls.filter(isPods)).toHaveLength(1);
   });
 
+  // It was told as the Job's own failure: without an owner its pod was none, and events were asked for by a uid.
+  test("is reported by an event that names its pod alone, whose owner nobody tells", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const { task, name } = await rig.follow();
+    const pod = cluster.podOf(name).metadata.name;
+    const involvedObject = { name: pod };
+    cluster.api.store.create("events", { metadata: { name: "e" }, involvedObject, reason: "FailedMount" });
+    cluster.api.store.patch("pods", pod, {
+      metadata: { ownerReferences: null },
+      status: { phase: "Failed" },
+    });
+    failJob(name);
+    await expect(task.ended).rejects.toMatchObject({ reason: "volume_mount" });
+    const asked = cluster.api.calls.filter(isEvents).map(({ query }) => query.get("fieldSelector"));
+    expect(asked).toContain(`involvedObject.name=${pod}`);
+  });
+
   // The minute of patience was counted from the first of both, and the second was told at once from an old view.
   test("is looked at again although a look failed long ago too, before its pod ran", async () => {
     await using rig = await KubernetesRig.start(cluster);

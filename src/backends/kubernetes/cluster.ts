@@ -132,9 +132,10 @@ export class Cluster {
     return this.api.core.readNamespacedPodLog(request, this.api.options(signal));
   }
 
-  /** E.g. `involvedObject.uid=…`. */
-  async listEvents(fieldSelector: string, signal: AbortSignal): Promise<readonly CoreV1Event[]> {
+  /** Of the object of that name, and of such that had it before: those of that uid may tell of no more than the name. */
+  async listEvents(about: string, signal: AbortSignal): Promise<readonly CoreV1Event[]> {
     const { namespace } = this;
+    const fieldSelector = `involvedObject.name=${about}`;
     const list = await this.api.core.listNamespacedEvent(
       { namespace, fieldSelector },
       this.api.options(signal),

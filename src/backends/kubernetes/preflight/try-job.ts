@@ -7,6 +7,7 @@ import { BackendUnusable } from "../../../task/backend.ts";
 import { ClusterError, isPassing, isRefusal } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { classify } from "../verdict/classify.ts";
+import { isAbout } from "../verdict/event-subject.ts";
 import { isSuspended } from "../verdict/job-condition.ts";
 import { PREFLIGHT_LABEL } from "./preflight-job.ts";
 import { type BusyContext, whileBusy } from "./while-busy.ts";
@@ -92,9 +93,7 @@ class Trial {
   }
 
   async failWhenRefused(): Promise<void> {
-    const refusal = (await this.eventsOf(this.created.metadata?.uid)).find(
-      ({ reason }) => reason === "FailedCreate",
-    );
+    const refusal = (await this.eventsOf(this.created)).find(({ reason }) => reason === "FailedCreate");
     if (refusal === undefined) return;
     throw new BackendUnusable(
       `Cannot run pods in namespace "${this.cluster.namespace}": the Job ${this.name} was accepted, but its pod was refused: ${refusal.message ?? "no reason given"}; check the admission policies and quotas of the namespace, and that the service account of backend.kubernetes.pod_template exists`,
@@ -117,8 +116,7 @@ class Trial {
     };
     let verdict = classify(view);
     if (verdict.kind === "running" && verdict.needsEvents) {
-      const uids = [this.created, ...pods].map(({ metadata }) => metadata?.uid);
-      const events = (await Promise.all(uids.map((uid) => this.eventsOf(uid)))).flat();
+      const events = (await Promise.all([this.created, ...pods].map((one) => this.eventsOf(one)))).flat();
       verdict = classify({ ...view, events });
     }
     if (verdict.kind !== "failed") return verdict.kind === "succeeded";
@@ -151,14 +149,14 @@ class Trial {
   }
 
   /** They only say sooner what the end of the time says. */
-  private async eventsOf(uid: string | undefined): Promise<readonly CoreV1Event[]> {
-    if (uid === undefined) return [];
+  private async eventsOf({ metadata }: V1Job | V1Pod): Promise<readonly CoreV1Event[]> {
     const { cluster, options } = this;
-    const list = () => cluster.listEvents(`involvedObject.uid=${uid}`, options.signal);
-    return await whileBusy(list, options).catch((error: unknown) => {
+    const list = () => cluster.listEvents(metadata?.name ?? "", options.signal);
+    const events = await whileBusy(list, options).catch((error: unknown) => {
       if (!isRefusal(error)) throw error;
       return [];
     });
+    return events.filter((event) => isAbout(event, metadata));
   }
 }
 

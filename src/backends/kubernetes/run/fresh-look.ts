@@ -7,6 +7,7 @@ import { ClusterError } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { EXECUTION_HASH_LABEL } from "../job/labels.ts";
 import { type JobView, podsEver } from "../verdict/view.ts";
+import { isOwnedBy } from "../watch/job-store.ts";
 
 export interface FreshLookOptions {
   /** The Job's. */
@@ -74,17 +75,14 @@ export class FreshLook {
   private async readPods(seen: JobView, signal: AbortSignal): Promise<JobView> {
     const { cluster, uid } = this.options;
     const all = await cluster.listPods(`${EXECUTION_HASH_LABEL}=${executionHash(seen)}`, signal);
-    const pods = all.filter((pod) => pod.metadata?.ownerReferences?.some((owner) => owner.uid === uid));
+    const pods = all.filter((pod) => isOwnedBy(pod, uid));
     const formerPods = missingFrom(pods, podsEver(seen));
     return { ...seen, pods, formerPods, nowMs: cluster.now() };
   }
 
   private async readEvents(view: JobView, signal: AbortSignal): Promise<readonly CoreV1Event[]> {
-    const { cluster, uid } = this.options;
-    const uids = [uid, ...podsEver(view).flatMap(({ metadata }) => metadata?.uid ?? [])];
-    const lists = await Promise.all(
-      uids.map((about) => cluster.listEvents(`involvedObject.uid=${about}`, signal)),
-    );
+    const names = [view.jobName, ...podsEver(view).flatMap(({ metadata }) => metadata?.name ?? [])];
+    const lists = await Promise.all(names.map((name) => this.options.cluster.listEvents(name, signal)));
     return lists.flat();
   }
 }

@@ -60,7 +60,7 @@ function ranOutOfMemory({ how }: Ended): boolean {
 function deadlineInstead(ended: Ended): Failed | null {
   const { view, pod, how, exitStatus } = ended;
   const at = view.job === null ? null : deadlineOf(view.job);
-  const late = at !== null && (how.finishedAt?.getTime() ?? 0) >= at - CLOCKS_MS;
+  const late = at !== null && (how.finishedAt?.getTime() ?? view.nowMs) >= at - CLOCKS_MS;
   const killed = KILLED.has(exitStatus) || pod.metadata?.deletionTimestamp !== undefined;
   const said = pod.status?.reason === "DeadlineExceeded" || (view.job !== null && saysDeadline(view.job));
   const wasDeadline = said ? late || killed : late && killed;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { V1Pod } from "@kubernetes/client-node";
 import { classify } from "../../../../src/backends/kubernetes/verdict/classify.ts";
 import { ago, ended, event, JOB_NAME, job, NOW, pod, running, view, waiting } from "./cluster-objects.ts";
 
@@ -28,6 +29,44 @@ describe("a pod without a node", () => {
     const conditions = [{ ...FAILED, reason: "DeadlineExceeded" }];
     const fields = { job: job({ conditions }), pods: [unscheduled(1)], unschedulableTimeoutMs: null };
     expect(classify(view(fields))).toMatchObject({ kind: "failed", reason: "active_deadline" });
+  });
+});
+
+// What the API calls required of a condition is its type and its status, of an event what it is about.
+describe("a pod of which the cluster tells no more than it must", () => {
+  const gone = (pending: V1Pod) => {
+    const { creationTimestamp: _, uid: __, ...metadata } = pending.metadata ?? {};
+    return { ...pending, metadata };
+  };
+  const nowhere = { type: "PodScheduled", status: "False", reason: "Unschedulable" };
+  const refused = { metadata: {}, involvedObject: { name: "pod-1" }, reason: "FailedMount" };
+
+  test("has waited for a node since it is there", () => {
+    const pods = [pod({ phase: "Pending", conditions: [nowhere], createdAgo: 12 })];
+    expect(classify(view({ pods }))).toEqual({ kind: "running", recheckInMs: 18_000 });
+  });
+
+  test("has waited for a node since it is followed, where it does not say since when it is there", () => {
+    const seen = view({ pods: [gone(pod({ phase: "Pending", conditions: [nowhere] }))], events: [] });
+    expect(classify({ ...seen, readySinceMs: NOW - 12_000 })).toEqual({
+      kind: "running",
+      recheckInMs: 18_000,
+    });
+    expect(classify({ ...seen, readySinceMs: NOW - 31_000 })).toMatchObject({ reason: "unschedulable" });
+  });
+
+  test("waits for its volumes, for all that is known, and fails by what is told of its name", () => {
+    const seen = view({ pods: [gone(pod({ phase: "Pending" }))], readySinceMs: NOW - 11_000 });
+    expect(classify(seen)).toEqual({ kind: "running", needsEvents: true });
+    expect(classify({ ...seen, events: [refused] })).toMatchObject({ reason: "volume_mount" });
+    const another = { ...refused, involvedObject: { name: "pod-2" } };
+    expect(classify({ ...seen, events: [another] })).toMatchObject({ kind: "running" });
+  });
+
+  test("is not failed by what is told of an earlier pod of its name", () => {
+    const pods = [pod({ phase: "Pending" })];
+    const events = [{ ...refused, involvedObject: { name: "pod-1", uid: "earlier" } }];
+    expect(classify(view({ pods, events }))).toMatchObject({ kind: "running" });
   });
 });
 

@@ -249,6 +249,13 @@ describe("a container that was killed at the deadline", () => {
     expect(classify(view({ job: job(late), pods }))).toMatchObject(failure("active_deadline"));
   });
 
+  test("although nobody says when it ended", () => {
+    const main = [{ ...ended(137), state: { terminated: { exitCode: 137 } } }];
+    expect(classify(view({ job: job(late), pods: [pod({ main })] }))).toMatchObject(
+      failure("active_deadline"),
+    );
+  });
+
   test("in an init container too", () => {
     const pods = [pod({ init: [ended(137, { name: "setup" })] })];
     expect(classify(view({ job: job(late), pods }))).toMatchObject(failure("active_deadline"));
