@@ -276,17 +276,22 @@ describe("a cluster that takes no such Jobs", () => {
 });
 
 describe("a cluster that makes no pods", () => {
-  test("because it refuses them says why, and the Job is taken away", async () => {
-    await using server = await startServer();
-    onJob(server, ({ metadata }) => {
-      const event = { metadata: { name: "e" }, involvedObject: { uid: metadata.uid } };
-      server.store.create("events", { ...event, reason: "FailedCreate", message: "violates PodSecurity" });
-    });
-    const words = await refusalOf(preflight(server));
-    expect(words).toContain("violates PodSecurity");
-    expect(words).toContain('namespace "agents"');
-    expect(server.store.list("jobs")).toEqual([]);
-  });
+  test.each(["uid", "name"])(
+    "because it refuses them says why, and the Job is taken away: by its %s",
+    async (by) => {
+      await using server = await startServer();
+      const others = { metadata: { name: "o" }, involvedObject: { name: "another", uid: "another" } };
+      server.store.create("events", { ...others, reason: "FailedCreate", message: "of no account" });
+      onJob(server, ({ metadata }) => {
+        const event = { metadata: { name: "e" }, involvedObject: { [by]: metadata[by] } };
+        server.store.create("events", { ...event, reason: "FailedCreate", message: "violates PodSecurity" });
+      });
+      const words = await refusalOf(preflight(server));
+      expect(words).toContain("violates PodSecurity");
+      expect(words).toContain('namespace "agents"');
+      expect(server.store.list("jobs")).toEqual([]);
+    },
+  );
 
   const tryBriefly = async (server: FakeApiServer) => {
     const job = buildPreflightJob({ settings: kubernetesSettings(), workerId: WORKER_ID, nanoseconds: 1n });
@@ -442,6 +447,14 @@ describe("a server that tells or takes less than others", () => {
     await server.until(() => server.callsOf("list", "events").length > 0, "a look at the events");
     for (const job of server.store.list("jobs")) createPod(server, job);
     expect(await work).toEqual({ envSecrets: true, leases: true });
+  });
+
+  test("is reached without a version, whatever words it has for what it does not have", async () => {
+    await using server = await startServer();
+    onJob(server, (job) => createPod(server, job));
+    server.fault = ({ verb, resource }) =>
+      `${verb} ${resource}` === "get jobs" || resource === "version" ? { status: 404 } : null;
+    expect(await preflight(server)).toEqual({ envSecrets: true, leases: true });
   });
 
   test("and is no API server at all, is not reached", async () => {

@@ -83,8 +83,10 @@ export class Transport {
     try {
       const response = await this.open({ ...request, signal: deadline.signal });
       const text = await response.text();
-      const headers = Object.fromEntries(response.headers);
-      return { status: response.status, headers, text, json: jsonOf(text, headers["content-type"] ?? "") };
+      const json = jsonOf(text, response.headers.get("content-type") ?? "");
+      // What could be read as JSON is that, though the server does not say so.
+      const headers = { "content-type": "application/json", ...Object.fromEntries(response.headers) };
+      return { status: response.status, headers, text, json };
     } catch (error) {
       // Whoever sets a call a shorter time of his own says it in the same way.
       if (deadline.expired || request.signal.reason instanceof ClusterGone) this.silentAt = performance.now();

@@ -7,7 +7,7 @@ import { ClusterError, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { notAccepted, preflightPlaceOf } from "./config-place.ts";
 import { dryRunJob, dryRunSecret, isMalformed } from "./dry-run.ts";
-import { buildPreflightJob } from "./preflight-job.ts";
+import { buildPreflightJob, PREFLIGHT_LABEL } from "./preflight-job.ts";
 import { findMissingRights, type MissingRights } from "./rights.ts";
 import { TRIAL_LIMITS, tryJob } from "./try-job.ts";
 import { whileBusy } from "./while-busy.ts";
@@ -71,7 +71,7 @@ async function reach(cluster: Cluster, context: PreflightContext): Promise<void>
     // Somebody answered, and told apart who may ask for the version: that is all that is asked here.
     if (error instanceof ClusterError && error.status === 403) return;
     // Or has none to tell, and is an API server all the same.
-    if (error instanceof ClusterError && error.status === 404 && (await hasJobs(cluster, signal))) return;
+    if (error instanceof ClusterError && error.status === 404 && (await hasPods(cluster, signal))) return;
     if (error instanceof ClusterError && error.status === 401) {
       throw new BackendUnusable(
         `The cluster at ${server} does not know the worker (${wordsOf(error)}); renew the credentials of ${origin}`,
@@ -85,10 +85,13 @@ async function reach(cluster: Cluster, context: PreflightContext): Promise<void>
   }
 }
 
-/** Whether there is such a thing as a Job; none of the worker's has that name. */
-async function hasJobs(cluster: Cluster, signal: AbortSignal): Promise<boolean> {
-  const answer = await cluster.getJob("oz-preflight", signal).catch((error: unknown) => error);
-  return answer === null || isStatus(answer, 403);
+/** Whether there is such a thing as pods: whatever words a server has for a path that it does not have, it lists them. */
+async function hasPods(cluster: Cluster, signal: AbortSignal): Promise<boolean> {
+  const list = cluster.listPods(PREFLIGHT_LABEL, signal);
+  return await list.then(
+    () => true,
+    (error: unknown) => isStatus(error, 403),
+  );
 }
 
 function judgeRights(

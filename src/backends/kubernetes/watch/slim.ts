@@ -30,7 +30,7 @@ const DATES: ReadonlySet<string> = new Set([
 export function slimJob(json: unknown): V1Job {
   const { metadata, spec, status } = record(json);
   const slim: unknown = {
-    metadata: withDates(pick(record(metadata), METADATA)),
+    metadata: withDates({ uid: "", ...pick(record(metadata), METADATA) }),
     spec: pick(record(spec), ["activeDeadlineSeconds"]),
     status: withDates(
       pick(record(status), ["conditions", "startTime", "completionTime", "active", "failed", "succeeded"]),
