@@ -38,6 +38,17 @@ describe("of two workers of one id", () => {
     expect(await passTimeFor(cluster, tasks[0]?.ended ?? Promise.reject())).toBe("completed");
   });
 
+  test("the one that lives leaves those of another id alone, though the API server heeds no selector", async () => {
+    cluster.api.heedsSelectors = false;
+    const gone = await worker("gone");
+    const [theirs] = [await runningTask(gone, "t-1"), await runningTask(gone, "t-2")];
+    cluster.api.store.patch("jobs", theirs.name, { metadata: { labels: { "oz-worker-hash": "another" } } });
+    const { orphans, tasks } = adopting(await worker("other"));
+    cutOff.add("Bearer gone");
+    await passTime(cluster, () => tasks.length > 0);
+    expect(orphans).toMatchObject([{ taskId: "t-2" }]);
+  });
+
   // A cancellation that came after the task had begun was taken for one from before it, so the task ran on.
   test("the one that lives tells by its own clock when a task had begun, where the cluster's is ahead", async () => {
     cluster.api.clockAheadMs = 120_000;

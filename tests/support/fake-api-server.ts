@@ -89,6 +89,8 @@ export class FakeApiServer implements AsyncDisposable {
   /** How far the cluster's clocks are ahead of the worker's. */
   clockAheadMs = 0;
   port = 0;
+  /** False: of a list or a watch it tells all, whatever was asked for. */
+  heedsSelectors = true;
   readonly #options: FakeApiServerOptions;
   readonly #watches = new Set<Watch>();
   readonly #sockets = new Set<Socket>();
@@ -288,7 +290,7 @@ export class FakeApiServer implements AsyncDisposable {
   #list({ resource, query }: ApiCall): ApiObject {
     // The kind of a list's items is not said again with each.
     const items = this.store
-      .list(resource, query.get("labelSelector") ?? "")
+      .list(resource, (this.heedsSelectors && query.get("labelSelector")) || "")
       .map(({ kind: _, apiVersion: __, ...item }) => item);
     return { kind: "List", metadata: { resourceVersion: String(this.store.version) }, items };
   }
@@ -317,7 +319,7 @@ export class FakeApiServer implements AsyncDisposable {
 
   #watch({ resource, query }: ApiCall, response: ServerResponse): void {
     const since = Number(query.get("resourceVersion"));
-    const selector = query.get("labelSelector") ?? "";
+    const selector = (this.heedsSelectors && query.get("labelSelector")) || "";
     response.writeHead(200, { "content-type": "application/json" });
     response.flushHeaders();
     if (since < this.store.compactedAt) {

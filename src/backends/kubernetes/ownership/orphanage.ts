@@ -78,9 +78,15 @@ export class Orphanage {
     const { store, instance } = this.options;
     const foreign = store.allJobs().filter((job) => {
       const owner = instanceOf(job);
-      return owner !== null && owner !== instance && !isEnded(job) && executionOf(job) !== null;
+      const isAnothers = owner !== null && owner !== instance && this.isOfThisId(job);
+      return isAnothers && !isEnded(job) && executionOf(job) !== null;
     });
     return Map.groupBy(foreign, (job) => instanceOf(job) ?? "");
+  }
+
+  /** What was asked for, in what came: nothing of another worker id is to be touched. */
+  private isOfThisId({ metadata }: V1Job | V1Lease): boolean {
+    return metadata?.labels?.[WORKER_HASH_LABEL] === this.options.workerHash;
   }
 
   private async look(signal: AbortSignal): Promise<void> {
@@ -106,7 +112,8 @@ export class Orphanage {
     const { cluster, workerHash } = this.options;
     const beganAt = performance.now();
     try {
-      return await cluster.listLeases(`${WORKER_HASH_LABEL}=${workerHash}`, signal);
+      const leases = await cluster.listLeases(`${WORKER_HASH_LABEL}=${workerHash}`, signal);
+      return leases.filter((lease) => this.isOfThisId(lease));
     } catch (error) {
       this.signs.sawNothing(beganAt);
       throw error;
