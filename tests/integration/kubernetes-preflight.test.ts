@@ -1,96 +1,24 @@
 /** The preflight against an API server that refuses what a real one seldom does. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { Credentials } from "../../src/backends/kubernetes/access/credentials.ts";
-import { findAccess } from "../../src/backends/kubernetes/access/find-access.ts";
-import { Transport } from "../../src/backends/kubernetes/client/transport.ts";
-import { createTypedApi } from "../../src/backends/kubernetes/client/typed-api.ts";
-import { Cluster } from "../../src/backends/kubernetes/cluster.ts";
-import { runPreflight } from "../../src/backends/kubernetes/preflight/preflight.ts";
+import { describe, expect, test } from "bun:test";
 import { buildPreflightJob } from "../../src/backends/kubernetes/preflight/preflight-job.ts";
 import { tryJob } from "../../src/backends/kubernetes/preflight/try-job.ts";
-import type { KubernetesSettings } from "../../src/config/settings.ts";
-import { BackendUnusable } from "../../src/task/backend.ts";
-import { type ApiCall, FakeApiServer, type FakeApiServerOptions } from "../support/fake-api-server.ts";
+import type { FakeApiServer } from "../support/fake-api-server.ts";
 import type { ApiObject } from "../support/fake-api-store.ts";
-import { TestPki } from "../support/test-pki.ts";
 import { kubernetesSettings, WORKER_ID } from "../unit/backends/kubernetes/sample-settings.ts";
-import { recordLog } from "../unit/logging/recorded-log.ts";
+import {
+  clusterAt,
+  createPod,
+  eachTestHasPreflight,
+  isDryRun,
+  log,
+  onJob,
+  pki,
+  preflight,
+  refusalOf,
+  startServer,
+} from "./preflight-rig.ts";
 
-let pki: TestPki;
-let log = recordLog();
-
-beforeAll(async () => {
-  pki = await TestPki.create();
-});
-beforeEach(() => {
-  log = recordLog();
-});
-afterAll(async () => {
-  await pki[Symbol.asyncDispose]();
-});
-
-function startServer(options: Partial<FakeApiServerOptions> = {}): Promise<FakeApiServer> {
-  return FakeApiServer.start({ pki, ...options });
-}
-
-async function clusterAt(server: FakeApiServer): Promise<Cluster> {
-  const kubeconfig = await pki.dir.write(
-    "kubeconfig",
-    JSON.stringify({
-      apiVersion: "v1",
-      kind: "Config",
-      "current-context": "test",
-      contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
-      clusters: [
-        { name: "test", cluster: { server: server.url, "certificate-authority-data": btoa(pki.client.ca) } },
-      ],
-      users: [{ name: "test", user: { token: "t" } }],
-    }),
-  );
-  const access = findAccess({ kubeconfig, environment: {} });
-  const transport = new Transport(new Credentials(access, {}));
-  const { origin } = access;
-  return new Cluster({
-    api: createTypedApi(transport),
-    namespace: "agents",
-    server: transport.server,
-    origin,
-  });
-}
-
-async function preflight(
-  server: FakeApiServer,
-  settings: Partial<KubernetesSettings> = {},
-  signal = new AbortController().signal,
-) {
-  const context = { workerId: WORKER_ID, instanceId: "i", signal, log };
-  return await runPreflight(await clusterAt(server), kubernetesSettings(settings), context);
-}
-
-/** What the cluster's controllers do for a new Job. */
-function onJob(server: FakeApiServer, react: (job: ApiObject) => void): void {
-  server.store.watch(({ type, resource, object }) => {
-    if (type === "ADDED" && resource === "jobs") react(object);
-  });
-}
-
-function createPod(server: FakeApiServer, job: ApiObject, status: ApiObject = { phase: "Pending" }): void {
-  const { labels } = job.spec.template.metadata;
-  server.store.create("pods", { metadata: { name: `${job.metadata.name}-x`, labels }, status });
-}
-
-function isDryRun(call: ApiCall): boolean {
-  return call.verb === "create" && call.resource === "jobs" && call.query.get("dryRun") === "All";
-}
-
-async function refusalOf(work: Promise<unknown>): Promise<string> {
-  const error = await work.then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(BackendUnusable);
-  return error instanceof Error ? error.message : "";
-}
+eachTestHasPreflight();
 
 describe("a cluster that has it all", () => {
   test("passes as soon as the Job has a pod, and nothing is left behind", async () => {
@@ -427,80 +355,6 @@ test("a server that does not tell the worker its version is reached all the same
   server.fault = ({ resource }) => (resource === "version" ? { status: 403, reason: "Forbidden" } : null);
   onJob(server, (job) => createPod(server, job));
   expect(await preflight(server)).toMatchObject({ envSecrets: true });
-});
-
-describe("a server that tells or takes less than others", () => {
-  // Where nobody may ask what he may do no worker started, though its role allowed it all.
-  test.each([
-    ["may not ask", { forbidden: ["create selfsubjectaccessreviews"] }],
-    ["gets no word of", { unserved: ["selfsubjectaccessreviews"] }],
-  ])("lets a worker start that %s what its role allows", async (_how, options) => {
-    await using server = await startServer(options);
-    onJob(server, (job) => createPod(server, job));
-    expect(await preflight(server)).toEqual({ envSecrets: true, leases: true });
-    expect(log.said()).toEqual([]);
-  });
-
-  test("is reached without a version, and without events", async () => {
-    await using server = await startServer({ unserved: ["version", "events"] });
-    const work = preflight(server);
-    await server.until(() => server.callsOf("list", "events").length > 0, "a look at the events");
-    for (const job of server.store.list("jobs")) createPod(server, job);
-    expect(await work).toEqual({ envSecrets: true, leases: true });
-  });
-
-  test("is reached without a version, whatever words it has for what it does not have", async () => {
-    await using server = await startServer();
-    onJob(server, (job) => createPod(server, job));
-    server.fault = ({ verb, resource }) =>
-      `${verb} ${resource}` === "get jobs" || resource === "version" ? { status: 404 } : null;
-    expect(await preflight(server)).toEqual({ envSecrets: true, leases: true });
-  });
-
-  test("and is no API server at all, is not reached", async () => {
-    await using server = await startServer();
-    server.fault = () => ({ status: 404, message: "no such page" });
-    expect(await refusalOf(preflight(server))).toContain(`Cannot reach the cluster at ${server.url}`);
-  });
-
-  // Each task failed, although the role allowed to create them.
-  test("like Secrets, which a policy refuses, has the variables in its Jobs, unless that must not be", async () => {
-    await using server = await startServer();
-    onJob(server, (job) => createPod(server, job));
-    const message = 'admission webhook "vault" denied the request: no Secrets here';
-    server.fault = ({ verb, resource }) =>
-      verb === "create" && resource === "secrets" ? { status: 403, message } : null;
-    expect(await preflight(server)).toEqual({ envSecrets: false, leases: true });
-    expect(log.lines.filter(({ level }) => level === "warn")).toMatchObject([{ fields: { why: message } }]);
-    const words = await refusalOf(preflight(server, { taskEnvSecret: "always" }));
-    expect(words).toContain(message);
-    expect(words).toContain("task_env_secret");
-  });
-
-  // All tasks of a worker that was started in such a moment had theirs in plain sight in their Jobs, and with `always` it
-  // did not start, although its own Jobs were what filled the quota, and nobody else cleared those away.
-  test.each([
-    ["used up for the moment is no reason to have none", "used: secrets=10, limited: secrets=10", true],
-    ["that allows none is one", "used: secrets=0, limited: secrets=0", false],
-  ])("like Secrets by a quota: one %s", async (_which, use, envSecrets) => {
-    await using server = await startServer();
-    onJob(server, (job) => createPod(server, job));
-    const message = `secrets "x-env" is forbidden: exceeded quota: small, requested: secrets=1, ${use}`;
-    server.fault = ({ verb, resource }) =>
-      verb === "create" && resource === "secrets" ? { status: 403, message } : null;
-    expect(await preflight(server)).toMatchObject({ envSecrets });
-    const always = preflight(server, { taskEnvSecret: "always" });
-    if (envSecrets) expect(await always).toMatchObject({ envSecrets });
-    else expect(await refusalOf(always)).toContain(message);
-  });
-
-  test("like dry runs, and does what it was only asked about, has nothing of it left", async () => {
-    await using server = await startServer({ ignoresDryRun: true });
-    onJob(server, (job) => createPod(server, job));
-    expect(await preflight(server)).toEqual({ envSecrets: true, leases: true });
-    expect(server.store.list("jobs")).toEqual([]);
-    expect(server.store.list("secrets")).toEqual([]);
-  });
 });
 
 test("a server that does not know the worker is told from one that is not there", async () => {
