@@ -129,6 +129,23 @@ test.each([null, ROUTER])(
   },
 );
 
+/** Until it is let go of. The first one that is offered is taken. */
+function searchOrphans() {
+  const search = new AbortController();
+  const offer = Promise.withResolvers<Handle>();
+  const searched = backend.findOrphans(({ handle }) => {
+    offer.resolve(handle);
+    return "taken";
+  }, search.signal);
+  return {
+    offer: within(offer.promise, "an offer"),
+    [Symbol.asyncDispose]: async () => {
+      search.abort();
+      await searched;
+    },
+  };
+}
+
 // Each task took the volume that all share with it, another worker's containers were taken over, and anybody's volumes gone.
 test("on an engine that heeds no filter nothing is touched that is not marked as a task's own", async () => {
   fake.heedsFilters = false;
@@ -137,15 +154,9 @@ test("on an engine that heeds no filter nothing is touched that is not marked as
   const ours = fake.add("ours", left, "exited");
   // The newest is looked at first.
   const stranger = fake.add("stranger", { ...left, [LABELS.workerId]: "another" }, "exited");
-  const search = new AbortController();
-  const offer = Promise.withResolvers<Handle>();
-  const searched = backend.findOrphans(({ handle }) => {
-    offer.resolve(handle);
-    return "taken";
-  }, search.signal);
-  expect(await within(offer.promise, "an offer")).toMatchObject({ container: ours.name });
-  search.abort();
-  await searched;
+  await using search = searchOrphans();
+  expect(await search.offer).toMatchObject({ container: ours.name });
+  await search[Symbol.asyncDispose]();
   fake.drop(ours);
   const task = runTask(backend, { sidecarImage: "oz/agent" });
   fake.end(await fake.running(), 0);
@@ -170,18 +181,11 @@ describe("on an engine that tells of one container nothing but its state", () =>
 
   test("a task that no journal knows has its true end", async () => {
     const container = fake.add("oz-worker-t-1", taskLabelsOf(deadOwner("gone"), "t-1"));
-    const search = new AbortController();
-    const offer = Promise.withResolvers<Handle>();
-    const searched = backend.findOrphans(({ handle }) => {
-      offer.resolve(handle);
-      return "taken";
-    }, search.signal);
-    const task = resumeTask(backend, await within(offer.promise, "an offer"));
+    await using search = searchOrphans();
+    const task = resumeTask(backend, await search.offer);
     await fake.until(() => fake.listening > 0);
     fake.end(container, 3);
     expect(await endOf(task)).toBe("container_exit");
-    search.abort();
-    await searched;
     expect(fake.containers.size).toBe(0);
   });
 });

@@ -10,25 +10,26 @@ const { worker, runningTask, aMinute, adopting, completesTaken } = eachTestHasFl
   ({ cluster, cutOff } = own);
 });
 
-/** A task of the worker `one`, whose Job `two` has taken, seen to its end and deleted, while `one` was cut off; it still is. */
-async function cutOffUntilEnded() {
-  const one = await worker("one");
-  const { task, name } = await runningTask(one, "t-1");
+/** A task of the worker `one`, which is cut off, and its heir `two`, with what that one takes. */
+async function cutOffTask() {
+  const { task, name } = await runningTask(await worker("one"), "t-1");
   const two = await worker("two");
   const { tasks } = adopting(two);
   cutOff.add("Bearer one");
   cluster.api.cutWatches();
+  return { task, name, two, tasks };
+}
+
+/** Whose Job `two` has taken, seen to its end and deleted, while `one` was cut off; it still is. */
+async function cutOffUntilEnded() {
+  const { task, name, two, tasks } = await cutOffTask();
   await completesTaken(two, tasks, name);
   return task;
 }
 
 describe("of two workers of one id", () => {
   test("one that was only cut off learns that its Job was taken, and does not report it", async () => {
-    const one = await worker("one");
-    const { task, name } = await runningTask(one, "t-1");
-    const { tasks } = adopting(await worker("two"));
-    cutOff.add("Bearer one");
-    cluster.api.cutWatches();
+    const { task, name, tasks } = await cutOffTask();
     await passTime(cluster, () => tasks.length === 1);
     cutOff.clear();
     expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
@@ -49,12 +50,7 @@ describe("of two workers of one id", () => {
   ])(
     "one that comes back, and sees %s first, after its Job was taken and has failed, leaves that to the other",
     async (_first, later) => {
-      const one = await worker("one");
-      const { task, name } = await runningTask(one, "t-1");
-      const two = await worker("two");
-      const { tasks } = adopting(two);
-      cutOff.add("Bearer one");
-      cluster.api.cutWatches();
+      const { task, name, two, tasks } = await cutOffTask();
       const [taken] = await passTime(cluster, () => tasks.length === 1 && tasks);
       cluster.fail(name, 3);
       await expect(passTimeFor(cluster, taken?.ended ?? Promise.reject())).rejects.toMatchObject({
