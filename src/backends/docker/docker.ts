@@ -66,20 +66,22 @@ export class DockerBackend implements Backend {
   readonly engineCalls = (): number => this.options.engine.callsUnderway;
   private readonly options: DockerOptions;
   private readonly tools: TaskRunTools;
-  /** Of the engine. */
-  private readonly address: string;
 
   constructor(options: DockerOptions) {
     this.options = options;
     const { engine, watcher, graceMs, cleanup, verbose, disposal, labels } = options;
     const instance = labels[LABELS.instance] ?? "";
-    this.address = engine.chosen.label;
     this.tools = { engine, watcher, graceMs, cleanup, verbose, disposal, instance };
   }
 
   /** Not async: a function that waits holds its parameters, and nobody needs the task once its container is there. */
   run(task: TaskSpec, context: RunContext): Promise<Completion> {
     return this.inContainer(this.enter(task, context));
+  }
+
+  /** Of the engine. */
+  private get address(): string {
+    return this.options.engine.chosen.label;
   }
 
   private async enter(task: TaskSpec, context: RunContext): Promise<Stay> {

@@ -39,12 +39,8 @@ export class Volumes {
 
   /** Null when there is none. */
   async inspect(name: string, signal: AbortSignal): Promise<Volume | null> {
-    try {
-      return readVolume(await this.#calls.json("GET", `/volumes/${pathOf(name)}`, {}, signal));
-    } catch (error) {
-      if (await this.#calls.saysNone(error, signal)) return null;
-      throw error;
-    }
+    const answer = this.#calls.json("GET", `/volumes/${pathOf(name)}`, {}, signal);
+    return await this.#unlessNone(answer.then(readVolume), null, signal);
   }
 
   /** `labels`: "key" or "key=value", all of which it has. */
@@ -53,7 +49,8 @@ export class Volumes {
     signal: AbortSignal,
   ): Promise<readonly Volume[]> {
     const query = { filters: JSON.stringify({ label: options.labels }) };
-    const fields = fieldsOf(await this.#listed(query, signal));
+    const answer = this.#calls.json("GET", "/volumes", { query }, signal);
+    const fields = fieldsOf(await this.#unlessNone(answer, { Volumes: null }, signal));
     // Null for none.
     if (fields["Volumes"] !== null && !Array.isArray(fields["Volumes"]))
       throw incomplete("a list of volumes");
@@ -61,23 +58,20 @@ export class Volumes {
     return volumes.filter(({ labels }) => hasLabels(labels, options.labels));
   }
 
-  /** An engine that has no volumes has no such list either. */
-  async #listed(query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<unknown> {
+  /** `none` where there is no such volume, and where the engine has no volumes at all, and so no list of them either. */
+  async #unlessNone<T, None>(asked: Promise<T>, none: None, signal: AbortSignal): Promise<T | None> {
     try {
-      return await this.#calls.json("GET", "/volumes", { query }, signal);
+      return await asked;
     } catch (error) {
-      if (await this.#calls.saysNone(error, signal)) return { Volumes: null };
+      if (await this.#calls.saysNone(error, signal)) return none;
       throw error;
     }
   }
 
   /** Resolves for one that is gone. @throws EngineError 409 while a container uses it */
   async remove(name: string, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#calls.json("DELETE", `/volumes/${pathOf(name)}`, { limitMs: REMOVAL_MS }, signal);
-    } catch (error) {
-      if (!(await this.#calls.saysNone(error, signal))) throw error;
-    }
+    const removal = this.#calls.json("DELETE", `/volumes/${pathOf(name)}`, { limitMs: REMOVAL_MS }, signal);
+    await this.#unlessNone(removal, null, signal);
   }
 
   /** The same; false while a container uses it. */

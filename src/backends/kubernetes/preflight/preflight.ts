@@ -3,7 +3,7 @@ import type { KubernetesSettings } from "../../../config/settings.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { BackendUnusable } from "../../../task/backend.ts";
-import { ClusterError, isStatus } from "../client/cluster-error.ts";
+import { isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { notAccepted, preflightPlaceOf } from "./config-place.ts";
 import { dryRunJob, dryRunSecret, isMalformed } from "./dry-run.ts";
@@ -69,10 +69,10 @@ async function reach(cluster: Cluster, context: PreflightContext): Promise<void>
     signal.throwIfAborted();
     const { server, origin } = cluster;
     // Somebody answered, and told apart who may ask for the version: that is all that is asked here.
-    if (error instanceof ClusterError && error.status === 403) return;
+    if (isStatus(error, 403)) return;
     // Or has none to tell, and is an API server all the same.
-    if (error instanceof ClusterError && error.status === 404 && (await hasPods(cluster, signal))) return;
-    if (error instanceof ClusterError && error.status === 401) {
+    if (isStatus(error, 404) && (await hasPods(cluster, signal))) return;
+    if (isStatus(error, 401)) {
       throw new BackendUnusable(
         `The cluster at ${server} does not know the worker (${wordsOf(error)}); renew the credentials of ${origin}`,
         { cause: error },
