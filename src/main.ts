@@ -1,4 +1,5 @@
 /** The process edge: arguments in, exit status out, and what the signals mean. */
+import { StopRequest } from "./async/stop-request.ts";
 import { SHIM_COMMAND } from "./cli/shim-command.ts";
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -9,19 +10,21 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const { runCommandLine } = await import("./cli/command-line.ts");
-  return runCommandLine(argv, { host: host(), stopSignal, shimArgument: SHIM_COMMAND });
+  return runCommandLine(argv, { host: host(), heedSignals, shimArgument: SHIM_COMMAND });
 }
 
-/** The first signal asks for a gentle stop; a second ends the process at once, which the journal makes safe. */
-function stopSignal(): AbortSignal {
-  const stop = new AbortController();
+/**
+ * The first signal asks for a gentle stop; one that nothing gentle is left for ends the process at once, which the
+ * journal makes safe.
+ */
+function heedSignals(): StopRequest {
+  const stop = new StopRequest();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
-      if (stop.signal.aborted) process.exit(0);
-      stop.abort();
+      if (!stop.ask()) process.exit(0);
     });
   }
-  return stop.signal;
+  return stop;
 }
 
 function host() {

@@ -1,4 +1,5 @@
 /** The composition root: builds the parts, starts them, and stops them in order, each with a budget. */
+import type { StopRequest } from "./async/stop-request.ts";
 import { turns, within } from "./async/wait.ts";
 import { prepareBackend } from "./backends/create.ts";
 import { BUILD } from "./build-info.ts";
@@ -11,6 +12,7 @@ import { Outbox } from "./control-plane/outbox.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { OpenJournal } from "./journal/open.ts";
 import type { Logger } from "./logging/logger.ts";
+import { secondsOf } from "./logging/seconds-of.ts";
 import type { Secrets } from "./logging/secrets.ts";
 import type { Backend } from "./task/backend.ts";
 import type { Scheduler } from "./task/scheduler.ts";
@@ -27,8 +29,7 @@ export interface WorkerOptions {
   readonly log: Logger;
   /** The same that the log keeps to itself. */
   readonly secrets: Secrets;
-  /** Fires when the daemon is asked to stop. */
-  readonly stop: AbortSignal;
+  readonly stop: StopRequest;
 }
 
 /** After so many turns of the event loop the socket is there and the request to upgrade it is written. */
@@ -53,6 +54,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   using closedLate = new DisposableStack();
   const openBackend = await prepareBackend({
     ...options,
+    stop: options.stop.signal,
     workerEnvironment: options.environment,
     get instanceId() {
       return instanceId();
@@ -77,7 +79,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   opened = state;
   const parts = { backend, link, inbox, outbox, unprovenEnds, telemetry, state };
   await using tasks = await openTasks(options, parts);
-  const end = await Promise.race([linkEnded, whenFired(options.stop)]);
+  const end = await Promise.race([linkEnded, whenFired(options.stop.signal)]);
   if (end?.kind === "unauthorized") return refused(options, end.status);
   await shutDown({ options, backend, scheduler: tasks.scheduler, link, linkEnded, outbox });
   return "stopped";
@@ -152,10 +154,11 @@ async function shutDown({
   outbox,
 }: ShutDownParts): Promise<void> {
   const { log, settings } = options;
-  const budgetMs = settings.shutdownTimeoutMs;
-  log.info("stopping; a second signal ends the worker at once", { tasks: scheduler.activeTasks });
   scheduler.stopAccepting();
   link.hasten();
+  if (!backend.outlivesWorker) await letTasksEnd(options, scheduler);
+  const budgetMs = settings.shutdownTimeoutMs;
+  log.info("stopping; another signal ends the worker at once", { tasks: scheduler.activeTasks });
   if (!backend.outlivesWorker) {
     await within(scheduler.stopAll(AbortSignal.timeout(budgetMs)), budgetMs + KILL_MS, null);
   }
@@ -164,6 +167,16 @@ async function shutDown({
   const left = { undelivered: outbox.size, tasks: backend.outlivesWorker ? 0 : scheduler.activeTasks };
   if (left.undelivered + left.tasks === 0) log.info("stopped");
   else log.warn("stopped with work left; the next start takes it up", left);
+}
+
+/** By themselves, as long as `drain_timeout` allows. */
+async function letTasksEnd({ settings, log, stop }: WorkerOptions, scheduler: Scheduler): Promise<void> {
+  const { drainTimeoutMs } = settings;
+  const tasks = scheduler.activeTasks;
+  if (drainTimeoutMs === 0 || tasks === 0) return;
+  const fields = { tasks, seconds: secondsOf(drainTimeoutMs) };
+  log.info("taking no more tasks, and waiting for those that run; another signal stops them", fields);
+  await stop.patiently(drainTimeoutMs, (enough) => scheduler.whenIdle(enough));
 }
 
 function refused({ settings, log }: WorkerOptions, status: number): WorkerEnd {

@@ -1,4 +1,5 @@
 /** From arguments to an exit status: which command runs, and what is said when none can. */
+import type { StopRequest } from "../async/stop-request.ts";
 import { ConfigError } from "../config/config-error.ts";
 import type { FlagValues } from "../config/flag-values.ts";
 import type { Host } from "../config/state-dir.ts";
@@ -11,8 +12,8 @@ import { runDaemon } from "./run.ts";
 /** What only the process itself has. */
 export interface ProcessEdge {
   readonly host: Host;
-  /** Fires when the process is asked to stop; asking for it takes over the signals. */
-  readonly stopSignal: () => AbortSignal;
+  /** Takes over the signals by which the process is asked to stop. */
+  readonly heedSignals: () => StopRequest;
   /** Named by its caller: a constant that both import would be a module of its own, which a start waits for. */
   readonly shimArgument: string;
 }
@@ -30,13 +31,14 @@ export async function runCommandLine(argv: readonly string[], edge: ProcessEdge)
 
 async function dispatch(
   argv: readonly string[],
-  { host, stopSignal, shimArgument }: ProcessEdge,
+  { host, heedSignals, shimArgument }: ProcessEdge,
 ): Promise<number> {
   const commandLine = await readCommandLine(argv);
-  if (commandLine.command !== "run") return await answer(commandLine, host, stopSignal);
-  const stop = await alsoAtEndOfInput(stopSignal(), commandLine.flags);
-  return unlessAsked(stop, async () => {
-    const settings = await loadSettings(commandLine.flags, host, stop);
+  if (commandLine.command !== "run") return await answer(commandLine, host, heedSignals);
+  const stop = heedSignals();
+  await alsoAtEndOfInput(stop, commandLine.flags);
+  return unlessAsked(stop.signal, async () => {
+    const settings = await loadSettings(commandLine.flags, host, stop.signal);
     return await runDaemon(settings, { environment: definedOnly(host.env), shimArgument, stop });
   });
 }
@@ -45,16 +47,16 @@ async function dispatch(
 async function answer(
   commandLine: Exclude<CommandLine, { command: "run" }>,
   host: Host,
-  stopSignal: ProcessEdge["stopSignal"],
+  heedSignals: ProcessEdge["heedSignals"],
 ): Promise<number> {
   const { onStandardOutput } = await import("./standard-output.ts");
   return await onStandardOutput(({ write, gone }) => {
     const writeError = (text: string) => void process.stderr.write(text);
-    return carryOut(commandLine, { host, stopSignal, write, writeError, gone });
+    return carryOut(commandLine, { host, heedSignals, write, writeError, gone });
   });
 }
 
-interface CommandEdge extends Pick<ProcessEdge, "host" | "stopSignal"> {
+interface CommandEdge extends Pick<ProcessEdge, "host" | "heedSignals"> {
   readonly write: (text: string) => void;
   readonly writeError: (text: string) => void;
   /** Nobody reads what is written any more. */
@@ -63,7 +65,7 @@ interface CommandEdge extends Pick<ProcessEdge, "host" | "stopSignal"> {
 
 async function carryOut(
   commandLine: Exclude<CommandLine, { command: "run" }>,
-  { host, stopSignal, write, writeError, gone }: CommandEdge,
+  { host, heedSignals, write, writeError, gone }: CommandEdge,
 ): Promise<number> {
   switch (commandLine.command) {
     case "help": {
@@ -87,7 +89,7 @@ async function carryOut(
       return runServiceCommand(commandLine, { host, platform, startedAs, write, writeError });
     }
     case "dev": {
-      const stop = AbortSignal.any([stopSignal(), gone]);
+      const stop = AbortSignal.any([heedSignals().signal, gone]);
       const { runDevCommand } = await import("./dev-command.ts");
       return unlessAsked(stop, () => runDevCommand(commandLine, host, { stop, write, writeError }));
     }
@@ -113,10 +115,10 @@ async function unlessAsked(stop: AbortSignal, work: () => Promise<number>): Prom
   }
 }
 
-async function alsoAtEndOfInput(stop: AbortSignal, { stopAtEndOfInput }: FlagValues): Promise<AbortSignal> {
-  if (!stopAtEndOfInput) return stop;
-  const { endOfInput } = await import("./end-of-input.ts");
-  return AbortSignal.any([stop, endOfInput()]);
+async function alsoAtEndOfInput(stop: StopRequest, { stopAtEndOfInput }: FlagValues): Promise<void> {
+  if (!stopAtEndOfInput) return;
+  const { whenInputEnds } = await import("./end-of-input.ts");
+  whenInputEnds(() => stop.ask());
 }
 
 function definedOnly(environment: Host["env"]): Record<string, string> {

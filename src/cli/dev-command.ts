@@ -36,7 +36,7 @@ export async function runDevCommand(
   const file = await loadFile(flags, stop);
   // The worker gets a key of its own: that of the configuration may be on another host.
   const checked = await settingsFrom(withKey(flags, "dev"), file, host, PLACEHOLDERS);
-  const { workerId, backend, shutdownTimeoutMs } = checked;
+  const { workerId, backend, drainTimeoutMs, shutdownTimeoutMs } = checked;
   // A folder of its own: what a real worker of this id left unreported is not for this control plane.
   const stateDir = makeFolder();
   try {
@@ -51,7 +51,7 @@ export async function runDevCommand(
         keyFile: join(stateDir, "key"),
         workerEnv: host.env,
         handsOver: handsOver(backend),
-        shutdownTimeoutMs,
+        stopTimeoutMs: drainTimeoutMs + shutdownTimeoutMs,
         write,
         writeError,
         isTerminal: process.stdout.isTTY === true && obeysEscapes(host.env["TERM"]),

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { LONGEST_TIMER_MS } from "../config/duration.ts";
 import { type LoadedAssignments, loadAssignments } from "../dev/assignment-files.ts";
 import { type Assignment, assignmentOf } from "../dev/assignment-of.ts";
 import { ControlPlane } from "../dev/control-plane.ts";
@@ -23,7 +24,8 @@ export interface DevOptions extends DevFlags {
   readonly workerEnv: Readonly<Record<string, string | undefined>>;
   /** The worker hands tasks over to an engine, and of those nobody tells this control plane the end. */
   readonly handsOver: boolean;
-  readonly shutdownTimeoutMs: number;
+  /** What the worker's configuration lets a stop of its tasks take. */
+  readonly stopTimeoutMs: number;
   /** Text for standard output as it is, newlines included. */
   readonly write: (text: string) => void;
   /** The same for standard error; `write` unless given. */
@@ -33,7 +35,7 @@ export interface DevOptions extends DevFlags {
   readonly terminalSize?: () => { readonly columns: number; readonly rows: number };
 }
 
-/** Above the worker's own `shutdown_timeout`, which it must have the time to use. */
+/** Above what a stop of the tasks may take: the worker must have the time to deliver what came of them. */
 const BEYOND_SHUTDOWN_MS = 25_000;
 const EXIT_FAILED = 1;
 const EXIT_BAD_USAGE = 2;
@@ -183,11 +185,11 @@ async function untilEnd(
 /** True: it left with 0, so it had the time to tell all that it knew. */
 async function stopWorker(
   worker: ForegroundChild,
-  { shutdownTimeoutMs }: DevOptions,
+  { stopTimeoutMs }: DevOptions,
   fail: (text: string) => void,
 ): Promise<boolean> {
   worker.kill("SIGTERM");
-  const patienceMs = shutdownTimeoutMs + BEYOND_SHUTDOWN_MS;
+  const patienceMs = Math.min(stopTimeoutMs + BEYOND_SHUTDOWN_MS, LONGEST_TIMER_MS);
   const timer = setTimeout(() => {
     fail(`The worker did not stop within ${patienceMs / 1000} s and is killed\n`);
     worker.kill("SIGKILL");

@@ -4,11 +4,8 @@
  * system closes its pipe.
  */
 
-/** Fires when standard input has ended. */
-export function endOfInput(): AbortSignal {
-  const ended = new AbortController();
+export function whenInputEnds(ended: () => void): void {
   const input = process.stdin;
-  for (const event of ["end", "error"]) input.once(event, () => ended.abort());
+  for (const event of ["end", "error"]) input.once(event, ended);
   input.resume();
-  return ended.signal;
 }

@@ -1,4 +1,5 @@
 /** `oz-agent-worker [run]`: the daemon. */
+import type { StopRequest } from "../async/stop-request.ts";
 import { within } from "../async/wait.ts";
 import { readCaFile } from "../config/ca-file.ts";
 import { ConfigError } from "../config/config-error.ts";
@@ -22,8 +23,7 @@ export interface DaemonEdge {
   readonly environment: Readonly<Record<string, string>>;
   /** The argument by which this program is a shim. */
   readonly shimArgument: string;
-  /** Fires when the process is asked to stop. */
-  readonly stop: AbortSignal;
+  readonly stop: StopRequest;
 }
 
 export async function runDaemon(
@@ -68,7 +68,7 @@ export async function runDaemon(
     });
     return exitStatusOf(end);
   } catch (error) {
-    if (error instanceof ConfigError || (stop.aborted && error === stop.reason)) throw error;
+    if (error instanceof ConfigError || (stop.signal.aborted && error === stop.signal.reason)) throw error;
     if (!(error instanceof BackendUnusable))
       throw new Error(secrets.redact(wordsOf(error)), { cause: error });
     log.error(secrets.redact(error.message));

@@ -132,6 +132,7 @@ function daemonSettings(config: WorkerConfig, input: ResolveInput) {
     logFormat: config.log_format,
     stateDir: resolve(input.cwd, config.state_dir ?? defaultStateDir(input)),
     cancelGracePeriodMs: ms(config.cancel_grace_period),
+    drainTimeoutMs: ms(config.drain_timeout),
     shutdownTimeoutMs: ms(config.shutdown_timeout),
     maxTaskDurationMs: ms(config.max_task_duration ?? "0s") || null,
     caFile: caFileOf(input),

@@ -66,6 +66,14 @@ const daemon = () => ({
     }),
     "10s",
   ),
+  drain_timeout: v.optional(
+    setting(
+      duration(),
+      "How long a worker that is asked to stop waits for its tasks to end by themselves before it stops them (not kubernetes, whose Jobs go on in any case)",
+      { valueHint: "DURATION" },
+    ),
+    "0s",
+  ),
   shutdown_timeout: v.optional(
     setting(duration(), "How long the worker's own shutdown may take; not shorter than cancel_grace_period", {
       valueHint: "DURATION",

@@ -30,6 +30,8 @@ export interface Settings {
   /** The folder of all workers on this host; each worker id has its own below it. */
   readonly stateDir: string;
   readonly cancelGracePeriodMs: number;
+  /** 0: a stop stops the tasks at once. */
+  readonly drainTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   /** Null: a task may take as long as it wants. */
   readonly maxTaskDurationMs: number | null;

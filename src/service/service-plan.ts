@@ -35,17 +35,17 @@ export interface ServiceOptions {
   readonly hasDockerGroup: boolean;
 }
 
-/** What a stop takes after `shutdown_timeout`, 19 s at most: killing, delivering, closing, removing, telemetry. */
+/** What a stop takes after `drain_timeout` and `shutdown_timeout`, 19 s at most: killing, delivering, closing, removing, telemetry. */
 const BEYOND_SHUTDOWN_MS = 20_000;
 
 export function planService(settings: Settings, options: ServiceOptions): ServicePlan {
-  const { backend } = settings;
+  const { backend, drainTimeoutMs, shutdownTimeoutMs } = settings;
   const workspaces = "workspaceRoot" in backend && backend.targetDir === null ? [backend.workspaceRoot] : [];
   const stateDir = settings.stateDir === SERVICE_STATE_DIR ? null : settings.stateDir;
   return {
     ...options,
     backend: backend.kind,
-    stopTimeoutSeconds: Math.ceil((settings.shutdownTimeoutMs + BEYOND_SHUTDOWN_MS) / 1000),
+    stopTimeoutSeconds: Math.ceil((drainTimeoutMs + shutdownTimeoutMs + BEYOND_SHUTDOWN_MS) / 1000),
     stateDir,
     ownFolders: [...(stateDir === null ? [] : [stateDir]), ...workspaces],
   };

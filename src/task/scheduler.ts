@@ -2,6 +2,7 @@
  * Which tasks run here: takes assignments or turns them down, stops tasks, and sees that each claimed
  * one ends in exactly one report. Knows nothing of the link; it owes frames, somebody delivers them.
  */
+import { firing } from "../async/wait.ts";
 import type { Execution, ExecutionRef, Handle } from "../journal/execution.ts";
 import { secondsOf } from "../logging/seconds-of.ts";
 import type { Secrets } from "../logging/secrets.ts";
@@ -163,12 +164,26 @@ export class Scheduler {
     if (hurry.aborted) this.hurry.abort();
     hurry.addEventListener("abort", () => this.hurry.abort(), { once: true });
     // More than once: the end of one execution may start another that an earlier daemon left.
-    while (this.running.size + this.inheritance.waiting.length > 0) {
-      const tasks = [...this.running.values()];
-      for (const task of tasks) task.stop("shutdown");
-      await Promise.all([...tasks.map((task) => task.ended), ...this.inheritance.waiting]);
+    while (!this.isIdle) {
+      for (const task of this.running.values()) task.stop("shutdown");
+      await this.presentEnded();
     }
     await this.handedOff.settled();
+  }
+
+  /** Resolves when nothing runs here any more, or `enough` fires. */
+  async whenIdle(enough: AbortSignal): Promise<void> {
+    using over = firing(enough);
+    while (!this.isIdle && !enough.aborted) await Promise.race([this.presentEnded(), over.fired]);
+  }
+
+  private get isIdle(): boolean {
+    return this.running.size + this.inheritance.waiting.length === 0;
+  }
+
+  private async presentEnded(): Promise<void> {
+    const tasks = [...this.running.values()];
+    await Promise.all([...tasks.map((task) => task.ended), ...this.inheritance.waiting]);
   }
 
   /** The same assignment again: it does not run twice, but its sender gets its answer twice. */

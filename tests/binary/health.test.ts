@@ -121,7 +121,7 @@ test("a worker that stops is not ready any more, and alive until its tasks have 
   const [run] = await site.holdAll([assignment({ env: { AGENT_HOLD: "1", AGENT_IGNORE_TERM: "1" } })]);
   expect(run).toBeDefined();
   worker.kill("SIGTERM");
-  await worker.waitForLog(/stopping; a second signal/);
+  await worker.waitForLog(/stopping; another signal/);
   const ready = await fetch(`${url}/readyz`).catch(() => null);
   // A task that ends at once leaves no time to ask.
   if (ready !== null)

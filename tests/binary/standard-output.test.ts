@@ -51,7 +51,7 @@ test("dev whose reader leaves stops as if it was asked to: its worker in order, 
     { TMPDIR: temporary },
   );
   expect(stdout).toMatch(/^Control plane on [\s\S]* assigned "one"\n$/);
-  expect(stderr).toContain("stopping; a second signal ends the worker at once");
+  expect(stderr).toContain("stopping; another signal ends the worker at once");
   expect(stderr).not.toMatch(/EPIPE|Cannot write/);
   expect(readdirSync(temporary)).toEqual([]);
 });

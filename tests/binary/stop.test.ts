@@ -160,7 +160,7 @@ describe("a second signal", () => {
     await using worker = await site.start();
     const [run] = await site.hold(1, { AGENT_IGNORE_TERM: "1", AGENT_EXIT: "8" });
     worker.kill("SIGTERM");
-    await worker.waitForLog(/a second signal ends the worker at once/);
+    await worker.waitForLog(/another signal ends the worker at once/);
     const askedAt = performance.now();
     worker.kill("SIGTERM");
     await worker.exited;
@@ -182,7 +182,7 @@ test("a stop that a second signal cuts short is told as that by the next worker"
   const [run] = await site.hold(1, { AGENT_TRAP: "0.5" });
   if (run === undefined) throw new Error("one task was asked for");
   worker.kill("SIGTERM");
-  await worker.waitForLog(/a second signal ends the worker at once/);
+  await worker.waitForLog(/another signal ends the worker at once/);
   worker.kill("SIGTERM");
   await worker.exited;
   await site.gone(run);

@@ -41,7 +41,7 @@ function rehearse(options: Partial<DevOptions>, signal = new AbortController().s
         WARP_API_KEY_FILE: "/nowhere",
       },
       handsOver: false,
-      shutdownTimeoutMs: 20_000,
+      stopTimeoutMs: 20_000,
       isTerminal: false,
       write: (text) => {
         output += text;

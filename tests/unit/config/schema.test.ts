@@ -17,6 +17,7 @@ const FULL = {
   ca_file: "/c",
   health_address: "127.0.0.1:8152",
   cancel_grace_period: "10s",
+  drain_timeout: "0s",
   shutdown_timeout: "20s",
   max_task_duration: "2days",
 };

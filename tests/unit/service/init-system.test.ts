@@ -180,10 +180,13 @@ test("the time to stop follows the configuration", () => {
     keepAgents: false,
     hasDockerGroup: true,
   };
-  const settings = { backend, shutdownTimeoutMs: 90_500, stateDir: "/srv/state" } as unknown as Parameters<
-    typeof planService
-  >[0];
-  expect(planService(settings, options).stopTimeoutSeconds).toBe(111);
+  const settings = {
+    backend,
+    drainTimeoutMs: 7_200_000,
+    shutdownTimeoutMs: 90_500,
+    stateDir: "/srv/state",
+  } as unknown as Parameters<typeof planService>[0];
+  expect(planService(settings, options).stopTimeoutSeconds).toBe(7_311);
   expect(planService(settings, options).stateDir).toBe("/srv/state");
   expect(planService(settings, options).ownFolders).toEqual(["/srv/state"]);
 });
@@ -195,6 +198,7 @@ test.each([
   const backend = { kind: "direct", workspaceRoot: "/srv/workspaces", targetDir } as const;
   const settings = {
     backend,
+    drainTimeoutMs: 0,
     shutdownTimeoutMs: 0,
     stateDir: "/var/lib/oz-agent-worker",
   } as unknown as Parameters<typeof planService>[0];

@@ -24,6 +24,7 @@ function settings(environment: DirectSettings["environment"] = []): Settings {
     logFormat: "text",
     stateDir: "/state",
     cancelGracePeriodMs: 1,
+    drainTimeoutMs: 0,
     shutdownTimeoutMs: 1,
     maxTaskDurationMs: null,
     caFile: null,

@@ -26,6 +26,61 @@ const left = (taskId: string, handle: Execution["handle"] = null, executionId = 
 
 afterEach(() => void jest.useRealTimers());
 
+describe("a stop that waits for its tasks", () => {
+  const idle = (rig: SchedulerRig, enough: AbortSignal) => {
+    const wait = { over: false };
+    const waited = rig.scheduler.whenIdle(enough).then(() => {
+      wait.over = true;
+    });
+    return Object.assign(wait, { waited });
+  };
+
+  test("stops none of them, and is over with the last", async () => {
+    using rig = new SchedulerRig({ obedient: false });
+    for (const taskId of ["t1", "t2"]) rig.scheduler.offer(sampleAssignment({ taskId }));
+    const [first, second] = [await rig.started(1), await rig.started(2)];
+    const wait = idle(rig, new AbortController().signal);
+    first.end();
+    await rig.ended(1);
+    expect([first, second].map(({ context }) => context.signal.aborted)).toEqual([false, false]);
+    expect(wait.over).toBe(false);
+    second.end();
+    await wait.waited;
+    expect(rig.sent.slice(2)).toEqual([completed("t1"), completed("t2")]);
+  });
+
+  test("is over when it has waited enough", async () => {
+    using rig = new SchedulerRig({ obedient: false });
+    rig.scheduler.offer(sampleAssignment());
+    const task = await rig.started(1);
+    const enough = new AbortController();
+    const wait = idle(rig, enough.signal);
+    enough.abort();
+    await wait.waited;
+    expect(task.context.signal.aborted).toBe(false);
+    expect(rig.scheduler.activeTasks).toBe(1);
+  });
+
+  test("waits for what an earlier daemon left of the same task, too", async () => {
+    using rig = new SchedulerRig({ obedient: false });
+    rig.scheduler.recover([left("t-1", null, "e1"), left("t-1", null, "e2")]);
+    const first = await rig.started(1);
+    const wait = idle(rig, new AbortController().signal);
+    first.end();
+    const second = await rig.started(2);
+    expect(wait.over).toBe(false);
+    second.end();
+    await wait.waited;
+    expect(rig.scheduler.activeTasks).toBe(0);
+  });
+
+  test("with nothing running is over at once", async () => {
+    using rig = new SchedulerRig();
+    await rig.scheduler.whenIdle(new AbortController().signal);
+    expect(rig.sent).toEqual([]);
+  });
+});
+
 describe("a stop", () => {
   test("rejects what comes and answers what is known", async () => {
     using rig = new SchedulerRig();

@@ -52,6 +52,7 @@ function settings(): Settings {
     logFormat: "text",
     stateDir: "/state",
     cancelGracePeriodMs: 1,
+    drainTimeoutMs: 0,
     shutdownTimeoutMs: 1,
     maxTaskDurationMs: null,
     caFile: null,
