@@ -86,6 +86,18 @@ onEachEngineAndPodman("stopping", ({ socket, registry, flavour }) => {
   // These are the worker's own affair.
   if (flavour !== "debian") return;
 
+  test("a worker that drains lets its container end by itself", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    await using worker = await site.start({ top: { drain_timeout: "1h" } });
+    const [taskId = ""] = await site.hold(1);
+    worker.kill("SIGTERM");
+    await worker.waitForLog(/taking no more tasks/);
+    await site.release(taskId);
+    expect(await worker.finished()).toBe(0);
+    expect(site.plane.task(taskId)).toMatchObject({ state: "completed", terminals: 1 });
+    await site.cleared();
+  });
+
   test("a worker whose time is over while its tasks take theirs still leaves nothing", async () => {
     await using site = await DockerSite.create({ socket, registry });
     const top = { cancel_grace_period: "1s", shutdown_timeout: "1s" };
