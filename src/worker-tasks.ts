@@ -8,6 +8,7 @@ import { HeapKeeper } from "./runtime/heap-keeper.ts";
 import { PageKeeper } from "./runtime/page-keeper.ts";
 import { createIntake } from "./task/intake.ts";
 import { prepareTask } from "./task/prepare.ts";
+import type { Retirement } from "./task/retirement.ts";
 import { Scheduler, type SchedulerOptions } from "./task/scheduler.ts";
 import type { UnprovenEnds } from "./task/unproven-ends.ts";
 import { openWatch, type WatchedParts, type WatchOptions } from "./worker-watch.ts";
@@ -18,6 +19,7 @@ export interface TaskParts extends Omit<WatchedParts, "scheduler"> {
   /** Opened once there is a scheduler to read it. */
   readonly inbox: Inbox;
   readonly unprovenEnds: UnprovenEnds;
+  readonly retirement: Retirement;
 }
 
 export interface Tasks extends AsyncDisposable {
@@ -26,7 +28,7 @@ export interface Tasks extends AsyncDisposable {
 
 /** Takes up what earlier daemons left, and from then on what the control plane sends. */
 export async function openTasks(options: WatchOptions, parts: TaskParts): Promise<Tasks> {
-  const { backend, outbox, inbox, telemetry, state } = parts;
+  const { backend, outbox, inbox, retirement, telemetry, state } = parts;
   const { journal } = state;
   await using opening = new AsyncDisposableStack();
   for (const frame of journal.undelivered()) outbox.add(frame);
@@ -35,11 +37,19 @@ export async function openTasks(options: WatchOptions, parts: TaskParts): Promis
   opening.use(reaperForFirstProcess());
   const pages = opening.use(new PageKeeper(() => scheduler.activeTasks));
   const scheduler: Scheduler = createScheduler(options, parts, {
-    onBegun: pages.changed,
+    onBegun: () => {
+      pages.changed();
+      retirement.taskBegun();
+    },
     onEnded: () => {
       heap.taskEnded();
       pages.changed();
+      retirement.settled();
     },
+  });
+  retirement.open({
+    owed: () => scheduler.activeTasks + outbox.size,
+    stopAccepting: () => scheduler.stopAccepting(),
   });
   scheduler.recover(journal.running());
   inbox.open(createIntake(scheduler, options.log));

@@ -9,12 +9,12 @@ import { prepareHandshake } from "./control-plane/handshake.ts";
 import { Inbox } from "./control-plane/inbox.ts";
 import { Link, type LinkEnd } from "./control-plane/link.ts";
 import { Outbox } from "./control-plane/outbox.ts";
-import type { Journal } from "./journal/journal.ts";
 import type { OpenJournal } from "./journal/open.ts";
 import type { Logger } from "./logging/logger.ts";
 import { secondsOf } from "./logging/seconds-of.ts";
 import type { Secrets } from "./logging/secrets.ts";
 import type { Backend } from "./task/backend.ts";
+import { Retirement } from "./task/retirement.ts";
 import type { Scheduler } from "./task/scheduler.ts";
 import { UnprovenEnds } from "./task/unproven-ends.ts";
 import { Telemetry } from "./telemetry/telemetry.ts";
@@ -65,7 +65,13 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   });
   // By the time that an end is proven the backend is open.
   const unprovenEnds: UnprovenEnds = new UnprovenEnds((ref) => backend.letGo?.(ref));
-  const outbox = createOutbox(() => opened?.journal, unprovenEnds, telemetry);
+  using retirement = new Retirement(settings, log);
+  const outbox = new Outbox((seq) => {
+    opened?.journal.delivered(seq);
+    unprovenEnds.provenUpTo(seq);
+    telemetry.delivered(seq);
+    retirement.settled();
+  });
   const inbox = new Inbox();
   const link = createLink(options, inbox, outbox, telemetry);
   // The handshake is on its way while the rest is loaded and the journal is opened.
@@ -77,9 +83,9 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
     openJournal(settings.stateDir, settings.workerId, log, backend.rememberHandedOffMs),
   );
   opened = state;
-  const parts = { backend, link, inbox, outbox, unprovenEnds, telemetry, state };
+  const parts = { backend, link, inbox, outbox, unprovenEnds, retirement, telemetry, state };
   await using tasks = await openTasks(options, parts);
-  const end = await Promise.race([linkEnded, whenFired(options.stop.signal)]);
+  const end = await Promise.race([linkEnded, whenFired(options.stop.signal), retirement.reached]);
   if (end?.kind === "unauthorized") return refused(options, end.status);
   await shutDown({ options, backend, scheduler: tasks.scheduler, link, linkEnded, outbox });
   return "stopped";
@@ -96,18 +102,6 @@ function createTelemetry({ settings, secrets, log }: WorkerOptions, instanceId: 
     },
     redact: secrets.redact,
     log,
-  });
-}
-
-function createOutbox(
-  journal: () => Journal | undefined,
-  unprovenEnds: UnprovenEnds,
-  telemetry: Telemetry,
-): Outbox {
-  return new Outbox((seq) => {
-    journal()?.delivered(seq);
-    unprovenEnds.provenUpTo(seq);
-    telemetry.delivered(seq);
   });
 }
 

@@ -127,6 +127,8 @@ function graceProblem(input: ResolveInput, given: FileConfig, config: WorkerConf
 function daemonSettings(config: WorkerConfig, input: ResolveInput) {
   return {
     maxConcurrentTasks: config.max_concurrent_tasks,
+    maxTasks: config.max_tasks,
+    exitAfterIdleMs: ms(config.exit_after_idle),
     idleOnComplete: config.idle_on_complete ?? null,
     logLevel: config.log_level,
     logFormat: config.log_format,

@@ -30,6 +30,20 @@ const worker = () => ({
     setting(count(0), "Most tasks at a time; 0: no limit", { flag: "max-concurrent-tasks", valueHint: "N" }),
     0,
   ),
+  max_tasks: v.optional(
+    setting(count(0), "Leave, with exit status 0, after so many tasks; 0: no limit", {
+      flag: "max-tasks",
+      valueHint: "N",
+    }),
+    0,
+  ),
+  exit_after_idle: v.optional(
+    setting(duration(), "Leave, with exit status 0, when there was no task for so long; 0s: never", {
+      flag: "exit-after-idle",
+      valueHint: "DURATION",
+    }),
+    "0s",
+  ),
   idle_on_complete: v.optional(
     setting(humantime(), "How long the agent stays for follow-ups when a task is done; 0s: not at all", {
       flag: "idle-on-complete",

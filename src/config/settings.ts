@@ -23,6 +23,10 @@ export interface Settings {
   readonly cleanup: boolean;
   /** 0: no limit. */
   readonly maxConcurrentTasks: number;
+  /** 0: no limit. */
+  readonly maxTasks: number;
+  /** 0: it stays. */
+  readonly exitAfterIdleMs: number;
   /** As the operator wrote it, checked; null: the agent's own default holds. */
   readonly idleOnComplete: string | null;
   readonly logLevel: LogLevel;

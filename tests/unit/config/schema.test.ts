@@ -9,6 +9,8 @@ const FULL = {
   worker_id: "w",
   cleanup: true,
   max_concurrent_tasks: 4,
+  max_tasks: 0,
+  exit_after_idle: "0s",
   idle_on_complete: "10m",
   log_level: "debug",
   log_format: "json",

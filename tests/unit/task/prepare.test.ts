@@ -24,6 +24,8 @@ function settings(environment: DirectSettings["environment"] = []): Settings {
     logFormat: "text",
     stateDir: "/state",
     cancelGracePeriodMs: 1,
+    maxTasks: 0,
+    exitAfterIdleMs: 0,
     drainTimeoutMs: 0,
     shutdownTimeoutMs: 1,
     maxTaskDurationMs: null,

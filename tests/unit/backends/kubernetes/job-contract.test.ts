@@ -52,6 +52,8 @@ function settings(): Settings {
     logFormat: "text",
     stateDir: "/state",
     cancelGracePeriodMs: 1,
+    maxTasks: 0,
+    exitAfterIdleMs: 0,
     drainTimeoutMs: 0,
     shutdownTimeoutMs: 1,
     maxTaskDurationMs: null,

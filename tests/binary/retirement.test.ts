@@ -1,0 +1,56 @@
+/** Workers that leave by themselves, as those of an autoscaler do. */
+import { describe, expect, test } from "bun:test";
+import { assignment } from "../support/assignments.ts";
+import { DirectSite, taskIdOf } from "../support/direct-site.ts";
+
+describe("a worker with --max-tasks", () => {
+  test("runs so many, turns down what comes then, and leaves with 0 when the last has ended", async () => {
+    await using site = await DirectSite.create({ reofferDelayMs: 60_000 });
+    await using worker = await site.start({ flags: ["--max-tasks", "2"] });
+    expect((await site.run(assignment())).state).toBe("completed");
+    const [run] = await site.hold(1);
+    const { taskId } = site.plane.submit(assignment());
+    await site.plane.waitForTask(taskId, ["rejected"]);
+    expect(worker.running).toBe(true);
+    run?.release();
+    expect(await worker.finished()).toBe(0);
+    expect(site.plane.tasks().map(({ state }) => state)).toEqual(["completed", "completed", "rejected"]);
+    expect(site.agent.runs(taskId)).toEqual([]);
+  });
+
+  test("does not leave with a report that nobody has read", async () => {
+    await using site = await DirectSite.create();
+    await using worker = await site.start({ flags: ["--max-tasks", "1"] });
+    const [run] = await site.hold(1);
+    if (run === undefined) throw new Error("one task was asked for");
+    site.plane.faults.freeze();
+    run.release();
+    await worker.waitForLog(/task ended/);
+    // Frozen, it is neither read nor proven. What is lost with the link is sent again.
+    site.plane.faults.drop("reset");
+    expect(await worker.finished()).toBe(0);
+    expect(site.plane.task(taskIdOf(run))).toMatchObject({ state: "completed", terminals: 1 });
+  });
+
+  test("leaves also after a task that an earlier worker left", async () => {
+    await using site = await DirectSite.create();
+    await using killed = await site.start();
+    const [run] = await site.hold(1);
+    killed.kill("SIGKILL");
+    await killed.exited;
+    await using worker = await site.start({ flags: ["--max-tasks=1"] });
+    run?.release();
+    expect(await worker.finished()).toBe(0);
+    expect(site.plane.tasks()).toMatchObject([{ state: "completed", terminals: 1 }]);
+  });
+});
+
+test("a worker with --exit-after-idle leaves with 0 when there is nothing more to do", async () => {
+  await using site = await DirectSite.create();
+  await using worker = await site.start({ flags: ["--exit-after-idle", "1s"] });
+  const [run] = await site.hold(1);
+  run?.release();
+  await worker.waitForLog(/leaving: there was no task for exit_after_idle.* seconds=1$/m);
+  expect(await worker.finished()).toBe(0);
+  expect(site.plane.tasks()).toMatchObject([{ state: "completed", terminals: 1 }]);
+});

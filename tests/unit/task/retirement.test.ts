@@ -1,0 +1,136 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { Retirement } from "../../../src/task/retirement.ts";
+import { recordLog } from "../logging/recorded-log.ts";
+
+const IDLE_MS = 60_000;
+
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
+
+class Rig implements Disposable {
+  readonly retirement: Retirement;
+  owed = 0;
+  accepting = true;
+  left = false;
+
+  constructor(settings: { maxTasks?: number; exitAfterIdleMs?: number }) {
+    this.retirement = new Retirement({ maxTasks: 0, exitAfterIdleMs: 0, ...settings }, recordLog());
+    void this.retirement.reached.then(() => {
+      this.left = true;
+    });
+  }
+
+  open(): void {
+    const stopAccepting = () => {
+      this.accepting = false;
+    };
+    this.retirement.open({ owed: () => this.owed, stopAccepting });
+  }
+
+  begin(): void {
+    this.owed += 1;
+    this.retirement.taskBegun();
+  }
+
+  /** A task's end takes one away and owes its report instead. */
+  settle(owed: number): void {
+    this.owed = owed;
+    this.retirement.settled();
+  }
+
+  /** Whether it has left by now. */
+  async hasLeft(): Promise<boolean> {
+    await Promise.resolve();
+    return this.left;
+  }
+
+  [Symbol.dispose](): void {
+    this.retirement[Symbol.dispose]();
+  }
+}
+
+describe("a worker for so many tasks", () => {
+  test("takes no more than those, and leaves when all of them have ended and been read", async () => {
+    using rig = new Rig({ maxTasks: 2 });
+    rig.open();
+    rig.begin();
+    expect(rig.accepting).toBe(true);
+    rig.settle(0);
+    expect(await rig.hasLeft()).toBe(false);
+    rig.begin();
+    expect(rig.accepting).toBe(false);
+    // It has ended, and its report is under way.
+    rig.settle(1);
+    expect(await rig.hasLeft()).toBe(false);
+    rig.settle(0);
+    expect(await rig.hasLeft()).toBe(true);
+  });
+
+  test("counts those that it takes over", async () => {
+    using rig = new Rig({ maxTasks: 1 });
+    rig.owed = 1;
+    rig.open();
+    rig.retirement.taskBegun();
+    expect(rig.accepting).toBe(false);
+    rig.settle(0);
+    expect(await rig.hasLeft()).toBe(true);
+  });
+
+  test("does not leave before its first one, however long that takes", async () => {
+    using rig = new Rig({ maxTasks: 1 });
+    rig.open();
+    jest.advanceTimersByTime(24 * IDLE_MS);
+    expect([rig.accepting, await rig.hasLeft()]).toEqual([true, false]);
+  });
+});
+
+describe("a worker that leaves when it is idle", () => {
+  test("does so when no task came for so long", async () => {
+    using rig = new Rig({ exitAfterIdleMs: IDLE_MS });
+    jest.advanceTimersByTime(IDLE_MS);
+    rig.open();
+    jest.advanceTimersByTime(IDLE_MS - 1);
+    expect([rig.accepting, await rig.hasLeft()]).toEqual([true, false]);
+    jest.advanceTimersByTime(1);
+    expect([rig.accepting, await rig.hasLeft()]).toEqual([false, true]);
+  });
+
+  test("is not idle while a task runs, or while its report is not read", async () => {
+    using rig = new Rig({ exitAfterIdleMs: IDLE_MS });
+    rig.open();
+    jest.advanceTimersByTime(IDLE_MS - 1);
+    rig.begin();
+    jest.advanceTimersByTime(10 * IDLE_MS);
+    rig.settle(1);
+    jest.advanceTimersByTime(10 * IDLE_MS);
+    expect(await rig.hasLeft()).toBe(false);
+    rig.settle(0);
+    jest.advanceTimersByTime(IDLE_MS - 1);
+    expect(await rig.hasLeft()).toBe(false);
+    jest.advanceTimersByTime(1);
+    expect(await rig.hasLeft()).toBe(true);
+  });
+
+  test("stays when something is owed in that moment, and begins anew", async () => {
+    using rig = new Rig({ exitAfterIdleMs: IDLE_MS });
+    rig.open();
+    // A message, such as a rejection, which is no task.
+    rig.owed = 1;
+    jest.advanceTimersByTime(IDLE_MS);
+    expect([rig.accepting, await rig.hasLeft()]).toEqual([true, false]);
+    rig.settle(0);
+    jest.advanceTimersByTime(IDLE_MS);
+    expect(await rig.hasLeft()).toBe(true);
+  });
+});
+
+test("a worker with neither setting never leaves by itself", async () => {
+  using rig = new Rig({});
+  rig.open();
+  for (let n = 0; n < 100; n++) {
+    rig.begin();
+    rig.settle(0);
+  }
+  jest.advanceTimersByTime(1_000 * IDLE_MS);
+  expect([rig.accepting, await rig.hasLeft()]).toEqual([true, false]);
+});
