@@ -109,10 +109,13 @@ function docker(block: Block<"docker">, { flags, host }: BackendInput): DockerSe
     environment: resolveEnvironment(set.environment, flags.environment, host.env),
     imagePullPolicy: set.image_pull_policy,
     sidecarVolumeMaxAgeMs: Math.ceil(parseDuration(set.sidecar_volume_max_age) ?? 0) || null,
+    network: set.network ?? null,
+    defaultLimits: { vcpus: set.default_limits.vcpus, memoryGb: set.default_limits.memory_gb },
     security: {
       noNewPrivileges: set.security.no_new_privileges,
       pidsLimit: set.security.pids_limit || null,
       capDrop: set.security.cap_drop,
+      runtime: set.security.runtime ?? null,
     },
   };
 }

@@ -30,10 +30,47 @@ export function dockerSchema() {
         }),
         "7days",
       ),
+      network: v.optional(
+        setting(engineName("network"), "Network of the engine that every task's container joins", {
+          valueHint: "NAME",
+          otherwise: "the engine's default",
+        }),
+      ),
+      default_limits: v.optional(
+        setting(defaultLimits(), "Limits of the tasks whose assignment sets none, each by itself"),
+        {},
+      ),
       security: v.optional(setting(security(), "Restrictions of every task's container"), {}),
     },
     "must be a mapping",
   );
+}
+
+/** Of something that the engine has. No other container's network, which would come and go with that. */
+function engineName(kind: string) {
+  const rule = `must be the name of a ${kind} of the engine`;
+  return v.pipe(v.string(rule), v.regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, rule));
+}
+
+function defaultLimits() {
+  return v.strictObject(
+    {
+      vcpus: v.optional(
+        setting(amount(), "Processors, such as 2 or 0.5; 0: no limit", { valueHint: "NUMBER" }),
+        0,
+      ),
+      memory_gb: v.optional(
+        setting(amount(), "Memory in GiB, without swap; 0: no limit", { valueHint: "NUMBER" }),
+        0,
+      ),
+    },
+    "must be a mapping",
+  );
+}
+
+function amount() {
+  const rule = "must be a number of 0 or more";
+  return v.pipe(v.number(rule), v.finite(rule), v.minValue(0, rule));
 }
 
 function security() {
@@ -59,6 +96,12 @@ function security() {
           { valueHint: "CAPABILITY" },
         ),
         [],
+      ),
+      runtime: v.optional(
+        setting(engineName("runtime"), "What runs the containers, such as runsc (gVisor) or kata", {
+          valueHint: "NAME",
+          otherwise: "the engine's default",
+        }),
       ),
     },
     "must be a mapping",

@@ -87,6 +87,15 @@ export interface ContainerSecurity {
   readonly pidsLimit: number | null;
   /** Capabilities as the engine names them, `ALL` among them. */
   readonly capDrop: readonly string[];
+  /** As the engine names it: runsc, kata; null: the engine's default. */
+  readonly runtime: string | null;
+}
+
+export interface ContainerLimits {
+  /** Processors, parts of one included; 0: no limit. */
+  readonly vcpus: number;
+  /** GiB of memory, without swap; 0: no limit. */
+  readonly memoryGb: number;
 }
 
 export interface DockerSettings {
@@ -98,6 +107,10 @@ export interface DockerSettings {
   readonly imagePullPolicy: EnginePullPolicy;
   /** Null: sidecar volumes stay for ever. */
   readonly sidecarVolumeMaxAgeMs: number | null;
+  /** Null: the engine's default. */
+  readonly network: string | null;
+  /** Of tasks whose assignment sets none, each by itself. */
+  readonly defaultLimits: ContainerLimits;
   readonly security: ContainerSecurity;
 }
 

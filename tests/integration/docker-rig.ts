@@ -99,7 +99,13 @@ export class DockerRig implements AsyncDisposable {
   /** The whole backend of one worker, as the daemon makes it. */
   async backend(
     instanceId: string,
-    options: { cleanup?: boolean; verbose?: boolean; mounts?: string; stop?: AbortSignal } = {},
+    options: {
+      cleanup?: boolean;
+      verbose?: boolean;
+      mounts?: string;
+      stop?: AbortSignal;
+      settings?: Partial<DockerSettings>;
+    } = {},
   ) {
     const log = recordLog();
     const settings: DockerSettings = {
@@ -108,7 +114,10 @@ export class DockerRig implements AsyncDisposable {
       environment: [],
       imagePullPolicy: "always",
       sidecarVolumeMaxAgeMs: null,
-      security: { noNewPrivileges: false, pidsLimit: null, capDrop: [] },
+      network: null,
+      defaultLimits: { vcpus: 0, memoryGb: 0 },
+      security: { noNewPrivileges: false, pidsLimit: null, capDrop: [], runtime: null },
+      ...options.settings,
     };
     const backend = await createDockerBackend(settings, {
       workerId: WORKER_ID,

@@ -142,6 +142,35 @@ onEachEngine("its creation", ({ socket, registry, flavour }) => {
     expect(HostConfig.CapDrop?.map((name) => name.replace("CAP_", ""))).toEqual(["NET_RAW"]);
   });
 
+  test("a task whose shape says nothing has the operator's limits, and his network and runtime", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    const { DefaultRuntime } = (await site.api.ask("GET", "/info")) as { DefaultRuntime?: string };
+    const docker = {
+      network: "none",
+      default_limits: { vcpus: 0.25, memory_gb: 0.25 },
+      security: DefaultRuntime ? { runtime: DefaultRuntime } : {},
+    };
+    await using _worker = await site.start({ top: { cleanup: false }, docker });
+    const { taskId, state } = await site.run({ more: { instance_shape: { vcpus: 0.5 } } });
+    expect(state).toBe("completed");
+    const { HostConfig } = await site.containerOf(taskId);
+    expect([HostConfig.NanoCpus, HostConfig.Memory]).toEqual([5e8, 2 ** 28]);
+    expect(HostConfig.NetworkMode).toBe("none");
+    if (DefaultRuntime) expect(HostConfig.Runtime).toBe(DefaultRuntime);
+  });
+
+  test("a network and a runtime that the engine does not have are told at the start", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    for (const [docker, words] of [
+      [{ network: "no-such-network" }, 'has no network "no-such-network"'],
+      [{ security: { runtime: "no-such-runtime" } }, 'has no runtime "no-such-runtime"'],
+    ] as const) {
+      await using worker = await site.start({ docker, connected: false });
+      expect(await worker.exited).toBe(1);
+      expect(worker.stderr).toContain(words);
+    }
+  });
+
   test("the image keeps its entrypoint, and marks tell whose container it is", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using worker = await site.start({ top: { cleanup: false, log_level: "debug" } });

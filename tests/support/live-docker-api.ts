@@ -29,6 +29,8 @@ export interface InspectedContainer {
     readonly SecurityOpt: readonly string[] | null;
     readonly PidsLimit: number | null;
     readonly CapDrop: readonly string[] | null;
+    readonly NetworkMode: string;
+    readonly Runtime?: string;
   };
   readonly Mounts: readonly {
     readonly Type: string;

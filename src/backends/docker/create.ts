@@ -21,6 +21,7 @@ import { LockSmith } from "./ownership/engine-lock.ts";
 import { Lineage } from "./ownership/lineage.ts";
 import { describeSelf, guessOwnContainer, type Owner, writeOwner } from "./ownership/owner.ts";
 import { Refusals } from "./refusals.ts";
+import { requireFacilities } from "./requirements.ts";
 import { SharedVolumes } from "./sidecars/shared-volume.ts";
 import { SidecarMounts } from "./sidecars/sidecar-mounts.ts";
 import { TaskSetup } from "./task-setup.ts";
@@ -58,6 +59,7 @@ export async function createDockerBackend(
   const engine = await connect(dependencies, connecting.signal);
   try {
     warnOfSocket(settings, engine, log);
+    await requireFacilities(settings, engine, connecting.signal);
     const self = await describe(engine, dependencies, connecting.signal);
     return assemble(settings, dependencies, engine, self);
   } catch (error) {

@@ -1,7 +1,6 @@
 /** The container of one task, as the engine is asked to create it. Pure. */
-import type { ContainerSecurity, VolumeMount } from "../../config/settings.ts";
+import type { ContainerLimits, ContainerSecurity, DockerSettings } from "../../config/settings.ts";
 import type { ExecutionRef } from "../../journal/execution.ts";
-import type { InstanceShape } from "../../protocol/assignment.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import type { ContainerBody, HostConfig, Mount } from "./engine/container-body.ts";
 import { LABELS, type Labels, type Role } from "./labels.ts";
@@ -26,12 +25,18 @@ export interface TaskContainer {
   readonly task: TaskSpec;
   readonly image: string;
   readonly sidecars: readonly SidecarMount[];
-  readonly volumes: readonly VolumeMount[];
-  readonly security: ContainerSecurity;
+  readonly settings: Pick<DockerSettings, "volumes" | "network" | "defaultLimits" | "security">;
   readonly labels: Labels;
 }
 
-export function buildContainer({ task, image, labels, ...rest }: TaskContainer): ContainerBody {
+export function buildContainer({
+  task,
+  image,
+  sidecars,
+  settings: { volumes, network, defaultLimits, security },
+  labels,
+}: TaskContainer): ContainerBody {
+  const { vcpus, memoryGb } = task.assignment.instanceShape;
   return {
     Image: image,
     // The entrypoint is the image's own affair.
@@ -40,10 +45,14 @@ export function buildContainer({ task, image, labels, ...rest }: TaskContainer):
     WorkingDir: WORKING_DIR,
     Labels: labels,
     HostConfig: {
-      Binds: [...rest.sidecars.flatMap(bindOf), ...rest.volumes.map(({ spec }) => spec)],
-      ...mountsOf(rest.sidecars),
-      ...limitsOf(task.assignment.instanceShape),
-      ...securityOf(rest.security),
+      Binds: [...sidecars.flatMap(bindOf), ...volumes.map(({ spec }) => spec)],
+      ...mountsOf(sidecars),
+      ...limitsOf({
+        vcpus: vcpus > 0 ? vcpus : defaultLimits.vcpus,
+        memoryGb: memoryGb > 0 ? memoryGb : defaultLimits.memoryGb,
+      }),
+      ...(network === null ? {} : { NetworkMode: network }),
+      ...securityOf(security),
     },
   };
 }
@@ -63,7 +72,7 @@ function mountsOf(sidecars: readonly SidecarMount[]): Pick<HostConfig, "Mounts">
 }
 
 /** Without swap beside it, a limit of memory is one. */
-function limitsOf({ vcpus, memoryGb }: InstanceShape): HostConfig {
+function limitsOf({ vcpus, memoryGb }: ContainerLimits): HostConfig {
   const memory = Math.round(memoryGb * GIB);
   return {
     ...(vcpus > 0 ? { NanoCpus: Math.round(vcpus * 1e9) } : {}),
@@ -71,11 +80,12 @@ function limitsOf({ vcpus, memoryGb }: InstanceShape): HostConfig {
   };
 }
 
-function securityOf({ noNewPrivileges, pidsLimit, capDrop }: ContainerSecurity): HostConfig {
+function securityOf({ noNewPrivileges, pidsLimit, capDrop, runtime }: ContainerSecurity): HostConfig {
   return {
     ...(noNewPrivileges ? { SecurityOpt: ["no-new-privileges"] } : {}),
     ...(pidsLimit === null ? {} : { PidsLimit: pidsLimit }),
     ...(capDrop.length === 0 ? {} : { CapDrop: capDrop }),
+    ...(runtime === null ? {} : { Runtime: runtime }),
   };
 }
 

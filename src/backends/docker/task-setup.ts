@@ -105,11 +105,11 @@ export class TaskSetup {
   /** The container's id, or what is to be said of the task when it is not tried again. */
   private async attempt(way: Way, sidecars: readonly SidecarMount[]): Promise<string | Setback> {
     const { task, image, run, host } = way;
-    const { volumes, security } = this.options.settings;
+    const { settings } = this.options;
     const labels = { ...host.labels, [LABELS.container]: host.container };
     let id: string;
     try {
-      id = await run.create(buildContainer({ task, image, sidecars, volumes, security, labels }));
+      id = await run.create(buildContainer({ task, image, sidecars, settings, labels }));
     } catch (error) {
       if (!(error instanceof TaskFailure)) throw error;
       // Its image is gone, or one that was to be mounted.

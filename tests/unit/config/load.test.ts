@@ -273,6 +273,17 @@ backend:
       "security.pids_limit must be a whole number of 0 or more, not -1",
     ],
     ["backend: {docker: {security: {cap_drop: [a b]}}}", "cap_drop[0] must be a capability such as NET_RAW"],
+    [
+      "backend: {docker: {network: 'container:x'}}",
+      'backend.docker.network must be the name of a network of the engine, not "container:x"',
+    ],
+    [
+      "backend: {docker: {security: {runtime: /usr/bin/runsc}}}",
+      "backend.docker.security.runtime must be the name of a runtime of the engine",
+    ],
+    ["backend: {docker: {default_limits: {memory_gb: 8g}}}", "memory_gb must be a number of 0 or more"],
+    ["backend: {docker: {default_limits: {vcpus: -1}}}", "vcpus must be a number of 0 or more, not -1"],
+    ["backend: {docker: {default_limits: {vcpus: .inf}}}", "vcpus must be a number of 0 or more"],
     ["backend: {docker: {security: {privileged: no}}}", 'Unknown key "backend.docker.security.privileged"'],
     [
       "backend: {docker: {volumes: /a:/b}}",

@@ -50,7 +50,9 @@ describe("defaults", () => {
         environment: [],
         imagePullPolicy: "always",
         sidecarVolumeMaxAgeMs: 604_800_000,
-        security: { noNewPrivileges: false, pidsLimit: null, capDrop: [] },
+        network: null,
+        defaultLimits: { vcpus: 0, memoryGb: 0 },
+        security: { noNewPrivileges: false, pidsLimit: null, capDrop: [], runtime: null },
       },
       cleanup: true,
       maxConcurrentTasks: 0,
@@ -208,12 +210,16 @@ describe("the backend", () => {
     const docker = {
       image_pull_policy: "if-not-present" as const,
       sidecar_volume_max_age: "60days",
-      security: { no_new_privileges: true, pids_limit: 512, cap_drop: ["NET_RAW"] },
+      network: "agents",
+      default_limits: { vcpus: 0.5, memory_gb: 8 },
+      security: { no_new_privileges: true, pids_limit: 512, cap_drop: ["NET_RAW"], runtime: "runsc" },
     };
     expect(settings([], { backend: { docker } }).backend).toMatchObject({
       imagePullPolicy: "if-not-present",
       sidecarVolumeMaxAgeMs: 60 * 24 * 3_600_000,
-      security: { noNewPrivileges: true, pidsLimit: 512, capDrop: ["NET_RAW"] },
+      network: "agents",
+      defaultLimits: { vcpus: 0.5, memoryGb: 8 },
+      security: { noNewPrivileges: true, pidsLimit: 512, capDrop: ["NET_RAW"], runtime: "runsc" },
     });
     const none = { sidecar_volume_max_age: "0s", security: { pids_limit: 0 } };
     expect(settings([], { backend: { docker: none } }).backend).toMatchObject({

@@ -31,7 +31,9 @@ const BACKENDS = {
     environment: [{ name: "A", value: "b" }, { name: "C" }],
     image_pull_policy: "if-not-present",
     sidecar_volume_max_age: "30days",
-    security: { no_new_privileges: true, pids_limit: 512, cap_drop: ["ALL"] },
+    network: "n",
+    default_limits: { vcpus: 1.5, memory_gb: 4 },
+    security: { no_new_privileges: true, pids_limit: 512, cap_drop: ["ALL"], runtime: "runsc" },
   },
   direct: {
     workspace_root: "/w",

@@ -24,6 +24,7 @@ export interface HostConfig {
   readonly SecurityOpt?: readonly string[];
   readonly CapDrop?: readonly string[];
   readonly NetworkMode?: string;
+  readonly Runtime?: string;
 }
 
 export interface Mount {

@@ -6,6 +6,7 @@ import { dialerFor, hostHeaderOf } from "./dialer.ts";
 import type { ChosenEndpoint } from "./endpoint.ts";
 import { EngineError, EngineUnreachable } from "./errors.ts";
 import { type EngineEvent, type EventOptions, readEvents } from "./events.ts";
+import { Facilities } from "./facilities.ts";
 import { fieldsOf, textOf } from "./fields.ts";
 import { Images } from "./images.ts";
 import { unreachable } from "./unreachable.ts";
@@ -44,6 +45,7 @@ export class Engine implements AsyncDisposable {
   readonly containers: Containers;
   readonly images: Images;
   readonly volumes: Volumes;
+  readonly facilities: Facilities;
   readonly #agreement: Agreement;
   readonly #calls: Calls;
   readonly #closing: AbortController;
@@ -61,6 +63,7 @@ export class Engine implements AsyncDisposable {
     this.containers = new Containers(calls, about);
     this.images = new Images(calls);
     this.volumes = new Volumes(calls);
+    this.facilities = new Facilities(calls);
     this.#calls = calls;
     this.#closing = closing;
   }

@@ -4,19 +4,30 @@ import {
   nameContainer,
   type TaskContainer,
 } from "../../../../src/backends/docker/task-container.ts";
+import type { ContainerLimits } from "../../../../src/config/settings.ts";
 import { sampleAssignment } from "../../task/sample-assignment.ts";
 
-const NO_SECURITY = { noNewPrivileges: false, pidsLimit: null, capDrop: [] };
+const NO_LIMITS = { vcpus: 0, memoryGb: 0 };
 
-function container(more: Partial<TaskContainer> & { shape?: { vcpus: number; memoryGb: number } } = {}) {
-  const { shape = { vcpus: 0, memoryGb: 0 }, ...rest } = more;
+type Settings = TaskContainer["settings"];
+
+function container(
+  more: Partial<Omit<TaskContainer, "settings">> & Partial<Settings> & { shape?: ContainerLimits } = {},
+) {
+  const {
+    shape = NO_LIMITS,
+    volumes = [],
+    network = null,
+    defaultLimits = NO_LIMITS,
+    security = { noNewPrivileges: false, pidsLimit: null, capDrop: [], runtime: null },
+    ...rest
+  } = more;
   const assignment = sampleAssignment({ instanceShape: shape });
   return buildContainer({
     task: { assignment, argv: ["agent", "run", "--task-id", "t"], environment: { B: "2", A: "x=y\nz" } },
     image: "image:1",
     sidecars: [],
-    volumes: [],
-    security: NO_SECURITY,
+    settings: { volumes, network, defaultLimits, security },
     labels: { "oz-task-id": "t" },
     ...rest,
   });
@@ -67,10 +78,30 @@ describe("a task's container", () => {
     expect(container({ shape }).HostConfig).toEqual({ Binds: [], ...limits });
   });
 
+  test.each([
+    [
+      { vcpus: 0, memoryGb: 0 },
+      { NanoCpus: 2e9, Memory: 2 ** 30, MemorySwap: 2 ** 30 },
+    ],
+    [
+      { vcpus: 0.5, memoryGb: -1 },
+      { NanoCpus: 5e8, Memory: 2 ** 30, MemorySwap: 2 ** 30 },
+    ],
+    [
+      { vcpus: 0, memoryGb: 4 },
+      { NanoCpus: 2e9, Memory: 4 * 2 ** 30, MemorySwap: 4 * 2 ** 30 },
+    ],
+  ])("of the shape %p has the operator's limits where that sets none", (shape, limits) => {
+    const defaultLimits = { vcpus: 2, memoryGb: 1 };
+    expect(container({ shape, defaultLimits }).HostConfig).toEqual({ Binds: [], ...limits });
+  });
+
   test("is restricted only as the operator says", () => {
-    const security = { noNewPrivileges: true, pidsLimit: 100, capDrop: ["NET_RAW"] };
-    expect(container({ security }).HostConfig).toEqual({
+    const security = { noNewPrivileges: true, pidsLimit: 100, capDrop: ["NET_RAW"], runtime: "runsc" };
+    expect(container({ security, network: "agents" }).HostConfig).toEqual({
       Binds: [],
+      NetworkMode: "agents",
+      Runtime: "runsc",
       SecurityOpt: ["no-new-privileges"],
       PidsLimit: 100,
       CapDrop: ["NET_RAW"],

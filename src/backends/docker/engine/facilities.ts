@@ -1,0 +1,41 @@
+/** What an engine has to run containers with. Each answer may be null: a proxy may let nobody ask. */
+import { type Calls, pathOf } from "./calls.ts";
+import { EngineError, isMissing } from "./errors.ts";
+import { fieldsOf } from "./fields.ts";
+
+export class Facilities {
+  readonly #calls: Calls;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  /** The names that its configuration gives to runtimes; shims that containerd finds by themselves have none. */
+  async runtimes(signal: AbortSignal): Promise<readonly string[] | null> {
+    const runtimes = await unlessRefused(
+      this.#calls.json("GET", "/info", {}, signal).then((info) => fieldsOf(fieldsOf(info)["Runtimes"])),
+    );
+    const names = Object.keys(runtimes ?? {});
+    return names.length === 0 ? null : names;
+  }
+
+  /** By name or id. */
+  async hasNetwork(name: string, signal: AbortSignal): Promise<boolean | null> {
+    const asked = this.#calls.json("GET", `/networks/${pathOf(name)}`, {}, signal).then(() => true);
+    return await unlessRefused(
+      asked.catch((error: unknown) => {
+        if (isMissing(error)) return false;
+        throw error;
+      }),
+    );
+  }
+}
+
+async function unlessRefused<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof EngineError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,95 @@
+/** What a configuration wants of the engine and the engine does not have is told at the start, and not by each task. */
+import { describe, expect, test } from "bun:test";
+import type { DockerSettings } from "../../src/config/settings.ts";
+import { BackendUnusable } from "../../src/task/backend.ts";
+import { json, refuse } from "../support/fake-engine.ts";
+import { type DockerRig, eachTestHasRig } from "./docker-rig.ts";
+
+let rig: DockerRig;
+
+eachTestHasRig(async (made) => {
+  rig = made;
+});
+
+function withRuntimes(...names: readonly string[]): void {
+  const Runtimes = Object.fromEntries(names.map((name) => [name, { path: name }]));
+  rig.fake.http.on("GET", "/info", (response) => json(response, { Runtimes }));
+}
+
+/** The words with which the backend refuses to start; null: it starts. */
+async function refusalOf(settings: Partial<DockerSettings>): Promise<string | null> {
+  try {
+    await rig.backend("me", { settings });
+    return null;
+  } catch (error) {
+    if (error instanceof BackendUnusable) return error.message;
+    throw error;
+  }
+}
+
+function running(runtime: string): Partial<DockerSettings> {
+  return { security: { noNewPrivileges: false, pidsLimit: null, capDrop: [], runtime } };
+}
+
+describe("a network", () => {
+  test("that the engine does not have is refused, and how to make it is said", async () => {
+    rig.fake.http.on("GET", "/networks/agents", refuse(404, "network agents not found"));
+    expect(await refusalOf({ network: "agents" })).toMatch(
+      /^The container engine at unix:.* has no network "agents" \(network in the config file\): make it with "docker network create agents" there, or correct the name$/,
+    );
+  });
+
+  test("that it has is taken", async () => {
+    rig.fake.http.on("GET", "/networks/agents", (response) => json(response, { Name: "agents" }));
+    expect(await refusalOf({ network: "agents" })).toBeNull();
+  });
+
+  test("that a proxy lets nobody ask for is left to the engine", async () => {
+    rig.fake.http.on("GET", "/networks/agents", refuse(403, "Forbidden"));
+    expect(await refusalOf({ network: "agents" })).toBeNull();
+    rig.fake.http.on("GET", "/networks/agents", (response) =>
+      response.writeHead(404).end("<html>no page</html>"),
+    );
+    expect(await refusalOf({ network: "agents" })).toBeNull();
+  });
+
+  test.each(["default", "bridge", "host", "none"])(
+    "called %s is a word of the engine's, and not looked for",
+    async (network) => {
+      rig.fake.http.on("GET", /^\/networks\//, refuse(404, "not found"));
+      expect(await refusalOf({ network })).toBeNull();
+    },
+  );
+});
+
+describe("a runtime", () => {
+  test("that the engine does not have is refused, and those that it has are named", async () => {
+    withRuntimes("io.containerd.runc.v2", "runc");
+    expect(await refusalOf(running("runsc"))).toMatch(
+      /^The container engine at unix:.* has no runtime "runsc" \(security\.runtime in the config file\), but io\.containerd\.runc\.v2, runc: /,
+    );
+  });
+
+  test("that it has is taken", async () => {
+    withRuntimes("runc", "runsc");
+    expect(await refusalOf(running("runsc"))).toBeNull();
+  });
+
+  test("that is a shim's name is left to containerd, which finds it by itself", async () => {
+    withRuntimes("runc");
+    expect(await refusalOf(running("io.containerd.runsc.v1"))).toBeNull();
+  });
+
+  test("of an engine that tells of none is left to it", async () => {
+    withRuntimes();
+    expect(await refusalOf(running("runsc"))).toBeNull();
+    rig.fake.http.on("GET", "/info", refuse(403, "Forbidden"));
+    expect(await refusalOf(running("runsc"))).toBeNull();
+  });
+});
+
+test("without either nothing more is asked of the engine", async () => {
+  expect(await refusalOf({})).toBeNull();
+  const asked = rig.fake.http.requests.map(({ path }) => path);
+  expect(asked.filter((path) => path === "/info" || path.startsWith("/networks"))).toEqual([]);
+});
