@@ -28,12 +28,22 @@ export const NO_GROUP = -1;
 
 const hasProc = process.platform === "linux";
 
-/** Null: there is none of that pid. */
+/** Null: there is none of that pid, or it could not be looked at. */
 export function readProcess(pid: number): ProcessEntry | null {
+  try {
+    return readPresent(pid);
+  } catch {
+    return null;
+  }
+}
+
+/** Null: there is none of that pid. Throws for want of a descriptor or of memory, which says nothing of it. */
+function readPresent(pid: number): ProcessEntry | null {
   if (!hasProc) return readWithPs(["-p", String(pid)])[0] ?? null;
   try {
     return readStat(pid);
-  } catch {
+  } catch (error) {
+    if (limitReached(codeOf(error) ?? "") !== null) throw error;
     return null; // gone, which is the usual answer
   }
 }
@@ -59,18 +69,8 @@ export function listProcesses(): ProcessEntry[] {
   if (!hasProc) return readWithPs(["-A"]);
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .map((name) => readListed(Number(name)))
+    .map((name) => readPresent(Number(name)))
     .filter((entry) => entry !== null);
-}
-
-/** Null: it has gone since. Throws for want of a descriptor or of memory, which says nothing of it. */
-function readListed(pid: number): ProcessEntry | null {
-  try {
-    return readStat(pid);
-  } catch (error) {
-    if (limitReached(codeOf(error) ?? "") !== null) throw error;
-    return null;
-  }
 }
 
 /** Empty where it cannot be told: then restarts of the host are not told from restarts of the daemon. */
@@ -88,11 +88,18 @@ export function identify(pid: number): ProcessIdentity | null {
   return entry === null || entry.zombie ? null : { pid, startedAt: entry.startedAt, bootId: readBootId() };
 }
 
-/** False for a later process with the same pid, and after a restart of the host. */
-export function isAlive(identity: ProcessIdentity): boolean {
-  if (isOfAnotherBoot(identity.bootId, readBootId())) return false;
-  const entry = readProcess(identity.pid);
-  return entry !== null && !entry.zombie && entry.startedAt === identity.startedAt;
+/**
+ * False for a later process with the same pid, and after a restart of the host. Where nobody can look, for want of a
+ * descriptor, whatever has the pid is taken for it: a living agent that counts as dead is ended, its work lost.
+ */
+export function isAlive({ pid, startedAt, bootId }: ProcessIdentity): boolean {
+  if (isOfAnotherBoot(bootId, readBootId())) return false;
+  try {
+    const entry = readPresent(pid);
+    return entry !== null && !entry.zombie && entry.startedAt === startedAt;
+  } catch {
+    return mayExist(pid);
+  }
 }
 
 /**

@@ -27,14 +27,33 @@ const start = (argv: string[], env: Record<string, string> = {}) =>
     detached: true,
   });
 
-// It counted as gone, and whoever was to end it was told that nothing was left.
-test("a process that cannot be read for want of a descriptor is not left out of the list", () => {
-  const read = fs.readFileSync;
-  using _spy = spyOn(fs, "readFileSync").mockImplementation(((...args: Parameters<typeof read>) => {
-    if (args[0] !== `/proc/${process.pid}/stat`) return read(...args);
-    throw Object.assign(new Error("file table overflow"), { code: "ENFILE" });
-  }) as typeof read);
-  expect(() => listProcesses()).toThrow("file table overflow");
+describe("a process that cannot be read for want of a descriptor", () => {
+  function outOfDescriptors(pid: number): Disposable {
+    const read = fs.readFileSync;
+    return spyOn(fs, "readFileSync").mockImplementation(((...args: Parameters<typeof read>) => {
+      if (args[0] !== `/proc/${pid}/stat`) return read(...args);
+      throw Object.assign(new Error("file table overflow"), { code: "ENFILE" });
+    }) as typeof read);
+  }
+
+  // It counted as gone, and whoever was to end it was told that nothing was left.
+  test("is not left out of the list", () => {
+    using _none = outOfDescriptors(process.pid);
+    expect(() => listProcesses()).toThrow("file table overflow");
+  });
+
+  // An agent whose shim was lost was taken for dead in that moment, and killed in the middle of its work.
+  test("counts as alive as long as something has its pid", async () => {
+    const agent = start(["sleep", "300"]);
+    const identity = identify(agent.pid);
+    if (identity === null) throw new Error("it has just been started");
+    using _none = outOfDescriptors(agent.pid);
+    expect(isAlive(identity)).toBe(true);
+    expect(isAlive({ ...identity, bootId: "another" })).toBe(false);
+    agent.kill("SIGKILL");
+    await agent.exited;
+    expect(isAlive(identity)).toBe(false);
+  });
 });
 
 describe("a process", () => {
