@@ -30,6 +30,9 @@ export function serveHttp({ host, port, answer }: HttpServerOptions): HttpServer
       idleTimeout: IDLE_SECONDS,
       maxRequestBodySize: LARGEST_BODY_BYTES,
       development: false,
+      // Outside of development the runtime shares a port with whoever else does: of two workers with one address each
+      // once got half of the questions, and neither said that it was taken.
+      reusePort: false,
       fetch: answer,
       error: () => new Response("Something went wrong\n", { status: 500 }),
     }),

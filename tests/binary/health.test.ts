@@ -143,6 +143,21 @@ test("an address that is taken costs one warning and nothing else", async () => 
   await taken.stop(true);
 });
 
+// Both listened there once, and each was asked now and then in the other's place.
+test("of two workers with one address the second says that it is taken", async () => {
+  await using site = await DirectSite.create();
+  await using first = await site.start({ flags: HEALTH });
+  const { host } = new URL(await healthUrl(first));
+  await using second = await site.start({
+    flags: ["--health-address", host],
+    env: { OTEL_METRICS_EXPORTER: "prometheus", OTEL_EXPORTER_PROMETHEUS_PORT: host.replace(/^.*:/, "") },
+  });
+  await second.waitForLog(/health cannot be told; the worker goes on without/);
+  await second.waitForLog(
+    /metrics are not exported this way; the worker goes on without exporter=prometheus/,
+  );
+});
+
 const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
   all?.some(({ address }) => address === "::1"),
 );
