@@ -17,11 +17,11 @@ async function main(argv: readonly string[]): Promise<number> {
  * The first signal asks for a gentle stop; one that nothing gentle is left for ends the process at once, which the
  * journal makes safe.
  */
-function heedSignals(): StopRequest {
+function heedSignals(inHaste = 0): StopRequest {
   const stop = new StopRequest();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
-      if (!stop.ask()) process.exit(0);
+      if (!stop.ask()) process.exit(inHaste);
     });
   }
   return stop;

@@ -5,7 +5,7 @@ import { prepareBackend } from "./backends/create.ts";
 import { BUILD } from "./build-info.ts";
 import { once } from "./config/once.ts";
 import type { Settings } from "./config/settings.ts";
-import { prepareHandshake } from "./control-plane/handshake.ts";
+import { KEY_REFUSED, KEY_REFUSED_HINT, prepareHandshake } from "./control-plane/handshake.ts";
 import { Inbox } from "./control-plane/inbox.ts";
 import { Link, type LinkEnd } from "./control-plane/link.ts";
 import { Outbox } from "./control-plane/outbox.ts";
@@ -174,10 +174,10 @@ async function letTasksEnd({ settings, log, stop }: WorkerOptions, scheduler: Sc
 }
 
 function refused({ settings, log }: WorkerOptions, status: number): WorkerEnd {
-  log.error("control plane refused the key", {
+  log.error(KEY_REFUSED, {
     status,
     key: settings.key.label,
-    hint: "set a valid team API key there and start again",
+    hint: KEY_REFUSED_HINT,
   });
   return "unauthorized";
 }

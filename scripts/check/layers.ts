@@ -35,6 +35,10 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   "backends/create": { imports: [...BASE, ...MIDDLE, "task", "backends", "backends/*"] },
   service: { imports: BASE, settingsTypes: true },
   dev: { imports: [...BASE, "protocol", "config"] },
+  // Tries out what a start is made of, one part after the other, and is loaded by its command alone.
+  doctor: {
+    imports: [...BASE, ...MIDDLE, "control-plane", "telemetry", "backends/create"],
+  },
   worker: {
     imports: [
       ...BASE,
@@ -46,7 +50,9 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   "worker-tasks": { imports: [...BASE, ...MIDDLE, "control-plane", "task", "worker-watch"] },
   // The part of it that metrics and health look at the others through.
   "worker-watch": { imports: [...BASE, ...MIDDLE, "control-plane", "task", "telemetry", "health"] },
-  cli: { imports: [...BASE, ...MIDDLE, "control-plane", "task", "health", "dev", "service", "worker"] },
+  cli: {
+    imports: [...BASE, ...MIDDLE, "control-plane", "task", "health", "dev", "doctor", "service", "worker"],
+  },
   main: { imports: [...BASE, "process", "config", "cli"] },
 };
 

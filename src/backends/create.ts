@@ -55,6 +55,42 @@ export async function prepareBackend(dependencies: BackendDependencies): Promise
   }
 }
 
+/** What of it looking takes, which makes no instance of the backend. */
+export type InspectDependencies = Pick<
+  BackendDependencies,
+  "settings" | "workerEnvironment" | "instanceId" | "log" | "stop" | "platform"
+>;
+
+/**
+ * The look of `prepareBackend` for whoever only wants to know, without what lasts: a workspace root is not made, a Lease
+ * is not taken. Throws BackendUnusable as that does, or the reason of `stop`; resolves with what was found, in words.
+ */
+export async function inspectBackend(dependencies: InspectDependencies): Promise<string> {
+  const { settings, workerEnvironment, instanceId, log, stop: signal, platform } = dependencies;
+  const { backend, workerId } = settings;
+  mustRunOn(platform ?? process.platform, backend.kind);
+  switch (backend.kind) {
+    case "direct": {
+      const { inspectDirect } = await import("./direct/inspect.ts");
+      return inspectDirect(backend, workerEnvironment["PATH"] ?? "");
+    }
+    case "docker": {
+      const { inspectDocker } = await import("./docker/create.ts");
+      return await inspectDocker(backend, { instanceId, workerEnvironment, log, signal });
+    }
+    case "command": {
+      const { inspectCommand } = await import("./command/inspect.ts");
+      return inspectCommand(backend, workerEnvironment);
+    }
+    case "kubernetes": {
+      const { inspectKubernetes } = await import("./kubernetes/create.ts");
+      return await inspectKubernetes(backend, { workerId, instanceId, workerEnvironment, log, signal });
+    }
+    default:
+      return backend satisfies never;
+  }
+}
+
 function opened(backend: Backend): OpenBackend {
   return () => Promise.resolve(backend);
 }

@@ -12,8 +12,8 @@ import { runDaemon } from "./run.ts";
 /** What only the process itself has. */
 export interface ProcessEdge {
   readonly host: Host;
-  /** Takes over the signals by which the process is asked to stop. */
-  readonly heedSignals: () => StopRequest;
+  /** Takes over the signals by which the process is asked to stop. `inHaste`: its status when nothing gentle is left. */
+  readonly heedSignals: (inHaste?: number) => StopRequest;
   /** Named by its caller: a constant that both import would be a module of its own, which a start waits for. */
   readonly shimArgument: string;
 }
@@ -88,6 +88,14 @@ async function carryOut(
       const startedAs = { argv0, execPath };
       return runServiceCommand(commandLine, { host, platform, startedAs, write, writeError });
     }
+    case "doctor": {
+      // A status of 0 would say that all is well.
+      const status = EXIT.interrupted;
+      const stop = AbortSignal.any([heedSignals(status).signal, gone]);
+      const { runDoctorCommand } = await import("./doctor.ts");
+      const edge = { host, environment: definedOnly(host.env), stop, write };
+      return unlessAsked(stop, () => runDoctorCommand(commandLine, edge), status);
+    }
     case "dev": {
       const stop = AbortSignal.any([heedSignals().signal, gone]);
       const { runDevCommand } = await import("./dev-command.ts");
@@ -106,11 +114,15 @@ async function readCommandLine(argv: readonly string[]): Promise<CommandLine> {
 }
 
 /** Asked to stop before it was ready: whatever was waited for, a pipe or an engine, rejects with that. */
-async function unlessAsked(stop: AbortSignal, work: () => Promise<number>): Promise<number> {
+async function unlessAsked(
+  stop: AbortSignal,
+  work: () => Promise<number>,
+  status: number = EXIT.ok,
+): Promise<number> {
   try {
     return await work();
   } catch (error) {
-    if (stop.aborted && error === stop.reason) return EXIT.ok;
+    if (stop.aborted && error === stop.reason) return status;
     throw error;
   }
 }

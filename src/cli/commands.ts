@@ -16,6 +16,10 @@ export const VERSION_FLAGS = {
   json: { type: "boolean", description: "As one JSON object" },
 } satisfies FlagDefs;
 
+export const DOCTOR_FLAGS = {
+  json: { type: "boolean", description: "Tell it as one JSON object" },
+} satisfies FlagDefs;
+
 export const HEALTH_FLAGS = {
   address: {
     type: "string",
@@ -36,6 +40,14 @@ export const COMMANDS = {
       "WARP_API_KEY=... oz-agent-worker --worker-id my-worker --backend direct",
       "oz-agent-worker --config-file /etc/oz/worker.yaml --api-key-file /etc/oz/key",
       "oz-agent-worker --worker-id my-worker -v /opt/cache:/cache:ro -e NPM_TOKEN   (docker)",
+    ],
+  },
+  doctor: {
+    description: "Look at all that a start and a connection need, and tell what is wrong",
+    flags: () => ({ ...DOCTOR_FLAGS, ...runFlags() }),
+    examples: [
+      "oz-agent-worker doctor --config-file /etc/oz/worker.yaml",
+      "WARP_API_KEY=... oz-agent-worker doctor --worker-id my-worker --backend direct --json",
     ],
   },
   version: {
@@ -68,7 +80,9 @@ export const COMMANDS = {
 
 export type CommandName = keyof typeof COMMANDS;
 
-export const COMMAND_NAMES: readonly CommandName[] = ["run", "version", "health", "service", "dev"];
+export const COMMAND_NAMES: readonly CommandName[] = [
+  ...(["run", "doctor", "version", "health", "service", "dev"] as const),
+];
 
 export function commandNamed(name: string): CommandName | null {
   return COMMAND_NAMES.find((known) => known === name) ?? null;

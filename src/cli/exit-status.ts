@@ -7,4 +7,6 @@ export const EXIT = {
   badUsage: 2,
   /** The control plane refused the key: starting again with the same one is of no use. */
   refused: 77,
+  /** It was asked to stop before it could answer what it was asked; as a shell has it of Ctrl-C. */
+  interrupted: 130,
 } as const;

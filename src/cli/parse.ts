@@ -13,6 +13,7 @@ export type CommandLine =
   | { readonly command: "version"; readonly json: boolean }
   /** `flags.problems` holds what is wrong with the flags: it is reported with what is wrong in the file. */
   | { readonly command: "run"; readonly flags: FlagValues }
+  | { readonly command: "doctor"; readonly flags: FlagValues; readonly json: boolean }
   | ({ readonly command: "health" } & HealthQuestion)
   | ({ readonly command: "service" } & ServiceRequest)
   | {
@@ -52,6 +53,8 @@ function parseCommand(command: CommandName, named: CommandName | null, args: rea
       return { command, ...readHealthQuestion(scanned, defs) };
     case "run":
       return { command, flags: readFlagValues(scanned, defs) };
+    case "doctor":
+      return { command, flags: readFlagValues(scanned, defs), json: scanned.values.has("json") };
     case "service":
       return { command, ...readServiceRequest(scanned) };
     case "dev": {

@@ -3,16 +3,16 @@ import type { StopRequest } from "../async/stop-request.ts";
 import { within } from "../async/wait.ts";
 import { readCaFile } from "../config/ca-file.ts";
 import { ConfigError } from "../config/config-error.ts";
-import { hostSecrets } from "../config/host-secrets.ts";
 import type { Settings } from "../config/settings.ts";
+import { unusedBackends } from "../config/unused-backend.ts";
 import { LogOutput } from "../logging/log-output.ts";
 import { createLogger } from "../logging/logger.ts";
-import { Secrets } from "../logging/secrets.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { ownCommand } from "../runtime/self.ts";
 import { BackendUnusable } from "../task/backend.ts";
 import { runWorker, type WorkerEnd } from "../worker.ts";
 import { EXIT } from "./exit-status.ts";
+import { knownSecrets } from "./known-secrets.ts";
 
 /** For a reader that is slow; one that does not read at all holds nothing up. */
 const LAST_LINES_MS = 1_000;
@@ -42,18 +42,8 @@ export async function runDaemon(
     write: output.write,
     secrets,
   });
-  if (settings.unusedBackend !== null) {
-    log.warn("--backend wins over the config file, whose backend is not used", {
-      backend: settings.backend.kind,
-      inFile: settings.unusedBackend,
-    });
-  }
-  if (settings.emptyBackend !== null) {
-    log.warn("the backend that the config file names has nothing below it, and so is not used", {
-      backend: settings.backend.kind,
-      inFile: settings.emptyBackend,
-      hint: `write ${settings.emptyBackend}: {} for its defaults`,
-    });
+  for (const { message, ...fields } of unusedBackends(settings)) {
+    log.warn(message, { backend: settings.backend.kind, ...fields });
   }
   reportStrayErrors((error) => log.error("unexpected error; the worker goes on", { error }));
   try {
@@ -77,23 +67,6 @@ export async function runDaemon(
     clearTimeout(opening);
     await within(output.drained(), LAST_LINES_MS, null);
   }
-}
-
-/** What is known before anything is said: the key, what else the environment holds, the operator's variables. */
-async function knownSecrets(
-  settings: Settings,
-  environment: Readonly<Record<string, string>>,
-): Promise<Secrets> {
-  const secrets = new Secrets();
-  for (const secret of hostSecrets(environment)) secrets.rememberForGood(secret);
-  // It was readable a moment ago; if it no longer is, the connection will say so.
-  const key = await settings.key.read().catch(() => null);
-  if (key !== null) secrets.rememberKey(key);
-  secrets.hide(
-    settings.backend.environment.map(({ value }) => value),
-    [settings.workerId],
-  );
-  return secrets;
 }
 
 function exitStatusOf(end: WorkerEnd): number {

@@ -174,3 +174,9 @@ function goMs(checked: string): number {
 export function handsOver({ kind }: Pick<BackendSettings, "kind">): boolean {
   return kind === "command";
 }
+
+/** Where tasks write on this host, as far as that is the worker's choice; null: somewhere else. */
+export function workFolderOf(backend: BackendSettings): string | null {
+  if (backend.kind !== "direct") return null;
+  return backend.targetDir ?? backend.workspaceRoot;
+}

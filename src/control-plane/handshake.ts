@@ -3,6 +3,17 @@
 import { type ProxyVariables, proxyFor } from "../runtime/proxy.ts";
 import type { SocketOptions } from "../runtime/web-socket.ts";
 
+/** What is said, and what to do, when the control plane answers 401 or 403 before there was any connection. */
+export const KEY_REFUSED = "control plane refused the key";
+export const KEY_REFUSED_HINT = "set a valid team API key there and start again";
+/** The same of any other status than 101. */
+export const CONNECTION_REFUSED = "control plane refused the connection";
+export const NO_CONNECTION = "cannot connect to the control plane";
+
+export function isUnauthorized(status: number): boolean {
+  return status === 401 || status === 403;
+}
+
 export interface HandshakeSettings {
   /** Its query is kept; the worker id is added. */
   readonly webSocketUrl: string;

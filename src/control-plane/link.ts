@@ -9,6 +9,7 @@ import { wordsOf } from "../logging/words-of.ts";
 import type { SocketOptions } from "../runtime/web-socket.ts";
 import { FIRST_BOUND_MS, ReconnectBackoff } from "./backoff.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
+import { CONNECTION_REFUSED, isUnauthorized, KEY_REFUSED, NO_CONNECTION } from "./handshake.ts";
 import { LinkLog, type LinkObserver, type LinkStatus } from "./link-status.ts";
 import { OutageLog } from "./outage-log.ts";
 import type { Outbox } from "./outbox.ts";
@@ -151,11 +152,10 @@ export class Link {
         return;
       case "refused":
         if (isUnauthorized(end.status)) this.reportRefusedKey(end.status, retryInSeconds);
-        else
-          this.outages.failed("control plane refused the connection", { status: end.status, retryInSeconds });
+        else this.outages.failed(CONNECTION_REFUSED, { status: end.status, retryInSeconds });
         return;
       case "unreachable":
-        this.outages.failed("cannot connect to the control plane", { why: end.why, retryInSeconds });
+        this.outages.failed(NO_CONNECTION, { why: end.why, retryInSeconds });
         return;
       default:
         end satisfies never;
@@ -164,7 +164,7 @@ export class Link {
 
   /** Every time: somebody has to act. */
   private reportRefusedKey(status: number, retryInSeconds: number): void {
-    this.options.log.error("control plane refused the key", {
+    this.options.log.error(KEY_REFUSED, {
       status,
       key: this.options.keyLabel,
       retryInSeconds,
@@ -176,8 +176,4 @@ export class Link {
     this.wake = new AbortController();
     return pause(ms, this.wake.signal);
   }
-}
-
-function isUnauthorized(status: number): boolean {
-  return status === 401 || status === 403;
 }

@@ -7,9 +7,10 @@ import { wordsOf } from "../logging/words-of.ts";
 import { openDatabase, removeDatabase } from "./database.ts";
 import type { Execution } from "./execution.ts";
 import { Journal } from "./journal.ts";
+import { workerStateDir } from "./path-component.ts";
 import { Place, type StateFolders } from "./place.ts";
 import { countFrames, mergeRows } from "./schema.ts";
-import { type OnUnlockable, type Slot, takeAbandonedSlots, type Unlockable, workerStateDir } from "./slot.ts";
+import { type OnUnlockable, type Slot, takeAbandonedSlots, type Unlockable } from "./slot.ts";
 
 export interface OpenJournal extends Disposable {
   readonly journal: Journal;

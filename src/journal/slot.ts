@@ -12,23 +12,15 @@ import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { codeOf, wordsOf } from "../logging/words-of.ts";
 import { newDatabase } from "./new-database.ts";
-import { pathComponentOf } from "./path-component.ts";
 import { SQLITE, sqliteCodeOf } from "./sqlite-error.ts";
 
 /** More daemons of one id on one host than this is a fork bomb, not a fleet. */
 const MAX_SLOTS = 1000;
-/** Never another number: the folders that are there would not be found again. */
-const DIGEST_CHARACTERS = 16;
 
 export interface Slot extends Disposable {
   readonly number: number;
   /** The journal's database file. */
   readonly databaseFile: string;
-}
-
-/** One folder per worker id, named so that any id is one path component. */
-export function workerStateDir(stateDir: string, workerId: string): string {
-  return join(stateDir, pathComponentOf(workerId, DIGEST_CHARACTERS));
 }
 
 /** Why nobody can say who holds a slot, so that nobody gets it: its lock file is none any more, or another user's. */

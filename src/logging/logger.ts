@@ -112,7 +112,7 @@ function quoteWhereNeeded(value: string): string {
  * What is left raw by JSON, and yet obeyed by a terminal or a reader: DEL and the C1 controls (U+009B begins
  * a command of xterm's), marks that turn the direction of text or have no width, other ends of a line.
  */
-function visible(text: string): string {
+export function visible(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     Array.from(character.split(""), (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join(
       "",

@@ -24,12 +24,8 @@ export function createCommandBackend(
   settings: CommandSettings,
   { workerEnvironment, shimCommand, log, ...rest }: CommandDependencies,
 ): CommandBackend {
-  const operator = Object.fromEntries(settings.environment.map(({ name, value }) => [name, value]));
-  const place = { cwd: settings.workingDir, searchPath: operator["PATH"] ?? workerEnvironment["PATH"] };
-  requireProgram(settings.dispatchCommand, "backend.command.dispatch_command", place);
-  if (settings.cancelCommand !== null) {
-    requireProgram(settings.cancelCommand, "backend.command.cancel_command", place);
-  }
+  const operator = operatorOf(settings);
+  requirePrograms(settings, workerEnvironment);
   return new CommandBackend({
     ...rest,
     settings,
@@ -38,4 +34,20 @@ export function createCommandBackend(
     shim: new ShimClient({ command: shimCommand, openFiles: inheritedOpenFilesLimit(), log }),
     surveyor: new Surveyor(MARK_NAMES),
   });
+}
+
+/** Throws BackendUnusable for a command whose program is not there. */
+export function requirePrograms(settings: CommandSettings, workerEnvironment: Environment): void {
+  const place = {
+    cwd: settings.workingDir,
+    searchPath: operatorOf(settings)["PATH"] ?? workerEnvironment["PATH"],
+  };
+  requireProgram(settings.dispatchCommand, "backend.command.dispatch_command", place);
+  if (settings.cancelCommand !== null) {
+    requireProgram(settings.cancelCommand, "backend.command.cancel_command", place);
+  }
+}
+
+function operatorOf({ environment }: CommandSettings): Environment {
+  return Object.fromEntries(environment.map(({ name, value }) => [name, value]));
 }

@@ -7,12 +7,19 @@ import { isFolder, whyUnusable } from "./folder.ts";
 import { findOz } from "./oz-path.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-/** The agent's executable, absolute. Throws BackendUnusable for what is missing. */
-export function requireDirect(settings: DirectSettings, searchPath: string): string {
+/**
+ * The agent's executable, absolute. Throws BackendUnusable for what is missing. `requireRoot` sees to it that there is
+ * a workspace root, which is made unless told.
+ */
+export function requireDirect(
+  settings: DirectSettings,
+  searchPath: string,
+  requireRoot: (dir: string) => void = makeWorkspaceRoot,
+): string {
   const oz = findOz(settings.ozPath, searchPath);
   if (settings.targetDir !== null)
     requireFolder("target folder", settings.targetDir, "target_dir (--target-dir)");
-  else makeWorkspaceRoot(settings.workspaceRoot);
+  else requireRoot(settings.workspaceRoot);
   if (needsPrivateFolders(settings)) requireTemporaryFolder(temporaryFolder());
   return oz;
 }
@@ -38,12 +45,15 @@ function makeWorkspaceRoot(dir: string): void {
     // One in which no workspace can be made would have every task claimed, and failed.
     if (isFolder(dir)) accessSync(dir, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const why = existsSync(dir) && !isFolder(dir) ? "it is not a folder" : wordsOf(error);
-    throw new BackendUnusable(
-      `Cannot use the workspace root ${dir}: ${why}; set backend.direct.workspace_root to a folder that this user can write`,
-    );
+    throw rootUnusable(dir, existsSync(dir) && !isFolder(dir) ? "it is not a folder" : wordsOf(error));
   }
   requireFolder("workspace root", dir, "workspace_root");
+}
+
+export function rootUnusable(dir: string, why: string): BackendUnusable {
+  return new BackendUnusable(
+    `Cannot use the workspace root ${dir}: ${why}; set backend.direct.workspace_root to a folder that this user can write`,
+  );
 }
 
 function requireFolder(what: string, dir: string, setting: string): void {

@@ -28,19 +28,23 @@ import { TaskSetup } from "./task-setup.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Watcher } from "./watcher.ts";
 
-export interface DockerDependencies {
-  readonly workerId: string;
+/** What is needed to ask an engine who it is. */
+export interface MeetingDependencies {
   readonly instanceId: string;
-  readonly cleanup: boolean;
-  /** True: the output of tasks that ended well is logged too, at debug. */
-  readonly verbose: boolean;
-  readonly graceMs: number;
   readonly workerEnvironment: Readonly<Record<string, string>>;
   readonly log: Logger;
   /** Fires when the daemon is asked to stop, perhaps while the engine does not answer. */
   readonly signal: AbortSignal;
   /** This process's /proc/self/mountinfo, unless told. */
   readonly mounts?: string;
+}
+
+export interface DockerDependencies extends MeetingDependencies {
+  readonly workerId: string;
+  readonly cleanup: boolean;
+  /** True: the output of tasks that ended well is logged too, at debug. */
+  readonly verbose: boolean;
+  readonly graceMs: number;
 }
 
 const CONNECT_MS = 30_000;
@@ -50,6 +54,26 @@ export async function createDockerBackend(
   settings: DockerSettings,
   dependencies: DockerDependencies,
 ): Promise<DockerBackend> {
+  const { engine, self } = await meet(settings, dependencies);
+  return assemble(settings, dependencies, engine, self);
+}
+
+/** The same look, which only asks the engine. Resolves with what was found, in words. */
+export async function inspectDocker(
+  settings: DockerSettings,
+  dependencies: MeetingDependencies,
+): Promise<string> {
+  await using engine = (await meet(settings, dependencies)).engine;
+  const { chosen, version, api, platform } = engine;
+  const runs = `${platform.os}/${platform.architecture || "unknown"}`;
+  return `container engine at ${chosen.label} (${chosen.why}): ${version || "of no version"}, API ${api}, ${runs}`;
+}
+
+/** The engine, connected, and who this worker is there. */
+async function meet(
+  settings: DockerSettings,
+  dependencies: MeetingDependencies,
+): Promise<{ readonly engine: Engine; readonly self: Owner }> {
   const { log } = dependencies;
   using connecting = expiring(
     dependencies.signal,
@@ -60,15 +84,17 @@ export async function createDockerBackend(
   try {
     warnOfSocket(settings, engine, log);
     await requireFacilities(settings, engine, connecting.signal);
-    const self = await describe(engine, dependencies, connecting.signal);
-    return assemble(settings, dependencies, engine, self);
+    return { engine, self: await describe(engine, dependencies, connecting.signal) };
   } catch (error) {
     await engine[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-async function connect({ workerEnvironment, log }: DockerDependencies, signal: AbortSignal): Promise<Engine> {
+async function connect(
+  { workerEnvironment, log }: MeetingDependencies,
+  signal: AbortSignal,
+): Promise<Engine> {
   try {
     const onNew = (now: string, before: string) =>
       log.info("container engine was exchanged, and speaks another version of its API", { api: now, before });
@@ -98,7 +124,7 @@ async function connect({ workerEnvironment, log }: DockerDependencies, signal: A
 /** Who this worker is, as others on the engine will see it. */
 async function describe(
   { containers, chosen }: Engine,
-  { instanceId, mounts, signal: stop }: DockerDependencies,
+  { instanceId, mounts, signal: stop }: MeetingDependencies,
   signal: AbortSignal,
 ): Promise<Owner> {
   const guess = guessOwnContainer(mounts);

@@ -19,14 +19,18 @@ import { runPreflight } from "./preflight/preflight.ts";
 import { type BusyContext, whileBusy } from "./preflight/while-busy.ts";
 import { Observatory } from "./watch/observatory.ts";
 
-export interface KubernetesDependencies {
+/** What is needed to try a cluster out. */
+export interface TrialDependencies {
   readonly workerId: string;
   readonly instanceId: string;
-  readonly cleanup: boolean;
   readonly workerEnvironment: Readonly<Record<string, string>>;
   readonly log: Logger;
   /** Fires when the daemon is asked to stop while it starts. */
   readonly signal: AbortSignal;
+}
+
+export interface KubernetesDependencies extends TrialDependencies {
+  readonly cleanup: boolean;
 }
 
 /** Throws BackendUnusable with what was tried, the cluster's words and what to do. */
@@ -34,16 +38,8 @@ export async function createKubernetesBackend(
   settings: KubernetesSettings,
   { workerId, instanceId, cleanup, workerEnvironment, log, signal }: KubernetesDependencies,
 ): Promise<KubernetesBackend> {
-  const environment = forHelpers(workerEnvironment);
-  const access = findAccess({ kubeconfig: settings.kubeconfig, environment });
   using started = new DisposableStack();
-  const transport = new Transport(started.use(new Credentials(access, environment)));
-  const cluster = new Cluster({
-    api: createTypedApi(transport),
-    namespace: settings.namespace,
-    server: transport.server,
-    origin: access.origin,
-  });
+  const { cluster, transport } = findCluster(settings, workerEnvironment, started);
   const { envSecrets, leases } = await runPreflight(cluster, settings, { workerId, instanceId, signal, log });
   const workerHash = workerHashOf(workerId);
   const instance = labelValueOf(instanceId);
@@ -72,6 +68,35 @@ export async function createKubernetesBackend(
     envSecrets,
     log,
   });
+}
+
+/**
+ * The same look, without the Lease, which would be there for a while after a process that is killed, and by which others
+ * would take this one for a dead worker. The preflight's Job is deleted as at a start. Resolves with what was found, in words.
+ */
+export async function inspectKubernetes(
+  settings: KubernetesSettings,
+  { workerEnvironment, ...context }: TrialDependencies,
+): Promise<string> {
+  using started = new DisposableStack();
+  const { cluster } = findCluster(settings, workerEnvironment, started);
+  const { envSecrets } = await runPreflight(cluster, settings, context);
+  const place = `namespace "${cluster.namespace}" of the cluster at ${cluster.server} (${cluster.origin})`;
+  return `${place} took a preflight Job, which is deleted; tasks' variables go into ${envSecrets ? "Secrets" : "their Jobs"}`;
+}
+
+/** Nothing is asked of it yet. What `started` gets to hold, lets go of its credentials. */
+function findCluster(
+  { kubeconfig, namespace }: KubernetesSettings,
+  workerEnvironment: TrialDependencies["workerEnvironment"],
+  started: DisposableStack,
+): { readonly cluster: Cluster; readonly transport: Transport } {
+  const environment = forHelpers(workerEnvironment);
+  const access = findAccess({ kubeconfig, environment });
+  const transport = new Transport(started.use(new Credentials(access, environment)));
+  const { server } = transport;
+  const { origin } = access;
+  return { transport, cluster: new Cluster({ api: createTypedApi(transport), namespace, server, origin }) };
 }
 
 const RELEASE_MS = 3_000;

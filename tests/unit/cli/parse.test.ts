@@ -31,6 +31,10 @@ describe("the command", () => {
     [["--worker-id", "x"], { command: "run" }],
     [["run", "--worker-id", "x"], { command: "run" }],
     [["dev"], { command: "dev" }],
+    [["doctor"], { command: "doctor", json: false }],
+    [["doctor", "--json", "--worker-id", "x"], { command: "doctor", json: true }],
+    [["doctor", "--version"], { command: "version", json: false }],
+    [["help", "doctor"], { command: "help", topic: "doctor" }],
     [["version"], { command: "version", json: false }],
     [["version", "--json"], { command: "version", json: true }],
     [["--version"], { command: "version", json: false }],
@@ -48,15 +52,15 @@ describe("the command", () => {
   });
 
   const WRONG: readonly [readonly string[], string][] = [
-    [["rnu"], 'Unknown command "rnu"; there are run, version, health, service, dev and help'],
+    [["rnu"], 'Unknown command "rnu"; there are run, doctor, version, health, service, dev and help'],
     [["vresion"], 'Unknown command "vresion" (did you mean "version"?)'],
-    [["start"], 'Unknown command "start"; there are run, version, health, service, dev and help'],
+    [["start"], 'Unknown command "start"; there are run, doctor, version, health, service, dev and help'],
     [["worker.yaml"], 'Unknown command "worker.yaml"; the config file is given by --config-file'],
     [
       ["version", "worker.yaml"],
       'Unexpected argument "worker.yaml"; this command takes flags only, and the name of a command comes before them',
     ],
-    [["help", "me"], 'Unknown command "me"; there are run, version, health, service, dev and help'],
+    [["help", "me"], 'Unknown command "me"; there are run, doctor, version, health, service, dev and help'],
     [["version", "--jsno"], 'Unknown flag --jsno (did you mean "--json"?)'],
     [
       ["version", "now"],

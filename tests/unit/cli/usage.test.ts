@@ -11,7 +11,7 @@ describe("the help", () => {
       expect([name, help.includes(`--${name}`)]).toEqual([name, flag.hidden !== true]);
     }
     for (const text of [
-      "run|version|health|service|dev",
+      "run|doctor|version|health|service|dev",
       "--help",
       "-v, --volumes",
       "-e, --env",
@@ -27,6 +27,11 @@ describe("the help", () => {
     for (const name of [...Object.keys(DEV_FLAGS), "worker-id"]) expect(help).toContain(`--${name}`);
   });
 
+  test("of doctor names the flags of run, and its own", async () => {
+    const help = await renderHelp("doctor", false);
+    for (const name of ["json", "worker-id", "config-file", "backend"]) expect(help).toContain(`--${name}`);
+  });
+
   test("of version is about version", async () => {
     const help = await renderHelp("version", false);
     expect(help).toContain("--json");
@@ -34,7 +39,7 @@ describe("the help", () => {
   });
 
   test("is plain text without trailing blanks when nobody looks at it", async () => {
-    for (const topic of [null, "run", "version", "dev"] as const) {
+    for (const topic of [null, "run", "doctor", "version", "dev"] as const) {
       const help = await renderHelp(topic, false);
       expect(help).not.toContain("\u001b");
       expect(help).not.toMatch(/[ \t]\n/);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { basename, dirname } from "node:path";
 import { openJournal } from "../../../src/journal/open.ts";
-import { workerStateDir } from "../../../src/journal/slot.ts";
+import { workerStateDir } from "../../../src/journal/path-component.ts";
 import { TempDir } from "../../support/temp-dir.ts";
 import { recordLog } from "../logging/recorded-log.ts";
 

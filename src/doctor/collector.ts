@@ -1,0 +1,63 @@
+/** Whether anybody answers where metrics or traces would be sent to. Nothing is sent. */
+import { expiring } from "../async/wait.ts";
+import type { OtlpSettings } from "../config/telemetry.ts";
+import { wordsOf } from "../logging/words-of.ts";
+import { dialTcp } from "../runtime/dial.ts";
+import { isLoopback } from "../runtime/loopback.ts";
+import { type ProxyVariables, proxyFor } from "../runtime/proxy.ts";
+import { noCollector } from "../telemetry/export-trouble.ts";
+import { readPems } from "../telemetry/pem.ts";
+import type { Finding } from "./finding.ts";
+import { addressOf, throughProxy } from "./through-proxy.ts";
+
+const ANSWER_MS = 3_000;
+
+export interface CollectorInput {
+  readonly name: "metrics" | "traces";
+  readonly otlp: OtlpSettings;
+  readonly proxyVariables: ProxyVariables;
+  readonly stop: AbortSignal;
+}
+
+/** Rejects with the reason of `stop` alone. */
+export async function checkCollector({ name, otlp, proxyVariables, stop }: CollectorInput): Promise<Finding> {
+  const url = urlOf(otlp);
+  const where = `OTLP (${otlp.protocol}) to ${url.origin}${url.pathname === "/" ? "" : url.pathname}`;
+  const hint = noCollector(name === "metrics" ? "OTEL_METRICS_EXPORTER" : "OTEL_TRACES_EXPORTER");
+  const warn = (error: unknown, way = ""): Finding => {
+    return { name, status: "warn", detail: `${where}${way}: ${wordsOf(error)}`, hint };
+  };
+  let proxy: string | null;
+  try {
+    readPems(otlp);
+    proxy = proxyOf(url, otlp, proxyVariables);
+  } catch (error) {
+    return warn(error);
+  }
+  const way = proxy === null ? "" : ` ${throughProxy(proxy)}`;
+  try {
+    using answer = expiring(stop, ANSWER_MS, () => new Error(`no answer within ${ANSWER_MS / 1_000} s`));
+    const { host, port } = addressOf(proxy ?? url.href);
+    (await dialTcp(host, port, null, answer.signal)).close();
+    return { name, status: "ok", detail: `${where}${way}, where somebody answers` };
+  } catch (error) {
+    stop.throwIfAborted();
+    // Nobody said that there is one, and a worker looks there again.
+    if (otlp.endpointGiven) return warn(error, way);
+    return { name, status: "ok", detail: `${where}${way}, the default, where nobody answers now` };
+  }
+}
+
+/** That of gRPC may have no scheme. Its path is of no use to anybody. */
+function urlOf({ protocol, endpoint, insecure }: OtlpSettings): URL {
+  if (protocol !== "grpc") return new URL(endpoint);
+  const [, scheme = insecure ? "http" : "https", address = ""] =
+    /^(?:(https?):\/\/)?([^/]*)/i.exec(endpoint) ?? [];
+  return new URL(`${scheme}://${/:\d+$/.test(address) ? address : `${address}:443`}`);
+}
+
+/** As the exporters choose it. */
+function proxyOf(url: URL, { protocol, proxy }: OtlpSettings, variables: ProxyVariables): string | null {
+  if (protocol === "grpc") return proxy;
+  return isLoopback(url.hostname) ? null : proxyFor(url, variables);
+}
