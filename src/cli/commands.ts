@@ -80,9 +80,7 @@ export const COMMANDS = {
 
 export type CommandName = keyof typeof COMMANDS;
 
-export const COMMAND_NAMES: readonly CommandName[] = [
-  ...(["run", "doctor", "version", "health", "service", "dev"] as const),
-];
+export const COMMAND_NAMES: readonly CommandName[] = ["run", "doctor", "version", "health", "service", "dev"];
 
 export function commandNamed(name: string): CommandName | null {
   return COMMAND_NAMES.find((known) => known === name) ?? null;

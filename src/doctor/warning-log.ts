@@ -18,12 +18,12 @@ export class WarningLog implements Logger {
   info(): void {}
 
   warn(message: string, fields: Fields = {}): void {
-    const { hint, ...others } = { ...this.bound, ...fields };
+    const { hint, grant, ...others } = { ...this.bound, ...fields };
     const told = Object.entries(others).filter(([, value]) => value !== undefined);
-    const detail = [message, told.map(([name, value]) => `${name} ${value}`).join(", ")]
-      .filter(Boolean)
-      .join(": ");
-    this.warnings.push(hint === undefined ? { detail } : { detail, hint: String(hint) });
+    const words = told.map(([name, value]) => `${name} ${value}`).join(", ");
+    const detail = words === "" ? message : `${message} (${words})`;
+    const advice = hint ?? (grant === undefined ? undefined : `grant (RBAC): ${grant}`);
+    this.warnings.push(advice === undefined ? { detail } : { detail, hint: String(advice) });
   }
 
   error(message: string, fields?: Fields): void {

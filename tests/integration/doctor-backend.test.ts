@@ -121,7 +121,7 @@ describe("Docker", () => {
     const args = ["-v", "/var/run/docker.sock:/var/run/docker.sock"];
     const found = await check({ docker: {} }, { args, env: { DOCKER_HOST: engine.host } });
     expect(found.map(({ status }) => status)).toEqual(["ok", "warn"]);
-    expect(found[1]?.detail).toContain("and with it root on this host: volume /var/run/docker.sock:");
+    expect(found[1]?.detail).toContain("and with it root on this host (volume /var/run/docker.sock:");
   });
 
   test("that does not answer is given up at once when asked to", async () => {
@@ -192,7 +192,7 @@ describe("Kubernetes", () => {
     const warned = await check({ kubernetes: { kubeconfig: await some.kubeconfig() } });
     expect(warned.map(({ status }) => status)).toEqual(["ok", "warn", "warn"]);
     expect(warned[0]?.detail).toEndWith("tasks' variables go into their Jobs");
-    expect(warned[1]?.detail).toContain("grant create leases.coordination.k8s.io");
+    expect(warned[1]?.hint).toBe("grant (RBAC): create leases.coordination.k8s.io");
     await using none = await FakeCluster.start({ forbidden: ["create jobs", "get pods"] });
     expect(await check({ kubernetes: { kubeconfig: await none.kubeconfig() } })).toEqual([
       {

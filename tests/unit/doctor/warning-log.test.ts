@@ -10,7 +10,7 @@ test("what is warned of is kept with its fields, and its hint apart", () => {
   log.error("worse", { hint: "do something", code: 7 });
   expect(log.warnings).toEqual([
     { detail: "no more" },
-    { detail: "the role does not allow: namespace agents, grant patch jobs" },
-    { detail: "worse: code 7", hint: "do something" },
+    { detail: "the role does not allow (namespace agents)", hint: "grant (RBAC): patch jobs" },
+    { detail: "worse (code 7)", hint: "do something" },
   ]);
 });
