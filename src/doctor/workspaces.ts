@@ -14,7 +14,7 @@ export async function checkWorkspaces(dir: string): Promise<Finding> {
     const free = await freeBytesAt(lookAtFolder(dir).nearest);
     const detail = `${sizeText(free)} free at ${dir}`;
     if (free >= LITTLE_BYTES) return { name, status: "ok", detail };
-    const hint = "make room, or set backend.direct.workspace_root to a folder of a larger disk";
+    const hint = "make room, or give backend.direct a folder of a larger disk";
     return { name, status: "warn", detail, hint };
   } catch (error) {
     return { name, status: "warn", detail: `cannot tell the free space at ${dir}: ${wordsOf(error)}` };

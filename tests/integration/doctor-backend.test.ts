@@ -78,7 +78,7 @@ describe("the room for workspaces", () => {
       name: "workspaces",
       status: "warn",
       detail: "0 bytes free at /proc",
-      hint: "make room, or set backend.direct.workspace_root to a folder of a larger disk",
+      hint: "make room, or give backend.direct a folder of a larger disk",
     });
   });
 });
