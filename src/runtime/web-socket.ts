@@ -2,6 +2,7 @@
  * Bun's WebSocket client: custom headers, a proxy, a private CA, pings with an answer that can be
  * matched, and a way to drop a peer that no longer answers.
  */
+import { whyNoConnection } from "./no-connection.ts";
 
 export interface SocketOptions {
   readonly url: string;
@@ -60,10 +61,10 @@ export function openSocket(options: SocketOptions, events: SocketEvents): Socket
   socket.addEventListener("error", (event) => {
     failure = (event instanceof ErrorEvent ? event.message : "") || "connection failed";
   });
-  socket.addEventListener("close", ({ code, reason }) => {
+  socket.addEventListener("close", async ({ code, reason }) => {
     const said =
       reason === "" ? `closed by the peer with code ${code}` : `closed by the peer: ${reason} (${code})`;
-    const why = failure === "" ? said : whyFailed(failure, options);
+    const why = failure === "" ? said : await whyFailed(failure, options);
     events.onEnd({ why, status: handshakeStatus(failure) });
   });
   return {
@@ -78,12 +79,15 @@ export function openSocket(options: SocketOptions, events: SocketEvents): Socket
 }
 
 /** Bun puts the URL before the cause; ours is logged beside it. */
-function whyFailed(message: string, { url, proxy }: SocketOptions): string {
+async function whyFailed(message: string, options: SocketOptions): Promise<string> {
   const why = message.replace(/^WebSocket connection to '.*?' failed: /, "");
   // All that it says when there is not even a TCP connection. Of a proxy's URL the host alone: it may hold a password.
   if (why !== "Failed to connect") return why;
-  const whom = proxy === null ? new URL(url).host : `the proxy ${new URL(proxy).host}`;
-  return `no connection to ${whom}: its name is not known, nothing listens there, or no way leads there`;
+  const { host, hostname, port, protocol } = new URL(options.proxy ?? options.url);
+  const whom = options.proxy === null ? host : `the proxy ${host}`;
+  const isSecure = protocol === "wss:" || protocol === "https:";
+  const address = hostname.replace(/^\[|\]$/g, "");
+  return `no connection to ${whom}: ${await whyNoConnection(address, Number(port || (isSecure ? "443" : "80")))}`;
 }
 
 /** Bun tells the status of a refused handshake in the error's text only; a test fails when that changes. */

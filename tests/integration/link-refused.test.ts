@@ -1,6 +1,7 @@
 /** Handshakes that are answered with anything but 101, and connections that are not made at all. */
 import { afterEach, describe, expect, jest, test } from "bun:test";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
+import { whyNoConnection } from "../../src/runtime/no-connection.ts";
 import { openSocket } from "../../src/runtime/web-socket.ts";
 import { LinkRig } from "../unit/control-plane/link-rig.ts";
 import { RawPeer } from "../unit/control-plane/raw-peer.ts";
@@ -223,19 +224,41 @@ test("Bun still tells the status of a refused handshake in the words that are lo
 
 // Once: "Failed to connect", of a name that nobody knew, of a closed port and of a proxy that was down alike.
 test.each([
-  ["ws://127.0.0.1:9/ws", null, "no connection to 127.0.0.1:9: "],
-  ["ws://no-such-host.invalid/ws", null, "no connection to no-such-host.invalid: "],
-  ["ws://control.invalid/ws", "http://me:s3cret@127.0.0.1:9", "no connection to the proxy 127.0.0.1:9: "],
-  ["wss://control.invalid/ws", "http://me:s3cret@127.0.0.1:9", "no connection to the proxy 127.0.0.1:9: "],
-])("when %s by the proxy %p cannot be reached, it is said who could not be", async (url, proxy, words) => {
-  const { promise, resolve } = Promise.withResolvers<{ status: number | null; why: string }>();
-  const ignore = () => {};
-  openSocket(
-    { url, headers: {}, proxy, certificateAuthorities: null },
-    { onOpen: ignore, onText: ignore, onPong: ignore, onFrame: ignore, onEnd: resolve },
-  );
-  const end = await promise;
-  expect(end.why).toStartWith(words);
-  expect(end.why).not.toContain("s3cret");
-  expect(end.status).toBeNull();
+  ["ws://127.0.0.1:9/ws", null, /^no connection to 127\.0\.0\.1:9: nothing listens there \(.*ECONNREFUSED/],
+  ["ws://[::1]:9/ws", null, /^no connection to \[::1\]:9: (?:nothing listens there|no way leads there) \(/],
+  [
+    "ws://no-such-host.invalid/ws",
+    null,
+    /^no connection to no-such-host\.invalid: its name (?:is not known|cannot be looked up for now) \(/,
+  ],
+  [
+    "ws://control.invalid/ws",
+    "http://me:s3cret@127.0.0.1:9",
+    /^no connection to the proxy 127\.0\.0\.1:9: nothing listens there \(/,
+  ],
+  [
+    "wss://control.invalid/ws",
+    "http://me:s3cret@127.0.0.1:9",
+    /^no connection to the proxy 127\.0\.0\.1:9: nothing listens there \(/,
+  ],
+])(
+  "when %s by the proxy %p cannot be reached, it is said who could not be, and why",
+  async (url, proxy, words) => {
+    const { promise, resolve } = Promise.withResolvers<{ status: number | null; why: string }>();
+    const ignore = () => {};
+    openSocket(
+      { url, headers: {}, proxy, certificateAuthorities: null },
+      { onOpen: ignore, onText: ignore, onPong: ignore, onFrame: ignore, onEnd: resolve },
+    );
+    const end = await promise;
+    expect(end.why).toMatch(words);
+    expect(end.why).not.toContain("s3cret");
+    expect(end.status).toBeNull();
+  },
+);
+
+test("a host that can be reached when it is asked why it could not be is said to be back", async () => {
+  await using peer = await RawPeer.start();
+  const { hostname, port } = new URL(peer.url);
+  expect(await whyNoConnection(hostname, Number(port))).toBe("it was out of reach, and can be reached again");
 });
