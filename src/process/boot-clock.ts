@@ -17,10 +17,17 @@ export class BootClock implements Disposable {
   /** Null until it was asked for. */
   private source: Source | null = null;
 
-  /** This moment in the unit of `startedAt`; before any process where that cannot be told. */
+  /**
+   * This moment in the unit of `startedAt`; before any process where that cannot be told. Never throws: who asks at a
+   * task's end has its result in hand, and one was reported as failed because /proc could not be read for once.
+   */
   now(): number {
-    this.source ??= openUptime() ?? askKernel();
-    return Math.floor(this.source.seconds() * TICKS_PER_SECOND);
+    try {
+      this.source ??= openUptime() ?? askKernel();
+      return Math.floor(this.source.seconds() * TICKS_PER_SECOND);
+    } catch {
+      return Number.NEGATIVE_INFINITY;
+    }
   }
 
   [Symbol.dispose](): void {
