@@ -97,6 +97,8 @@ function direct(block: Block<"direct">, { flags, host }: BackendInput): DirectSe
     ozPath: ozPath?.includes("/") ? resolve(host.cwd, ozPath) : ozPath,
     setupCommand: set.setup_command ?? null,
     teardownCommand: set.teardown_command ?? null,
+    logDir: absolute(set.log_dir, host),
+    logMaxAgeMs: ageMs(set.log_max_age),
     environment: resolveEnvironment(set.environment, flags.environment, host.env),
   };
 }
@@ -108,7 +110,7 @@ function docker(block: Block<"docker">, { flags, host }: BackendInput): DockerSe
     volumes: [...set.volumes, ...flags.volumes].map(parseVolume),
     environment: resolveEnvironment(set.environment, flags.environment, host.env),
     imagePullPolicy: set.image_pull_policy,
-    sidecarVolumeMaxAgeMs: Math.ceil(parseDuration(set.sidecar_volume_max_age) ?? 0) || null,
+    sidecarVolumeMaxAgeMs: ageMs(set.sidecar_volume_max_age),
     network: set.network ?? null,
     defaultLimits: { vcpus: set.default_limits.vcpus, memoryGb: set.default_limits.memory_gb },
     security: {
@@ -166,6 +168,11 @@ function absolute(path: string | undefined, host: Host): string | null {
 }
 
 /** A longer one than a timer can wait for is as good as the longest: nobody waits 24 days for a node. */
+/** Null: for ever. */
+function ageMs(checked: string): number | null {
+  return Math.ceil(parseDuration(checked) ?? 0) || null;
+}
+
 function goMs(checked: string): number {
   return Math.min(Math.ceil(parseGoDuration(checked) ?? 0), LONGEST_TIMER_MS);
 }

@@ -1,6 +1,6 @@
 /** `backend.direct`: the agent as a child process of the worker. */
 import * as v from "valibot";
-import { environment, setting, text } from "./field.ts";
+import { age, environment, folder, setting, text } from "./field.ts";
 import { once } from "./once.ts";
 
 export const directSchema = once(() =>
@@ -33,6 +33,18 @@ export const directSchema = once(() =>
         setting(text(), "Shell text run in the workspace after each task, failed or not", {
           valueHint: "SH",
         }),
+      ),
+      log_dir: v.optional(
+        setting(folder(), "Folder in which the output of each task is kept, in a file of its own", {
+          valueHint: "DIR",
+          otherwise: "the worker's own output, that of all tasks together",
+        }),
+      ),
+      log_max_age: v.optional(
+        setting(age(), "A file in log_dir to which nothing was written for so long is removed; 0s: never", {
+          valueHint: "DURATION",
+        }),
+        "7days",
       ),
       environment: environment(),
     },

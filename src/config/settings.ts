@@ -66,6 +66,10 @@ export interface DirectSettings {
   readonly ozPath: string | null;
   readonly setupCommand: string | null;
   readonly teardownCommand: string | null;
+  /** Null: tasks write to the worker's own output. */
+  readonly logDir: string | null;
+  /** Null: what is kept of a task's output stays for ever. */
+  readonly logMaxAgeMs: number | null;
   /** The file's entries, then the flags'; a later name wins. */
   readonly environment: readonly EnvironmentVariable[];
 }

@@ -2,11 +2,14 @@
  * Child processes, by Bun.spawn. The environment is always explicit: left out, Bun gives the child
  * the one that this process had at its start, changed since or not.
  */
+import { closeSync, openSync } from "node:fs";
 
 export interface Command {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
+  /** A file to whose end it writes, instead of this process's own output. */
+  readonly outputFile?: string;
 }
 
 export interface Child {
@@ -17,13 +20,23 @@ export interface Child {
 
 /**
  * The child leads a session and process group of its own, reads nothing, and writes straight to this
- * process's own output. Throws the system's error (ENOENT, EACCES, E2BIG…).
+ * process's own output, or to its file. Throws the system's error (ENOENT, EACCES, E2BIG…).
  */
 export function spawnDetached(command: Command): Child {
-  return Bun.spawn([...command.argv], {
-    cwd: command.cwd,
-    env: { ...command.env },
-    stdio: ["ignore", "inherit", "inherit"],
+  if (command.outputFile === undefined) return spawnWritingTo("inherit", command);
+  const file = openSync(command.outputFile, "a");
+  try {
+    return spawnWritingTo(file, command);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function spawnWritingTo(output: "inherit" | number, { argv, cwd, env }: Command): Child {
+  return Bun.spawn([...argv], {
+    cwd,
+    env: { ...env },
+    stdio: ["ignore", output, output],
     detached: true,
   });
 }

@@ -41,12 +41,13 @@ const BEYOND_SHUTDOWN_MS = 20_000;
 export function planService(settings: Settings, options: ServiceOptions): ServicePlan {
   const { backend, drainTimeoutMs, shutdownTimeoutMs } = settings;
   const workspaces = "workspaceRoot" in backend && backend.targetDir === null ? [backend.workspaceRoot] : [];
+  const logs = "logDir" in backend && backend.logDir !== null ? [backend.logDir] : [];
   const stateDir = settings.stateDir === SERVICE_STATE_DIR ? null : settings.stateDir;
   return {
     ...options,
     backend: backend.kind,
     stopTimeoutSeconds: Math.ceil((drainTimeoutMs + shutdownTimeoutMs + BEYOND_SHUTDOWN_MS) / 1000),
     stateDir,
-    ownFolders: [...(stateDir === null ? [] : [stateDir]), ...workspaces],
+    ownFolders: [...(stateDir === null ? [] : [stateDir]), ...workspaces, ...logs],
   };
 }

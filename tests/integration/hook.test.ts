@@ -7,6 +7,7 @@ import { runHook } from "../../src/backends/direct/hook.ts";
 import { identify, isAlive, readProcess } from "../../src/process/process-table.ts";
 import { ShimClient } from "../../src/process/shim/client.ts";
 import { Surveyor } from "../../src/process/stragglers.ts";
+import type { Command } from "../../src/runtime/spawn.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { eventually, within } from "../support/wait.ts";
 import { SHIM_COMMAND } from "../unit/process/shim-daemon.ts";
@@ -16,7 +17,12 @@ test("a hook whose shim is killed while it runs is ended, and counts as killed",
   await using dir = await TempDir.create("hook");
   using spawned = new Spawned();
   using shim = new ShimClient({ command: SHIM_COMMAND, openFiles: 1024 });
-  const tools = { shim, surveyor: new Surveyor([HOOK_MARK_NAME]), graceMs: 10_000 };
+  const tools = {
+    shim,
+    surveyor: new Surveyor([HOOK_MARK_NAME]),
+    graceMs: 10_000,
+    kept: (command: Command) => command,
+  };
   const command = "echo $$ >pid.new; mv pid.new pid; exec sleep 1000";
   const hook = { command, cwd: dir.path, env: { PATH: "/usr/bin:/bin" } };
   const running = runHook(hook, tools, never(), never());

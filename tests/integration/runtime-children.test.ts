@@ -34,6 +34,14 @@ describe.each(RUNTIMES.map(({ name, argv }) => [name, argv] as const))("under %s
     expect([group, session]).toEqual([pid, pid]);
   });
 
+  test("a child with a file for its output writes both streams to its end, and holds nothing else open", async () => {
+    await using dir = await TempDir.create("child");
+    const outputFile = await dir.write("it's a file", "before\n");
+    const script = "echo out; echo error >&2; ls /proc/$$/fd | wc -l";
+    expect(await ask(runtime, "detached", command(script, { outputFile }))).toEqual({ status: 0 });
+    expect(readFileSync(outputFile, "utf8")).toMatch(/^before\nout\nerror\n3\n$/);
+  });
+
   test.each([
     ["not there", ["/no/such/program"], "/", "ENOENT"],
     ["not executable", ["/etc/passwd"], "/", "EACCES"],

@@ -28,6 +28,8 @@ export async function directBackend({
     ozPath,
     setupCommand: setupCommand ?? null,
     teardownCommand: null,
+    logDir: null,
+    logMaxAgeMs: null,
     environment: [],
   };
   const searchPath = process.env["PATH"] ?? "";

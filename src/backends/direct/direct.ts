@@ -12,6 +12,7 @@ import { Afterlook } from "../../process/afterlook.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
 import { Surveyor } from "../../process/stragglers.ts";
 import type { Assignment } from "../../protocol/assignment.ts";
+import type { Command } from "../../runtime/spawn.ts";
 import {
   type Backend,
   type Completion,
@@ -31,6 +32,7 @@ import { leaveWorkspace } from "./leave-workspace.ts";
 import { removeIfEmpty } from "./removal.ts";
 import { concludeApart, concludeUntouched, hasAgent, LEFTOVER_GRACE_MS, seeThrough } from "./supervise.ts";
 import { TaskHooks } from "./task-hooks.ts";
+import { TaskLogs } from "./task-logs.ts";
 import {
   folderFor,
   gitConfigIn,
@@ -73,6 +75,7 @@ export class DirectBackend implements Backend {
   private readonly afterlook: Afterlook;
   private readonly had: HadTasks;
   private readonly discards: Discards;
+  private readonly logs: TaskLogs;
   private readonly agents: Agents;
 
   constructor(options: DirectOptions) {
@@ -80,6 +83,8 @@ export class DirectBackend implements Backend {
     this.agents = new Agents({ ...options, surveyor: this.surveyor });
     this.had = new HadTasks(() => options.folders()?.claimsDir ?? null);
     this.discards = new Discards(() => options.folders()?.discardsDir ?? null);
+    const { logDir, logMaxAgeMs } = options.settings;
+    this.logs = new TaskLogs({ dir: logDir, maxAgeMs: logMaxAgeMs, log: options.log });
     this.afterlook = new Afterlook(this.surveyor, Math.min(options.graceMs, LEFTOVER_GRACE_MS));
   }
 
@@ -141,7 +146,7 @@ export class DirectBackend implements Backend {
     const { environment } = task;
     const parts = { worker: workerEnvironment, task: environment, harness, workspace, fromSetup };
     const command = { argv: [oz, ...task.argv], cwd: workspace.dir, env: agentEnvironment(parts) };
-    return { command, handle };
+    return { command: this.logs.kept(task.assignment.taskId, command), handle };
   }
 
   async resume(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
@@ -231,7 +236,8 @@ export class DirectBackend implements Backend {
   ): TaskHooks | null {
     const { settings, shim, graceMs, workerEnvironment } = this.options;
     if (settings.setupCommand === null && settings.teardownCommand === null) return null;
-    const tools = { shim, graceMs, surveyor: this.surveyor };
+    const kept = (command: Command) => this.logs.kept(taskId, command);
+    const tools = { shim, graceMs, surveyor: this.surveyor, kept };
     return new TaskHooks({ settings, tools, workerEnvironment, environment, taskId, workspace, context });
   }
 

@@ -10,6 +10,7 @@ import { killTree, type ProcessTree, stopTree } from "../../process/process-tree
 import type { ShimClient, Supervised } from "../../process/shim/client.ts";
 import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
 import { NO_MARK, Surveyor } from "../../process/stragglers.ts";
+import type { Command } from "../../runtime/spawn.ts";
 import { TaskFailure } from "../../task/backend.ts";
 import { type Environment, HOOK_MARK_NAME } from "./environment.ts";
 
@@ -17,6 +18,8 @@ export interface HookTools {
   readonly shim: ShimClient;
   readonly surveyor: Surveyor;
   readonly graceMs: number;
+  /** With the place for its output. */
+  readonly kept: (command: Command) => Command;
 }
 
 export interface Hook {
@@ -35,7 +38,7 @@ export async function runHook(
   stop: AbortSignal,
   hurry: AbortSignal,
 ): Promise<number> {
-  const process = await startHook(hook, tools.shim);
+  const process = await startHook(hook, tools);
   const tree: ProcessTree = {
     groupId: process.identity.pid,
     mark: NO_MARK,
@@ -57,10 +60,10 @@ export async function runHook(
   }
 }
 
-async function startHook({ command, cwd, env }: Hook, shim: ShimClient): Promise<Supervised> {
+async function startHook({ command, cwd, env }: Hook, { shim, kept }: HookTools): Promise<Supervised> {
   const since = startedAtNow();
   try {
-    return await shim.spawn({ argv: ["/bin/sh", "-c", command], cwd, env }, null);
+    return await shim.spawn(kept({ argv: ["/bin/sh", "-c", command], cwd, env }), null);
   } catch (error) {
     if (!(error instanceof SpawnRefused) || error.code !== SHIM_KILLED) throw error;
     // It may have started before its shim was killed, and nobody has its pid.

@@ -7,19 +7,23 @@ import { isFolder, whyUnusable } from "./folder.ts";
 import { findOz } from "./oz-path.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
+/** Sees to it that a folder can be written: `what` it is, and the setting that names it. Throws BackendUnusable. */
+export type RequireWritable = (what: string, dir: string, setting: string) => void;
+
 /**
- * The agent's executable, absolute. Throws BackendUnusable for what is missing. `requireRoot` sees to it that there is
- * a workspace root, which is made unless told.
+ * The agent's executable, absolute. Throws BackendUnusable for what is missing. `requireWritable` makes folders that
+ * are not there, unless told.
  */
 export function requireDirect(
   settings: DirectSettings,
   searchPath: string,
-  requireRoot: (dir: string) => void = makeWorkspaceRoot,
+  requireWritable: RequireWritable = makeWritable,
 ): string {
+  const { targetDir, workspaceRoot, logDir } = settings;
   const oz = findOz(settings.ozPath, searchPath);
-  if (settings.targetDir !== null)
-    requireFolder("target folder", settings.targetDir, "target_dir (--target-dir)");
-  else requireRoot(settings.workspaceRoot);
+  if (targetDir !== null) requireFolder("target folder", targetDir, "target_dir (--target-dir)");
+  else requireWritable("workspace root", workspaceRoot, "workspace_root");
+  if (logDir !== null) requireWritable("folder of tasks' output", logDir, "log_dir");
   if (needsPrivateFolders(settings)) requireTemporaryFolder(temporaryFolder());
   return oz;
 }
@@ -39,20 +43,27 @@ function requireTemporaryFolder(dir: string): void {
   }
 }
 
-function makeWorkspaceRoot(dir: string): void {
+function makeWritable(what: string, dir: string, setting: string): void {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    // One in which no workspace can be made would have every task claimed, and failed.
+    // One in which nothing can be made would have every task claimed, and failed.
     if (isFolder(dir)) accessSync(dir, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw rootUnusable(dir, existsSync(dir) && !isFolder(dir) ? "it is not a folder" : wordsOf(error));
+    const why = existsSync(dir) && !isFolder(dir) ? "it is not a folder" : wordsOf(error);
+    throw notWritable({ what, dir, setting, why });
   }
-  requireFolder("workspace root", dir, "workspace_root");
+  requireFolder(what, dir, setting);
 }
 
-export function rootUnusable(dir: string, why: string): BackendUnusable {
+export function notWritable(found: {
+  readonly what: string;
+  readonly dir: string;
+  readonly setting: string;
+  readonly why: string;
+}): BackendUnusable {
+  const { what, dir, setting, why } = found;
   return new BackendUnusable(
-    `Cannot use the workspace root ${dir}: ${why}; set backend.direct.workspace_root to a folder that this user can write`,
+    `Cannot use the ${what} ${dir}: ${why}; set backend.direct.${setting} to a folder that this user can write`,
   );
 }
 

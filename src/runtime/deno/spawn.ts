@@ -6,11 +6,21 @@ import type { Child, Command, TalkingChild } from "../spawn.ts";
 import { deno } from "./deno-global.ts";
 import { LineReader, lineOf } from "./json-lines.ts";
 import { CHANNEL_DESCRIPTOR, CHANNEL_VARIABLE } from "./shim-channel.ts";
-import { exitOf, startChild } from "./start-child.ts";
+import { type ChildCommand, exitOf, startChild } from "./start-child.ts";
 
-export function spawnDetached(command: Command): Child {
-  const child = startChild(command, { stdin: "null", stdout: "inherit", stderr: "inherit" });
+export function spawnDetached({ outputFile, ...command }: Command): Child {
+  const child = startChild(writingTo(outputFile, command), {
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  });
   return { pid: child.pid, exited: exitOf(child) };
+}
+
+/** Deno gives a child no open file: a shell opens it, and becomes the child. */
+function writingTo(file: string | undefined, { argv, ...rest }: Omit<Command, "outputFile">): ChildCommand {
+  if (file === undefined) return { argv, ...rest };
+  return { argv: ["/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', file, ...argv], ...rest };
 }
 
 /** Where the runtime keeps its compiled sources: without, the child would have to find another place, or compile anew. */

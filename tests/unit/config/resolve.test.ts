@@ -171,6 +171,7 @@ describe("the backend", () => {
       workspace_root: "ws",
       oz_path: "./oz",
       setup_command: "s",
+      log_dir: "logs",
       environment: [{ name: "A", value: "file" }, { name: "OWN" }],
     };
     const args = ["-e", "A=flag", "--env=B", "--target-dir", "here"];
@@ -181,6 +182,8 @@ describe("the backend", () => {
       ozPath: "/cwd/oz",
       setupCommand: "s",
       teardownCommand: null,
+      logDir: "/cwd/logs",
+      logMaxAgeMs: 7 * 86_400_000,
       environment: [
         { name: "OWN", value: "own" },
         { name: "A", value: "flag" },
@@ -190,6 +193,10 @@ describe("the backend", () => {
     expect(settings([], { backend: { direct: { oz_path: "oz" } } }).backend).toMatchObject({
       workspaceRoot: "/var/lib/oz/workspaces",
       ozPath: "oz",
+      logDir: null,
+    });
+    expect(settings([], { backend: { direct: { log_max_age: "0s" } } }).backend).toMatchObject({
+      logMaxAgeMs: null,
     });
   });
 

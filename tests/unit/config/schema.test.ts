@@ -41,6 +41,8 @@ const BACKENDS = {
     oz_path: "/oz",
     setup_command: "s",
     teardown_command: "t",
+    log_dir: "/l",
+    log_max_age: "7days",
     environment: [],
   },
   kubernetes: {

@@ -192,17 +192,21 @@ test("the time to stop follows the configuration", () => {
 });
 
 test.each([
-  [null, ["/srv/workspaces"]],
-  ["/home/oz/repo", []],
-])("with the target folder %p the folders %p are the worker's own", (targetDir, own) => {
-  const backend = { kind: "direct", workspaceRoot: "/srv/workspaces", targetDir } as const;
-  const settings = {
-    backend,
-    drainTimeoutMs: 0,
-    shutdownTimeoutMs: 0,
-    stateDir: "/var/lib/oz-agent-worker",
-  } as unknown as Parameters<typeof planService>[0];
-  const { backend: _backend, stopTimeoutSeconds: _seconds, ...options } = PLAN;
-  const plan = planService(settings, options);
-  expect([plan.ownFolders, plan.stateDir]).toEqual([own, null]);
-});
+  [null, null, ["/srv/workspaces"]],
+  ["/home/oz/repo", null, []],
+  ["/home/oz/repo", "/var/log/oz", ["/var/log/oz"]],
+])(
+  "with the target folder %p and the logs in %p the folders %p are the worker's own",
+  (targetDir, logDir, own) => {
+    const backend = { kind: "direct", workspaceRoot: "/srv/workspaces", targetDir, logDir } as const;
+    const settings = {
+      backend,
+      drainTimeoutMs: 0,
+      shutdownTimeoutMs: 0,
+      stateDir: "/var/lib/oz-agent-worker",
+    } as unknown as Parameters<typeof planService>[0];
+    const { backend: _backend, stopTimeoutSeconds: _seconds, ...options } = PLAN;
+    const plan = planService(settings, options);
+    expect([plan.ownFolders, plan.stateDir]).toEqual([own, null]);
+  },
+);

@@ -15,6 +15,8 @@ function settings(environment: DirectSettings["environment"] = []): Settings {
       ozPath: null,
       setupCommand: null,
       teardownCommand: null,
+      logDir: null,
+      logMaxAgeMs: null,
       environment,
     },
     cleanup: true,

@@ -1,0 +1,52 @@
+/** `log_dir`: what each task writes is in a file of its own, whoever is there to see it. */
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { assignment } from "../support/assignments.ts";
+import { DirectSite } from "../support/direct-site.ts";
+
+describe("a worker with log_dir", () => {
+  test("keeps what setup, agent and teardown write in the task's file, and out of its own output", async () => {
+    await using site = await DirectSite.create();
+    const direct = {
+      log_dir: site.dir.join("logs"),
+      setup_command: "echo from setup",
+      teardown_command: "echo from teardown >&2",
+    };
+    await using worker = await site.start({ direct });
+    const task = assignment({
+      env: { AGENT_STDOUT: "from the agent", AGENT_STDERR: "its error", AGENT_EXIT: "3" },
+    });
+    expect((await site.run(task)).exitCode).toBe(3);
+    const file = site.dir.join(`logs/oz-task-${task.task_id}.log`);
+    const lines = readFileSync(file, "utf8").trim().split("\n");
+    expect([lines[0], lines.at(-1)]).toEqual(["from setup", "from teardown"]);
+    expect(lines.slice(1, -1).toSorted()).toEqual(["from the agent", "its error"]);
+    expect(await worker.stop()).toBe(0);
+    expect(worker.stdout + worker.stderr).not.toMatch(/from setup|from the agent|its error|from teardown/);
+  });
+
+  test("has all of it although it was killed in between", async () => {
+    await using site = await DirectSite.create();
+    const direct = { log_dir: site.dir.join("logs"), teardown_command: "echo from teardown" };
+    await using killed = await site.start({ direct });
+    const task = assignment({ env: { AGENT_HOLD: "1", AGENT_STDOUT: "from the agent" } });
+    const [run] = await site.holdAll([task]);
+    killed.kill("SIGKILL");
+    await killed.exited;
+    await using _next = await site.start({ direct });
+    run?.release();
+    expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
+    const text = readFileSync(site.dir.join(`logs/oz-task-${task.task_id}.log`), "utf8");
+    expect(text).toBe("from the agent\nfrom teardown\n");
+  });
+
+  test("does not start where the folder cannot be made, and says which setting names it", async () => {
+    await using site = await DirectSite.create();
+    const log_dir = `${await site.dir.write("file", "")}/logs`;
+    await using worker = await site.start({ direct: { log_dir }, connected: false });
+    expect(await worker.exited).toBe(1);
+    expect(worker.stderr).toMatch(
+      /Cannot use the folder of tasks' output .*file\/logs: .*set backend\.direct\.log_dir to a folder/,
+    );
+  });
+});

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, readdirSync, statSync, utimesSync } from "node:fs";
+import { basename } from "node:path";
+import { TaskLogs } from "../../../../src/backends/direct/task-logs.ts";
+import { TempDir } from "../../../support/temp-dir.ts";
+import { recordLog } from "../../logging/recorded-log.ts";
+
+const COMMAND = { argv: ["/bin/true"], cwd: "/", env: {} };
+const DAY_MS = 86_400_000;
+
+function logsIn(dir: string | null, maxAgeMs: number | null = null) {
+  const log = recordLog();
+  return { logs: new TaskLogs({ dir, maxAgeMs, log }), log };
+}
+
+describe("the file of a task's output", () => {
+  test("is there, for nobody else to read, and the same for each of its commands", async () => {
+    await using dir = await TempDir.create("logs");
+    const { logs } = logsIn(dir.path);
+    const kept = logs.kept("t-1", COMMAND);
+    expect(kept).toEqual({ ...COMMAND, outputFile: dir.join("oz-task-t-1.log") });
+    expect(statSync(dir.join("oz-task-t-1.log")).mode & 0o777).toBe(0o600);
+    expect(logs.kept("t-1", COMMAND)).toEqual(kept);
+  });
+
+  test.each(["../../etc/passwd", "a/b", "..", "ü", "x".repeat(300)])(
+    "of task %p is in the folder",
+    async (taskId) => {
+      await using dir = await TempDir.create("logs");
+      const { outputFile } = logsIn(dir.path).logs.kept(taskId, COMMAND);
+      expect(readdirSync(dir.path)).toEqual([basename(outputFile ?? "")]);
+    },
+  );
+
+  test("is none where no folder was named", () => {
+    expect(logsIn(null).logs.kept("t-1", COMMAND)).toBe(COMMAND);
+  });
+
+  test("that cannot be made costs a warning, and the task runs", async () => {
+    await using dir = await TempDir.create("logs");
+    const { logs, log } = logsIn(dir.join("gone"));
+    expect(logs.kept("t-1", COMMAND)).toBe(COMMAND);
+    expect(log.lines.filter(({ level }) => level === "warn").map(({ message }) => message)).toEqual([
+      "cannot keep what a task writes; it goes to the worker's own output",
+    ]);
+  });
+});
+
+describe("old files of tasks' output", () => {
+  async function withOld(maxAgeMs: number | null) {
+    const dir = await TempDir.create("logs");
+    const old = await dir.write("oz-task-old.log", "x");
+    const fresh = await dir.write("oz-task-fresh.log", "x");
+    const strange = await dir.write("notes.log", "x");
+    const folder = await dir.mkdir("oz-task-folder.log");
+    const longAgo = (Date.now() - 2 * DAY_MS) / 1_000;
+    for (const path of [old, strange, folder]) utimesSync(path, longAgo, longAgo);
+    const { logs } = logsIn(dir.path, maxAgeMs);
+    logs.kept("new", COMMAND);
+    return { dir, there: [old, fresh, strange, folder].map((path) => existsSync(path)) };
+  }
+
+  test("go once nothing was written to them for the time that is set, and nothing else does", async () => {
+    const { dir, there } = await withOld(DAY_MS);
+    expect(there).toEqual([false, true, true, true]);
+    await dir[Symbol.asyncDispose]();
+  });
+
+  test("stay where no time is set", async () => {
+    const { dir, there } = await withOld(null);
+    expect(there).toEqual([true, true, true, true]);
+    await dir[Symbol.asyncDispose]();
+  });
+});
