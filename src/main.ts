@@ -9,8 +9,21 @@ async function main(argv: readonly string[]): Promise<number> {
     await runShimCommand();
     return 0;
   }
+  noticeChildren();
   const { runCommandLine } = await import("./cli/command-line.ts");
   return runCommandLine(argv, { host: host(), heedSignals, shimArgument: SHIM_COMMAND });
+}
+
+/**
+ * Whoever started this may ignore SIGCHLD, and that is inherited: the kernel then keeps nobody's exit status, and each
+ * credential helper, ssh and `dev` worker failed with ECHILD. A listener that goes again leaves the default. What this
+ * process starts has that in any case, the shim among it.
+ */
+function noticeChildren(): void {
+  if (process.platform === "win32") return;
+  const listener = () => {};
+  process.on("SIGCHLD", listener);
+  process.off("SIGCHLD", listener);
 }
 
 /**
