@@ -167,7 +167,7 @@ async function shutDown({
 async function letTasksEnd({ settings, log, stop }: WorkerOptions, scheduler: Scheduler): Promise<void> {
   const { drainTimeoutMs } = settings;
   const tasks = scheduler.activeTasks;
-  if (drainTimeoutMs === 0 || tasks === 0) return;
+  if (drainTimeoutMs === 0 || tasks === 0 || stop.isUrgent) return;
   const fields = { tasks, seconds: secondsOf(drainTimeoutMs) };
   log.info("taking no more tasks, and waiting for those that run; another signal stops them", fields);
   await stop.patiently(drainTimeoutMs, (enough) => scheduler.whenIdle(enough));

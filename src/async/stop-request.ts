@@ -5,6 +5,7 @@ export class StopRequest {
   private readonly stopper = new AbortController();
   /** Fires when there has been patience enough; null: nothing is waited for. */
   private patience: AbortController | null = null;
+  private urgent = false;
 
   /** Fires when it is asked for the first time. */
   get signal(): AbortSignal {
@@ -17,6 +18,18 @@ export class StopRequest {
     if (next === null || next.signal.aborted) return false;
     next.abort();
     return true;
+  }
+
+  /** True: nothing is to be waited for, and nothing is any more. */
+  get isUrgent(): boolean {
+    return this.urgent;
+  }
+
+  /** For somebody who is gone, and will not see what comes of any waiting. What a stop takes besides goes on. */
+  insist(): void {
+    this.urgent = true;
+    this.patience?.abort();
+    this.stopper.abort();
   }
 
   /** Gives `wait` a signal that fires after `ms`, or when the process is asked to stop once more. */

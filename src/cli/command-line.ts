@@ -130,7 +130,7 @@ async function unlessAsked(
 async function alsoAtEndOfInput(stop: StopRequest, { stopAtEndOfInput }: FlagValues): Promise<void> {
   if (!stopAtEndOfInput) return;
   const { whenInputEnds } = await import("./end-of-input.ts");
-  whenInputEnds(() => stop.ask());
+  whenInputEnds(() => stop.insist());
 }
 
 function definedOnly(environment: Host["env"]): Record<string, string> {

@@ -88,8 +88,11 @@ describe("a worker that drains", () => {
     expect(worker.stderr).not.toMatch(/taking no more tasks/);
   });
 
-  // Else the worker of a `dev` that is gone would run on for as long as its tasks do.
-  test("stops its task when its input ends as well", async () => {
+  // Else the worker of a `dev` that is gone would run on for as long as its tasks do, or as it may wait for them.
+  test.each([
+    ["as well", true],
+    ["and nobody asked it to stop before", false],
+  ])("stops its task when its input ends, %s", async (_when, isAsked) => {
     await using site = await DirectSite.create();
     const pipe = site.dir.join("input");
     Bun.spawnSync(["mkfifo", pipe]);
@@ -98,10 +101,13 @@ describe("a worker that drains", () => {
     const flags = ["--stop-at-end-of-input"];
     await using worker = await site.start({ ...patient, command, flags, env: { INPUT: pipe } });
     const run = await holdOne(site);
-    worker.kill("SIGTERM");
-    await worker.waitForLog(DRAINING);
+    if (isAsked) {
+      worker.kill("SIGTERM");
+      await worker.waitForLog(DRAINING);
+    }
     closeSync(held);
     expect(await worker.finished()).toBe(0);
     expect(site.plane.task(taskIdOf(run))?.failureReason).toBe("graceful_shutdown");
+    if (!isAsked) expect(worker.stderr).not.toMatch(DRAINING);
   });
 });

@@ -29,6 +29,24 @@ describe("a request to stop", () => {
     expect(stop.ask()).toBe(false);
   });
 
+  test("that is insisted on ends what is waited for, and leaves what comes then to its time", async () => {
+    const stop = new StopRequest();
+    stop.ask();
+    const waited = waiting(stop, 3_600_000);
+    expect(stop.isUrgent).toBe(false);
+    stop.insist();
+    expect(stop.isUrgent).toBe(true);
+    await waited;
+    stop.insist();
+    expect(stop.ask()).toBe(false);
+  });
+
+  test("that is insisted on from the first is one", () => {
+    const stop = new StopRequest();
+    stop.insist();
+    expect([stop.signal.aborted, stop.isUrgent, stop.ask()]).toEqual([true, true, false]);
+  });
+
   test("waits no longer than it was given", async () => {
     jest.useFakeTimers();
     const stop = new StopRequest();
