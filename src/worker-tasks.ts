@@ -49,7 +49,7 @@ export async function openTasks(options: WatchOptions, parts: TaskParts): Promis
   });
   retirement.open({
     owed: () => scheduler.activeTasks + outbox.size,
-    stopAccepting: () => scheduler.stopAccepting(),
+    admission: scheduler.admission,
   });
   scheduler.recover(journal.running());
   inbox.open(createIntake(scheduler, options.log));

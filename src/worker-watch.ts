@@ -71,7 +71,7 @@ function sourcesOf(settings: Settings, parts: WatchedParts, heartbeat: Heartbeat
     maxConcurrentTasks: settings.maxConcurrentTasks,
     eventLoopDelayMs: () => heartbeat.delayMs,
     beatsLateBy: (ms) => heartbeat.beatsLateBy(ms),
-    accepting: () => scheduler.accepting,
+    accepting: () => scheduler.admission.ofAssignments,
     link: () => link.status,
     outbox: () => ({ size: outbox.size, oldestSince: outbox.oldestSince }),
     journalDurable: () => state.journal.durable,

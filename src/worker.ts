@@ -148,7 +148,7 @@ async function shutDown({
   outbox,
 }: ShutDownParts): Promise<void> {
   const { log, settings } = options;
-  scheduler.stopAccepting();
+  scheduler.admission.close();
   link.hasten();
   if (!backend.outlivesWorker) await letTasksEnd(options, scheduler);
   const budgetMs = settings.shutdownTimeoutMs;

@@ -4,11 +4,12 @@
  */
 import type { Settings } from "../config/settings.ts";
 import type { Logger } from "../logging/logger.ts";
+import type { Admission } from "./admission.ts";
 
 export interface RetiringParts {
-  /** Tasks that run here, and messages that are not proven to be read. */
+  /** Tasks that are held here, and messages that are not proven to be read. */
   readonly owed: () => number;
-  readonly stopAccepting: () => void;
+  readonly admission: Pick<Admission, "closeToAssignments" | "close">;
 }
 
 export class Retirement implements Disposable {
@@ -16,7 +17,7 @@ export class Retirement implements Disposable {
   readonly reached: Promise<null>;
   private readonly settings: Pick<Settings, "maxTasks" | "exitAfterIdleMs">;
   private readonly log: Logger;
-  private readonly leave: () => void;
+  private readonly resolve: () => void;
   private parts: RetiringParts | null = null;
   private begun = 0;
   private isLast = false;
@@ -27,7 +28,7 @@ export class Retirement implements Disposable {
     this.log = log;
     const { promise, resolve } = Promise.withResolvers<null>();
     this.reached = promise;
-    this.leave = () => resolve(null);
+    this.resolve = () => resolve(null);
   }
 
   /** From now on tasks come. */
@@ -45,7 +46,7 @@ export class Retirement implements Disposable {
     if (this.isLast || maxTasks === 0 || this.begun < maxTasks) return;
     this.isLast = true;
     this.log.info("taking no more tasks: max_tasks is reached; leaving when all have ended", { maxTasks });
-    this.parts?.stopAccepting();
+    this.parts?.admission.closeToAssignments();
   }
 
   /** A task has ended, or a message was read. */
@@ -61,10 +62,14 @@ export class Retirement implements Disposable {
       this.idleTimer = undefined;
       // What is owed since is settled later, and the time begins anew.
       if (this.parts === null || this.parts.owed() > 0) return;
-      this.parts.stopAccepting();
       this.log.info("leaving: there was no task for exit_after_idle", { seconds: exitAfterIdleMs / 1_000 });
       this.leave();
     }, exitAfterIdleMs);
+  }
+
+  private leave(): void {
+    this.parts?.admission.close();
+    this.resolve();
   }
 
   [Symbol.dispose](): void {

@@ -8,6 +8,7 @@ import { secondsOf } from "../logging/seconds-of.ts";
 import type { Secrets } from "../logging/secrets.ts";
 import type { Assignment } from "../protocol/assignment.ts";
 import { encodeOutbound } from "../protocol/outbound.ts";
+import { Admission } from "./admission.ts";
 import { Answers, type AnswersOptions } from "./answers.ts";
 import type { Adoption, Backend, Completion, Orphan, Reservation, RunContext } from "./backend.ts";
 import { EarlyCancellations } from "./early-cancellations.ts";
@@ -42,6 +43,7 @@ export interface SchedulerOptions extends AnswersOptions {
 const CLOCKS_MS = 5_000;
 
 export class Scheduler {
+  readonly admission = new Admission();
   private readonly options: SchedulerOptions;
   /** By task id: an execution of a task excludes every other of the same task. */
   private readonly running = new Map<string, RunningTask>();
@@ -50,7 +52,6 @@ export class Scheduler {
   private readonly handedOff: HandedOff;
   private readonly inheritance: Inheritance;
   private readonly early = new EarlyCancellations();
-  private stopping = false;
 
   constructor(options: SchedulerOptions) {
     this.options = options;
@@ -63,9 +64,9 @@ export class Scheduler {
     return this.running.size;
   }
 
-  /** False from the moment in which it was asked to stop. */
-  get accepting(): boolean {
-    return !this.stopping;
+  /** Those too that wait for another execution of theirs to end. */
+  get heldTasks(): number {
+    return this.running.size + this.inheritance.waiting.length;
   }
 
   tasks(now = Date.now()): TaskStatus[] {
@@ -145,7 +146,7 @@ export class Scheduler {
     // One that was left to another worker is an orphan again when that one is dead too.
     if (known?.ended === true && known.terminal !== null && isKnown)
       return this.options.journal.isOwed(known.terminal) ? "unproven" : "ended";
-    if (this.stopping) return "refused";
+    if (!this.admission.ofOrphans) return "refused";
     const ref = { taskId, executionId };
     this.claim(ref, UNOBSERVED_TRAIL, handle);
     const cancelled = this.early.take(taskId, claimedAt);
@@ -154,17 +155,12 @@ export class Scheduler {
     return "taken";
   };
 
-  /** From now on nothing is accepted. */
-  stopAccepting(): void {
-    this.stopping = true;
-  }
-
   /** Stops every task and resolves when all are reported; `hurry` ends the grace periods early. */
   async stopAll(hurry: AbortSignal): Promise<void> {
     if (hurry.aborted) this.hurry.abort();
     hurry.addEventListener("abort", () => this.hurry.abort(), { once: true });
     // More than once: the end of one execution may start another that an earlier daemon left.
-    while (!this.isIdle) {
+    while (this.heldTasks > 0) {
       for (const task of this.running.values()) task.stop("shutdown");
       await this.presentEnded();
     }
@@ -174,11 +170,7 @@ export class Scheduler {
   /** Resolves when nothing runs here any more, or `enough` fires. */
   async whenIdle(enough: AbortSignal): Promise<void> {
     using over = firing(enough);
-    while (!this.isIdle && !enough.aborted) await Promise.race([this.presentEnded(), over.fired]);
-  }
-
-  private get isIdle(): boolean {
-    return this.running.size + this.inheritance.waiting.length === 0;
+    while (this.heldTasks > 0 && !enough.aborted) await Promise.race([this.presentEnded(), over.fired]);
   }
 
   private async presentEnded(): Promise<void> {
@@ -205,7 +197,7 @@ export class Scheduler {
   private admit(assignment: Assignment): Reservation | Rejection {
     const { taskId } = assignment;
     const { backend, maxConcurrentTasks, log } = this.options;
-    if (this.stopping) return "stopping";
+    if (!this.admission.ofAssignments) return "stopping";
     if (maxConcurrentTasks !== 0 && this.running.size >= maxConcurrentTasks) {
       log.debug("at maximum concurrency", { taskId, maxConcurrentTasks });
       return "atCapacity";

@@ -1,7 +1,11 @@
 /** Workers that leave by themselves, as those of an autoscaler do. */
 import { describe, expect, test } from "bun:test";
+import { ControlPlane } from "../../src/dev/control-plane.ts";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite, taskIdOf } from "../support/direct-site.ts";
+import { FakeCluster } from "../support/fake-cluster.ts";
+import { TempDir } from "../support/temp-dir.ts";
+import { CONNECTED, TEST_API_KEY, WorkerProcess } from "../support/worker-process.ts";
 
 describe("a worker with --max-tasks", () => {
   test("runs so many, turns down what comes then, and leaves with 0 when the last has ended", async () => {
@@ -43,6 +47,35 @@ describe("a worker with --max-tasks", () => {
     expect(await worker.finished()).toBe(0);
     expect(site.plane.tasks()).toMatchObject([{ state: "completed", terminals: 1 }]);
   });
+
+  // Once it claimed such a Job, and then did not follow it: nobody else could have it while its own task ran.
+  test("follows the Job of a worker that is gone all the same, while its own last task runs", async () => {
+    await using cluster = await FakeCluster.start();
+    await using states = await TempDir.create("states");
+    // One each, so that each is given its own task.
+    await using another = await ControlPlane.start({ apiKey: TEST_API_KEY });
+    await using plane = await ControlPlane.start({ apiKey: TEST_API_KEY });
+    const start = async (name: string, to: ControlPlane, ...flags: readonly string[]) => {
+      const stateDir = states.join(name);
+      const env = { KUBECONFIG: await cluster.kubeconfig() };
+      const all = ["--worker-id", "w", "--backend", "kubernetes", ...flags];
+      return WorkerProcess.startUntil({ plane: to, stateDir, flags: all, env }, CONNECTED);
+    };
+    await using gone = await start("gone", another);
+    another.submit(assignment({ taskId: "theirs" }));
+    const theirs = await cluster.jobOf("theirs");
+    await using worker = await start("worker", plane, "--max-tasks", "1");
+    plane.submit(assignment({ taskId: "own" }));
+    const own = await cluster.jobOf("own");
+    expect(await gone.stop()).toBe(0);
+    await worker.waitForLog(/Job of a dead worker taken over.* taskId=theirs adoption=taken/, 30_000);
+    cluster.complete(theirs.metadata.name);
+    await plane.waitForFrame(({ type, taskId }) => type === "task_completed" && taskId === "theirs");
+    expect(worker.running).toBe(true);
+    cluster.complete(own.metadata.name);
+    expect(await worker.finished()).toBe(0);
+    expect(plane.task("own")).toMatchObject({ state: "completed", terminals: 1 });
+  }, 60_000);
 });
 
 test("a worker with --exit-after-idle leaves with 0 when there is nothing more to do", async () => {

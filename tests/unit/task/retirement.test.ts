@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { Admission } from "../../../src/task/admission.ts";
 import { Retirement } from "../../../src/task/retirement.ts";
 import { recordLog } from "../logging/recorded-log.ts";
 
@@ -10,7 +11,7 @@ afterEach(() => void jest.useRealTimers());
 class Rig implements Disposable {
   readonly retirement: Retirement;
   owed = 0;
-  accepting = true;
+  readonly admission = new Admission();
   left = false;
 
   constructor(settings: { maxTasks?: number; exitAfterIdleMs?: number }) {
@@ -21,10 +22,12 @@ class Rig implements Disposable {
   }
 
   open(): void {
-    const stopAccepting = () => {
-      this.accepting = false;
-    };
-    this.retirement.open({ owed: () => this.owed, stopAccepting });
+    this.retirement.open({ owed: () => this.owed, admission: this.admission });
+  }
+
+  get accepts(): "all" | "orphans" | "none" {
+    if (this.admission.ofAssignments) return "all";
+    return this.admission.ofOrphans ? "orphans" : "none";
   }
 
   begin(): void {
@@ -54,15 +57,17 @@ describe("a worker for so many tasks", () => {
     using rig = new Rig({ maxTasks: 2 });
     rig.open();
     rig.begin();
-    expect(rig.accepting).toBe(true);
+    expect(rig.accepts).toBe("all");
     rig.settle(0);
     expect(await rig.hasLeft()).toBe(false);
     rig.begin();
-    expect(rig.accepting).toBe(false);
+    expect(rig.accepts).toBe("orphans");
     // It has ended, and its report is under way.
     rig.settle(1);
-    expect(await rig.hasLeft()).toBe(false);
+    expect([rig.accepts, await rig.hasLeft()]).toEqual(["orphans", false]);
     rig.settle(0);
+    // At once: what it took over in this moment would be stopped in the next.
+    expect(rig.accepts).toBe("none");
     expect(await rig.hasLeft()).toBe(true);
   });
 
@@ -71,7 +76,7 @@ describe("a worker for so many tasks", () => {
     rig.owed = 1;
     rig.open();
     rig.retirement.taskBegun();
-    expect(rig.accepting).toBe(false);
+    expect(rig.accepts).toBe("orphans");
     rig.settle(0);
     expect(await rig.hasLeft()).toBe(true);
   });
@@ -80,7 +85,7 @@ describe("a worker for so many tasks", () => {
     using rig = new Rig({ maxTasks: 1 });
     rig.open();
     jest.advanceTimersByTime(24 * IDLE_MS);
-    expect([rig.accepting, await rig.hasLeft()]).toEqual([true, false]);
+    expect([rig.accepts, await rig.hasLeft()]).toEqual(["all", false]);
   });
 });
 
@@ -90,9 +95,9 @@ describe("a worker that leaves when it is idle", () => {
     jest.advanceTimersByTime(IDLE_MS);
     rig.open();
     jest.advanceTimersByTime(IDLE_MS - 1);
-    expect([rig.accepting, await rig.hasLeft()]).toEqual([true, false]);
+    expect([rig.accepts, await rig.hasLeft()]).toEqual(["all", false]);
     jest.advanceTimersByTime(1);
-    expect([rig.accepting, await rig.hasLeft()]).toEqual([false, true]);
+    expect([rig.accepts, await rig.hasLeft()]).toEqual(["none", true]);
   });
 
   test("is not idle while a task runs, or while its report is not read", async () => {
@@ -117,7 +122,7 @@ describe("a worker that leaves when it is idle", () => {
     // A message, such as a rejection, which is no task.
     rig.owed = 1;
     jest.advanceTimersByTime(IDLE_MS);
-    expect([rig.accepting, await rig.hasLeft()]).toEqual([true, false]);
+    expect([rig.accepts, await rig.hasLeft()]).toEqual(["all", false]);
     rig.settle(0);
     jest.advanceTimersByTime(IDLE_MS);
     expect(await rig.hasLeft()).toBe(true);
@@ -132,5 +137,5 @@ test("a worker with neither setting never leaves by itself", async () => {
     rig.settle(0);
   }
   jest.advanceTimersByTime(1_000 * IDLE_MS);
-  expect([rig.accepting, await rig.hasLeft()]).toEqual([true, false]);
+  expect([rig.accepts, await rig.hasLeft()]).toEqual(["all", false]);
 });

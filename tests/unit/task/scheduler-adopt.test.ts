@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { Orphan } from "../../../src/task/backend.ts";
 import { EarlyCancellations } from "../../../src/task/early-cancellations.ts";
 import { sampleAssignment } from "./sample-assignment.ts";
-import { cancelled, claimed, completed, SchedulerRig } from "./scheduler-rig.ts";
+import { cancelled, claimed, completed, rejected, SchedulerRig } from "./scheduler-rig.ts";
 
 let rig: SchedulerRig;
 const ref = { taskId: "t-1", executionId: "exec-t-1" };
@@ -82,8 +82,18 @@ describe("a task of a dead worker that is offered", () => {
     });
   });
 
-  test("is refused by a worker that stops", () => {
-    rig.scheduler.stopAccepting();
+  // It may run its last task for hours. A cluster's Job was claimed meanwhile and then refused: nobody followed it.
+  test("is taken by a worker that has had its last assignment", () => {
+    rig.scheduler.admission.closeToAssignments();
+    rig.scheduler.offer(sampleAssignment({ taskId: "late" }));
+    expect(rig.sent).toEqual([rejected("late", "worker is shutting down")]);
+    expect(rig.scheduler.adopt(orphan)).toBe("taken");
+  });
+
+  test("is refused by a worker that stops, also when it comes to its last assignment after that", () => {
+    rig.scheduler.admission.close();
+    expect(rig.scheduler.adopt(orphan)).toBe("refused");
+    rig.scheduler.admission.closeToAssignments();
     expect(rig.scheduler.adopt(orphan)).toBe("refused");
   });
 });

@@ -40,7 +40,7 @@ describe("the values of a task's environment", () => {
   test("are not hidden for a task that was turned down", () => {
     const secrets = new Secrets();
     using rig = new SchedulerRig({ secrets });
-    rig.scheduler.stopAccepting();
+    rig.scheduler.admission.close();
     rig.scheduler.offer(sampleAssignment({ envVars: { TOKEN: SECRET } }));
     expect(secrets.size).toBe(0);
   });

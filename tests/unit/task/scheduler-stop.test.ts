@@ -85,9 +85,9 @@ describe("a stop", () => {
   test("rejects what comes and answers what is known", async () => {
     using rig = new SchedulerRig();
     rig.scheduler.offer(sampleAssignment());
-    expect(rig.scheduler.accepting).toBe(true);
-    rig.scheduler.stopAccepting();
-    expect(rig.scheduler.accepting).toBe(false);
+    expect(rig.scheduler.admission.ofAssignments).toBe(true);
+    rig.scheduler.admission.close();
+    expect(rig.scheduler.admission.ofAssignments).toBe(false);
     rig.scheduler.offer(sampleAssignment({ taskId: "late" }));
     rig.scheduler.offer(sampleAssignment());
     expect(rig.sent).toEqual([claimed("t-1"), rejected("late", "worker is shutting down"), claimed("t-1")]);

@@ -85,7 +85,7 @@ test("only a rejection at the limit is counted as one", async () => {
   using _rig = rig;
   rig.scheduler.offer(sampleAssignment());
   rig.scheduler.offer(sampleAssignment({ taskId: "t-2" }));
-  rig.scheduler.stopAccepting();
+  rig.scheduler.admission.close();
   rig.scheduler.offer(sampleAssignment({ taskId: "t-3" }));
   expect(tally.rejectedAtCapacity).toBe(1);
   (await rig.started(1)).end();

@@ -49,7 +49,7 @@ describe("the span of a task", () => {
   test("that is turned down says why", () => {
     const { rig, last, events } = rigWithSpans();
     using _rig = rig;
-    rig.scheduler.stopAccepting();
+    rig.scheduler.admission.close();
     rig.scheduler.offer(sampleAssignment());
     expect(events()).toEqual(["task.assigned", "task.rejected"]);
     expect(last()?.status.code).toBe(SpanStatusCode.OK);
@@ -59,7 +59,7 @@ describe("the span of a task", () => {
   test("has the task's title, without the values of its own environment, which nobody knew before", () => {
     const { rig, last } = rigWithSpans();
     using _rig = rig;
-    rig.scheduler.stopAccepting();
+    rig.scheduler.admission.close();
     const { task, ...rest } = sampleAssignment({ envVars: { TOKEN: "hunter22" } });
     rig.scheduler.offer({ ...rest, task: { ...task, title: "Log in with hunter22" } });
     expect(last()?.attributes["task.title"]).toBe("Log in with ***");
