@@ -48,7 +48,7 @@ export async function openTasks(options: WatchOptions, parts: TaskParts): Promis
     },
   });
   retirement.open({
-    owed: () => scheduler.activeTasks + outbox.size,
+    owed: () => scheduler.heldTasks + outbox.size,
     admission: scheduler.admission,
   });
   scheduler.recover(journal.running());

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
 import { assignment } from "../support/assignments.ts";
+import { CommandSite } from "../support/command-site.ts";
 import { DirectSite, taskIdOf } from "../support/direct-site.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
 import { TempDir } from "../support/temp-dir.ts";
@@ -46,6 +47,39 @@ describe("a worker with --max-tasks", () => {
     run?.release();
     expect(await worker.finished()).toBe(0);
     expect(site.plane.tasks()).toMatchObject([{ state: "completed", terminals: 1 }]);
+  });
+
+  // Once it left between the two, as nothing was owed for the first: the other's dispatch was stopped.
+  test("leaves after both when dead workers left two executions of one task", async () => {
+    await using site = await CommandSite.create({ reofferDelayMs: 60_000 });
+    await using other = await CommandSite.create();
+    const shared = { stateDir: site.stateDir, env: { NOTES: site.notes } };
+    const held = {
+      dispatch: `echo begun >>"$NOTES/$OZ_EXECUTION_ID"; until [ -s "$NOTES/go-$OZ_EXECUTION_ID" ]; do sleep 0.02; done`,
+    };
+    await using first = await site.start(held);
+    site.plane.submit(assignment({ taskId: "t", executionId: "e1" }));
+    await site.waitForNote("e1");
+    await using second = await other.start({ ...held, ...shared });
+    other.plane.submit(assignment({ taskId: "t", executionId: "e2" }));
+    await site.waitForNote("e2");
+    for (const worker of [first, second]) {
+      worker.kill("SIGKILL");
+      await worker.exited;
+    }
+    await using heir = await site.start({ ...held, flags: ["--max-tasks", "1"] });
+    const end = async (executionId: string) => {
+      await Bun.write(`${site.notes}/go-${executionId}`, "now");
+      await heir.waitForLog(new RegExp(`task ended .*executionId=${executionId} result=handed-off`));
+    };
+    await end("e1");
+    await heir.waitForLog(/task taken over .*executionId=e2/);
+    const { taskId } = site.plane.submit(assignment());
+    await site.plane.waitForTask(taskId, ["rejected"]);
+    expect(heir.stderr).not.toMatch(/ stopping;/);
+    await end("e2");
+    expect(await heir.finished()).toBe(0);
+    expect(site.terminals("t")).toEqual([]);
   });
 
   // Once it claimed such a Job, and then did not follow it: nobody else could have it while its own task ran.
