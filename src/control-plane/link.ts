@@ -46,7 +46,8 @@ export class Link {
   private readonly statusLog = new LinkLog();
   private state: State = { mode: "serving" };
   private connection: Connection | null = null;
-  private everOpened = false;
+  /** A refused key is no reason to end any more: it was good once, or the worker is stopping, and its tasks may take hours. */
+  private started = false;
   private wake = new AbortController();
 
   constructor(options: LinkOptions) {
@@ -68,7 +69,7 @@ export class Link {
   private async connectUntilOver(): Promise<LinkEnd> {
     while (!this.isOver()) {
       const end = await this.connectOnce();
-      if (end.kind === "refused" && isUnauthorized(end.status) && !this.everOpened) {
+      if (end.kind === "refused" && isUnauthorized(end.status) && !this.started) {
         return { kind: "unauthorized", status: end.status };
       }
       const delayMs = this.delayAfter(end);
@@ -84,6 +85,7 @@ export class Link {
 
   /** An attempt that is being waited for is made now: the worker stops, and what it owes should go out. */
   hasten(): void {
+    this.started = true;
     this.backoff.reset();
     this.wake.abort();
   }
@@ -114,7 +116,7 @@ export class Link {
       this.connection = new Connection(socket, outbox, {
         onText,
         onOpen: () => {
-          this.everOpened = true;
+          this.started = true;
           this.statusLog.enter("connected");
           observer.up();
           log.info("connected to the control plane", this.outages.recovered());

@@ -40,6 +40,23 @@ describe("a refused key", () => {
     expect(plane.handshakes.map(({ outcome }) => outcome)).toEqual([503, 503, 503, 401]);
   });
 
+  // Once that ended the link without a word, for hours in which the worker let its tasks end, and nothing was delivered.
+  test("at the first handshake of a worker that is stopping is told, and a new key is used at the next attempt", async () => {
+    await using plane = await ControlPlane.start({ apiKey: "new" });
+    let key = "old";
+    jest.useFakeTimers();
+    await using rig = LinkRig.to(plane, { key: () => key });
+    rig.link.hasten();
+    const { level, fields } = await rig.untilSaid(REFUSED_KEY);
+    expect({ level, fields }).toMatchObject({ level: "error", fields: { status: 401, retryInSeconds: 30 } });
+    key = "new";
+    rig.owe("a");
+    jest.advanceTimersByTime(30_100);
+    await rig.untilConnected();
+    jest.advanceTimersByTime(PROOF_MS);
+    await rig.untilDelivered(1);
+  });
+
   test("after a good connection is retried slowly and loudly, and a new key is used at the next attempt", async () => {
     await using plane = await ControlPlane.start({ apiKey: "old" });
     let key = "old";
