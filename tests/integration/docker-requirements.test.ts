@@ -1,8 +1,8 @@
 /** What a configuration wants of the engine and the engine does not have is told at the start, and not by each task. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import type { DockerSettings } from "../../src/config/settings.ts";
 import { BackendUnusable } from "../../src/task/backend.ts";
-import { json, refuse } from "../support/fake-engine.ts";
+import { cut, json, refuse } from "../support/fake-engine.ts";
 import { type DockerRig, eachTestHasRig } from "./docker-rig.ts";
 
 let rig: DockerRig;
@@ -85,6 +85,44 @@ describe("a runtime", () => {
     expect(await refusalOf(running("runsc"))).toBeNull();
     rig.fake.http.on("GET", "/info", refuse(403, "Forbidden"));
     expect(await refusalOf(running("runsc"))).toBeNull();
+  });
+});
+
+describe("an engine that does not answer such a question", () => {
+  const questions = [
+    ["a network", "/networks/agents", "docker network inspect agents", { network: "agents" }],
+    ["a runtime", "/info", "docker info", running("runsc")],
+  ] as const;
+
+  // Once "no answer within 30 s" was all that was said.
+  test.each(questions)(
+    "to the end is of no use, and that is said: %s",
+    async (_of, path, command, settings) => {
+      rig.fake.http.on("GET", path, (response) => cut(response));
+      expect(await refusalOf(settings)).toMatch(
+        new RegExp(
+          `^Cannot use the container engine at unix:.* \\(DOCKER_HOST\\): it does not tell of the .* of the config file: .*GET ${path}: .*; try "${command}" there`,
+        ),
+      );
+    },
+  );
+
+  test.each(questions)("at all has 30 s: %s", async (_of, path, _command, settings) => {
+    rig.fake.http.on("GET", path, () => {});
+    jest.useFakeTimers();
+    const refusal = refusalOf(settings);
+    await rig.fake.http.seen("GET", path);
+    jest.advanceTimersByTime(30_000);
+    expect(await refusal).toMatch(/^Cannot use the container engine at .*: no answer within 30 s; try /);
+  });
+
+  test.each(questions)("does not hold up a stop: %s", async (_of, path, _command, settings) => {
+    rig.fake.http.on("GET", path, () => {});
+    const stop = new AbortController();
+    const begun = rig.backend("me", { settings, stop: stop.signal });
+    await rig.fake.http.seen("GET", path);
+    stop.abort();
+    await expect(begun).rejects.toBe(stop.signal.reason);
   });
 });
 

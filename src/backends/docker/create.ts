@@ -83,7 +83,8 @@ async function meet(
   const engine = await connect(dependencies, connecting.signal);
   try {
     warnOfSocket(settings, engine, log);
-    await requireFacilities(settings, engine, connecting.signal);
+    const { signal: stop } = dependencies;
+    await requireFacilities(settings, engine, { stop, signal: connecting.signal });
     return { engine, self: await describe(engine, dependencies, connecting.signal) };
   } catch (error) {
     await engine[Symbol.asyncDispose]();

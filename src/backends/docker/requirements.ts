@@ -1,31 +1,69 @@
 /** What the configuration wants of the engine, asked for at start: without it every task would fail. */
 import type { DockerSettings } from "../../config/settings.ts";
+import { wordsOf } from "../../logging/words-of.ts";
 import { BackendUnusable } from "../../task/backend.ts";
 import type { Engine } from "./engine/engine.ts";
 
 /** Words of the engine's own, which name no network that could be looked up. */
 const MODES: readonly string[] = ["default", "bridge", "host", "none"];
 
-/** Throws BackendUnusable; passes where the engine does not tell. */
+/** `stop`: of the daemon; `signal`: that, or time is up. */
+interface Patience {
+  readonly stop: AbortSignal;
+  readonly signal: AbortSignal;
+}
+
+/** Throws BackendUnusable, or the reason to stop; passes where the engine refuses to tell. */
 export async function requireFacilities(
   { network, security: { runtime } }: DockerSettings,
-  { facilities, chosen }: Engine,
-  signal: AbortSignal,
+  engine: Engine,
+  patience: Patience,
 ): Promise<void> {
-  if (
-    network !== null &&
-    !MODES.includes(network) &&
-    (await facilities.hasNetwork(network, signal)) === false
-  ) {
-    throw new BackendUnusable(
-      `The container engine at ${chosen.label} has no network "${network}" (network in the config file): make it with "docker network create ${network}" there, or correct the name`,
-    );
-  }
+  if (network !== null && !MODES.includes(network)) await requireNetwork(network, engine, patience);
   // One with a dot is the name of a shim, which containerd looks for when a container starts.
-  if (runtime === null || runtime.includes(".")) return;
-  const runtimes = await facilities.runtimes(signal);
+  if (runtime !== null && !runtime.includes(".")) await requireRuntime(runtime, engine, patience);
+}
+
+async function requireNetwork(network: string, engine: Engine, patience: Patience): Promise<void> {
+  const { facilities, chosen } = engine;
+  const hasIt = facilities.hasNetwork(network, patience.signal);
+  const command = `docker network inspect ${network}`;
+  if ((await answered(hasIt, { about: `the network "${network}"`, command, engine, patience })) !== false)
+    return;
+  throw new BackendUnusable(
+    `The container engine at ${chosen.label} has no network "${network}" (network in the config file): make it with "docker network create ${network}" there, or correct the name`,
+  );
+}
+
+async function requireRuntime(runtime: string, engine: Engine, patience: Patience): Promise<void> {
+  const { facilities, chosen } = engine;
+  const asked = facilities.runtimes(patience.signal);
+  const about = `the runtime "${runtime}"`;
+  const runtimes = await answered(asked, { about, command: "docker info", engine, patience });
   if (runtimes === null || runtimes.includes(runtime)) return;
   throw new BackendUnusable(
     `The container engine at ${chosen.label} has no runtime "${runtime}" (security.runtime in the config file), but ${runtimes.join(", ")}: add it to the engine's configuration, or choose one of these`,
   );
+}
+
+interface Question {
+  readonly about: string;
+  /** By which the operator can ask the same. */
+  readonly command: string;
+  readonly engine: Engine;
+  readonly patience: Patience;
+}
+
+/** An engine that hangs, or breaks off, does so with the tasks too. */
+async function answered<T>(asked: Promise<T>, { about, command, engine, patience }: Question): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    patience.stop.throwIfAborted();
+    const { label, why } = engine.chosen;
+    throw new BackendUnusable(
+      `Cannot use the container engine at ${label} (${why}): it does not tell of ${about} of the config file: ${wordsOf(error)}; try "${command}" there, and restart the engine, or correct the proxy before it`,
+      { cause: error },
+    );
+  }
 }
