@@ -68,9 +68,18 @@ function defaultLimits() {
   );
 }
 
+/**
+ * An engine has its containers use 0.01 of a processor and 6 MB at least, and counts in whole numbers of 64 bits. What
+ * is near nothing, or near infinity, would come to it as no limit at all.
+ */
 function amount() {
-  const rule = "must be a number of 0 or more";
-  return v.pipe(v.number(rule), v.finite(rule), v.minValue(0, rule));
+  const rule = "must be 0 or a number from 0.01 to 1000000";
+  return v.pipe(
+    v.number(rule),
+    v.minValue(0, rule),
+    v.maxValue(1_000_000, rule),
+    v.check((value) => value === 0 || value >= 0.01, rule),
+  );
 }
 
 function security() {

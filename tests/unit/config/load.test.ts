@@ -281,9 +281,15 @@ backend:
       "backend: {docker: {security: {runtime: /usr/bin/runsc}}}",
       "backend.docker.security.runtime must be the name of a runtime of the engine",
     ],
-    ["backend: {docker: {default_limits: {memory_gb: 8g}}}", "memory_gb must be a number of 0 or more"],
-    ["backend: {docker: {default_limits: {vcpus: -1}}}", "vcpus must be a number of 0 or more, not -1"],
-    ["backend: {docker: {default_limits: {vcpus: .inf}}}", "vcpus must be a number of 0 or more"],
+    // Once these were taken, and came to the engine as no limit.
+    ...["8g", "0.0000000001", "1.0e+300", ".inf", "-1"].map((size): [string, string] => [
+      `backend: {docker: {default_limits: {memory_gb: ${size}}}}`,
+      "memory_gb must be 0 or a number from 0.01 to 1000000",
+    ]),
+    [
+      "backend: {docker: {default_limits: {vcpus: 0.001}}}",
+      "vcpus must be 0 or a number from 0.01 to 1000000",
+    ],
     ["backend: {docker: {security: {privileged: no}}}", 'Unknown key "backend.docker.security.privileged"'],
     [
       "backend: {docker: {volumes: /a:/b}}",
