@@ -88,6 +88,41 @@ describe("a runtime", () => {
   });
 });
 
+// It ran such tasks, without a word, in its default runtime: what was to be isolated was not.
+describe("a runtime of Podman, which heeds none that it is asked for,", () => {
+  const podmanWith = (info: object) => {
+    const head = { "Api-Version": "1.41", "Libpod-API-Version": "5.8.0" };
+    rig.fake.http.on("GET", "/_ping", (response) => response.writeHead(200, head).end("OK"));
+    rig.fake.http.on("GET", "/info", (response) => json(response, info));
+  };
+
+  test.each(["kata", "io.containerd.runsc.v1"])(
+    "is refused where its own is another: %s",
+    async (runtime) => {
+      podmanWith({ DefaultRuntime: "crun", Runtimes: { crun: {}, [runtime]: {} } });
+      expect(await refusalOf(running(runtime))).toMatch(
+        new RegExp(
+          `^The container engine at unix:.* is Podman, .* and has crun for that, not "${runtime}" .*: set runtime = "${runtime}" below \\[engine\\] in its containers\\.conf`,
+        ),
+      );
+    },
+  );
+
+  test("is taken where it is its own", async () => {
+    podmanWith({ DefaultRuntime: "kata" });
+    expect(await refusalOf(running("kata"))).toBeNull();
+  });
+
+  test("is refused where it does not tell its own", async () => {
+    podmanWith({});
+    expect(await refusalOf(running("kata"))).toMatch(
+      / is Podman, .* and does not tell its own for that, not "kata"/,
+    );
+    rig.fake.http.on("GET", "/info", refuse(403, "Forbidden"));
+    expect(await refusalOf(running("kata"))).toMatch(/ is Podman, .* and does not tell its own for that/);
+  });
+});
+
 describe("an engine that does not answer such a question", () => {
   const questions = [
     ["a network", "/networks/agents", "docker network inspect agents", { network: "agents" }],

@@ -37,6 +37,16 @@ onEachEngineAndPodman("the end of a task", ({ socket, registry, flavour }) => {
     await site.cleared();
   });
 
+  // Podman runs it in another, without a word.
+  test("is none in a runtime that the engine does not have: its worker does not start", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    const docker = { security: { runtime: "no-such-runtime" } };
+    await using worker = await site.start({ docker, connected: false });
+    expect(await worker.exited).toBe(1);
+    const words = flavour === "podman" ? "is Podman, which runs every container" : "has no runtime";
+    expect(worker.stderr).toMatch(new RegExp(`${words}.* "no-such-runtime"`));
+  });
+
   test("the image's own volumes go with the container", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using _worker = await site.start();

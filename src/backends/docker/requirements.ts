@@ -13,15 +13,17 @@ interface Patience {
   readonly signal: AbortSignal;
 }
 
-/** Throws BackendUnusable, or the reason to stop; passes where the engine refuses to tell. */
+/** Throws BackendUnusable, or the reason to stop; passes where the engine refuses to tell, and is to heed it. */
 export async function requireFacilities(
   { network, security: { runtime } }: DockerSettings,
   engine: Engine,
   patience: Patience,
 ): Promise<void> {
   if (network !== null && !MODES.includes(network)) await requireNetwork(network, engine, patience);
+  if (runtime === null) return;
+  if (engine.isPodman) await requireDefaultRuntime(runtime, engine, patience);
   // One with a dot is the name of a shim, which containerd looks for when a container starts.
-  if (runtime !== null && !runtime.includes(".")) await requireRuntime(runtime, engine, patience);
+  else if (!runtime.includes(".")) await requireRuntime(runtime, engine, patience);
 }
 
 async function requireNetwork(network: string, engine: Engine, patience: Patience): Promise<void> {
@@ -32,6 +34,22 @@ async function requireNetwork(network: string, engine: Engine, patience: Patienc
     return;
   throw new BackendUnusable(
     `The container engine at ${chosen.label} has no network "${network}" (network in the config file): make it with "docker network create ${network}" there, or correct the name`,
+  );
+}
+
+/**
+ * Podman heeds no runtime in what it is asked over Docker's API: tasks that were to be isolated ran in its default one,
+ * and without a word.
+ */
+async function requireDefaultRuntime(runtime: string, engine: Engine, patience: Patience): Promise<void> {
+  const { facilities, chosen } = engine;
+  const asked = facilities.defaultRuntime(patience.signal);
+  const about = `the runtime "${runtime}"`;
+  const standard = await answered(asked, { about, command: "podman info", engine, patience });
+  if (standard === runtime) return;
+  const what = standard === null ? "does not tell its own" : `has ${standard}`;
+  throw new BackendUnusable(
+    `The container engine at ${chosen.label} is Podman, which runs every container with its own default runtime, and ${what} for that, not "${runtime}" (security.runtime in the config file): set runtime = "${runtime}" below [engine] in its containers.conf and restart it, or leave security.runtime out`,
   );
 }
 

@@ -1,7 +1,7 @@
 /** What an engine has to run containers with. Each answer may be null: a proxy may let nobody ask. */
 import { type Calls, pathOf } from "./calls.ts";
 import { EngineError, isMissing } from "./errors.ts";
-import { fieldsOf } from "./fields.ts";
+import { fieldsOf, textOf } from "./fields.ts";
 
 export class Facilities {
   readonly #calls: Calls;
@@ -12,11 +12,13 @@ export class Facilities {
 
   /** The names that its configuration gives to runtimes; shims that containerd finds by themselves have none. */
   async runtimes(signal: AbortSignal): Promise<readonly string[] | null> {
-    const runtimes = await unlessRefused(
-      this.#calls.json("GET", "/info", {}, signal).then((info) => fieldsOf(fieldsOf(info)["Runtimes"])),
-    );
-    const names = Object.keys(runtimes ?? {});
+    const names = Object.keys(fieldsOf((await this.#info(signal))["Runtimes"]));
     return names.length === 0 ? null : names;
+  }
+
+  /** The name of the one that runs what does not ask for another. */
+  async defaultRuntime(signal: AbortSignal): Promise<string | null> {
+    return textOf(await this.#info(signal), "DefaultRuntime") || null;
   }
 
   /** By name or id. */
@@ -28,6 +30,10 @@ export class Facilities {
         throw error;
       }),
     );
+  }
+
+  async #info(signal: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
+    return fieldsOf(await unlessRefused(this.#calls.json("GET", "/info", {}, signal)));
   }
 }
 
