@@ -44,6 +44,26 @@ describe("a worker that drains", () => {
     expect(site.plane.task(taskIdOf(run))).toMatchObject({ state: "completed", terminals: 1 });
   });
 
+  // Once its link ended without a word, and what its task came to was not delivered, whatever key there was by then.
+  test("tells of a key that is refused before there was any connection, and goes on trying", async () => {
+    await using site = await DirectSite.create();
+    await using killed = await site.start();
+    const run = await holdOne(site);
+    killed.kill("SIGKILL");
+    await killed.exited;
+    await site.plane.goDown();
+    await using worker = await site.start({ ...patient, connected: false });
+    await worker.waitForLog(/task taken over/);
+    worker.kill("SIGTERM");
+    await worker.waitForLog(DRAINING);
+    site.plane.faults.refuse(401, 1);
+    await site.plane.comeUp();
+    await worker.waitForLog(/ERROR control plane refused the key status=401 .*retryInSeconds=/);
+    run.release();
+    expect(await worker.finished()).toBe(0);
+    expect(site.plane.task(taskIdOf(run))).toMatchObject({ state: "completed", terminals: 1 });
+  });
+
   test("obeys a cancellation meanwhile", async () => {
     await using site = await DirectSite.create();
     await using worker = await site.start(patient);

@@ -50,3 +50,19 @@ test.each([
     });
   },
 );
+
+test("a worker with drain_timeout does not wait for its Jobs, which go on without it", async () => {
+  await using plane = await ControlPlane.start({ apiKey: TEST_API_KEY });
+  await using cluster = await FakeCluster.start();
+  const config = JSON.stringify({ worker_id: "w", drain_timeout: "1h", backend: { kubernetes: {} } });
+  await using worker = await WorkerProcess.start({
+    plane,
+    config,
+    env: { KUBECONFIG: await cluster.kubeconfig() },
+  });
+  plane.submit(assignment({ taskId: "t" }));
+  await cluster.jobOf("t");
+  expect(await worker.stop()).toBe(0);
+  expect(cluster.jobs()).toHaveLength(1);
+  expect(plane.terminalsOf("t")).toEqual([]);
+});

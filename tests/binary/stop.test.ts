@@ -27,6 +27,8 @@ describe("a worker that is asked to stop", () => {
         expect(run.alive).toEqual([]);
       }
       expect(readdirSync(site.workspaceRoot)).toEqual([]);
+      // That is what drain_timeout is for, which has to be set.
+      expect(worker.stderr).not.toMatch(/waiting for those that run/);
     },
   );
 

@@ -1,5 +1,6 @@
 /** How tasks are stopped, limited in time, and taken over. */
 import { afterEach, describe, expect, jest, test } from "bun:test";
+import { turns } from "../../../src/async/wait.ts";
 import type { Execution } from "../../../src/journal/execution.ts";
 import { SHUTDOWN_OUTCOME } from "../../../src/task/outcome.ts";
 import { sampleAssignment } from "./sample-assignment.ts";
@@ -68,6 +69,8 @@ describe("a stop that waits for its tasks", () => {
     const wait = idle(rig, new AbortController().signal);
     first.end();
     const second = await rig.started(2);
+    // After every turn that a wait for the first alone would need.
+    await turns(1);
     expect(wait.over).toBe(false);
     second.end();
     await wait.waited;
