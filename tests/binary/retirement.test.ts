@@ -6,6 +6,7 @@ import { CommandSite } from "../support/command-site.ts";
 import { DirectSite, taskIdOf } from "../support/direct-site.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
 import { TempDir } from "../support/temp-dir.ts";
+import { eventually } from "../support/wait.ts";
 import { CONNECTED, TEST_API_KEY, WorkerProcess } from "../support/worker-process.ts";
 
 describe("a worker with --max-tasks", () => {
@@ -35,6 +36,8 @@ describe("a worker with --max-tasks", () => {
     site.plane.faults.drop("reset");
     expect(await worker.finished()).toBe(0);
     expect(site.plane.task(taskIdOf(run))).toMatchObject({ state: "completed", terminals: 1 });
+    // It did not count on the few seconds that a stop gives to what is unread.
+    expect(worker.stderr).toMatch(/connection to the control plane lost.*\n(?:.*\n)*.* stopping;/);
   });
 
   test("leaves also after a task that an earlier worker left", async () => {
@@ -49,7 +52,7 @@ describe("a worker with --max-tasks", () => {
     expect(site.plane.tasks()).toMatchObject([{ state: "completed", terminals: 1 }]);
   });
 
-  // Once it left between the two, as nothing was owed for the first: the other's dispatch was stopped.
+  // Once it left between the two, as nothing was owed for the first: the other was stopped.
   test("leaves after both when dead workers left two executions of one task", async () => {
     await using site = await CommandSite.create({ reofferDelayMs: 60_000 });
     await using other = await CommandSite.create();
@@ -67,7 +70,16 @@ describe("a worker with --max-tasks", () => {
       worker.kill("SIGKILL");
       await worker.exited;
     }
-    await using heir = await site.start({ ...held, flags: ["--max-tasks", "1"] });
+    const top = { max_tasks: 1, health_address: "127.0.0.1:0" };
+    await using heir = await site.start({ ...held, top });
+    const [, health = ""] = await heir.waitForLog(/health is told address=(\S+)/);
+    // The claims may have been read and not proven: as long as one is owed, it does not leave in any case.
+    await eventually(async () => {
+      const { outbox } = (await (await fetch(`${health}/statusz`)).json()) as {
+        outbox: { messages: number };
+      };
+      return outbox.messages === 0;
+    }, "all that the dead ones said to be proven");
     const end = async (executionId: string) => {
       await Bun.write(`${site.notes}/go-${executionId}`, "now");
       await heir.waitForLog(new RegExp(`task ended .*executionId=${executionId} result=handed-off`));

@@ -9,13 +9,14 @@ beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
 class Rig implements Disposable {
+  readonly log = recordLog();
   readonly retirement: Retirement;
   owed = 0;
   readonly admission = new Admission();
   left = false;
 
   constructor(settings: { maxTasks?: number; exitAfterIdleMs?: number }) {
-    this.retirement = new Retirement({ maxTasks: 0, exitAfterIdleMs: 0, ...settings }, recordLog());
+    this.retirement = new Retirement({ maxTasks: 0, exitAfterIdleMs: 0, ...settings }, this.log);
     void this.retirement.reached.then(() => {
       this.left = true;
     });
@@ -81,6 +82,15 @@ describe("a worker for so many tasks", () => {
     expect(await rig.hasLeft()).toBe(true);
   });
 
+  test("says once that it takes no more, whatever it takes over then", () => {
+    using rig = new Rig({ maxTasks: 1 });
+    rig.open();
+    for (let n = 0; n < 3; n++) rig.begin();
+    expect(rig.log.said("info")).toEqual([
+      expect.stringMatching(/^taking no more tasks: max_tasks is reached/),
+    ]);
+  });
+
   test("does not leave before its first one, however long that takes", async () => {
     using rig = new Rig({ maxTasks: 1 });
     rig.open();
@@ -112,6 +122,20 @@ describe("a worker that leaves when it is idle", () => {
     rig.settle(0);
     jest.advanceTimersByTime(IDLE_MS - 1);
     expect(await rig.hasLeft()).toBe(false);
+    jest.advanceTimersByTime(1);
+    expect(await rig.hasLeft()).toBe(true);
+  });
+
+  test("counts from the end of its last task on, whatever was read before that", async () => {
+    using rig = new Rig({ exitAfterIdleMs: IDLE_MS });
+    rig.open();
+    // As of a rejection.
+    rig.settle(0);
+    jest.advanceTimersByTime(IDLE_MS - 1);
+    rig.begin();
+    rig.settle(0);
+    jest.advanceTimersByTime(IDLE_MS - 1);
+    expect([rig.accepts, await rig.hasLeft()]).toEqual(["all", false]);
     jest.advanceTimersByTime(1);
     expect(await rig.hasLeft()).toBe(true);
   });
