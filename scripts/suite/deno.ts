@@ -30,7 +30,19 @@ export const FILES_LEFT_OUT: readonly FileLeftOut[] = [
     what: `tests/binary/${name}.test.ts`,
     why: "what is said and when, of which nothing is a runtime's",
   })),
-  ...["cancel", "crash", "dispatch", "metrics", "secrecy", "start", "stop"].map((name) => ({
+  ...["drain", "retirement"].map((name) => ({
+    what: `tests/binary/${name}.test.ts`,
+    why: "when a worker goes, which no runtime decides; how it goes is in stop.test.ts, which runs",
+  })),
+  ...["siblings", "strangers"].map((name) => ({
+    what: `tests/binary/${name}.test.ts`,
+    why: "whose a task, a folder or a process is, by files and /proc, which no runtime has a part in",
+  })),
+  ...["cleanup", "unproven"].map((name) => ({
+    what: `tests/binary/kubernetes-${name}.test.ts`,
+    why: "which Jobs are deleted and when, over the calls that kubernetes-stop.test.ts makes",
+  })),
+  ...["cancel", "crash", "dispatch", "metrics", "payload", "secrecy", "start", "stop"].map((name) => ({
     what: `tests/binary/command-${name}.test.ts`,
     why: "the processes are started, found and ended as the Direct backend's are, whose tests run",
   })),

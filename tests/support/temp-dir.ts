@@ -1,7 +1,9 @@
 /** A folder of a test's own, gone when its scope ends. */
+import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { eventually } from "./wait.ts";
 
 export class TempDir implements AsyncDisposable {
   readonly path: string;
@@ -35,7 +37,10 @@ export class TempDir implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // A process that is just ending may still write into it.
-    await rm(this.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    // A process that is just ending may still write into it, and then the folder stays, without a word.
+    await eventually(async () => {
+      await rm(this.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+      return !existsSync(this.path);
+    }, `${this.path} to be gone`);
   }
 }
