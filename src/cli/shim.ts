@@ -3,10 +3,14 @@ import { closeSync, openSync } from "node:fs";
 import type { FromShim, ToShim } from "../process/shim/protocol.ts";
 import { runShim } from "../process/shim/shim.ts";
 import { parentChannel } from "../runtime/shim-channel.ts";
+import { unblockSignals } from "../runtime/signal-mask.ts";
 
 export async function runShimCommand(): Promise<void> {
   const channel = parentChannel();
   if (channel === null) return; // started by hand: nothing to supervise
+  // What whoever started the daemon had blocked, agents would have too: a SIGTERM that never reaches them, and SIGKILL
+  // after a grace period in which they could not know that they were to end.
+  unblockSignals();
   // A service manager that signals every process of the service must not end the shim before its
   // tasks: the daemon stops those, and the shim ends after them.
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const) process.on(signal, () => {});

@@ -23,6 +23,7 @@ export type Twins = [
   Twin<typeof import("../self.ts"), typeof import("./self.ts")>,
   Twin<typeof import("../serve.ts"), typeof import("./serve.ts")>,
   Twin<typeof import("../shim-channel.ts"), typeof import("./shim-channel.ts")>,
+  Twin<typeof import("../signal-mask.ts"), typeof import("./signal-mask.ts")>,
   Twin<typeof import("../soft-limits.ts"), typeof import("./soft-limits.ts")>,
   Twin<typeof import("../spawn.ts"), typeof import("./spawn.ts")>,
   Twin<typeof import("../web-socket.ts"), typeof import("./web-socket.ts")>,
