@@ -3,10 +3,12 @@ import { ownExecutable } from "./own-executable.ts";
 
 /**
  * The argv prefix of this very program. On Linux the running executable is named through /proc, so
- * that one which an upgrade has replaced on disk still starts its own kind and not its successor.
+ * that one which an upgrade has replaced on disk still starts its own kind and not its successor. Not by
+ * its pid: of a program that its user may run and not read, or that has a group's powers, the kernel shows
+ * that name to the process itself alone, and a child that is about to become the program is still that one.
  */
 export function ownCommand(): string[] {
-  const executable = ownExecutable(`/proc/${process.pid}/exe`, process.execPath);
+  const executable = ownExecutable("/proc/self/exe", process.execPath);
   return isCompiled() ? [executable] : [executable, Bun.main];
 }
 

@@ -8,7 +8,7 @@ import { deno } from "./deno-global.ts";
 const FLAGS = ["run", "--allow-all", "--no-remote", "--no-prompt", "--quiet"] as const;
 
 export function ownCommand(): string[] {
-  const executable = ownExecutable(`/proc/${process.pid}/exe`, process.execPath);
+  const executable = ownExecutable("/proc/self/exe", process.execPath);
   const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
   return [executable, ...FLAGS, `--config=${here("../../../deno.json")}`, here("../../main.ts")];
 }
