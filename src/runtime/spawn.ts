@@ -2,7 +2,8 @@
  * Child processes, by Bun.spawn. The environment is always explicit: left out, Bun gives the child
  * the one that this process had at its start, changed since or not.
  */
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
+import { openOutputFile } from "./output-file.ts";
 
 export interface Command {
   readonly argv: readonly string[];
@@ -20,11 +21,11 @@ export interface Child {
 
 /**
  * The child leads a session and process group of its own, reads nothing, and writes straight to this
- * process's own output, or to its file. Throws the system's error (ENOENT, EACCES, E2BIG…).
+ * process's own output, or to its file. Throws the system's error (ENOENT, EACCES, E2BIG…), or openOutputFile's.
  */
 export function spawnDetached(command: Command): Child {
   if (command.outputFile === undefined) return spawnWritingTo("inherit", command);
-  const file = openSync(command.outputFile, "a");
+  const file = openOutputFile(command.outputFile);
   try {
     return spawnWritingTo(file, command);
   } finally {

@@ -40,6 +40,17 @@ describe("a worker with log_dir", () => {
     expect(text).toBe("from the agent\nfrom teardown\n");
   });
 
+  test("goes on when a task has put a pipe in the place of its file, and its agent writes to the worker's own output", async () => {
+    await using site = await DirectSite.create();
+    const file = site.dir.join("logs/oz-task-$OZ_RUN_ID.log");
+    const direct = { log_dir: site.dir.join("logs"), setup_command: `rm ${file} && mkfifo ${file}` };
+    await using worker = await site.start({ direct });
+    expect((await site.run(assignment({ env: { AGENT_STDOUT: "from the agent" } }))).state).toBe("completed");
+    expect(await worker.stop()).toBe(0);
+    expect(worker.stdout).toContain("from the agent");
+    expect(worker.stderr).toMatch(/cannot keep what a task writes; .*it is not a regular file/);
+  });
+
   test("does not start where the folder cannot be made, and says which setting names it", async () => {
     await using site = await DirectSite.create();
     const log_dir = `${await site.dir.write("file", "")}/logs`;

@@ -2,11 +2,12 @@
  * What tasks write, in a file for each (`log_dir`). Agents and hooks get the file itself to write to: nothing of it
  * passes through the worker, and they go on writing when that is gone.
  */
-import { closeSync, lstatSync, openSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, lstatSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathComponentOf } from "../../journal/path-component.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
+import { openOutputFile } from "../../runtime/output-file.ts";
 import type { Command } from "../../runtime/spawn.ts";
 
 export interface TaskLogsOptions {
@@ -21,8 +22,6 @@ export interface TaskLogsOptions {
 const PREFIX = "oz-task-";
 const SUFFIX = ".log";
 const DIGEST_CHARACTERS = 16;
-/** An agent may show what it was told in confidence. */
-const OWNER_ONLY = 0o600;
 const SWEEP_EVERY_MS = 60 * 60 * 1_000;
 
 export class TaskLogs {
@@ -44,7 +43,7 @@ export class TaskLogs {
 
   private canBeMade(taskId: string, file: string): boolean {
     try {
-      closeSync(openSync(file, "a", OWNER_ONLY));
+      closeSync(openOutputFile(file));
       return true;
     } catch (error) {
       // Its work is worth more than what it says.

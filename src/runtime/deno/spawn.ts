@@ -1,7 +1,9 @@
 /** Child processes under Deno. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants } from "node:os";
+import { openOutputFile } from "../output-file.ts";
 import type { Child, Command, TalkingChild } from "../spawn.ts";
 import { deno } from "./deno-global.ts";
 import { LineReader, lineOf } from "./json-lines.ts";
@@ -17,9 +19,10 @@ export function spawnDetached({ outputFile, ...command }: Command): Child {
   return { pid: child.pid, exited: exitOf(child) };
 }
 
-/** Deno gives a child no open file: a shell opens it, and becomes the child. */
+/** Deno gives a child no open file: a shell opens it anew, by its name, and becomes the child. */
 function writingTo(file: string | undefined, { argv, ...rest }: Omit<Command, "outputFile">): ChildCommand {
   if (file === undefined) return { argv, ...rest };
+  closeSync(openOutputFile(file));
   return { argv: ["/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', file, ...argv], ...rest };
 }
 
