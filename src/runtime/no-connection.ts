@@ -20,9 +20,15 @@ export function whyNoConnection(host: string, port: number): Promise<string> {
   });
 }
 
-function wordsFor(error: Error): string {
-  const words = wordsOf(error);
-  switch (codeOf(error)) {
+const NO_WAY: readonly (string | null)[] = ["EHOSTUNREACH", "ENETUNREACH"];
+
+/** Of a name with several addresses it has an error for each of them, and no words of its own. */
+export function wordsFor(error: Error): string {
+  const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
+  const words = errors.map(wordsOf).join(", ");
+  // Of a host without IPv6 nothing else is to be expected at a name's IPv6 address: what counts is how the other failed.
+  const telling = errors.find((one) => !NO_WAY.includes(codeOf(one))) ?? errors[0];
+  switch (codeOf(telling)) {
     case "ENOTFOUND":
       return `its name is not known (${words})`;
     case "EAI_AGAIN":

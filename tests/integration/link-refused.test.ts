@@ -243,6 +243,12 @@ test("Bun still tells the status of a refused handshake in the words that are lo
 test.each([
   ["ws://127.0.0.1:9/ws", null, /^no connection to 127\.0\.0\.1:9: nothing listens there \(.*ECONNREFUSED/],
   ["ws://[::1]:9/ws", null, /^no connection to \[::1\]:9: (?:nothing listens there|no way leads there) \(/],
+  // With two addresses, on most hosts.
+  [
+    "ws://localhost:9/ws",
+    null,
+    /^no connection to localhost:9: nothing listens there \(connect ECONNREFUSED /,
+  ],
   [
     "ws://no-such-host.invalid/ws",
     null,
