@@ -1,6 +1,6 @@
 /** `log_dir`: what each task writes is in a file of its own, whoever is there to see it. */
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, utimesSync } from "node:fs";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite } from "../support/direct-site.ts";
 
@@ -38,6 +38,24 @@ describe("a worker with log_dir", () => {
     expect((await site.plane.waitForTask(task.task_id)).state).toBe("completed");
     const text = readFileSync(site.dir.join(`logs/oz-task-${task.task_id}.log`), "utf8");
     expect(text).toBe("from the agent\nfrom teardown\n");
+  });
+
+  test("leaves the file of a silent task that it took over, and removes that of one that has ended", async () => {
+    await using site = await DirectSite.create();
+    const direct = { log_dir: site.dir.join("logs"), log_max_age: "1s" };
+    await using killed = await site.start({ direct });
+    const [silent, ended] = [assignment({ env: { AGENT_HOLD: "1" } }), assignment({})];
+    const [run] = await site.holdAll([silent]);
+    expect((await site.run(ended)).state).toBe("completed");
+    killed.kill("SIGKILL");
+    await killed.exited;
+    const fileOf = (taskId: string) => site.dir.join(`logs/oz-task-${taskId}.log`);
+    for (const { task_id } of [silent, ended]) utimesSync(fileOf(task_id), 1, 1);
+    await using _next = await site.start({ direct });
+    expect((await site.run(assignment({}))).state).toBe("completed");
+    expect([silent, ended].map(({ task_id }) => existsSync(fileOf(task_id)))).toEqual([true, false]);
+    run?.release();
+    expect((await site.plane.waitForTask(silent.task_id)).state).toBe("completed");
   });
 
   test("goes on when a task has put a pipe in the place of its file, and its agent writes to the worker's own output", async () => {

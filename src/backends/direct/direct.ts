@@ -153,6 +153,7 @@ export class DirectBackend implements Backend {
     const handle = readOwnHandle(saved, readHandle);
     if (handle === null) return this.abandon(ref, context);
     const { workspace } = handle;
+    this.logs.begun(ref.taskId);
     const claim = this.had.take(ref.taskId, workspace.dir);
     const begunAnewIn = claim.kind === "taken" ? claim.dir : folderIn(context.later);
     // Only in a folder of the task's own would what is done for the dead worker meet what another does, or did.
@@ -181,6 +182,7 @@ export class DirectBackend implements Backend {
 
   forget({ taskId }: ExecutionRef): void {
     this.agents.forget(taskId);
+    this.logs.ended(taskId);
     this.had.ended(taskId);
   }
 

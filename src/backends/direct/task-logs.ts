@@ -26,6 +26,8 @@ const SWEEP_EVERY_MS = 60 * 60 * 1_000;
 
 export class TaskLogs {
   private readonly options: TaskLogsOptions;
+  /** An agent may wait for its user for longer than a file is kept, and goes on writing to the one that it has. */
+  private readonly inUse = new Set<string>();
   private sweptAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: TaskLogsOptions) {
@@ -36,9 +38,19 @@ export class TaskLogs {
   kept(taskId: string, command: Command): Command {
     const { dir } = this.options;
     if (dir === null) return command;
+    this.begun(taskId);
     if (performance.now() - this.sweptAt >= SWEEP_EVERY_MS) this.sweep(dir);
-    const file = join(dir, `${PREFIX}${pathComponentOf(taskId, DIGEST_CHARACTERS)}${SUFFIX}`);
+    const file = join(dir, nameFor(taskId));
     return this.canBeMade(taskId, file) ? { ...command, outputFile: file } : command;
+  }
+
+  /** Its file is not old until the task has ended, one that a dead worker began included. */
+  begun(taskId: string): void {
+    if (this.options.dir !== null) this.inUse.add(nameFor(taskId));
+  }
+
+  ended(taskId: string): void {
+    if (this.options.dir !== null) this.inUse.delete(nameFor(taskId));
   }
 
   private canBeMade(taskId: string, file: string): boolean {
@@ -63,12 +75,25 @@ export class TaskLogs {
     const oldest = Date.now() - maxAgeMs;
     try {
       const names = readdirSync(dir).filter((name) => name.startsWith(PREFIX) && name.endsWith(SUFFIX));
-      for (const file of names.map((name) => join(dir, name)))
-        if (isUntouchedSince(file, oldest)) rmSync(file);
+      for (const name of names) if (!this.inUse.has(name)) this.removeIfOld(join(dir, name), oldest);
     } catch (error) {
-      log.warn("cannot remove old files of tasks' output", { dir, error: wordsOf(error) });
+      log.warn("cannot look for old files of tasks' output", { dir, error: wordsOf(error) });
     }
   }
+
+  /** One that may not be removed, for it is another user's, does not keep the others. */
+  private removeIfOld(file: string, oldest: number): void {
+    try {
+      if (isUntouchedSince(file, oldest)) rmSync(file);
+    } catch (error) {
+      const why = wordsOf(error);
+      this.options.log.warn("cannot remove an old file of a task's output", { file, error: why });
+    }
+  }
+}
+
+function nameFor(taskId: string): string {
+  return `${PREFIX}${pathComponentOf(taskId, DIGEST_CHARACTERS)}${SUFFIX}`;
 }
 
 /** False for what is no file, or has just been removed by another worker. */

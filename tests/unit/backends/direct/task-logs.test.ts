@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import { existsSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { basename } from "node:path";
 import { TaskLogs } from "../../../../src/backends/direct/task-logs.ts";
@@ -70,5 +70,44 @@ describe("old files of tasks' output", () => {
     const { dir, there } = await withOld(null);
     expect(there).toEqual([true, true, true, true]);
     await dir[Symbol.asyncDispose]();
+  });
+
+  const HOUR_MS = DAY_MS / 24;
+
+  /** Whether the first task's file, gone old meanwhile, is there when another task begins after an hour. */
+  async function isThereAfterAnHour(between: (logs: TaskLogs) => void) {
+    await using dir = await TempDir.create("logs");
+    const { logs } = logsIn(dir.path, HOUR_MS);
+    const file = dir.join("oz-task-first.log");
+    jest.useFakeTimers();
+    try {
+      logs.kept("first", COMMAND);
+      between(logs);
+      utimesSync(file, 1, 1);
+      jest.advanceTimersByTime(HOUR_MS);
+      logs.kept("second", COMMAND);
+      return existsSync(file);
+    } finally {
+      jest.useRealTimers();
+    }
+  }
+
+  // Its agent went on writing to a file without a name, and its teardown began a new one.
+  test("stay while their task runs, silent for however long", async () => {
+    expect(await isThereAfterAnHour(() => {})).toBe(true);
+  });
+
+  test("go when their task has ended", async () => {
+    expect(await isThereAfterAnHour((logs) => logs.ended("first"))).toBe(false);
+  });
+
+  test("stay when their task was begun by a dead worker and is waited for", async () => {
+    await using dir = await TempDir.create("logs");
+    const old = await dir.write("oz-task-taken-over.log", "x");
+    utimesSync(old, 1, 1);
+    const { logs } = logsIn(dir.path, DAY_MS);
+    logs.begun("taken-over");
+    logs.kept("new", COMMAND);
+    expect(existsSync(old)).toBe(true);
   });
 });
