@@ -47,6 +47,15 @@ function accept(token: string): void {
     headers["authorization"] === `Bearer ${token}` ? null : { status: 401, message: "Unauthorized" };
 }
 
+test("an address with a password and a query is told without them", async () => {
+  const server = "https://me:s3cret@127.0.0.1:9/base?token=t0ken";
+  const cluster = clusterOf(await fake.kubeconfig({}, { server }, "secretive"));
+  expect(cluster.server).toBe("https://127.0.0.1:9/base");
+  await expect(version(cluster)).rejects.toThrow(
+    "no answer from https://127.0.0.1:9/base: the connection was refused",
+  );
+});
+
 describe("the API server is reached", () => {
   test("with a client certificate, by a server whose certificate the kubeconfig's authority signed", async () => {
     expect((await version(clusterOf(await fake.kubeconfig()))).gitVersion).toBe("v1.35.0");

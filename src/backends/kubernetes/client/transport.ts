@@ -59,8 +59,11 @@ export class Transport {
     this.credentials = credentials;
   }
 
+  /** For the operator: its address, without what in it may be a secret. */
   get server(): string {
-    return this.credentials.access.cluster.server;
+    const { server } = this.credentials.access.cluster;
+    const { protocol, username, password, host, pathname, search } = new URL(server);
+    return `${username}${password}${search}` === "" ? server : `${protocol}//${host}${pathname}`;
   }
 
   /**
@@ -129,7 +132,7 @@ export class Transport {
   }
 
   private async fetch(request: HttpRequest, grant: Grant): Promise<Response> {
-    return await fetchCluster(`${this.server}${request.path}`, {
+    return await fetchCluster(`${this.credentials.access.cluster.server}${request.path}`, {
       method: request.method,
       headers: headersOf(request, grant),
       signal: request.signal,
