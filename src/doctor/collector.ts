@@ -1,7 +1,7 @@
 /** Whether anybody answers where metrics or traces would be sent to. Nothing is sent. */
 import { expiring } from "../async/wait.ts";
 import type { OtlpSettings } from "../config/telemetry.ts";
-import { wordsOf } from "../logging/words-of.ts";
+import { codeOf, wordsOf } from "../logging/words-of.ts";
 import { dialTcp } from "../runtime/dial.ts";
 import { isLoopback } from "../runtime/loopback.ts";
 import { type ProxyVariables, proxyFor } from "../runtime/proxy.ts";
@@ -25,7 +25,7 @@ export async function checkCollector({ name, otlp, proxyVariables, stop }: Colle
   const where = `OTLP (${otlp.protocol}) to ${url.origin}${url.pathname === "/" ? "" : url.pathname}`;
   const hint = noCollector(name === "metrics" ? "OTEL_METRICS_EXPORTER" : "OTEL_TRACES_EXPORTER");
   const warn = (error: unknown, way = ""): Finding => {
-    return { name, status: "warn", detail: `${where}${way}: ${wordsOf(error)}`, hint };
+    return { name, status: "warn", detail: `${where}${way}: ${whyOf(error)}`, hint };
   };
   let proxy: string | null;
   try {
@@ -60,4 +60,10 @@ function urlOf({ protocol, endpoint, insecure }: OtlpSettings): URL {
 function proxyOf(url: URL, { protocol, proxy }: OtlpSettings, variables: ProxyVariables): string | null {
   if (protocol === "grpc") return proxy;
   return isLoopback(url.hostname) ? null : proxyFor(url, variables);
+}
+
+/** Of a refused connection and of no way alike, the runtime says "Failed to connect". */
+function whyOf(error: unknown): string {
+  const [words, code] = [wordsOf(error), codeOf(error)];
+  return code === null || words.includes(code) ? words : `${words} (${code})`;
 }
