@@ -174,6 +174,20 @@ describe("what only makes it worse is a warning, and ends with 0:", () => {
       /^warn {2}state-folder +\S+\/locked\/bar cannot be used: EACCES.*; the worker would go on in memory/m,
     );
   });
+
+  test.skipIf(!CAN_OBEY)(
+    "a slot that another user has, as root has where a worker ran as that once",
+    async () => {
+      await using site = await DirectSite.create();
+      await site.dir.write("state/bar/slot-0.lock", "", 0o000);
+      const { status, stdout } = await doctor(site, { command: [...OBEYING, ...workerCommand()] });
+      expect({ status, found: statuses(stdout) }).toEqual({
+        status: 0,
+        found: { ...ALL_WELL, "state-folder": "warn" },
+      });
+      expect(stdout).toMatch(/^warn {2}state-folder +\S+\/slot-0\.lock may not be used by this user: /m);
+    },
+  );
 });
 
 describe("mistakes of the command line and the configuration", () => {

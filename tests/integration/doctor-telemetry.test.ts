@@ -94,6 +94,16 @@ describe("a collector", () => {
     });
   });
 
+  // The exporters ask no proxy for it either.
+  test("on this host is looked for there, past a proxy", async () => {
+    await using collector = startHttpCollector(() => new Response());
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, HTTP_PROXY: "http://proxy.invalid:3128" };
+    expect((await metrics(env))[0]).toMatchObject({
+      status: "ok",
+      detail: `OTLP (http/protobuf) to ${new URL(collector.url).origin}/v1/metrics, where somebody answers`,
+    });
+  });
+
   test("whose certificate cannot be read is a warning, whoever answers", async () => {
     await using collector = startHttpCollector(() => new Response());
     const env = {

@@ -280,8 +280,15 @@ test.each([
   },
 );
 
-test("a host that can be reached when it is asked why it could not be is said to be back", async () => {
-  await using peer = await RawPeer.start();
-  const { hostname, port } = new URL(peer.url);
-  expect(await whyNoConnection(hostname, Number(port))).toBe("it was out of reach, and can be reached again");
+test("a host that can be reached when it is asked why it could not be is said to be back, and let go of", async () => {
+  const closed = Promise.withResolvers<void>();
+  using server = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { data: () => {}, close: () => closed.resolve() },
+  });
+  expect(await whyNoConnection("127.0.0.1", server.port)).toBe(
+    "it was out of reach, and can be reached again",
+  );
+  await closed.promise;
 });

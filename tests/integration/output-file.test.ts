@@ -1,6 +1,16 @@
 /** What may be in the place of the file that a child is to write to, by each runtime. */
 import { describe, expect, test } from "bun:test";
-import { chownSync, closeSync, existsSync, openSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
+import { openOutputFile } from "../../src/runtime/output-file.ts";
 import { ask, RUNTIMES } from "../support/runtime.ts";
 import { TempDir } from "../support/temp-dir.ts";
 
@@ -77,4 +87,15 @@ describe.each(RUNTIMES.map(({ name, argv }) => [name, argv] as const))("under %s
       expect(readFileSync(foreign, "utf8")).toBe("said\n");
     },
   );
+});
+
+test.if(existsSync("/proc/self/fd"))("nothing stays open of what is not written to", async () => {
+  await using dir = await TempDir.create("output");
+  expect(Bun.spawnSync(["mkfifo", dir.join("output")]).exitCode).toBe(0);
+  const reader = openSync(dir.join("output"), "r+");
+  const before = readdirSync("/proc/self/fd").length;
+  for (let tried = 0; tried < 20; tried += 1)
+    expect(() => openOutputFile(dir.join("output"))).toThrow("not a regular file");
+  expect(readdirSync("/proc/self/fd").length).toBeLessThan(before + 20);
+  closeSync(reader);
 });

@@ -67,6 +67,13 @@ describe("as JSON", () => {
     expect(ok).toBe(true);
   });
 
+  test("others' words do not move the cursor, and are the same for whoever parses it", () => {
+    const others: Finding = { name: "backend", status: "fail", detail: "a\u009b2J\u202e\u001b[2J\nb" };
+    const { text } = tell([others], true);
+    for (const control of ["\u001b", "\u009b", "\u202e"]) expect(text).not.toContain(control);
+    expect(JSON.parse(text)).toMatchObject({ checks: [others] });
+  });
+
   test("a failure is told beside its check, too", () => {
     const failed: Finding = { name: "backend", status: "fail", detail: "no" };
     expect(JSON.parse(tell([failed], true).text)).toMatchObject({ checks: [failed], ok: false });

@@ -52,30 +52,32 @@ describe("old files of tasks' output", () => {
     const old = await dir.write("oz-task-old.log", "x");
     const fresh = await dir.write("oz-task-fresh.log", "x");
     const strange = await dir.write("notes.log", "x");
+    const packed = await dir.write("oz-task-old.log.gz", "x");
     const folder = await dir.mkdir("oz-task-folder.log");
     const longAgo = (Date.now() - 2 * DAY_MS) / 1_000;
-    for (const path of [old, strange, folder]) utimesSync(path, longAgo, longAgo);
-    const { logs } = logsIn(dir.path, maxAgeMs);
+    for (const path of [old, strange, packed, folder]) utimesSync(path, longAgo, longAgo);
+    const { logs, log } = logsIn(dir.path, maxAgeMs);
     logs.kept("new", COMMAND);
-    return { dir, there: [old, fresh, strange, folder].map((path) => existsSync(path)) };
+    expect(log.lines).toEqual([]);
+    return { dir, there: [old, fresh, strange, packed, folder].map((path) => existsSync(path)) };
   }
 
   test("go once nothing was written to them for the time that is set, and nothing else does", async () => {
     const { dir, there } = await withOld(DAY_MS);
-    expect(there).toEqual([false, true, true, true]);
+    expect(there).toEqual([false, true, true, true, true]);
     await dir[Symbol.asyncDispose]();
   });
 
   test("stay where no time is set", async () => {
     const { dir, there } = await withOld(null);
-    expect(there).toEqual([true, true, true, true]);
+    expect(there).toEqual([true, true, true, true, true]);
     await dir[Symbol.asyncDispose]();
   });
 
   const HOUR_MS = DAY_MS / 24;
 
-  /** Whether the first task's file, gone old meanwhile, is there when another task begins after an hour. */
-  async function isThereAfterAnHour(between: (logs: TaskLogs) => void) {
+  /** Whether the first task's file, gone old meanwhile, is there when another task begins after an hour, or `waitMs`. */
+  async function isThereAfterAnHour(between: (logs: TaskLogs) => void, waitMs = HOUR_MS) {
     await using dir = await TempDir.create("logs");
     const { logs } = logsIn(dir.path, HOUR_MS);
     const file = dir.join("oz-task-first.log");
@@ -84,7 +86,7 @@ describe("old files of tasks' output", () => {
       logs.kept("first", COMMAND);
       between(logs);
       utimesSync(file, 1, 1);
-      jest.advanceTimersByTime(HOUR_MS);
+      jest.advanceTimersByTime(waitMs);
       logs.kept("second", COMMAND);
       return existsSync(file);
     } finally {
@@ -99,6 +101,10 @@ describe("old files of tasks' output", () => {
 
   test("go when their task has ended", async () => {
     expect(await isThereAfterAnHour((logs) => logs.ended("first"))).toBe(false);
+  });
+
+  test("are looked for once an hour at most, and not with each task", async () => {
+    expect(await isThereAfterAnHour((logs) => logs.ended("first"), HOUR_MS - 1)).toBe(true);
   });
 
   test("stay when their task was begun by a dead worker and is waited for", async () => {
