@@ -34,10 +34,18 @@ export const FILES_LEFT_OUT: readonly FileLeftOut[] = [
     what: `tests/binary/${name}.test.ts`,
     why: "when a worker goes, which no runtime decides; how it goes is in stop.test.ts, which runs",
   })),
-  ...["siblings", "strangers"].map((name) => ({
-    what: `tests/binary/${name}.test.ts`,
-    why: "whose a task, a folder or a process is, by files and /proc, which no runtime has a part in",
-  })),
+  {
+    what: "tests/binary/strangers.test.ts",
+    why: "whose a folder or a process is, by names and /proc, which no runtime has a part in",
+  },
+  {
+    what: "tests/binary/blocked-signals.test.ts",
+    why: "Deno waits for events with the mask that it inherited, and so hears of no signal that is blocked",
+  },
+  {
+    what: "tests/binary/unreadable-program.test.ts",
+    why: "a program is made unreadable, and the sources are none",
+  },
   ...["cleanup", "unproven"].map((name) => ({
     what: `tests/binary/kubernetes-${name}.test.ts`,
     why: "which Jobs are deleted and when, over the calls that kubernetes-stop.test.ts makes",
