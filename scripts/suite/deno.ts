@@ -50,10 +50,12 @@ export const FILES_LEFT_OUT: readonly FileLeftOut[] = [
     what: `tests/binary/kubernetes-${name}.test.ts`,
     why: "which Jobs are deleted and when, over the calls that kubernetes-stop.test.ts makes",
   })),
-  ...["cancel", "crash", "dispatch", "metrics", "payload", "secrecy", "start", "stop"].map((name) => ({
-    what: `tests/binary/command-${name}.test.ts`,
-    why: "the processes are started, found and ended as the Direct backend's are, whose tests run",
-  })),
+  ...["cancel", "crash", "dispatch", "kubectl", "metrics", "payload", "secrecy", "start", "stop"].map(
+    (name) => ({
+      what: `tests/binary/command-${name}.test.ts`,
+      why: "the processes are started, found and ended as the Direct backend's are, whose tests run",
+    }),
+  ),
   {
     what: "tests/binary/half-started.test.ts",
     why: "what is killed between two steps, of which the rows and files tell that crash.test.ts sees taken over",
