@@ -4,11 +4,11 @@ import type { OtlpSettings } from "../config/telemetry.ts";
 import { codeOf, wordsOf } from "../logging/words-of.ts";
 import { dialTcp } from "../runtime/dial.ts";
 import { isLoopback } from "../runtime/loopback.ts";
-import { type ProxyVariables, proxyFor } from "../runtime/proxy.ts";
+import { addressOf, type ProxyVariables, proxyFor } from "../runtime/proxy.ts";
 import { noCollector } from "../telemetry/export-trouble.ts";
 import { readPems } from "../telemetry/pem.ts";
 import type { Finding } from "./finding.ts";
-import { addressOf, throughProxy } from "./through-proxy.ts";
+import { throughProxy } from "./through-proxy.ts";
 
 const ANSWER_MS = 3_000;
 
@@ -37,7 +37,7 @@ export async function checkCollector({ name, otlp, proxyVariables, stop }: Colle
   const way = proxy === null ? "" : ` ${throughProxy(proxy)}`;
   try {
     using answer = expiring(stop, ANSWER_MS, () => new Error(`no answer within ${ANSWER_MS / 1_000} s`));
-    const { host, port } = addressOf(proxy ?? url.href);
+    const { host, port } = addressOf(proxy === null ? url : new URL(proxy));
     (await dialTcp(host, port, null, answer.signal)).close();
     return { name, status: "ok", detail: `${where}${way}, where somebody answers` };
   } catch (error) {

@@ -9,6 +9,7 @@ import {
   NO_CONNECTION,
   prepareHandshake,
 } from "../control-plane/handshake.ts";
+import { publicUrl } from "../logging/public-url.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import type { ProxyVariables } from "../runtime/proxy.ts";
 import { type Finding, splitAdvice } from "./finding.ts";
@@ -45,7 +46,7 @@ export async function checkControlPlane(input: ControlPlaneInput): Promise<reado
       proxyVariables,
       privateCa,
     });
-    const place = { url: shown(settings.webSocketUrl), way: throughProxy(options.proxy) };
+    const place = { url: publicUrl(settings.webSocketUrl), way: throughProxy(options.proxy) };
     const trial = await tryLink(options, stop, limits);
     return findings(trial, { ...place, workerId, keyLabel: settings.key.label });
   } catch (error) {
@@ -115,12 +116,6 @@ function deliveryOf(pong: Pong): Finding {
     default:
       return pong satisfies never;
   }
-}
-
-/** Without what may be a secret: a password, or a query. */
-function shown(url: string): string {
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
 }
 
 /** Upwards: nothing takes no time. */

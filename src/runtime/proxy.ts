@@ -12,6 +12,16 @@ const DEFAULT_PORTS: Readonly<Record<string, string>> = {
   "https:": "443",
 };
 
+export interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where a URL leads to: its default port included, an IPv6 address without brackets. */
+export function addressOf({ hostname, port, protocol }: URL): HostAndPort {
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || DEFAULT_PORTS[protocol] || "0") };
+}
+
 /** The proxy's URL, credentials included, or null for a direct connection. Throws on one that is no URL. */
 export function proxyFor(target: URL, variables: ProxyVariables): string | null {
   const secure = target.protocol === "wss:" || target.protocol === "https:";

@@ -3,6 +3,7 @@
  * matched, and a way to drop a peer that no longer answers.
  */
 import { whyNoConnection } from "./no-connection.ts";
+import { addressOf } from "./proxy.ts";
 
 export interface SocketOptions {
   readonly url: string;
@@ -83,11 +84,10 @@ async function whyFailed(message: string, options: SocketOptions): Promise<strin
   const why = message.replace(/^WebSocket connection to '.*?' failed: /, "");
   // All that it says when there is not even a TCP connection. Of a proxy's URL the host alone: it may hold a password.
   if (why !== "Failed to connect") return why;
-  const { host, hostname, port, protocol } = new URL(options.proxy ?? options.url);
-  const whom = options.proxy === null ? host : `the proxy ${host}`;
-  const isSecure = protocol === "wss:" || protocol === "https:";
-  const address = hostname.replace(/^\[|\]$/g, "");
-  return `no connection to ${whom}: ${await whyNoConnection(address, Number(port || (isSecure ? "443" : "80")))}`;
+  const target = new URL(options.proxy ?? options.url);
+  const whom = options.proxy === null ? target.host : `the proxy ${target.host}`;
+  const { host, port } = addressOf(target);
+  return `no connection to ${whom}: ${await whyNoConnection(host, port)}`;
 }
 
 /** Bun tells the status of a refused handshake in the error's text only; a test fails when that changes. */

@@ -1,5 +1,6 @@
 /** OTLP over HTTP. */
 import type { OtlpSettings } from "../config/telemetry.ts";
+import { publicUrl } from "../logging/public-url.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { type PostAnswer, post } from "../runtime/post.ts";
 import type { Attempt, OtlpWay } from "./otlp-sender.ts";
@@ -18,11 +19,11 @@ export function httpWay(settings: OtlpSettings, userAgent: string): OtlpWay {
       const { endpoint: url, gzip } = settings;
       try {
         const signal = AbortSignal.timeout(timeoutMs);
-        return judge(shown(url), await post({ url, headers, body: bytes, gzip, tls, signal }));
+        return judge(publicUrl(url), await post({ url, headers, body: bytes, gzip, tls, signal }));
       } catch (error) {
         return {
           kind: "failed",
-          why: `no answer of ${shown(url)}: ${wordsOf(error)}`,
+          why: `no answer of ${publicUrl(url)}: ${wordsOf(error)}`,
           again: true,
           waitMs: null,
         };
@@ -30,12 +31,6 @@ export function httpWay(settings: OtlpSettings, userAgent: string): OtlpWay {
     },
     close: () => {},
   };
-}
-
-/** Without a password, and without a query, which may hold a token. */
-function shown(url: string): string {
-  const { origin, pathname } = new URL(url);
-  return `${origin}${pathname}`;
 }
 
 function judge(url: string, { status, headers, body }: PostAnswer): Attempt {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { addressOf, throughProxy } from "../../../src/doctor/through-proxy.ts";
+import { throughProxy } from "../../../src/doctor/through-proxy.ts";
+import { addressOf } from "../../../src/runtime/proxy.ts";
 
 test.each([
   [null, "without a proxy"],
@@ -15,5 +16,5 @@ test.each([
   ["https://user:password@collector.test/v1", { host: "collector.test", port: 443 }],
   ["http://[::1]:4317", { host: "::1", port: 4317 }],
 ])("%s is dialled as %o", (url, address) => {
-  expect(addressOf(url)).toEqual(address);
+  expect(addressOf(new URL(url))).toEqual(address);
 });

@@ -3,6 +3,7 @@
  * nor a client certificate under Bun. Certificates are always checked, unless the kubeconfig says not to.
  */
 import { expiring } from "../../../async/wait.ts";
+import { publicUrl } from "../../../logging/public-url.ts";
 import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import { fetchCluster } from "../../../runtime/cluster-fetch.ts";
 import type { Credentials, Grant } from "../access/credentials.ts";
@@ -62,8 +63,8 @@ export class Transport {
   /** For the operator: its address, without what in it may be a secret. */
   get server(): string {
     const { server } = this.credentials.access.cluster;
-    const { protocol, username, password, host, pathname, search } = new URL(server);
-    return `${username}${password}${search}` === "" ? server : `${protocol}//${host}${pathname}`;
+    const { username, password, search } = new URL(server);
+    return `${username}${password}${search}` === "" ? server : publicUrl(server);
   }
 
   /**
