@@ -4,6 +4,7 @@
  *   scripts/test            the static gate, the build, all tests; under CI=true the demo and the
  *                           smoke run of the benchmark too
  *   scripts/test STEP...    only these: check build unit integration binary deno live demo bench
+ *                           or deno-whole: what `deno` spares for the time that it takes, too
  *
  * What needs the executable is preceded by the build. The last line is `N passed, M failed`, summed
  * over everything; each rule of the gate, the build, the demo and the benchmark count as one test.
@@ -17,13 +18,26 @@ import { mayProvide } from "./services/service.ts";
 import { pathWithTools } from "./services/test-tools.ts";
 import { runUnderDeno } from "./suite/deno.ts";
 import { Findings } from "./suite/findings.ts";
-import { runFolder, runLive, runProgram, runRules, runSlow, type Surroundings } from "./suite/step.ts";
+import { LiveTests } from "./suite/live.ts";
+import { runFolder, runProgram, runRules, runSlow, type Surroundings } from "./suite/step.ts";
 import { isGreen, NOTHING, ONE_SKIPPED, renderTally, sum, type Tally } from "./suite/tally.ts";
 
-const STEPS = ["check", "build", "unit", "integration", "binary", "deno", "live", "demo", "bench"] as const;
+const STEPS = [
+  "check",
+  "build",
+  "unit",
+  "integration",
+  "binary",
+  "deno",
+  "deno-whole",
+  "live",
+  "demo",
+  "bench",
+] as const;
 type Step = (typeof STEPS)[number];
 
 const ONLY_IN_CI: readonly Step[] = ["demo", "bench"];
+const ONLY_BY_NAME: readonly Step[] = ["deno-whole"];
 /** For tasks and for figures. */
 const MOSTLY_WAIT: readonly Step[] = ["demo", "bench"];
 const BESIDE_THEM: Step = "deno";
@@ -43,13 +57,18 @@ async function main(): Promise<number> {
   const done = new Map<Step, Tally>();
   const asides = new Map<Step, Aside>();
   const steps = chooseSteps(process.argv.slice(2));
+  await using live = new LiveTests(here);
+  const hasTime = () => {
+    if (steps.includes("live")) live.prepare();
+  };
+  const running: WholeRun = { ...here, live, hasTime };
   for (const step of steps) {
     here.write(`\n== ${step}\n`);
     const startMs = performance.now();
     const blocked = (done.get("build")?.failed ?? 0) > 0 && NEEDS_EXECUTABLE.includes(step);
     if (blocked) here.write("skip  there is no executable to test\n");
-    if (done.get("build")?.failed === 0) beginAsides(here, step, steps, asides);
-    const tally = blocked ? ONE_SKIPPED : await runWhole(here, step, asides.get(step));
+    if (done.get("build")?.failed === 0) beginAsides(running, step, steps, asides);
+    const tally = blocked ? ONE_SKIPPED : await runWhole(running, step, asides.get(step));
     done.set(step, tally);
     const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
     here.write(`-- ${step}: ${renderTally(tally)}, ${seconds} s\n`);
@@ -61,13 +80,21 @@ async function main(): Promise<number> {
 
 function chooseSteps(argv: readonly string[]): Step[] {
   requireKnown("step", argv, STEPS);
-  if (argv.length === 0)
-    return STEPS.filter((step) => !ONLY_IN_CI.includes(step) || process.env["CI"] === "true");
+  if (argv.length === 0) {
+    const inCi = process.env["CI"] === "true";
+    return STEPS.filter((step) => (inCi || !ONLY_IN_CI.includes(step)) && !ONLY_BY_NAME.includes(step));
+  }
   const needsBuild = NEEDS_EXECUTABLE.some((step) => argv.includes(step));
   return STEPS.filter((step) => argv.includes(step) || (step === "build" && needsBuild));
 }
 
-async function runStep(here: Surroundings, step: Step): Promise<Tally> {
+interface WholeRun extends Surroundings {
+  readonly live: LiveTests;
+  /** Called when a step has little left to do, so that the next may begin with what takes time and no processor. */
+  readonly hasTime: () => void;
+}
+
+async function runStep(here: WholeRun, step: Step): Promise<Tally> {
   switch (step) {
     case "check":
       return await runRules(here);
@@ -78,11 +105,13 @@ async function runStep(here: Surroundings, step: Step): Promise<Tally> {
     case "integration":
       return await runFolder(here, step, { atOnce: 4 });
     case "binary":
-      return await runFolder(here, step, { atOnce: 5 });
+      return await runFolder(here, step, { atOnce: 7 });
     case "deno":
-      return await runUnderDeno(here);
+      return await runUnderDeno(here, { whole: false, lastBegun: here.hasTime });
+    case "deno-whole":
+      return await runUnderDeno(here, { whole: true, lastBegun: here.hasTime });
     case "live":
-      return await runLive(here);
+      return await here.live.run();
     case "demo":
       return sum([await runWhereThere(here, ["scripts/demo"]), await runDockerDemo(here)]);
     case "bench":
@@ -98,7 +127,7 @@ interface Aside {
   ended(write: (text: string) => void): Promise<Tally>;
 }
 
-function beginAsides(here: Surroundings, step: Step, steps: readonly Step[], asides: Map<Step, Aside>): void {
+function beginAsides(here: WholeRun, step: Step, steps: readonly Step[], asides: Map<Step, Aside>): void {
   // With the first step that leaves the processor some time.
   if (steps.includes("binary") && !asides.has("binary")) {
     asides.set(
@@ -117,7 +146,7 @@ function beginAsides(here: Surroundings, step: Step, steps: readonly Step[], asi
   }
 }
 
-function beginAside(here: Surroundings, run: (quiet: Surroundings) => Promise<Tally>): Aside {
+function beginAside(here: WholeRun, run: (quiet: WholeRun) => Promise<Tally>): Aside {
   const said: string[] = [];
   const tally = run({ ...here, write: (text) => said.push(text), output: "late" });
   return {
@@ -130,7 +159,7 @@ function beginAside(here: Surroundings, run: (quiet: Surroundings) => Promise<Ta
 }
 
 /** With what of it has run aside; of the binary's tests that is a part. */
-async function runWhole(here: Surroundings, step: Step, aside: Aside | undefined): Promise<Tally> {
+async function runWhole(here: WholeRun, step: Step, aside: Aside | undefined): Promise<Tally> {
   if (aside === undefined) return await runStep(here, step);
   const own = step === "binary" ? await runStep(here, step) : NOTHING;
   return sum([own, await aside.ended(here.write)]);

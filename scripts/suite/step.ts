@@ -3,7 +3,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runGate } from "../check.ts";
-import { liveServices, startServices } from "../services/start-services.ts";
 import { type Output, runChild } from "./child.ts";
 import type { Findings } from "./findings.ts";
 import { type Report, readReport } from "./junit.ts";
@@ -80,7 +79,9 @@ export async function runSlow(here: Surroundings, folder: string): Promise<Tally
   return await runShared(here, files, { env: {}, atOnce: 1 });
 }
 
-interface HandsRun extends Omit<FilesRun, "output"> {
+export interface HandsRun extends Omit<FilesRun, "output"> {
+  /** Called when the last process was begun, before it ends: from now on the machine has less and less to do. */
+  readonly lastBegun?: () => void;
   /** What stands between a run and its repetition; unless told, nothing, and few files are worth one. */
   readonly repetition?: Repetition;
 }
@@ -102,9 +103,9 @@ const REPEATED_AT_MOST = 3;
 /** Of each process that runs at once, one after the other: one that had several long files would go on alone. */
 const HANDS_EACH = 12;
 
-/** Half a minute and more each: begun last, one of them would go on alone. */
+/** A quarter of a minute and more each: begun last, one of them would go on alone. */
 const LONG =
-  /(?:^|\/)(?:foreign-machine|install|install-habits|install-lies|other-systems|shim-brief)\.test\.ts$/;
+  /(?:^|\/)(?:foreign-machine|install|install-habits|install-lies|other-systems|shim-brief|shim-in-trouble|siblings|state-folder|stop)\.test\.ts$/;
 
 /** Files dealt out to many processes, of which so many run at once. */
 export function runShared(
@@ -122,15 +123,17 @@ export function runShared(
  * A process for each hand: mostly tests wait, so that two cores hold more than two. Where a few fail they may
  * run once more, with the machine for themselves; what passes then is unsteady.
  */
-async function runHands(
+export async function runHands(
   here: Surroundings,
   hands: readonly (readonly string[])[],
-  { atOnce, ...run }: SharedRun,
+  { atOnce, lastBegun, ...run }: SharedRun,
 ): Promise<Tally> {
   const results: FilesResult[] = [];
-  const waiting = hands.filter((hand) => hand.length > 0).entries();
+  const full = hands.filter((hand) => hand.length > 0);
+  const waiting = full.entries();
   const takeHands = async () => {
     for (const [index, hand] of waiting) {
+      if (index === full.length - 1) lastBegun?.();
       results.push(await runFiles(here, hand, { ...run, output: index === 0 ? here.output : "late" }));
     }
   };
@@ -249,39 +252,4 @@ function patternOf(names: readonly string[]): string {
 
 function literal(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-}
-
-/** What has the container engines for itself, and what has the cluster. */
-const ON_ENGINES = /(?:^|\/)docker-(?!contract|images|engine|stop)[^/]*\.test\.ts$/;
-const ON_CLUSTER = /(?:^|\/)(?:kubernetes-[^/]*|command-kubectl)\.test\.ts$/;
-
-/**
- * The tests against real engines, which run as long as the tests do. Those that fill the container engines with tasks
- * beside those on the cluster and beside all others: they share next to nothing, and mostly wait. Those of the contract,
- * of stops, of images and of engines of their own are among the others, or the first would go on alone. What fails runs again on
- * fresh engines: podman 4.3 was once seen to hold a lock for good when eight tasks began at once, and failed every test
- * after it.
- */
-export async function runLive(here: Surroundings): Promise<Tally> {
-  const start = () => startServices(liveServices(), here.write);
-  let services = await start();
-  const files = await testFiles(here, "live");
-  const onEngines = files.filter((file) => ON_ENGINES.test(file));
-  const onCluster = files.filter((file) => ON_CLUSTER.test(file));
-  const elsewhere = files.filter((file) => !ON_ENGINES.test(file) && !ON_CLUSTER.test(file));
-  const repetition: Repetition = {
-    atMost: files.length - onCluster.length,
-    prepare: async () => {
-      await services[Symbol.asyncDispose]();
-      services = await start();
-      return services.env;
-    },
-  };
-  try {
-    const hands = [onEngines, onCluster, elsewhere];
-    const run = { env: services.env, repetition, atOnce: hands.length, onEngines: true };
-    return await runHands(here, hands, run);
-  } finally {
-    await services[Symbol.asyncDispose]();
-  }
 }

@@ -89,6 +89,16 @@ test("a file that runs no test is not excused by a second run", async () => {
   expect(said).toContain("without a report");
 });
 
+test("whoever waits for the last of them to begin is told once", async () => {
+  let told = 0;
+  const lastBegun = () => {
+    told += 1;
+  };
+  const names = ["a.test.ts", "b.test.ts", "c.test.ts"];
+  await runTests(Object.fromEntries(names.map((name) => [name, PASSES])), false, { lastBegun });
+  expect(told).toBe(1);
+});
+
 test("of many files each is run once, by whichever process is free", async () => {
   const names = Array.from({ length: 11 }, (_, i) => `${String.fromCharCode(97 + i)}.test.ts`);
   const { tally } = await runTests(Object.fromEntries(names.map((name) => [name, PASSES])), false);

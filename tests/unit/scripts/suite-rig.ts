@@ -6,7 +6,7 @@ import { TempDir } from "../../support/temp-dir.ts";
 export async function runTests(
   sources: Readonly<Record<string, string>>,
   repeats: boolean,
-  more: Partial<Pick<SharedRun, "repetition" | "onEngines">> = {},
+  more: Partial<Pick<SharedRun, "repetition" | "onEngines" | "lastBegun">> = {},
 ) {
   await using dir = await TempDir.create();
   const files = Object.keys(sources);
