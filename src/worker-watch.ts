@@ -15,6 +15,7 @@ import type { WorkerFigures } from "./telemetry/worker-figures.ts";
 
 export interface WatchOptions {
   readonly settings: Settings;
+  readonly environment: Readonly<Record<string, string>>;
   readonly secrets: Secrets;
   readonly log: Logger;
 }
@@ -30,16 +31,21 @@ export interface WatchedParts {
 
 /** Nothing is loaded and no timer runs unless somebody wants to see. */
 export async function openWatch(options: WatchOptions, parts: WatchedParts): Promise<AsyncDisposable> {
-  const { settings, secrets, log } = options;
+  const { settings, environment, secrets, log } = options;
   const { healthAddress: address, telemetry } = settings;
+  const isService = "NOTIFY_SOCKET" in environment;
   const watch = new AsyncDisposableStack();
-  if (address === null && telemetry.metrics.exporters.length === 0) return watch;
+  if (address === null && telemetry.metrics.exporters.length === 0 && !isService) return watch;
   const heartbeat = watch.use(new Heartbeat());
   parts.telemetry.openMetrics(figuresOf(settings, parts, heartbeat));
+  const sources = sourcesOf(settings, parts, heartbeat);
   if (address !== null) {
     const { serveHealth } = await import("./health/health-server.ts");
-    const sources = sourcesOf(settings, parts, heartbeat);
     watch.use(serveHealth({ address, sources, redact: secrets.redact, log }));
+  }
+  if (isService) {
+    const { openServiceNotice } = await import("./health/service-notice.ts");
+    watch.use(openServiceNotice({ environment, sources, log }));
   }
   return watch;
 }

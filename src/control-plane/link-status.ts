@@ -19,6 +19,8 @@ export interface LinkStatus {
   readonly state: "connecting" | "connected" | "waiting" | "closed";
   /** Since when, in ms since 1970. */
   readonly since: number;
+  /** Since when there is no connection, in ms since 1970; null: there is one. */
+  readonly downSince: number | null;
   /** When a pong last came, in ms since 1970; null: never on any connection. */
   readonly lastPongAt: number | null;
   /** Attempts after the first. */
@@ -27,7 +29,7 @@ export interface LinkStatus {
 
 /** Keeps the status up to date. */
 export class LinkLog {
-  private current: LinkStatus = { state: "connecting", since: Date.now(), lastPongAt: null, reconnects: 0 };
+  private current: LinkStatus = beforeTheFirst(Date.now());
 
   get status(): LinkStatus {
     return this.current;
@@ -35,7 +37,9 @@ export class LinkLog {
 
   enter(state: LinkStatus["state"]): void {
     if (state === this.current.state) return;
-    this.current = { ...this.current, state, since: Date.now() };
+    const since = Date.now();
+    const downSince = state === "connected" ? null : (this.current.downSince ?? since);
+    this.current = { ...this.current, state, since, downSince };
   }
 
   pong(): void {
@@ -45,4 +49,8 @@ export class LinkLog {
   reconnecting(): void {
     this.current = { ...this.current, reconnects: this.current.reconnects + 1 };
   }
+}
+
+function beforeTheFirst(since: number): LinkStatus {
+  return { state: "connecting", since, downSince: since, lastPongAt: null, reconnects: 0 };
 }

@@ -23,6 +23,8 @@ export interface LinkView {
   readonly state: string;
   /** In ms since 1970. */
   readonly since: number;
+  /** Null: there is a connection. */
+  readonly downSince: number | null;
   readonly lastPongAt: number | null;
   readonly reconnects: number;
 }

@@ -65,6 +65,8 @@ export function renderSystemdUnit(plan: ServicePlan): string {
     "",
     "[Service]",
     "Type=exec",
+    "# The worker tells how it is: systemctl status shows it.",
+    "NotifyAccess=main",
     `User=${plan.user}`,
     `ExecStart=${commandOf(plan).join(" ")}`,
     ...(plan.keyFile === null ? [] : [`LoadCredential=api-key:${specifiersEscaped(plan.keyFile)}`]),

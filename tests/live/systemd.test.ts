@@ -39,6 +39,11 @@ describe.if(here)("under a real systemd", () => {
       const wait = { timeoutMs: 30_000 };
       const task = await plane.waitForTask(sent.task_id, [], wait);
       expect([task.state, task.message]).toEqual(["completed", "Task completed successfully"]);
+      const statusText = ["show", "-p", "StatusText", "--value", "oz-agent-worker"];
+      await eventually(
+        async () => (await systemd.run("systemctl", ...statusText)).stdout === "connected; 0 tasks\n",
+        "systemd to have been told how the worker is",
+      );
       expect(await systemd.run("systemctl", "stop", "oz-agent-worker")).toMatchObject({ status: 0 });
       const log = await eventually(async () => {
         const text = await readFile(dir.join("log"), "utf8");
@@ -89,6 +94,38 @@ describe.if(here)("under a real systemd", () => {
     }
   }, 90_000);
 });
+
+test.if(here)(
+  "under a real systemd that waits for its word and watches it, it lives as long as it moves",
+  async () => {
+    await using dir = await TempDir.create("systemd");
+    await using plane = await ControlPlane.start({ apiKey: TEST_API_KEY });
+    const { program, args } = await prepare(dir, plane.webSocketUrl);
+    const printed = Bun.spawnSync([program, "service", "install", "--print", ...args]);
+    await dir.write("units/oz-agent-worker.service", printed.stdout);
+    const watched = "[Service]\nType=notify\nWatchdogSec=1\n";
+    await dir.write("units/oz-agent-worker.service.d/watched.conf", watched);
+    // Longer than systemd waits for a sign of life.
+    await dir.write("agent", "#!/bin/sh\nsleep 2\n", 0o755);
+    const systemd = await Systemd.start(dir);
+    try {
+      const sent = assignment();
+      plane.submit(sent);
+      const task = await plane.waitForTask(sent.task_id, [], { timeoutMs: 30_000 });
+      expect(task.state).toBe("completed");
+      // It is active from its word on: before that it is "activating".
+      expect((await systemd.run("systemctl", "is-active", "oz-agent-worker")).stdout).toBe("active\n");
+      await systemd.run("systemctl", "kill", "--kill-who=main", "--signal=STOP", "oz-agent-worker");
+      await eventually(
+        async () => /ended: watchdog /.test(await readFile(dir.join("log"), "utf8")),
+        "systemd to have ended what stands still",
+      );
+    } finally {
+      await systemd.kill();
+    }
+  },
+  90_000,
+);
 
 // systemd starts nothing that names a folder or a group which is not there: 226/NAMESPACE, 216/GROUP.
 describe.if(here)("under a real systemd, on a host where nothing was made for it", () => {

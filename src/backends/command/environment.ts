@@ -1,7 +1,7 @@
 /** The environments of the operator's two commands. Nothing of a task's own but its names. Pure. */
 
 import type { ExecutionRef } from "../../journal/execution.ts";
-import { type Environment, withoutRuntimeVariables } from "../../process/worker-environment.ts";
+import { type Environment, withoutOwnVariables } from "../../process/worker-environment.ts";
 import { executionIdOf } from "../../protocol/stand-ins.ts";
 
 /** The variables that mark a dispatch's processes. Both: nothing says that no two tasks' executions are named alike. */
@@ -22,7 +22,7 @@ export interface DispatchFacts {
 
 export function cancelEnvironment(ref: ExecutionRef, { worker, operator }: CommandEnvironments): Environment {
   return {
-    ...withoutRuntimeVariables(worker),
+    ...withoutOwnVariables(worker),
     ...operator,
     OZ_RUN_ID: ref.taskId,
     OZ_EXECUTION_ID: executionIdOf(ref),

@@ -1,6 +1,6 @@
 /** The environments of a Direct task's processes: the agent's, and its hooks'. Pure. */
 import { join } from "node:path";
-import { type Environment, withoutRuntimeVariables } from "../../process/worker-environment.ts";
+import { type Environment, withoutOwnVariables } from "../../process/worker-environment.ts";
 import type { Workspace } from "./workspace.ts";
 
 export type { Environment } from "../../process/worker-environment.ts";
@@ -71,7 +71,7 @@ export interface HookEnvironmentParts {
 
 export function hookEnvironment(parts: HookEnvironmentParts): Environment {
   return {
-    ...withoutRuntimeVariables(parts.worker),
+    ...withoutOwnVariables(parts.worker),
     ...parts.task,
     PWD: parts.workspaceDir,
     OZ_WORKSPACE_ROOT: parts.workspaceDir,

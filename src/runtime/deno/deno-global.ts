@@ -53,12 +53,12 @@ export interface DenoHttpClient extends Disposable {
 
 /** Integers and buffers are all that is passed, and an integer all that comes back. */
 export interface DenoForeignFunction {
-  readonly parameters: readonly ("i32" | "buffer")[];
+  readonly parameters: readonly ("i32" | "usize" | "buffer")[];
   readonly result: "i32";
 }
 
 export type DenoSymbols<Names extends string> = Readonly<
-  Record<Names, (...args: readonly (number | BigUint64Array)[]) => number>
+  Record<Names, (...args: readonly (number | BigUint64Array | Uint8Array)[]) => number>
 >;
 
 export interface DenoGlobal {

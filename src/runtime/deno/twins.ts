@@ -10,6 +10,7 @@ export type Twins = [
   Twin<typeof import("../captured-child.ts"), typeof import("./captured-child.ts")>,
   Twin<typeof import("../cluster-fetch.ts"), typeof import("./cluster-fetch.ts")>,
   Twin<typeof import("../collect.ts"), typeof import("./collect.ts")>,
+  Twin<typeof import("../datagrams.ts"), typeof import("./datagrams.ts")>,
   Twin<typeof import("../dial-program.ts"), typeof import("./dial-program.ts")>,
   Twin<typeof import("../dial.ts"), typeof import("./dial.ts")>,
   Twin<typeof import("../direct-fetch.ts"), typeof import("./direct-fetch.ts")>,

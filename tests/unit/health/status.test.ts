@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type HealthSources, isAlive, statusOf, whyNotReady } from "../../../src/health/status.ts";
 
-const LINK = { state: "connected", since: 0, lastPongAt: null, reconnects: 2 };
+const LINK = { state: "connected", since: 0, downSince: null, lastPongAt: null, reconnects: 2 };
 
 function sources(more: Partial<HealthSources> = {}): HealthSources {
   return {
