@@ -17,6 +17,10 @@ export const VERSION_FLAGS = {
 } satisfies FlagDefs;
 
 export const DOCTOR_FLAGS = {
+  "config-only": {
+    type: "boolean",
+    description: "Look at flags and config file alone: no key is read, nobody is asked",
+  },
   json: { type: "boolean", description: "Tell it as one JSON object" },
 } satisfies FlagDefs;
 
@@ -47,6 +51,7 @@ export const COMMANDS = {
     flags: () => ({ ...DOCTOR_FLAGS, ...runFlags() }),
     examples: [
       "oz-agent-worker doctor --config-file /etc/oz/worker.yaml",
+      "oz-agent-worker doctor --config-only --config-file worker.yaml",
       "WARP_API_KEY=... oz-agent-worker doctor --worker-id my-worker --backend direct --json",
     ],
   },

@@ -1,11 +1,12 @@
 /** `oz-agent-worker doctor`: what would keep a worker of this configuration from working, told in one go. */
 import { readCaFile } from "../config/ca-file.ts";
 import type { Host } from "../config/state-dir.ts";
+import { checkConfiguration } from "../doctor/configuration.ts";
 import { examine } from "../doctor/examination.ts";
 import { Report } from "../doctor/report.ts";
 import { EXIT } from "./exit-status.ts";
 import { knownSecrets } from "./known-secrets.ts";
-import { loadSettings } from "./load-settings.ts";
+import { loadSettings, loadWrittenSettings } from "./load-settings.ts";
 import type { CommandLine } from "./parse.ts";
 
 export interface DoctorEdge {
@@ -17,15 +18,18 @@ export interface DoctorEdge {
 
 /** Rejects with a ConfigError for a configuration with which the worker would not start, or with the reason of `stop`. */
 export async function runDoctorCommand(
-  { flags, json }: Extract<CommandLine, { command: "doctor" }>,
+  { flags, json, configOnly }: Extract<CommandLine, { command: "doctor" }>,
   { host, environment, stop, write }: DoctorEdge,
 ): Promise<number> {
-  const settings = await loadSettings(flags, host, stop);
-  const privateCa = settings.caFile === null ? null : await readCaFile(settings.caFile);
+  const settings = await (configOnly ? loadWrittenSettings : loadSettings)(flags, host, stop);
+  const caFile = configOnly ? null : settings.caFile;
+  const privateCa = caFile === null ? null : await readCaFile(caFile);
   const secrets = await knownSecrets(settings, environment);
   const report = new Report({ json, redact: secrets.redact, write });
   const { configFile } = flags;
-  const findings = examine({ settings, configFile, environment, privateCa, secrets, stop });
+  const findings = configOnly
+    ? checkConfiguration(settings, configFile)
+    : examine({ settings, configFile, environment, privateCa, secrets, stop });
   for await (const found of findings) report.add(found);
   return report.finish() ? EXIT.ok : EXIT.couldNotStart;
 }

@@ -10,6 +10,7 @@ import {
   type ResolveInput,
   resolveSettings,
   type SettingDefaults,
+  withKey,
 } from "../config/resolve.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Host } from "../config/state-dir.ts";
@@ -17,6 +18,17 @@ import type { Host } from "../config/state-dir.ts";
 /** Rejects with a ConfigError that holds every problem, or with the reason of `stop`. */
 export async function loadSettings(flags: FlagValues, host: Host, stop: AbortSignal): Promise<Settings> {
   return await settingsFrom(flags, await loadFile(flags, stop), host);
+}
+
+/** The same of what is written alone: neither the key nor any other file that is named has to be there. */
+export async function loadWrittenSettings(
+  flags: FlagValues,
+  host: Host,
+  stop: AbortSignal,
+): Promise<Settings> {
+  const file = await loadFile(flags, stop);
+  const noKey = crypto.randomUUID();
+  return resolveSettings({ ...host, flags: withKey(flags, noKey), file });
 }
 
 /** What is wrong in it is among its problems. Rejects with the reason of `stop` alone. */

@@ -13,7 +13,13 @@ export type CommandLine =
   | { readonly command: "version"; readonly json: boolean }
   /** `flags.problems` holds what is wrong with the flags: it is reported with what is wrong in the file. */
   | { readonly command: "run"; readonly flags: FlagValues }
-  | { readonly command: "doctor"; readonly flags: FlagValues; readonly json: boolean }
+  | {
+      readonly command: "doctor";
+      readonly flags: FlagValues;
+      readonly json: boolean;
+      /** Only what is written: no file is opened but the config file, and nobody is asked. */
+      readonly configOnly: boolean;
+    }
   | ({ readonly command: "health" } & HealthQuestion)
   | ({ readonly command: "service" } & ServiceRequest)
   | {
@@ -54,7 +60,12 @@ function parseCommand(command: CommandName, named: CommandName | null, args: rea
     case "run":
       return { command, flags: readFlagValues(scanned, defs) };
     case "doctor":
-      return { command, flags: readFlagValues(scanned, defs), json: scanned.values.has("json") };
+      return {
+        command,
+        flags: readFlagValues(scanned, defs),
+        json: scanned.values.has("json"),
+        configOnly: scanned.values.has("config-only"),
+      };
     case "service":
       return { command, ...readServiceRequest(scanned) };
     case "dev": {

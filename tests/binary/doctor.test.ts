@@ -190,6 +190,40 @@ describe("what only makes it worse is a warning, and ends with 0:", () => {
   );
 });
 
+describe("with --config-only, doctor", () => {
+  const FILES = { api_key_file: "/nowhere/key", ca_file: "/nowhere/ca.pem" };
+
+  test("looks at what is written alone: neither key nor control plane nor agent has to be there", async () => {
+    await using site = await DirectSite.create();
+    const direct = { oz_path: "/nowhere/oz" };
+    const { status, stdout, stderr } = await doctor(site, { flags: ["--config-only"], top: FILES, direct });
+    expect({ status, stderr, found: statuses(stdout) }).toEqual({
+      status: 0,
+      stderr: "",
+      found: { configuration: "ok" },
+    });
+    expect(site.plane.handshakes).toEqual([]);
+  });
+
+  test("tells a backend that is written and not used", async () => {
+    await using site = await DirectSite.create();
+    const flags = ["--config-only", "--backend", "docker"];
+    const { status, stdout } = await doctor(site, { flags });
+    expect([status, statuses(stdout)]).toEqual([0, { configuration: "warn" }]);
+  });
+
+  test("ends with 2 for what a start would refuse", async () => {
+    await using site = await DirectSite.create();
+    const { status, stdout, stderr } = await doctor(site, {
+      flags: ["--config-only", "--json"],
+      top: { ...FILES, log_level: "loud" },
+    });
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/log_level/);
+    expect(stderr).not.toContain("/nowhere");
+  });
+});
+
 describe("mistakes of the command line and the configuration", () => {
   test("end with 2, and are told as by a start", async () => {
     await using site = await DirectSite.create();

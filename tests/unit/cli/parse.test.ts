@@ -33,6 +33,7 @@ describe("the command", () => {
     [["dev"], { command: "dev" }],
     [["doctor"], { command: "doctor", json: false }],
     [["doctor", "--json", "--worker-id", "x"], { command: "doctor", json: true }],
+    [["doctor", "--config-only"], { command: "doctor", configOnly: true }],
     [["doctor", "--version"], { command: "version", json: false }],
     [["help", "doctor"], { command: "help", topic: "doctor" }],
     [["version"], { command: "version", json: false }],
