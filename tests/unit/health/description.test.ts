@@ -1,25 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { describeWorker } from "../../../src/health/description.ts";
 import type { HealthSources, TaskView } from "../../../src/health/status.ts";
+import { LINK, sources } from "./health-sources.ts";
 
 const NOW = Date.UTC(2026, 10, 30, 12, 0, 30);
 const EARLIER = NOW - 30_000;
-const LINK = { state: "connected", since: 0, downSince: null, lastPongAt: null, reconnects: 0 };
 const TASK: TaskView = { taskId: "t", executionId: "e", phase: "running", ageSeconds: 1, handle: null };
-
-const WELL: HealthSources = {
-  version: "1.2.3",
-  workerId: "w",
-  backend: "direct",
-  maxConcurrentTasks: 0,
-  eventLoopDelayMs: () => 0,
-  beatsLateBy: () => 0,
-  accepting: () => true,
-  link: () => LINK,
-  outbox: () => ({ size: 0, oldestSince: null }),
-  journalDurable: () => true,
-  tasks: () => [],
-};
 
 describe("a worker is described in a line:", () => {
   test.each<[Partial<HealthSources>, string]>([
@@ -38,6 +24,6 @@ describe("a worker is described in a line:", () => {
     [{ journalDurable: () => false }, "connected; 0 tasks; tasks remembered in memory only"],
     [{ accepting: () => false, tasks: () => [TASK, TASK] }, "stopping; connected; 2 tasks"],
   ])("%#: %p", (more, text) => {
-    expect(describeWorker({ ...WELL, ...more }, NOW)).toBe(text);
+    expect(describeWorker(sources(more), NOW)).toBe(text);
   });
 });

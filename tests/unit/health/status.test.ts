@@ -1,24 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { type HealthSources, isAlive, statusOf, whyNotReady } from "../../../src/health/status.ts";
-
-const LINK = { state: "connected", since: 0, downSince: null, lastPongAt: null, reconnects: 2 };
-
-function sources(more: Partial<HealthSources> = {}): HealthSources {
-  return {
-    version: "1.2.3",
-    workerId: "w",
-    backend: "docker",
-    maxConcurrentTasks: 4,
-    eventLoopDelayMs: () => 12.4,
-    beatsLateBy: () => 0,
-    accepting: () => true,
-    link: () => LINK,
-    outbox: () => ({ size: 0, oldestSince: null }),
-    journalDurable: () => true,
-    tasks: () => [],
-    ...more,
-  };
-}
+import { isAlive, statusOf, whyNotReady } from "../../../src/health/status.ts";
+import { LINK, sources } from "./health-sources.ts";
 
 const linked = (state: string) => sources({ link: () => ({ ...LINK, state }) });
 
