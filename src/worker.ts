@@ -152,7 +152,8 @@ async function shutDown({
   link.hasten();
   if (!backend.outlivesWorker) await letTasksEnd(options, scheduler);
   const budgetMs = settings.shutdownTimeoutMs;
-  log.info("stopping; another signal ends the worker at once", { tasks: scheduler.activeTasks });
+  const words = options.stop.signal.aborted ? "stopping; another signal ends the worker at once" : "stopping";
+  log.info(words, { tasks: scheduler.activeTasks });
   if (!backend.outlivesWorker) {
     await within(scheduler.stopAll(AbortSignal.timeout(budgetMs)), budgetMs + KILL_MS, null);
   }

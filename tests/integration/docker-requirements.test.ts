@@ -16,6 +16,12 @@ function withRuntimes(...names: readonly string[]): void {
   rig.fake.http.on("GET", "/info", (response) => json(response, { Runtimes }));
 }
 
+function podmanWith(info: object): void {
+  const head = { "Api-Version": "1.41", "Libpod-API-Version": "5.8.0" };
+  rig.fake.http.on("GET", "/_ping", (response) => response.writeHead(200, head).end("OK"));
+  rig.fake.http.on("GET", "/info", (response) => json(response, info));
+}
+
 /** The words with which the backend refuses to start; null: it starts. */
 async function refusalOf(settings: Partial<DockerSettings>): Promise<string | null> {
   try {
@@ -88,14 +94,31 @@ describe("a runtime", () => {
   });
 });
 
+// Docker made no container, for any task that said nothing of its shape.
+describe("processors for tasks whose shape names none", () => {
+  const limits = (vcpus: number) => ({ defaultLimits: { vcpus, memoryGb: 0 } });
+
+  test.each([
+    [2.5, /^The container engine at unix:.* has 2 processors and makes no container with 2\.5 \(default_/],
+    [2, null],
+    [0, null],
+  ] as const)("that the engine does not have are refused: %d of 2", async (vcpus, says) => {
+    rig.fake.http.on("GET", "/info", (response) => json(response, { NCPU: 2 }));
+    const refusal = await refusalOf(limits(vcpus));
+    if (says === null) expect(refusal).toBeNull();
+    else expect(refusal).toMatch(says);
+  });
+
+  test("are left to an engine that does not tell, and to Podman", async () => {
+    rig.fake.http.on("GET", "/info", refuse(403, "Forbidden"));
+    expect(await refusalOf(limits(64))).toBeNull();
+    podmanWith({ NCPU: 2 });
+    expect(await refusalOf(limits(64))).toBeNull();
+  });
+});
+
 // It ran such tasks, without a word, in its default runtime: what was to be isolated was not.
 describe("a runtime of Podman, which heeds none that it is asked for,", () => {
-  const podmanWith = (info: object) => {
-    const head = { "Api-Version": "1.41", "Libpod-API-Version": "5.8.0" };
-    rig.fake.http.on("GET", "/_ping", (response) => response.writeHead(200, head).end("OK"));
-    rig.fake.http.on("GET", "/info", (response) => json(response, info));
-  };
-
   test.each(["kata", "io.containerd.runsc.v1"])(
     "is refused where its own is another: %s",
     async (runtime) => {

@@ -15,11 +15,13 @@ interface Patience {
 
 /** Throws BackendUnusable, or the reason to stop; passes where the engine refuses to tell, and is to heed it. */
 export async function requireFacilities(
-  { network, security: { runtime } }: DockerSettings,
+  { network, defaultLimits: { vcpus }, security: { runtime } }: DockerSettings,
   engine: Engine,
   patience: Patience,
 ): Promise<void> {
   if (network !== null && !MODES.includes(network)) await requireNetwork(network, engine, patience);
+  // Docker makes no container with more than there are. Podman does not look at that.
+  if (vcpus > 0 && !engine.isPodman) await requireProcessors(vcpus, engine, patience);
   if (runtime === null) return;
   if (engine.isPodman) await requireDefaultRuntime(runtime, engine, patience);
   // One with a dot is the name of a shim, which containerd looks for when a container starts.
@@ -34,6 +36,17 @@ async function requireNetwork(network: string, engine: Engine, patience: Patienc
     return;
   throw new BackendUnusable(
     `The container engine at ${chosen.label} has no network "${network}" (network in the config file): make it with "docker network create ${network}" there, or correct the name`,
+  );
+}
+
+async function requireProcessors(vcpus: number, engine: Engine, patience: Patience): Promise<void> {
+  const { facilities, chosen } = engine;
+  const asked = facilities.processors(patience.signal);
+  const about = `the processors for "default_limits"`;
+  const processors = await answered(asked, { about, command: "docker info", engine, patience });
+  if (processors === null || vcpus <= processors) return;
+  throw new BackendUnusable(
+    `The container engine at ${chosen.label} has ${processors} processors and makes no container with ${vcpus} (default_limits.vcpus in the config file): lower that`,
   );
 }
 

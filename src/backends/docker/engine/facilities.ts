@@ -1,7 +1,7 @@
 /** What an engine has to run containers with. Each answer may be null: a proxy may let nobody ask. */
 import { type Calls, pathOf } from "./calls.ts";
 import { EngineError, isMissing } from "./errors.ts";
-import { fieldsOf, textOf } from "./fields.ts";
+import { fieldsOf, numberOf, textOf } from "./fields.ts";
 
 export class Facilities {
   readonly #calls: Calls;
@@ -19,6 +19,11 @@ export class Facilities {
   /** The name of the one that runs what does not ask for another. */
   async defaultRuntime(signal: AbortSignal): Promise<string | null> {
     return textOf(await this.#info(signal), "DefaultRuntime") || null;
+  }
+
+  /** How many its containers can have. */
+  async processors(signal: AbortSignal): Promise<number | null> {
+    return numberOf(await this.#info(signal), "NCPU") || null;
   }
 
   /** By name or id. */
