@@ -4,6 +4,7 @@
  */
 import type { Inbox } from "./control-plane/inbox.ts";
 import { reaperForFirstProcess } from "./process/reaper.ts";
+import { maskStartWords } from "./process/start-words.ts";
 import { HeapKeeper } from "./runtime/heap-keeper.ts";
 import { PageKeeper } from "./runtime/page-keeper.ts";
 import { createIntake } from "./task/intake.ts";
@@ -31,6 +32,8 @@ export async function openTasks(options: WatchOptions, parts: TaskParts): Promis
   const { backend, outbox, inbox, retirement, telemetry, state } = parts;
   const { journal } = state;
   await using opening = new AsyncDisposableStack();
+  // Before there is an agent, which could look for it.
+  maskStartWords([options.settings.key.shown, options.environment["WARP_API_KEY"]]);
   for (const frame of journal.undelivered()) outbox.add(frame);
   await telemetry.openTraces();
   const heap = opening.use(new HeapKeeper(() => scheduler.activeTasks));

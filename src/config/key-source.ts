@@ -13,6 +13,8 @@ const LONG_FOR_A_NAME = 24;
 export interface KeySource {
   /** Names the place, never the key: `--api-key`, `WARP_API_KEY`, `file /path (--api-key-file)`. */
   readonly label: string;
+  /** The key where it is among this process's arguments or in its environment; null: it is in a file. */
+  readonly shown: string | null;
   /** Rejects with a KeyError when there is no usable key at the place (any more). */
   read(): Promise<string>;
 }
@@ -58,12 +60,13 @@ export function chooseKeySource(places: KeyPlaces): KeyChoice {
 }
 
 function fixedKey(label: string, key: string): KeySource {
-  return { label, read: async () => checkedKey(key, `The API key of ${label}`) };
+  return { label, shown: key, read: async () => checkedKey(key, `The API key of ${label}`) };
 }
 
 function keyInFile(via: string, path: string): KeySource {
   return {
     label: `file ${path} (${via})`,
+    shown: null,
     async read() {
       let text: string;
       try {

@@ -122,3 +122,31 @@ test("a worker's key given by flag reaches no agent either", async () => {
   const [run] = site.agent.runs(taskId);
   expect(JSON.stringify([run?.env, run?.argv])).not.toContain(KEY);
 });
+
+// An agent runs as the worker's user, and what it does may be somebody else's idea: `cat /proc/*/environ` is the first.
+describe.if(process.platform === "linux")("in what the system shows of a worker", () => {
+  test.each([
+    ["WARP_API_KEY", { apiKey: KEY }],
+    ["--api-key", { apiKey: null, flags: ["--api-key", KEY] }],
+    ["--api-key=", { apiKey: null, flags: [`--api-key=${KEY}`] }],
+  ])("no agent finds the key that was given by %s, and it is used on", async (_name, given) => {
+    await using site = await DirectSite.create({ apiKey: KEY });
+    await using worker = await site.start(given);
+    const [run] = await site.hold(1);
+    const shown = ["cmdline", "environ"].map((file) => readFileSync(`/proc/${worker.pid}/${file}`, "utf8"));
+    expect(shown.join()).not.toContain(KEY);
+    expect(shown.join()).toContain("*".repeat(KEY.length));
+    expect(shown.join()).toContain("STATE_DIRECTORY=/");
+    site.plane.faults.drop();
+    await site.plane.waitForConnection(2);
+    run?.release();
+    await site.plane.waitForAllTasks();
+  });
+
+  test("setup_command still has it", async () => {
+    await using site = await DirectSite.create({ apiKey: KEY });
+    const direct = { setup_command: `[ "$WARP_API_KEY" = ${KEY} ]` };
+    await using _worker = await site.start({ apiKey: KEY, direct });
+    expect((await site.run(assignment())).state).toBe("completed");
+  });
+});

@@ -23,7 +23,7 @@ interface Ways {
 function check(webSocketUrl: string, ways: Ways = {}): Promise<readonly Finding[]> {
   const { limits = PATIENT, proxyVariables = {}, stop = new AbortController().signal } = ways;
   const read = ways.readKey ?? (async () => KEY);
-  const key = { label: "WARP_API_KEY", read };
+  const key = { label: "WARP_API_KEY", shown: null, read };
   const settings = { webSocketUrl, workerId: "w", key };
   return checkControlPlane({ settings, proxyVariables, privateCa: ways.privateCa ?? null, stop, limits });
 }

@@ -61,11 +61,18 @@ export type DenoSymbols<Names extends string> = Readonly<
   Record<Names, (...args: readonly (number | BigUint64Array | Uint8Array)[]) => number>
 >;
 
+/** Opaque, and only Deno's own. */
+export interface DenoPointer {
+  readonly [Symbol.toStringTag]: string;
+}
+
 export interface DenoGlobal {
   readonly version: { readonly deno: string };
   readonly env: { get(name: string): string | undefined };
   readonly stdout: { write(bytes: Uint8Array): Promise<number> };
   readonly stderr: { write(bytes: Uint8Array): Promise<number> };
+  readonly UnsafePointer: { create(address: bigint): DenoPointer };
+  readonly UnsafePointerView: new (pointer: DenoPointer) => { getArrayBuffer(bytes: number): ArrayBuffer };
   readonly Command: new (program: string, options: DenoCommandOptions) => { spawn(): DenoChild };
   serve(
     options: DenoServeOptions,

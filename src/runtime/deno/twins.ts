@@ -17,6 +17,7 @@ export type Twins = [
   Twin<typeof import("../foreground-child.ts"), typeof import("./foreground-child.ts")>,
   Twin<typeof import("../heard-child.ts"), typeof import("./heard-child.ts")>,
   Twin<typeof import("../http-server.ts"), typeof import("./http-server.ts")>,
+  Twin<typeof import("../own-memory.ts"), typeof import("./own-memory.ts")>,
   Twin<typeof import("../own-pages.ts"), typeof import("./own-pages.ts")>,
   Twin<typeof import("../post.ts"), typeof import("./post.ts")>,
   Twin<typeof import("../rarely.ts"), typeof import("./rarely.ts")>,

@@ -7,7 +7,7 @@ import { sampleAssignment } from "./sample-assignment.ts";
 function settings(environment: DirectSettings["environment"] = []): Settings {
   return {
     workerId: "w",
-    key: { label: "test", read: async () => "worker-key" },
+    key: { label: "test", shown: null, read: async () => "worker-key" },
     backend: {
       kind: "direct",
       workspaceRoot: "/ws",

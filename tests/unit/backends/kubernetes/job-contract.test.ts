@@ -43,7 +43,7 @@ function settings(): Settings {
   });
   return {
     workerId: WORKER_ID,
-    key: { label: "test", read: async () => "worker-key" },
+    key: { label: "test", shown: null, read: async () => "worker-key" },
     backend,
     cleanup: true,
     maxConcurrentTasks: 0,
