@@ -57,6 +57,20 @@ export function count(least: number) {
   return v.pipe(v.number(rule), v.integer(rule), v.minValue(least, rule));
 }
 
+/**
+ * Of processors, or in GiB. An engine has its containers use 0.01 of a processor and 6 MB at least, and counts in whole
+ * numbers of 64 bits. What is near nothing, or near infinity, would come to it as no limit at all.
+ */
+export function amount() {
+  const rule = "must be 0 or a number from 0.01 to 1000000";
+  return v.pipe(
+    v.number(rule),
+    v.minValue(0, rule),
+    v.maxValue(1_000_000, rule),
+    v.check((value) => value === 0 || value >= 0.01, rule),
+  );
+}
+
 export function image() {
   const rule = "must be an image name without white space";
   return v.pipe(v.string(rule), v.regex(/^\S+$/, rule));

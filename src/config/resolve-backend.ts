@@ -29,6 +29,8 @@ export interface BackendInput {
   readonly cleanup: boolean;
 }
 
+const GIB = 1024 ** 3;
+
 type Block<K extends BackendKind> = NonNullable<NonNullable<FileConfig["backend"]>[K]>;
 
 interface BackendChoice {
@@ -99,6 +101,7 @@ function direct(block: Block<"direct">, { flags, host }: BackendInput): DirectSe
     teardownCommand: set.teardown_command ?? null,
     logDir: absolute(set.log_dir, host),
     logMaxAgeMs: ageMs(set.log_max_age),
+    minFreeBytes: set.min_free_gb * GIB,
     environment: resolveEnvironment(set.environment, flags.environment, host.env),
   };
 }
@@ -111,6 +114,7 @@ function docker(block: Block<"docker">, { flags, host }: BackendInput): DockerSe
     environment: resolveEnvironment(set.environment, flags.environment, host.env),
     imagePullPolicy: set.image_pull_policy,
     sidecarVolumeMaxAgeMs: ageMs(set.sidecar_volume_max_age),
+    minFreeBytes: set.min_free_gb * GIB,
     network: set.network ?? null,
     defaultLimits: { vcpus: set.default_limits.vcpus, memoryGb: set.default_limits.memory_gb },
     security: {
@@ -182,8 +186,15 @@ export function handsOver({ kind }: Pick<BackendSettings, "kind">): boolean {
   return kind === "command";
 }
 
+export interface Workplace {
+  /** In which, or below which, tasks write. */
+  readonly dir: string;
+  /** Tasks are turned down while there is less; 0: never. */
+  readonly minFreeBytes: number;
+}
+
 /** Where tasks write on this host, as far as that is the worker's choice; null: somewhere else. */
-export function workFolderOf(backend: BackendSettings): string | null {
+export function workplaceOf(backend: BackendSettings): Workplace | null {
   if (backend.kind !== "direct") return null;
-  return backend.targetDir ?? backend.workspaceRoot;
+  return { dir: backend.targetDir ?? backend.workspaceRoot, minFreeBytes: backend.minFreeBytes };
 }

@@ -1,6 +1,6 @@
 /** `backend.direct`: the agent as a child process of the worker. */
 import * as v from "valibot";
-import { age, environment, folder, setting, text } from "./field.ts";
+import { age, amount, environment, folder, setting, text } from "./field.ts";
 import { once } from "./once.ts";
 
 export const directSchema = once(() =>
@@ -45,6 +45,12 @@ export const directSchema = once(() =>
           valueHint: "DURATION",
         }),
         "7days",
+      ),
+      min_free_gb: v.optional(
+        setting(amount(), "Tasks are turned down while less room is left where they work, in GiB; 0: never", {
+          valueHint: "NUMBER",
+        }),
+        0,
       ),
       environment: environment(),
     },

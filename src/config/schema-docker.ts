@@ -1,6 +1,6 @@
 /** `backend.docker`: each task in a container of its own. */
 import * as v from "valibot";
-import { age, count, environment, flagged, setting, volume } from "./field.ts";
+import { age, amount, count, environment, flagged, setting, volume } from "./field.ts";
 import { ENGINE_PULL_POLICIES } from "./settings.ts";
 
 const CAPABILITY_RULE = "must be a capability such as NET_RAW, or ALL";
@@ -29,6 +29,16 @@ export function dockerSchema() {
           valueHint: "DURATION",
         }),
         "7days",
+      ),
+      min_free_gb: v.optional(
+        setting(
+          amount(),
+          "Tasks are turned down while less room is left in the engine's folder, in GiB; 0: never",
+          {
+            valueHint: "NUMBER",
+          },
+        ),
+        0,
       ),
       network: v.optional(
         setting(engineName("network"), "Network of the engine that every task's container joins", {
@@ -65,20 +75,6 @@ function defaultLimits() {
       ),
     },
     "must be a mapping",
-  );
-}
-
-/**
- * An engine has its containers use 0.01 of a processor and 6 MB at least, and counts in whole numbers of 64 bits. What
- * is near nothing, or near infinity, would come to it as no limit at all.
- */
-function amount() {
-  const rule = "must be 0 or a number from 0.01 to 1000000";
-  return v.pipe(
-    v.number(rule),
-    v.minValue(0, rule),
-    v.maxValue(1_000_000, rule),
-    v.check((value) => value === 0 || value >= 0.01, rule),
   );
 }
 

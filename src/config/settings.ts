@@ -70,6 +70,8 @@ export interface DirectSettings {
   readonly logDir: string | null;
   /** Null: what is kept of a task's output stays for ever. */
   readonly logMaxAgeMs: number | null;
+  /** Tasks are turned down while there is less; 0: never. */
+  readonly minFreeBytes: number;
   /** The file's entries, then the flags'; a later name wins. */
   readonly environment: readonly EnvironmentVariable[];
 }
@@ -111,6 +113,8 @@ export interface DockerSettings {
   readonly imagePullPolicy: EnginePullPolicy;
   /** Null: sidecar volumes stay for ever. */
   readonly sidecarVolumeMaxAgeMs: number | null;
+  /** Tasks are turned down while there is less where the engine keeps its containers; 0: never. */
+  readonly minFreeBytes: number;
   /** Null: the engine's default. */
   readonly network: string | null;
   /** Of tasks whose assignment sets none, each by itself. */

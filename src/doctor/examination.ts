@@ -1,6 +1,5 @@
 /** All checks, in their order. What cannot be looked at, because something before it failed, is skipped. */
-import { resolve } from "node:path";
-import { workFolderOf } from "../config/resolve-backend.ts";
+import { workplaceOf } from "../config/resolve-backend.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Secrets } from "../logging/secrets.ts";
 import { checkApiKey } from "./api-key.ts";
@@ -41,8 +40,8 @@ export async function* examine(patient: Patient): AsyncGenerator<Finding> {
     instanceId: crypto.randomUUID(),
     stop,
   });
-  const folder = workFolderOf(settings.backend);
-  if (folder !== null) yield await checkWorkspaces(resolve(folder));
+  const workplace = workplaceOf(settings.backend);
+  if (workplace !== null) yield await checkWorkspaces(workplace);
   yield* await checkMetrics(settings.telemetry, { proxyVariables, stop });
   yield* await checkTraces(settings.telemetry, { proxyVariables, stop });
   if (settings.healthAddress !== null) yield await checkHealth(settings.healthAddress);

@@ -21,6 +21,7 @@ export interface AnswersOptions {
 const REJECTIONS = {
   atCapacity: "worker at maximum concurrency",
   stopping: "worker is shutting down",
+  noRoom: "worker has not enough free disk space",
   alreadyRunning: "another execution of this task is still running",
 } as const satisfies Readonly<Record<Rejection, string>>;
 

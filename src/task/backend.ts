@@ -136,6 +136,8 @@ export interface Backend extends AsyncDisposable {
   readonly outlivesWorker: boolean;
   /** Calls to its engine that are made or wait to be made, for the metrics. Absent: there is no engine. */
   readonly engineCalls?: () => number;
+  /** False: a task that came now would fail for want of room, so that it is turned down. Does not throw. */
+  hasRoom?(): boolean;
   /**
    * Null: a living worker beside this one has the task, so that it is turned down. Else no other takes it until
    * `letGo`. Does not throw. Absent: nobody can, or it cannot be known.

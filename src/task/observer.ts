@@ -9,7 +9,7 @@ import type { StepName, StopReason } from "./backend.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** Why an assignment was turned down. */
-export type Rejection = "atCapacity" | "stopping" | "alreadyRunning";
+export type Rejection = "atCapacity" | "stopping" | "alreadyRunning" | "noRoom";
 
 /** None of these may throw. */
 export interface TaskObserver {

@@ -202,6 +202,7 @@ export class Scheduler {
       log.debug("at maximum concurrency", { taskId, maxConcurrentTasks });
       return "atCapacity";
     }
+    if (backend.hasRoom?.() === false) return "noRoom";
     // Last: what is reserved is run.
     if (backend.reserve === undefined) return { planned: null };
     return backend.reserve(assignment) ?? "alreadyRunning";

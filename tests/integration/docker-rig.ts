@@ -114,6 +114,7 @@ export class DockerRig implements AsyncDisposable {
       environment: [],
       imagePullPolicy: "always",
       sidecarVolumeMaxAgeMs: null,
+      minFreeBytes: 0,
       network: null,
       defaultLimits: { vcpus: 0, memoryGb: 0 },
       security: { noNewPrivileges: false, pidsLimit: null, capDrop: [], runtime: null },

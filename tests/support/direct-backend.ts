@@ -30,6 +30,7 @@ export async function directBackend({
     teardownCommand: null,
     logDir: null,
     logMaxAgeMs: null,
+    minFreeBytes: 0,
     environment: [],
   };
   const searchPath = process.env["PATH"] ?? "";

@@ -9,6 +9,7 @@ import type { StateFolders } from "../../journal/place.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { Afterlook } from "../../process/afterlook.ts";
+import { Room } from "../../process/room.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
 import { Surveyor } from "../../process/stragglers.ts";
 import type { Assignment } from "../../protocol/assignment.ts";
@@ -76,6 +77,7 @@ export class DirectBackend implements Backend {
   private readonly had: HadTasks;
   private readonly discards: Discards;
   private readonly logs: TaskLogs;
+  private readonly room: Room;
   private readonly agents: Agents;
 
   constructor(options: DirectOptions) {
@@ -83,9 +85,15 @@ export class DirectBackend implements Backend {
     this.agents = new Agents({ ...options, surveyor: this.surveyor });
     this.had = new HadTasks(() => options.folders()?.claimsDir ?? null);
     this.discards = new Discards(() => options.folders()?.discardsDir ?? null);
-    const { logDir, logMaxAgeMs } = options.settings;
+    const { workspaceRoot, targetDir, logDir, logMaxAgeMs, minFreeBytes } = options.settings;
     this.logs = new TaskLogs({ dir: logDir, maxAgeMs: logMaxAgeMs, log: options.log });
+    const room = { dir: targetDir ?? workspaceRoot, minFreeBytes, setting: "backend.direct.min_free_gb" };
+    this.room = new Room({ ...room, log: options.log });
     this.afterlook = new Afterlook(this.surveyor, Math.min(options.graceMs, LEFTOVER_GRACE_MS));
+  }
+
+  hasRoom(): boolean {
+    return this.room.isEnough();
   }
 
   reserve({ taskId, task }: Assignment): Reservation | null {

@@ -3,6 +3,7 @@ import { expiring } from "../../async/wait.ts";
 import type { DockerSettings } from "../../config/settings.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
+import type { Room } from "../../process/room.ts";
 import { BackendUnusable } from "../../task/backend.ts";
 import { Disposal } from "./disposal.ts";
 import { DockerBackend } from "./docker.ts";
@@ -10,6 +11,7 @@ import { shortIdOf } from "./engine/container-state.ts";
 import { chooseEndpoint } from "./engine/endpoint-choice.ts";
 import { Engine } from "./engine/engine.ts";
 import { EndpointError, EngineUnreachable } from "./engine/errors.ts";
+import { engineRoom } from "./engine-room.ts";
 import { Credentials } from "./images/credentials.ts";
 import { ImagePuller } from "./images/puller.ts";
 import { LABELS, type Labels } from "./labels.ts";
@@ -54,8 +56,7 @@ export async function createDockerBackend(
   settings: DockerSettings,
   dependencies: DockerDependencies,
 ): Promise<DockerBackend> {
-  const { engine, self } = await meet(settings, dependencies);
-  return assemble(settings, dependencies, engine, self);
+  return assemble(settings, dependencies, await meet(settings, dependencies));
 }
 
 /** The same look, which only asks the engine. Resolves with what was found, in words. */
@@ -69,11 +70,14 @@ export async function inspectDocker(
   return `container engine at ${chosen.label} (${chosen.why}): ${version || "of no version"}, API ${api}, ${runs}`;
 }
 
-/** The engine, connected, and who this worker is there. */
-async function meet(
-  settings: DockerSettings,
-  dependencies: MeetingDependencies,
-): Promise<{ readonly engine: Engine; readonly self: Owner }> {
+/** The engine, connected, who this worker is there, and how much room it has to have. */
+interface Acquaintance {
+  readonly engine: Engine;
+  readonly self: Owner;
+  readonly room: Room | null;
+}
+
+async function meet(settings: DockerSettings, dependencies: MeetingDependencies): Promise<Acquaintance> {
   const { log } = dependencies;
   using connecting = expiring(
     dependencies.signal,
@@ -84,8 +88,10 @@ async function meet(
   try {
     warnOfSocket(settings, engine, log);
     const { signal: stop } = dependencies;
-    await requireFacilities(settings, engine, { stop, signal: connecting.signal });
-    return { engine, self: await describe(engine, dependencies, connecting.signal) };
+    const patience = { stop, signal: connecting.signal };
+    await requireFacilities(settings, engine, patience);
+    const room = await engineRoom(settings, engine, log, patience);
+    return { engine, room, self: await describe(engine, dependencies, connecting.signal) };
   } catch (error) {
     await engine[Symbol.asyncDispose]();
     throw error;
@@ -145,8 +151,7 @@ async function describe(
 function assemble(
   settings: DockerSettings,
   { workerId, cleanup, verbose, graceMs, workerEnvironment, log }: DockerDependencies,
-  engine: Engine,
-  self: Owner,
+  { engine, self, room }: Acquaintance,
 ): DockerBackend {
   const labels: Labels = {
     [LABELS.workerId]: workerId,
@@ -174,6 +179,7 @@ function assemble(
   return new DockerBackend({
     engine,
     setup: new TaskSetup({ settings, engine, puller, mounts, labels }),
+    room,
     claims,
     disposal,
     watcher,

@@ -7,6 +7,7 @@ import { Backoff } from "../../async/backoff.ts";
 import { pause } from "../../async/wait.ts";
 import type { ExecutionRef, Handle } from "../../journal/execution.ts";
 import { wordsOf } from "../../logging/words-of.ts";
+import type { Room } from "../../process/room.ts";
 import {
   type Adoption,
   type Backend,
@@ -36,6 +37,8 @@ import type { Watcher } from "./watcher.ts";
 export interface DockerOptions {
   readonly engine: Engine;
   readonly setup: TaskSetup;
+  /** Null: whatever there is is enough. */
+  readonly room: Room | null;
   readonly claims: Claims;
   readonly disposal: Disposal;
   readonly watcher: Watcher;
@@ -72,6 +75,10 @@ export class DockerBackend implements Backend {
     const { engine, watcher, graceMs, cleanup, verbose, disposal, labels } = options;
     const instance = labels[LABELS.instance] ?? "";
     this.tools = { engine, watcher, graceMs, cleanup, verbose, disposal, instance };
+  }
+
+  hasRoom(): boolean {
+    return this.options.room?.isEnough() ?? true;
   }
 
   /** Not async: a function that waits holds its parameters, and nobody needs the task once its container is there. */

@@ -50,6 +50,7 @@ describe("defaults", () => {
         environment: [],
         imagePullPolicy: "always",
         sidecarVolumeMaxAgeMs: 604_800_000,
+        minFreeBytes: 0,
         network: null,
         defaultLimits: { vcpus: 0, memoryGb: 0 },
         security: { noNewPrivileges: false, pidsLimit: null, capDrop: [], runtime: null },
@@ -172,6 +173,7 @@ describe("the backend", () => {
       oz_path: "./oz",
       setup_command: "s",
       log_dir: "logs",
+      min_free_gb: 0.5,
       environment: [{ name: "A", value: "file" }, { name: "OWN" }],
     };
     const args = ["-e", "A=flag", "--env=B", "--target-dir", "here"];
@@ -184,6 +186,7 @@ describe("the backend", () => {
       teardownCommand: null,
       logDir: "/cwd/logs",
       logMaxAgeMs: 7 * 86_400_000,
+      minFreeBytes: 512 * 1024 ** 2,
       environment: [
         { name: "OWN", value: "own" },
         { name: "A", value: "flag" },
@@ -217,6 +220,7 @@ describe("the backend", () => {
     const docker = {
       image_pull_policy: "if-not-present" as const,
       sidecar_volume_max_age: "60days",
+      min_free_gb: 2,
       network: "agents",
       default_limits: { vcpus: 0.5, memory_gb: 8 },
       security: { no_new_privileges: true, pids_limit: 512, cap_drop: ["NET_RAW"], runtime: "runsc" },
@@ -224,6 +228,7 @@ describe("the backend", () => {
     expect(settings([], { backend: { docker } }).backend).toMatchObject({
       imagePullPolicy: "if-not-present",
       sidecarVolumeMaxAgeMs: 60 * 24 * 3_600_000,
+      minFreeBytes: 2 * 1024 ** 3,
       network: "agents",
       defaultLimits: { vcpus: 0.5, memoryGb: 8 },
       security: { noNewPrivileges: true, pidsLimit: 512, capDrop: ["NET_RAW"], runtime: "runsc" },
@@ -231,6 +236,7 @@ describe("the backend", () => {
     const none = { sidecar_volume_max_age: "0s", security: { pids_limit: 0 } };
     expect(settings([], { backend: { docker: none } }).backend).toMatchObject({
       sidecarVolumeMaxAgeMs: null,
+      minFreeBytes: 0,
       security: { pidsLimit: null },
     });
   });

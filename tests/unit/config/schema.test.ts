@@ -31,6 +31,7 @@ const BACKENDS = {
     environment: [{ name: "A", value: "b" }, { name: "C" }],
     image_pull_policy: "if-not-present",
     sidecar_volume_max_age: "30days",
+    min_free_gb: 20,
     network: "n",
     default_limits: { vcpus: 1.5, memory_gb: 4 },
     security: { no_new_privileges: true, pids_limit: 512, cap_drop: ["ALL"], runtime: "runsc" },
@@ -43,6 +44,7 @@ const BACKENDS = {
     teardown_command: "t",
     log_dir: "/l",
     log_max_age: "7days",
+    min_free_gb: 0.5,
     environment: [],
   },
   kubernetes: {

@@ -17,6 +17,7 @@ function settings(environment: DirectSettings["environment"] = []): Settings {
       teardownCommand: null,
       logDir: null,
       logMaxAgeMs: null,
+      minFreeBytes: 0,
       environment,
     },
     cleanup: true,

@@ -21,6 +21,11 @@ export class Facilities {
     return textOf(await this.#info(signal), "DefaultRuntime") || null;
   }
 
+  /** Where it keeps images and containers, on its own host. */
+  async folder(signal: AbortSignal): Promise<string | null> {
+    return textOf(await this.#info(signal), "DockerRootDir") || null;
+  }
+
   /** How many its containers can have. */
   async processors(signal: AbortSignal): Promise<number | null> {
     return numberOf(await this.#info(signal), "NCPU") || null;
