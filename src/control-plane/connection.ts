@@ -4,6 +4,7 @@
  * The protocol has no acknowledgement of its own, but a peer reads frames in order: a pong that
  * answers a ping proves that everything sent before that ping was read.
  */
+import { whyUnanswered } from "../runtime/no-connection.ts";
 import { openSocket, type Socket, type SocketOptions } from "../runtime/web-socket.ts";
 import type { Outbox } from "./outbox.ts";
 import { SendStall } from "./send-stall.ts";
@@ -96,7 +97,7 @@ export class Connection {
       () => this.socket.backlogBytes,
       (why) => this.drop(why),
     );
-    this.after(HANDSHAKE_MS, () => this.drop(`no answer to the handshake in ${HANDSHAKE_MS / 1000} s`));
+    this.after(HANDSHAKE_MS, () => this.dropUnanswered(options));
   }
 
   /** Says good-bye; a peer that does not answer is left. */
@@ -113,6 +114,12 @@ export class Connection {
   drop(why: string): void {
     this.finish(why, null);
     this.socket.drop();
+  }
+
+  /** Whatever comes while it is found out whether anybody could be asked at all still counts. */
+  private async dropUnanswered(options: SocketOptions): Promise<void> {
+    const why = await whyUnanswered(options, HANDSHAKE_MS);
+    if (this.openedAt === null && !this.over) this.drop(why);
   }
 
   private opened(): void {

@@ -1,5 +1,6 @@
 /** One connection to the control plane: a handshake, one ping, a clean close. Whatever arrives is not answered. */
 import { firing, within } from "../async/wait.ts";
+import { whyUnanswered } from "../runtime/no-connection.ts";
 import { openSocket, type SocketOptions } from "../runtime/web-socket.ts";
 
 export interface TrialLimits {
@@ -50,8 +51,11 @@ export async function tryLink(
   });
   try {
     const open = opened.promise.then(() => "open" as const);
-    const late = { why: `no answer to the handshake in ${handshakeMs / 1_000} s`, status: null };
-    const first = await within(Promise.race([open, ended.promise, stopped]), handshakeMs, late);
+    const first = await within(Promise.race([open, ended.promise, stopped]), handshakeMs, null);
+    if (first === null) {
+      const why = await Promise.race([whyUnanswered(options, handshakeMs), stopped]);
+      return { kind: "unreachable", why };
+    }
     if (first !== "open") return notOpen(first);
     const pingedAt = performance.now();
     socket.ping(payload);

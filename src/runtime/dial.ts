@@ -4,6 +4,7 @@
  * more waiting: streams that last as long as a task would shut out every other call.
  */
 import { type Channel, InboundQueue } from "./byte-channel.ts";
+import { orNoRoute } from "./no-connection.ts";
 
 export interface DialTls {
   /** PEM; null: the system's authorities. */
@@ -21,14 +22,18 @@ export function dialUnix(path: string, signal: AbortSignal): Promise<Channel> {
 }
 
 /** `host` is a name or an address. @throws the system's error, or TLS's about the certificate */
-export function dialTcp(
+export async function dialTcp(
   host: string,
   port: number,
   tls: DialTls | null,
   signal: AbortSignal,
 ): Promise<Channel> {
   const options = tls === null ? {} : { tls: tlsOptions(tls) };
-  return connect((socket) => Bun.connect({ hostname: host, port, ...options, socket }), tls, signal);
+  try {
+    return await connect((socket) => Bun.connect({ hostname: host, port, ...options, socket }), tls, signal);
+  } catch (error) {
+    throw await orNoRoute(error, host, port);
+  }
 }
 
 function tlsOptions({ ca, cert, key, verify }: DialTls): Bun.TLSOptions {

@@ -2,8 +2,7 @@
  * Bun's WebSocket client: custom headers, a proxy, a private CA, pings with an answer that can be
  * matched, and a way to drop a peer that no longer answers.
  */
-import { whyNoConnection } from "./no-connection.ts";
-import { addressOf } from "./proxy.ts";
+import { whyNotConnected } from "./no-connection.ts";
 
 export interface SocketOptions {
   readonly url: string;
@@ -82,12 +81,8 @@ export function openSocket(options: SocketOptions, events: SocketEvents): Socket
 /** Bun puts the URL before the cause; ours is logged beside it. */
 async function whyFailed(message: string, options: SocketOptions): Promise<string> {
   const why = message.replace(/^WebSocket connection to '.*?' failed: /, "");
-  // All that it says when there is not even a TCP connection. Of a proxy's URL the host alone: it may hold a password.
-  if (why !== "Failed to connect") return why;
-  const target = new URL(options.proxy ?? options.url);
-  const whom = options.proxy === null ? target.host : `the proxy ${target.host}`;
-  const { host, port } = addressOf(target);
-  return `no connection to ${whom}: ${await whyNoConnection(host, port)}`;
+  // All that it says when there is not even a TCP connection.
+  return why === "Failed to connect" ? await whyNotConnected(options) : why;
 }
 
 /** Bun tells the status of a refused handshake in the error's text only; a test fails when that changes. */

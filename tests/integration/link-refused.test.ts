@@ -1,7 +1,7 @@
 /** Handshakes that are answered with anything but 101, and connections that are not made at all. */
 import { afterEach, describe, expect, jest, test } from "bun:test";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
-import { whyNoConnection } from "../../src/runtime/no-connection.ts";
+import { whyNotConnected } from "../../src/runtime/no-connection.ts";
 import { openSocket } from "../../src/runtime/web-socket.ts";
 import { LinkRig } from "../unit/control-plane/link-rig.ts";
 import { RawPeer } from "../unit/control-plane/raw-peer.ts";
@@ -241,13 +241,21 @@ test("Bun still tells the status of a refused handshake in the words that are lo
 
 // Once: "Failed to connect", of a name that nobody knew, of a closed port and of a proxy that was down alike.
 test.each([
-  ["ws://127.0.0.1:9/ws", null, /^no connection to 127\.0\.0\.1:9: nothing listens there \(.*ECONNREFUSED/],
-  ["ws://[::1]:9/ws", null, /^no connection to \[::1\]:9: (?:nothing listens there|no way leads there) \(/],
+  [
+    "ws://127.0.0.1:9/ws",
+    null,
+    /^no connection to 127\.0\.0\.1:9: nothing listens there, or something on the way refuses it \(.*ECONNREFUSED/,
+  ],
+  [
+    "ws://[::1]:9/ws",
+    null,
+    /^no connection to \[::1\]:9: (?:nothing listens there, or something on the way refuses it|no way leads there) \(/,
+  ],
   // With two addresses, on most hosts.
   [
     "ws://localhost:9/ws",
     null,
-    /^no connection to localhost:9: nothing listens there \(connect ECONNREFUSED /,
+    /^no connection to localhost:9: nothing listens there, or something on the way refuses it \(connect ECONNREFUSED /,
   ],
   [
     "ws://no-such-host.invalid/ws",
@@ -257,12 +265,12 @@ test.each([
   [
     "ws://control.invalid/ws",
     "http://me:s3cret@127.0.0.1:9",
-    /^no connection to the proxy 127\.0\.0\.1:9: nothing listens there \(/,
+    /^no connection to the proxy 127\.0\.0\.1:9: nothing listens there, or something on the way refuses it \(/,
   ],
   [
     "wss://control.invalid/ws",
     "http://me:s3cret@127.0.0.1:9",
-    /^no connection to the proxy 127\.0\.0\.1:9: nothing listens there \(/,
+    /^no connection to the proxy 127\.0\.0\.1:9: nothing listens there, or something on the way refuses it \(/,
   ],
 ])(
   "when %s by the proxy %p cannot be reached, it is said who could not be, and why",
@@ -287,8 +295,8 @@ test("a host that can be reached when it is asked why it could not be is said to
     port: 0,
     socket: { data: () => {}, close: () => closed.resolve() },
   });
-  expect(await whyNoConnection("127.0.0.1", server.port)).toBe(
-    "it was out of reach, and can be reached again",
+  expect(await whyNotConnected({ url: `ws://127.0.0.1:${server.port}/ws`, proxy: null })).toBe(
+    `no connection to 127.0.0.1:${server.port}: it was out of reach, and can be reached again`,
   );
   await closed.promise;
 });

@@ -22,6 +22,7 @@ export type Twins = [
   Twin<typeof import("../post.ts"), typeof import("./post.ts")>,
   Twin<typeof import("../rarely.ts"), typeof import("./rarely.ts")>,
   Twin<typeof import("../reap.ts"), typeof import("./reap.ts")>,
+  Twin<typeof import("../route.ts"), typeof import("./route.ts")>,
   Twin<typeof import("../self.ts"), typeof import("./self.ts")>,
   Twin<typeof import("../serve.ts"), typeof import("./serve.ts")>,
   Twin<typeof import("../shim-channel.ts"), typeof import("./shim-channel.ts")>,

@@ -5,41 +5,38 @@ function failure(code: string, where: string): Error {
   return Object.assign(new Error(`connect ${code} ${where}`), { code });
 }
 
-/** As the runtime makes it of a name with several addresses: the first one's code, and no words. */
-function failures(...errors: readonly (Error & { code?: string })[]): Error {
-  return Object.assign(new AggregateError(errors, ""), { code: errors[0]?.code });
-}
-
 const REFUSED = failure("ECONNREFUSED", "192.0.2.1:443");
 const REFUSED_6 = failure("ECONNREFUSED", "2001:db8::1:443");
 const NO_WAY = failure("EHOSTUNREACH", "192.0.2.1:443");
 const NO_WAY_6 = failure("ENETUNREACH", "2001:db8::1:443");
 const LATE = failure("ETIMEDOUT", "192.0.2.1:443");
 
+const NOBODY = "nothing listens there, or something on the way refuses it";
+
 test.each([
-  ["one address", REFUSED, "nothing listens there (connect ECONNREFUSED 192.0.2.1:443)"],
-  ["one address without a way", NO_WAY_6, "no way leads there (connect ENETUNREACH 2001:db8::1:443)"],
+  ["one address", [REFUSED], `${NOBODY} (connect ECONNREFUSED 192.0.2.1:443)`],
+  ["one address without a way", [NO_WAY_6], "no way leads there (connect ENETUNREACH 2001:db8::1:443)"],
   // Once "nothing listens there ()".
   [
     "two addresses",
-    failures(REFUSED_6, REFUSED),
-    "nothing listens there (connect ECONNREFUSED 2001:db8::1:443, connect ECONNREFUSED 192.0.2.1:443)",
+    [REFUSED_6, REFUSED],
+    `${NOBODY} (connect ECONNREFUSED 2001:db8::1:443, connect ECONNREFUSED 192.0.2.1:443)`,
   ],
   [
     "two addresses, on a host without IPv6",
-    failures(NO_WAY_6, REFUSED),
-    "nothing listens there (connect ENETUNREACH 2001:db8::1:443, connect ECONNREFUSED 192.0.2.1:443)",
+    [NO_WAY_6, REFUSED],
+    `${NOBODY} (connect ENETUNREACH 2001:db8::1:443, connect ECONNREFUSED 192.0.2.1:443)`,
   ],
   [
     "two addresses, neither with a way",
-    failures(NO_WAY_6, NO_WAY),
+    [NO_WAY_6, NO_WAY],
     "no way leads there (connect ENETUNREACH 2001:db8::1:443, connect EHOSTUNREACH 192.0.2.1:443)",
   ],
   [
     "two addresses, of which one does not answer",
-    failures(NO_WAY_6, LATE),
-    "connect ENETUNREACH 2001:db8::1:443, connect ETIMEDOUT 192.0.2.1:443",
+    [NO_WAY_6, LATE],
+    "no answer comes from there, as when a firewall lets nothing through (connect ENETUNREACH 2001:db8::1:443, connect ETIMEDOUT 192.0.2.1:443)",
   ],
-])("that there is no connection to %s is told with the system's reasons", (_what, error, words) => {
-  expect(wordsFor(error)).toBe(words);
+])("that there is no connection to %s is told with the system's reasons", (_what, errors, words) => {
+  expect(wordsFor(errors)).toBe(words);
 });

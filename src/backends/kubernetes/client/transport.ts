@@ -222,8 +222,9 @@ export function refusalOf(text: string): { reason: string; said: string } {
 }
 
 const CAUSES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "the connection was refused",
-  ConnectionRefused: "the connection was refused",
+  // Of both the runtime says the same.
+  ECONNREFUSED: "the connection was refused, or no way leads there",
+  ConnectionRefused: "the connection was refused, or no way leads there",
   ECONNRESET: "the connection was cut",
   ConnectionClosed: "the connection was cut",
   ENOTFOUND: "the host name is not known",
