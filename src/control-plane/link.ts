@@ -8,6 +8,7 @@ import { secondsOf } from "../logging/seconds-of.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import type { SocketOptions } from "../runtime/web-socket.ts";
 import { FIRST_BOUND_MS, ReconnectBackoff } from "./backoff.ts";
+import { certificateHint } from "./certificate-hint.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
 import { CONNECTION_REFUSED, isUnauthorized, KEY_REFUSED, NO_CONNECTION } from "./handshake.ts";
 import { LinkLog, type LinkObserver, type LinkStatus } from "./link-status.ts";
@@ -157,7 +158,7 @@ export class Link {
         else this.outages.failed(CONNECTION_REFUSED, { status: end.status, retryInSeconds });
         return;
       case "unreachable":
-        this.outages.failed(NO_CONNECTION, { why: end.why, retryInSeconds });
+        this.outages.failed(NO_CONNECTION, { why: end.why, retryInSeconds, ...hintOn(end.why) });
         return;
       default:
         end satisfies never;
@@ -178,4 +179,9 @@ export class Link {
     this.wake = new AbortController();
     return pause(ms, this.wake.signal);
   }
+}
+
+function hintOn(why: string): { readonly hint?: string } {
+  const hint = certificateHint(why, new Date());
+  return hint === null ? {} : { hint };
 }

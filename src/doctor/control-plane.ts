@@ -1,6 +1,7 @@
 /** Whether the control plane takes the worker's key, and answers the pings that a worker's proof of delivery needs. */
 import { BUILD } from "../build-info.ts";
 import type { Settings } from "../config/settings.ts";
+import { certificateHint } from "../control-plane/certificate-hint.ts";
 import {
   CONNECTION_REFUSED,
   isUnauthorized,
@@ -22,6 +23,8 @@ import { throughProxy } from "./through-proxy.ts";
  */
 const OWN_ID_ENDING = "@doctor";
 
+const WHAT_TO_CHECK =
+  "check the network and its firewalls, HTTPS_PROXY and NO_PROXY, and for a certificate ca_file";
 const WHOM_TO_ASK = "ask whoever runs the control plane, or the proxy on the way";
 
 export interface ControlPlaneInput {
@@ -85,8 +88,7 @@ function findings(trial: LinkTrial, { url, way, workerId, keyLabel }: Tried): re
     }
     case "unreachable": {
       const detail = `${NO_CONNECTION} at ${url}, ${way}: ${trial.why}`;
-      const hint =
-        "check the network and its firewalls, HTTPS_PROXY and NO_PROXY, and for a certificate ca_file";
+      const hint = certificateHint(trial.why, new Date()) ?? WHAT_TO_CHECK;
       return [{ name, status: "fail", detail, hint }, NOT_ASKED];
     }
     default:

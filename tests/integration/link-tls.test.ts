@@ -60,15 +60,16 @@ describe("wss with a private CA", () => {
   );
 
   test.each([
-    ["no CA is given", null, "server"],
-    ["the CA is another", "other.pem", "server"],
-    ["the certificate is for another name", "ca.pem", "elsewhere"],
-  ])("is refused when %s, with a word about why", async (_why, ca, certificate) => {
+    ["no CA is given", null, "server", /inspects TLS, put its authority into ca_file/],
+    ["the CA is another", "other.pem", "server", /inspects TLS, put its authority into ca_file/],
+    ["the certificate is for another name", "ca.pem", "elsewhere", /^undefined$/],
+  ])("is refused when %s, with a word about why, and what to do", async (_why, ca, certificate, hint) => {
     await using server = secureServer(certificate);
     await using rig = new LinkRig(overTls(server.port, ca));
     rig.owe("a");
     const { fields } = await rig.untilSaid(UNREACHABLE, 1);
     expect(String(fields["why"])).toMatch(/certificate|TLS|hostname|altname|CA/i);
+    expect(String(fields["hint"])).toMatch(hint);
     expect([server.texts, rig.delivered]).toEqual([[], []]);
   });
 });

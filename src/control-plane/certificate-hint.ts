@@ -1,0 +1,27 @@
+/**
+ * What to do about a certificate that was not accepted. By the words, for a WebSocket's failure has no code; Deno has
+ * fewer words, and of a certificate out of its time says only that it cannot be verified.
+ */
+
+/** `why`: how a handshake failed; `now`: the time of this host. Null: for no certificate's sake, or nothing is to be said. */
+export function certificateHint(why: string, now: Date): string | null {
+  return HINTS.find(([words]) => words.test(why))?.[1](now) ?? null;
+}
+
+const HINTS: readonly (readonly [RegExp, (now: Date) => string])[] = [
+  [
+    /certificate is not yet valid|certificate has expired/,
+    (now) =>
+      `compare this host's clock, by which it is ${now.toISOString()}; if that is right, the certificate has to be renewed there`,
+  ],
+  [
+    /self.signed certificate|unable to verify the first certificate|unable to get (?:local )?issuer/,
+    () =>
+      "if something on the way inspects TLS, put its authority into ca_file (PEM); else a certificate of the chain is missing there",
+  ],
+  [
+    /CERTIFICATE_REQUIRED|CertificateRequired/,
+    () =>
+      "whoever answers there wants a certificate of the worker's, which it has none of: ask for another address",
+  ],
+];
