@@ -336,7 +336,7 @@ exec "$OZ_BUN" -e '
     await within(fake.idle(), "the connections to close");
     const log = readFileSync(dir.join("log"), "utf8");
     expect(log).toStartWith(
-      "-T -o BatchMode=yes -o ConnectTimeout=30 -l me -p 2200 -- box.test docker system dial-stdio\n",
+      "-T -o BatchMode=yes -o ConnectTimeout=10 -l me -p 2200 -- box.test docker system dial-stdio\n",
     );
   });
 
@@ -345,7 +345,7 @@ exec "$OZ_BUN" -e '
     await using dir = await TempDir.create("ssh");
     const environment = { ...(await site(fake, dir)), DOCKER_HOST: "ssh://me@refused.test" };
     expect(await wordsOf(environment)).toBe(
-      'Cannot use the container engine at ssh://me@refused.test (DOCKER_HOST): ssh ended with status 255: me@refused.test: Permission denied (publickey); try the command "ssh me@refused.test docker version" as this user',
+      'Cannot use the container engine at ssh://me@refused.test (DOCKER_HOST): ssh ended with status 255: me@refused.test: Permission denied (publickey); try the command "ssh -l me refused.test docker version" as this user',
     );
   });
 

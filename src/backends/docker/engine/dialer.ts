@@ -10,6 +10,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A host that does not answer at all is given up after this; the system itself would take minutes. */
 const CONNECT_MS = 30_000;
+/**
+ * For each address of a name: ssh tries them one after the other, and the first may be of an IPv6 that leads nowhere. The
+ * engine's first answer is not waited for much longer than that.
+ */
+const SSH_CONNECT_MS = 10_000;
 
 /** `environment`: what ssh needs to find its keys and its agent. */
 export function dialerFor(
@@ -64,18 +69,28 @@ async function dialSsh(target: string, environment: Environment): Promise<Channe
  * has nobody to ask, so ssh must not wait for a password or for a yes to a new host key.
  */
 export function sshCommand(target: string): readonly string[] {
+  const { options, host, docker } = partsOf(target);
+  const limit = `ConnectTimeout=${SSH_CONNECT_MS / 1000}`;
+  const unasked = ["-T", "-o", "BatchMode=yes", "-o", limit];
+  return ["ssh", ...unasked, ...options, "--", host, ...docker, "system", "dial-stdio"];
+}
+
+/** For a person to try the same by hand. */
+export function sshTrial(target: string): string {
+  const { options, host, docker } = partsOf(target);
+  return ["ssh", ...options, host, ...docker, "version"].join(" ");
+}
+
+function partsOf(target: string) {
   const { hostname, port, username, pathname } = new URL(target);
   const socket =
     pathname === "" || pathname === "/" ? [] : ["--host", `unix://${decodeURIComponent(pathname)}`];
-  return [
-    "ssh",
-    "-T",
-    ...["-o", "BatchMode=yes"],
-    ...["-o", `ConnectTimeout=${CONNECT_MS / 1000}`],
-    ...(username === "" ? [] : ["-l", decodeURIComponent(username)]),
-    ...(port === "" ? [] : ["-p", port]),
-    "--",
-    hostname.replace(/^\[|\]$/g, ""),
-    ...["docker", ...socket, "system", "dial-stdio"],
-  ];
+  return {
+    options: [
+      ...(username === "" ? [] : ["-l", decodeURIComponent(username)]),
+      ...(port === "" ? [] : ["-p", port]),
+    ],
+    host: hostname.replace(/^\[|\]$/g, ""),
+    docker: ["docker", ...socket],
+  };
 }

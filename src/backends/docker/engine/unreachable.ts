@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { accountName } from "../../../runtime/accounts.ts";
+import { sshTrial } from "./dialer.ts";
 import type { ChosenEndpoint, Endpoint } from "./endpoint.ts";
 import { EngineError, EngineGone, EngineUnreachable } from "./errors.ts";
 import { NotHttp } from "./http-head.ts";
@@ -39,7 +40,7 @@ function reasonOf(endpoint: Endpoint, error: unknown, facts: SocketFacts | null)
   const code = error instanceof EngineGone ? error.code : null;
   if (endpoint.kind === "unix") return socketReason(endpoint.path, code, error, facts);
   if (endpoint.kind === "ssh") {
-    return `${inOneLine(wordsOf(cause ?? error))}; try the command "ssh ${withoutScheme(endpoint.target)} docker version" as this user`;
+    return `${inOneLine(wordsOf(cause ?? error))}; try the command "${sshTrial(endpoint.target)}" as this user`;
   }
   const said = wordsOf(cause ?? error);
   const words = code === null || said.includes(code) ? said : `${said} (${code})`;
@@ -93,11 +94,6 @@ function joining(group: string, user: string | null): string {
 /** ssh speaks in lines, and ends them with a full stop. */
 function inOneLine(words: string): string {
   return words.replace(/\s+/g, " ").trim().replace(/\.$/, "");
-}
-
-function withoutScheme(target: string): string {
-  const { username, hostname } = new URL(target);
-  return username === "" ? hostname : `${username}@${hostname}`;
 }
 
 const GROUP_WRITE = 0o020;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { sshCommand } from "../../../../../src/backends/docker/engine/dialer.ts";
+import { sshCommand, sshTrial } from "../../../../../src/backends/docker/engine/dialer.ts";
 import type { ChosenEndpoint } from "../../../../../src/backends/docker/engine/endpoint.ts";
 import { EngineError, EngineGone } from "../../../../../src/backends/docker/engine/errors.ts";
 import { NotHttp } from "../../../../../src/backends/docker/engine/http-head.ts";
@@ -93,7 +93,8 @@ describe("an engine that cannot be reached is told", () => {
 });
 
 describe("the command of ssh", () => {
-  const start = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=30"];
+  // Once 30 s: a name whose first address led nowhere never got to its second before the engine was given up after 15 s.
+  const start = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"];
   const end = ["docker", "system", "dial-stdio"];
   const cases: readonly (readonly [string, readonly string[]])[] = [
     ["ssh://box", [...start, "--", "box", ...end]],
@@ -109,4 +110,13 @@ describe("the command of ssh", () => {
       expect(sshCommand(target)).toEqual(argv);
     });
   }
+
+  // Once without the port and the socket: it tried something else.
+  test.each([
+    ["ssh://box", "ssh box docker version"],
+    ["ssh://me@[::1]:2222", "ssh -l me -p 2222 ::1 docker version"],
+    ["ssh://box/run/d.sock", "ssh box docker --host unix:///run/d.sock version"],
+  ])("for %s is told with all that is in it, for a person to try", (target, command) => {
+    expect(sshTrial(target)).toBe(command);
+  });
 });
