@@ -31,26 +31,8 @@ const WORTH_ANOTHER_TRY: readonly number[] = [
 
 /** Throws when a certificate cannot be read, and for a proxy that the library cannot go through. */
 export function grpcWay(settings: OtlpSettings, signal: keyof typeof METHODS, userAgent: string): OtlpWay {
-  const { address, secure } = readEndpoint(settings);
-  const ip = addressInNumbers(address);
-  const proxy = readProxy(settings, address);
-  // It writes of each try for a proxy to standard error, in lines that are none of the log's.
-  setLogVerbosity(logVerbosity.NONE);
-  const client = new Client(
-    proxy?.address ?? address,
-    secure ? secured(settings, ip) : credentials.createInsecure(),
-    {
-      "grpc.enable_http_proxy": 0,
-      ...proxy?.options,
-      "grpc.primary_user_agent": userAgent,
-      "grpc.default_compression_algorithm": settings.gzip
-        ? compressionAlgorithms.gzip
-        : compressionAlgorithms.identity,
-      // The runtime refuses an address as the name to ask for, which this library would give.
-      ...(ip === null ? {} : { "grpc.ssl_target_name_override": "collector.invalid" }),
-    },
-  );
-  const shown = `${address.replace(/^.*@/, "")}${proxy === null ? "" : ` through the proxy ${proxy.address}`}`;
+  const { connect, shown } = connectorOf(settings, userAgent);
+  let client: Client | null = null;
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(settings.headers)) metadata.set(name, value);
   return {
@@ -58,6 +40,18 @@ export function grpcWay(settings: OtlpSettings, signal: keyof typeof METHODS, us
       const { promise, resolve } = Promise.withResolvers<Attempt>();
       const deadline = Date.now() + timeoutMs;
       const whole = (each: Buffer) => each;
+      client ??= connect();
+      const asked = client;
+      const onEnd = (error: ServiceError | null, answer?: Buffer) => {
+        // Its connection may be one that a firewall has forgotten, and on which the system goes on for a quarter of an hour.
+        if (error?.code === status.DEADLINE_EXCEEDED) {
+          asked.close();
+          if (client === asked) client = null;
+        }
+        resolve(
+          error === null ? { kind: "taken", answer: new Uint8Array(answer ?? []) } : failed(shown, error),
+        );
+      };
       client.makeUnaryRequest(
         METHODS[signal],
         whole,
@@ -65,15 +59,37 @@ export function grpcWay(settings: OtlpSettings, signal: keyof typeof METHODS, us
         Buffer.from(bytes),
         metadata,
         { deadline },
-        (error, answer) => {
-          resolve(
-            error === null ? { kind: "taken", answer: new Uint8Array(answer ?? []) } : failed(shown, error),
-          );
-        },
+        onEnd,
       );
       return promise;
     },
-    close: () => client.close(),
+    close: () => client?.close(),
+  };
+}
+
+/** `shown`: where it leads to, for people. Nothing is connected before the first call. */
+function connectorOf(settings: OtlpSettings, userAgent: string): { connect: () => Client; shown: string } {
+  const { address, secure } = readEndpoint(settings);
+  const ip = addressInNumbers(address);
+  const proxy = readProxy(settings, address);
+  // It writes of each try for a proxy to standard error, in lines that are none of the log's.
+  setLogVerbosity(logVerbosity.NONE);
+  const trust = secure ? secured(settings, ip) : credentials.createInsecure();
+  const options: ClientOptions = {
+    "grpc.enable_http_proxy": 0,
+    // Else a new client would be given the connection of the one that was closed.
+    "grpc.use_local_subchannel_pool": 1,
+    ...proxy?.options,
+    "grpc.primary_user_agent": userAgent,
+    "grpc.default_compression_algorithm": settings.gzip
+      ? compressionAlgorithms.gzip
+      : compressionAlgorithms.identity,
+    // The runtime refuses an address as the name to ask for, which this library would give.
+    ...(ip === null ? {} : { "grpc.ssl_target_name_override": "collector.invalid" }),
+  };
+  return {
+    connect: () => new Client(proxy?.address ?? address, trust, options),
+    shown: `${address.replace(/^.*@/, "")}${proxy === null ? "" : ` through the proxy ${proxy.address}`}`,
   };
 }
 

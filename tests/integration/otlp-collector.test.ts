@@ -1,5 +1,7 @@
 /** How a collector is addressed, and what of its answers is worth another try. */
 import { describe, expect, test } from "bun:test";
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
 import { chooseTelemetry } from "../../src/config/telemetry.ts";
 import { openSender } from "../../src/telemetry/open-sender.ts";
 import { startGrpcCollector, startHttpCollector } from "../support/otlp-collector.ts";
@@ -67,3 +69,47 @@ describe("over gRPC, to a collector without TLS,", () => {
     expect(collector.exports).toHaveLength(end === "taken" ? 1 : 0);
   });
 });
+
+/** A relay on the loopback address whose connections of now can be forgotten, without a word to either end. */
+async function startForgetful(collectorPort: number) {
+  const sockets: Socket[] = [];
+  const server = createServer((client) => {
+    const upstream = connect(collectorPort, "127.0.0.1");
+    for (const socket of [client, upstream]) sockets.push(socket.on("error", () => {}));
+    client.pipe(upstream).pipe(client);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  return {
+    port: address !== null && typeof address === "object" ? address.port : 0,
+    forget: () => sockets.forEach((socket) => void socket.unpipe().pause()),
+    [Symbol.asyncDispose]: async () => {
+      const closed = once(server, "close");
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+// Once each export after that failed too, for as long as the system sends again what nobody takes: a quarter of an hour.
+test.each(["grpc", "http/protobuf"])(
+  "a connection that a firewall has forgotten costs one export over %s",
+  async (protocol) => {
+    await using collector = protocol === "grpc" ? await startGrpcCollector() : startHttpCollector();
+    await using relay = await startForgetful(Number(new URL(collector.url).port));
+    const { otlp } = chooseTelemetry({
+      OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${relay.port}`,
+    }).settings.metrics;
+    const sender = await openSender({ ...otlp, timeoutMs: 2_000 }, "metrics", "1");
+    const bytes = new Uint8Array([1]);
+    await sender.send(bytes);
+    relay.forget();
+    await expect(sender.send(bytes)).rejects.toThrow();
+    await sender.send(bytes);
+    expect(collector.exports).toHaveLength(2);
+    sender.close();
+  },
+);
