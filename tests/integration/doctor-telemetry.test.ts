@@ -6,6 +6,7 @@ import { checkHealth } from "../../src/doctor/health.ts";
 import { checkMetrics, checkTraces } from "../../src/doctor/metrics.ts";
 import { ConnectProxy } from "../support/connect-proxy.ts";
 import { startHttpCollector } from "../support/otlp-collector.ts";
+import { TestPki } from "../support/test-pki.ts";
 
 type Env = Readonly<Record<string, string>>;
 
@@ -103,6 +104,28 @@ describe("a collector", () => {
       detail: `OTLP (http/protobuf) to ${new URL(collector.url).origin}/v1/metrics, where somebody answers`,
     });
   });
+
+  // Once "somebody answers", of one to which nothing was ever exported.
+  test.each(["http/protobuf", "grpc"])(
+    "by TLS has to be one whose certificate is good (%s)",
+    async (protocol) => {
+      await using pki = await TestPki.create();
+      const tls = { cert: pki.pem("server.pem"), key: pki.pem("server.key") };
+      await using server = Bun.serve({ hostname: "127.0.0.1", port: 0, tls, fetch: () => new Response() });
+      const env = {
+        OTEL_EXPORTER_OTLP_ENDPOINT: `https://localhost:${server.port}`,
+        OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+      };
+      const [unknown] = await metrics(env);
+      expect(unknown).toMatchObject({ status: "warn", hint: expect.stringContaining("OTLP_CERTIFICATE") });
+      expect(unknown?.detail).toMatch(/: unable to .*CERT|: self.signed.*CERT|VERIFY_LEAF_SIGNATURE/);
+      const [known] = await metrics({ ...env, OTEL_EXPORTER_OTLP_CERTIFICATE: pki.dir.join("ca.pem") });
+      expect(known).toMatchObject({
+        status: "ok",
+        detail: expect.stringContaining("where somebody answers"),
+      });
+    },
+  );
 
   test("whose certificate cannot be read is a warning, whoever answers", async () => {
     await using collector = startHttpCollector(() => new Response());
