@@ -8,8 +8,8 @@ import { secondsOf } from "../logging/seconds-of.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import type { SocketOptions } from "../runtime/web-socket.ts";
 import { FIRST_BOUND_MS, ReconnectBackoff } from "./backoff.ts";
-import { certificateHint } from "./certificate-hint.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
+import { dialHint } from "./dial-hint.ts";
 import { CONNECTION_REFUSED, isUnauthorized, KEY_REFUSED, NO_CONNECTION } from "./handshake.ts";
 import { LinkLog, type LinkObserver, type LinkStatus } from "./link-status.ts";
 import { OutageLog } from "./outage-log.ts";
@@ -182,6 +182,6 @@ export class Link {
 }
 
 function hintOn(why: string): { readonly hint?: string } {
-  const hint = certificateHint(why, new Date());
+  const hint = dialHint(why, new Date());
   return hint === null ? {} : { hint };
 }

@@ -1,7 +1,7 @@
 /** Whether the control plane takes the worker's key, and answers the pings that a worker's proof of delivery needs. */
 import { BUILD } from "../build-info.ts";
 import type { Settings } from "../config/settings.ts";
-import { certificateHint } from "../control-plane/certificate-hint.ts";
+import { dialHint } from "../control-plane/dial-hint.ts";
 import {
   CONNECTION_REFUSED,
   isUnauthorized,
@@ -88,7 +88,7 @@ function findings(trial: LinkTrial, { url, way, workerId, keyLabel }: Tried): re
     }
     case "unreachable": {
       const detail = `${NO_CONNECTION} at ${url}, ${way}: ${trial.why}`;
-      const hint = certificateHint(trial.why, new Date()) ?? WHAT_TO_CHECK;
+      const hint = dialHint(trial.why, new Date()) ?? WHAT_TO_CHECK;
       return [{ name, status: "fail", detail, hint }, NOT_ASKED];
     }
     default:

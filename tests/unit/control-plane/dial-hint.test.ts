@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { certificateHint } from "../../../src/control-plane/certificate-hint.ts";
+import { dialHint } from "../../../src/control-plane/dial-hint.ts";
 
 const NOW = new Date("2020-01-02T03:04:05Z");
 const CLOCK = /^compare this host's clock, by which it is 2020-01-02T03:04:05\.000Z; /;
@@ -19,9 +19,15 @@ test.each([
     /ask for another address$/,
   ],
   ["TLS handshake failed: Hostname/IP does not match certificate's altnames", null],
+  // Of a company's proxy, to which credentials had been given.
+  [
+    "Proxy authentication required: 407 Proxy Authentication Required ( Access is denied. )",
+    /Basic .* not NTLM/,
+  ],
+  ["The proxy answered CONNECT with status 407", /NTLM/],
   ["no connection to h:443: its name is not known", null],
 ])("%s", (why, hint) => {
-  const said = certificateHint(why, NOW);
+  const said = dialHint(why, NOW);
   if (hint === null) expect(said).toBeNull();
   else expect(said).toMatch(hint);
 });
