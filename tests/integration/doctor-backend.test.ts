@@ -212,6 +212,16 @@ describe("Kubernetes", () => {
     expect(written(none)).toEqual([]);
   });
 
+  // Once all of it was one sentence, for a semicolon in the reason hid the one before the advice.
+  test("whose certificate is for another name is a failure with its advice apart", async () => {
+    await using cluster = await FakeCluster.start();
+    const server = cluster.api.url.replace("localhost", "127.0.0.1");
+    const kubeconfig = await cluster.kubeconfig({}, { server });
+    const [found] = await check({ kubernetes: { kubeconfig } });
+    expect(found).toMatchObject({ status: "fail", hint: expect.stringMatching(/^check the address/) });
+    expect(found?.detail).toEndWith("its certificate is for another host name (see tls-server-name)");
+  });
+
   test("is stopped in the middle of the preflight, whose Job goes all the same", async () => {
     await using cluster = await FakeCluster.start();
     const stop = new AbortController();

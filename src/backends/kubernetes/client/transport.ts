@@ -235,8 +235,9 @@ const CAUSES: Readonly<Record<string, string>> = {
     "its certificate is not signed by the certificate-authority of the kubeconfig",
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     "its certificate is not signed by the certificate-authority of the kubeconfig",
-  CERT_HAS_EXPIRED: "its certificate has expired",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host name; see tls-server-name",
+  CERT_HAS_EXPIRED: "its certificate has expired, or this host's clock is wrong",
+  CERT_NOT_YET_VALID: "its certificate is not yet valid, or this host's clock is wrong",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host name (see tls-server-name)",
 };
 
 function describe(error: unknown): string {
