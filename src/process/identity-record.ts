@@ -23,6 +23,17 @@ export function readIdentity(record: Readonly<Record<string, unknown>>): Process
   return { pid, startedAt: textOrNull(startedAt) ?? "", bootId: textOrNull(bootId) ?? "" };
 }
 
+/** Beside the record of the process whose parent it is, and of the same boot. */
+export function writeShim(shim: ProcessIdentity | undefined): Readonly<Record<string, string | number>> {
+  return shim === undefined ? {} : { shimPid: shim.pid, shimStartedAt: shim.startedAt };
+}
+
+/** Undefined also where an earlier version wrote. */
+export function readShim(record: Readonly<Record<string, unknown>>): ProcessIdentity | undefined {
+  const { shimPid: pid, shimStartedAt: startedAt, bootId } = record;
+  return readIdentity({ pid, startedAt, bootId }) ?? undefined;
+}
+
 export function numberOrNull(value: unknown): number | null {
   return typeof value === "number" ? value : null;
 }

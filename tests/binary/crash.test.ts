@@ -300,6 +300,19 @@ describe("when the shim is killed", () => {
     expect(worker.running).toBe(true);
   });
 
+  // Stopped by an agent, or held up by a slow disk: it was not waited for, and what had ended well was told of as failed.
+  test("together with the daemon it was only stopped, the next daemon wakes it, and tells how its tasks ended", async () => {
+    await using site = await DirectSite.create();
+    await using first = await site.start();
+    const runs = await site.hold(2);
+    process.kill(shimOf(first.pid), "SIGSTOP");
+    await killHard(first);
+    for (const run of runs) run.release();
+    await using _second = await site.start();
+    const tasks = await site.plane.waitForAllTasks();
+    expect(tasks.map(({ state }) => state)).toEqual(["completed", "completed"]);
+  });
+
   test("together with the daemon, the next daemon reports its tasks when they end", async () => {
     await using site = await DirectSite.create();
     await using first = await site.start();

@@ -71,7 +71,7 @@ export class CommandBackend implements Backend {
     } as const;
     const ward = await this.start(call, ref, context);
     this.wards.set(taskId, ward);
-    const handle = { ...unbegun, process: ward.identity };
+    const handle = { ...unbegun, process: ward.identity, shim: ward.shim };
     context.saveHandle(writeHandle(handle));
     // Made when there is something to show: of a long prompt it takes a tenth of a second.
     const redactor = once(() =>
@@ -88,11 +88,11 @@ export class CommandBackend implements Backend {
   async resume(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
     const handle = readOwnHandle(saved, readHandle);
     if (handle === null || handle.exitFile === null) throw notBegun();
-    const { process, exitFile } = handle;
+    const { process, exitFile, shim } = handle;
     const ward =
       process === null
         ? await searchWard(markOf(ref), exitFile, this.options.surveyor)
-        : foundWard(process, exitFile);
+        : foundWard(process, exitFile, shim);
     if (ward === null) throw notBegun();
     this.wards.set(ref.taskId, ward);
     return context.step("run", () => this.conclude(ref, ward, handle, NOTHING_TO_HIDE, context));

@@ -150,7 +150,7 @@ async function endLost(
 function endUnknown(): TaskFailure {
   return new TaskFailure(
     "dispatch_command",
-    "nobody knows how dispatch_command ended: the process that waited for it was killed, or the host restarted; look whether your engine has the task before it is retried",
+    "nobody knows how dispatch_command ended: the process that waited for it was killed or cannot write it down, or the host restarted; look whether your engine has the task before it is retried",
   );
 }
 

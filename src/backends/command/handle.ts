@@ -1,6 +1,12 @@
 /** What the journal keeps of a dispatch, to find it again. Nothing of the payload. */
 import type { Handle } from "../../journal/execution.ts";
-import { readIdentity, textOrNull, writeIdentity } from "../../process/identity-record.ts";
+import {
+  readIdentity,
+  readShim,
+  textOrNull,
+  writeIdentity,
+  writeShim,
+} from "../../process/identity-record.ts";
 import type { ProcessIdentity } from "../../process/process-table.ts";
 
 /** Why a worker has told a dispatch to end, which it may not have lived to see. */
@@ -15,14 +21,17 @@ export interface DispatchHandle {
   readonly ending: Ending | null;
   /** Null before it was started. */
   readonly process: ProcessIdentity | null;
+  /** Its parent, which knows how it ends. */
+  readonly shim?: ProcessIdentity | undefined;
 }
 
-export function writeHandle({ exitFile, deadline, ending, process }: DispatchHandle): Handle {
+export function writeHandle({ exitFile, deadline, ending, process, shim }: DispatchHandle): Handle {
   return {
     exitFile,
     deadline,
     ending,
     ...writeIdentity(process),
+    ...writeShim(shim),
   };
 }
 
@@ -36,5 +45,6 @@ export function readHandle(handle: Handle | null): DispatchHandle | null {
     deadline,
     ending: ending === "over-time" || ending === "shutdown" ? ending : null,
     process: readIdentity(handle),
+    shim: readShim(handle),
   };
 }

@@ -53,7 +53,7 @@ export class Agents {
     this.wards.set(taskId, agent);
     // Its status is safe with the shim, and without a group there is nothing else to be found by its pid.
     if (agent.isOver && agent.groupId() === NO_GROUP) return { agent, handle };
-    const found = { ...handle, process: agent.identity };
+    const found = { ...handle, process: agent.identity, shim: agent.shim };
     saveHandle(writeHandle(found));
     return { agent, handle: found };
   }
@@ -84,9 +84,9 @@ export class Agents {
   }
 
   /** Null: as far as anybody knows it was never started. */
-  private async search({ workspace, exitFile, begun, process }: DirectHandle): Promise<Ward | null> {
+  private async search({ workspace, exitFile, begun, process, shim }: DirectHandle): Promise<Ward | null> {
     if (exitFile === null || !begun) return null;
-    if (process !== null) return foundWard(process, exitFile);
+    if (process !== null) return foundWard(process, exitFile, shim);
     return searchWard(markOf(workspace), exitFile, this.options.surveyor);
   }
 

@@ -1,6 +1,13 @@
 /** What the journal keeps of a Direct task, to find it again. */
 import type { Handle } from "../../journal/execution.ts";
-import { numberOrNull, readIdentity, textOrNull, writeIdentity } from "../../process/identity-record.ts";
+import {
+  numberOrNull,
+  readIdentity,
+  readShim,
+  textOrNull,
+  writeIdentity,
+  writeShim,
+} from "../../process/identity-record.ts";
 import type { ProcessIdentity } from "../../process/process-table.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -17,10 +24,12 @@ export interface DirectHandle {
   readonly stoppedAt: number | null;
   /** Null before the agent was started, and heard of. */
   readonly process: ProcessIdentity | null;
+  /** Its parent, which knows how it ends. */
+  readonly shim?: ProcessIdentity | undefined;
 }
 
 export function writeHandle(handle: DirectHandle): Handle {
-  const { workspace, harness, exitFile, begun, stopping, stoppedAt, process } = handle;
+  const { workspace, harness, exitFile, begun, stopping, stoppedAt, process, shim } = handle;
   return {
     dir: workspace.dir,
     made: workspace.made,
@@ -32,6 +41,7 @@ export function writeHandle(handle: DirectHandle): Handle {
     stopping,
     stoppedAt,
     ...writeIdentity(process),
+    ...writeShim(shim),
   };
 }
 
@@ -48,6 +58,7 @@ export function readHandle(handle: Handle | null): DirectHandle | null {
     stopping: stopping === true,
     stoppedAt: numberOrNull(stoppedAt),
     process: readIdentity(handle),
+    shim: readShim(handle),
   };
 }
 

@@ -161,7 +161,7 @@ async function outliveLoss(
   signal.throwIfAborted();
   throw new TaskFailure(
     "agent_invocation",
-    "the agent ended, but its exit status is not known: the process that waited for it was killed, or the host restarted",
+    "the agent ended, but its exit status is not known: the process that waited for it was killed or cannot write it down, or the host restarted",
   );
 }
 

@@ -5,8 +5,7 @@
 import { within } from "../../async/wait.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { type Command, spawnTalking, type TalkingChild } from "../../runtime/spawn.ts";
-import type { ProcessIdentity } from "../process-table.ts";
-import { readBootId } from "../process-table.ts";
+import { identify, type ProcessIdentity, readBootId } from "../process-table.ts";
 import type { Said } from "./output-tail.ts";
 import type { FromShim, SpawnRequest, ToShim } from "./protocol.ts";
 import { SpawnRefused, shimEnded, withoutShim } from "./refused.ts";
@@ -30,6 +29,8 @@ export type Exit = Exited | { readonly kind: "lost" };
 
 export interface Supervised {
   readonly identity: ProcessIdentity;
+  /** Whose child it is, and who writes its status down should the daemon die; left out of one that is over. */
+  readonly shim?: ProcessIdentity | undefined;
   /** It had ended before anybody was told of its start: nobody knows when that was. */
   readonly isOver: boolean;
   readonly exited: Promise<Exit>;
@@ -50,7 +51,7 @@ export type StartTalking = (command: Command, onMessage: (message: unknown) => v
 /** `input`: the end of what the process writes is then in its exit. */
 export type SpawnExtras = Pick<SpawnRequest, "input" | "mark">;
 
-type Spawned = Pick<Supervised, "identity" | "isOver">;
+type Spawned = Pick<Supervised, "identity" | "shim" | "isOver">;
 
 interface Pending {
   readonly shim: TalkingChild;
@@ -65,6 +66,8 @@ export class ShimClient implements Disposable {
   private bootId: string | null = null;
   private readonly pending = new Map<number, Pending>();
   private shim: TalkingChild | null = null;
+  /** Asked for once it has said something. */
+  private shimIdentity: ProcessIdentity | undefined;
   private watch: ShimWatch | null = null;
   /** The present shim has said something. */
   private hasSpoken = false;
@@ -128,6 +131,7 @@ export class ShimClient implements Disposable {
       (error) => this.lose(shim, () => withoutShim(error)),
     );
     this.shim = shim;
+    this.shimIdentity = undefined;
     this.hasSpoken = false;
     this.watch = new ShimWatch({
       pid: shim.pid,
@@ -182,8 +186,16 @@ export class ShimClient implements Disposable {
   private begun(pending: Pending, { pid }: { readonly pid: number }, startedAt: string | null): void {
     this.bootId ??= readBootId();
     const identity = { pid, startedAt: startedAt ?? "", bootId: this.bootId };
-    pending.spawned?.resolve({ identity, isOver: startedAt === null });
+    const isOver = startedAt === null;
+    pending.spawned?.resolve({ identity, shim: isOver ? undefined : this.identityOf(pending.shim), isOver });
     pending.spawned = null;
+  }
+
+  /** Undefined of one that is gone already. */
+  private identityOf(shim: TalkingChild): ProcessIdentity | undefined {
+    if (shim !== this.shim) return undefined;
+    this.shimIdentity ??= identify(shim.pid) ?? undefined;
+    return this.shimIdentity;
   }
 
   private tell(shim: TalkingChild, message: ToShim): void {

@@ -10,6 +10,19 @@ const LOOK_AFTER_MS = 5_000;
 /** Of proc_pid_stat(5) and ps(1). Who is looked at by a debugger is in `t`, and left to it. */
 const STOPPED = "T";
 
+/** Of a shim whose daemon is dead. */
+export function wakeIfStopped(pid: number): void {
+  if (readProcess(pid)?.state === STOPPED) wake(pid);
+}
+
+function wake(pid: number): void {
+  try {
+    process.kill(pid, "SIGCONT");
+  } catch {
+    // It was killed in this moment.
+  }
+}
+
 export interface ShimWatchOptions {
   readonly pid: number;
   /** Names the request that has waited longest for its answer; null: there is none. */
@@ -60,7 +73,7 @@ export class ShimWatch implements Disposable {
     const { pid, log } = this.options;
     const state = pid > 1 ? (readProcess(pid)?.state ?? null) : null;
     if (state === STOPPED) {
-      process.kill(pid, "SIGCONT");
+      wake(pid);
       log?.warn("the process that supervises the agents was stopped, and is told to go on", { pid, state });
       return;
     }

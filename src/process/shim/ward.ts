@@ -6,9 +6,12 @@ import { groupIsEmpty } from "../process-tree.ts";
 import type { Mark, Surveyor } from "../stragglers.ts";
 import type { Exit, Supervised } from "./client.ts";
 import { readExitFile, removeExitFile } from "./exit-file.ts";
+import { wakeIfStopped } from "./shim-watch.ts";
 
 export interface Ward {
   readonly identity: ProcessIdentity;
+  /** Its parent, where that is known. */
+  readonly shim?: ProcessIdentity | undefined;
   /** It was so short that its end is the first thing known of it. */
   readonly isOver: boolean;
   /** The group to look for its processes in; NO_GROUP when that number may be somebody else's by now. */
@@ -22,6 +25,11 @@ export interface Ward {
 const LOOK_EVERY_MS = 500;
 /** Between a process's end and its status on disk lie a few milliseconds of its shim's work. */
 const SHIM_WRITES_MS = 2_000;
+/**
+ * A shim that lives is waited for: on a disk that took half a second for each call it was still writing what five of six
+ * agents that had ended well came to, and they were told of as failed. One that cannot write at all tries for ever.
+ */
+const LIVING_SHIM_WRITES_MS = 60_000;
 
 export function startedWard(process: Supervised): Ward {
   return new StartedWard(process);
@@ -37,6 +45,10 @@ class StartedWard implements Ward {
 
   get identity(): ProcessIdentity {
     return this.process.identity;
+  }
+
+  get shim(): ProcessIdentity | undefined {
+    return this.process.shim;
   }
 
   get isOver(): boolean {
@@ -60,11 +72,12 @@ class StartedWard implements Ward {
 }
 
 /** `exitFile`: where the shim of the dead daemon writes, or has written, the status. */
-export function foundWard(identity: ProcessIdentity, exitFile: string): Ward {
-  const exited = awaitExitFile(identity, exitFile);
+export function foundWard(identity: ProcessIdentity, exitFile: string, shim?: ProcessIdentity): Ward {
+  const exited = awaitExitFile(identity, exitFile, shim);
   const remove = () => removeExitFile(exitFile);
   return {
     identity,
+    shim,
     isOver: false,
     exited,
     // Nobody knows when it ended, so a group of its number may be a stranger's.
@@ -90,9 +103,14 @@ export async function searchWard(mark: Mark, exitFile: string, surveyor: Surveyo
   return identity === null && (await ward.exited).kind === "lost" ? null : ward;
 }
 
-function awaitExitFile(identity: ProcessIdentity, exitFile: string): Promise<Exit> {
+function awaitExitFile(
+  identity: ProcessIdentity,
+  exitFile: string,
+  shim: ProcessIdentity | undefined,
+): Promise<Exit> {
   return new Promise((resolve) => {
     let goneSince: number | null = null;
+    let unsupervisedSince: number | null = null;
     let watcher: FSWatcher | null = null;
     const settle = (exit: Exit) => {
       watcher?.close();
@@ -103,13 +121,24 @@ function awaitExitFile(identity: ProcessIdentity, exitFile: string): Promise<Exi
       const found = readExitFile(exitFile);
       if (found !== null) return settle({ kind: "exited", ...found });
       if (isAlive(identity)) return;
-      goneSince ??= performance.now();
-      if (performance.now() - goneSince > SHIM_WRITES_MS) settle({ kind: "lost" });
+      const now = performance.now();
+      goneSince ??= now;
+      if (shim !== undefined && now - goneSince <= LIVING_SHIM_WRITES_MS && isAtWork(shim)) return;
+      // It may have written between the look at the file and that at it.
+      unsupervisedSince ??= now;
+      if (now - unsupervisedSince > SHIM_WRITES_MS) settle({ kind: "lost" });
     };
     const timer = setInterval(look, LOOK_EVERY_MS);
     watcher = watchFor(exitFile, look);
     look();
   });
+}
+
+/** One that somebody has stopped goes on from here: with its daemon it lost whoever would have woken it. */
+function isAtWork(shim: ProcessIdentity): boolean {
+  if (!isAlive(shim)) return false;
+  wakeIfStopped(shim.pid);
+  return true;
 }
 
 /** Null where nothing can be watched: the folder is gone, or the user has no inotify instance left. An interval does. */

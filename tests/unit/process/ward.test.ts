@@ -1,11 +1,12 @@
 /** A process under a shim as those see it who wait for its end. */
 import { afterEach, expect, jest, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { identify, NO_GROUP } from "../../../src/process/process-table.ts";
+import { identify, NO_GROUP, readProcess } from "../../../src/process/process-table.ts";
 import { writeExitFile } from "../../../src/process/shim/exit-file.ts";
 import { foundWard, startedWard } from "../../../src/process/shim/ward.ts";
 import { TempDir } from "../../support/temp-dir.ts";
 import { eventually } from "../../support/wait.ts";
+import { Spawned } from "./spawned.ts";
 
 /** No system gives such a number. */
 const GONE = { pid: 2 ** 30, startedAt: "1", bootId: "earlier" };
@@ -42,6 +43,54 @@ test("one whose status does not come within two seconds of its end is lost", asy
   const { exited } = foundWard(GONE, dir.join("x"));
   jest.advanceTimersByTime(2_500);
   expect([await exited, jest.getTimerCount()]).toEqual([{ kind: "lost" }, 0]);
+});
+
+// On a disk that took half a second for each call the shims' work on six ends took longer than two seconds: five agents
+// that had ended well were told of as failed.
+test("one whose shim lives is waited for, for a minute", async () => {
+  jest.useFakeTimers();
+  await using dir = await TempDir.create("ward");
+  const shim = identify(process.pid) ?? undefined;
+  const slow = foundWard(GONE, dir.join("slow"), shim);
+  const unable = foundWard(GONE, dir.join("unable"), shim);
+  jest.advanceTimersByTime(60_000);
+  writeExitFile(dir.join("slow"), END);
+  expect(await slow.exited).toEqual({ kind: "exited", ...END });
+  jest.advanceTimersByTime(3_000);
+  expect([await unable.exited, jest.getTimerCount()]).toEqual([{ kind: "lost" }, 0]);
+});
+
+test("one whose shim ends meanwhile is lost two seconds after that", async () => {
+  jest.useFakeTimers();
+  await using dir = await TempDir.create("ward");
+  using spawned = new Spawned();
+  const child = Bun.spawn(["/bin/sleep", "1000"], { stdio: ["ignore", "ignore", "ignore"] });
+  const shim = identify(child.pid);
+  if (shim === null) throw new Error("not started");
+  spawned.add(shim);
+  const { exited } = foundWard(GONE, dir.join("x"), shim);
+  jest.advanceTimersByTime(10_000);
+  child.kill("SIGKILL");
+  await child.exited;
+  jest.advanceTimersByTime(2_000);
+  // Written with its last breath.
+  writeExitFile(dir.join("x"), END);
+  expect(await exited).toEqual({ kind: "exited", ...END });
+});
+
+test("one whose shim was stopped has it woken once the status is wanted", async () => {
+  await using dir = await TempDir.create("ward");
+  using spawned = new Spawned();
+  const child = Bun.spawn(["/bin/sleep", "1000"], { stdio: ["ignore", "ignore", "ignore"] });
+  const shim = identify(child.pid);
+  if (shim === null) throw new Error("not started");
+  spawned.add(shim);
+  child.kill("SIGSTOP");
+  await eventually(() => readProcess(child.pid)?.state === "T", "it to be stopped");
+  const { exited } = foundWard(GONE, dir.join("x"), shim);
+  await eventually(() => readProcess(child.pid)?.state !== "T", "it to be woken");
+  writeExitFile(dir.join("x"), END);
+  await exited;
 });
 
 // A cancelled agent of a dead worker is gone, and reported, before its shim has written that: the file stayed for a week.

@@ -2,10 +2,12 @@ import { expect, test } from "bun:test";
 import { type DispatchHandle, readHandle, writeHandle } from "../../../../src/backends/command/handle.ts";
 
 const process = { pid: 7, startedAt: "123", bootId: "boot" };
+const shim = { pid: 6, startedAt: "120", bootId: "boot" };
 
 test.each<[string, DispatchHandle]>([
   ["before the start", { exitFile: "/state/x", deadline: 5, ending: null, process: null }],
   ["of a dispatch that runs", { exitFile: "/state/x", deadline: 5, ending: null, process }],
+  ["of one whose shim is known", { exitFile: "/x", deadline: 5, ending: null, process, shim }],
   ["of one that was told to end", { exitFile: "/state/x", deadline: 5, ending: "shutdown", process }],
   ["of one that was over time", { exitFile: "/state/x", deadline: 5, ending: "over-time", process }],
   ["without a state folder", { exitFile: null, deadline: 5, ending: null, process }],

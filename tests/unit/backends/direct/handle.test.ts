@@ -105,6 +105,21 @@ describe("a handle", () => {
     expect(readHandle(handle)).toBeNull();
   });
 
+  test("names the parent of its process, which is of the same boot", () => {
+    const shim = { ...identity, pid: identity.pid - 1, startedAt: "7" };
+    const handle = {
+      workspace,
+      harness: "",
+      exitFile: "/x",
+      begun: true,
+      stopping: false,
+      stoppedAt: null,
+      process: identity,
+      shim,
+    };
+    expect(readHandle(JSON.parse(JSON.stringify(writeHandle(handle))))).toEqual(handle);
+  });
+
   test.each([[1], [0], [-1], ["42"], [null], [true], [Number.NaN]])(
     "with the pid %p names no process",
     (pid) => {
