@@ -12,6 +12,7 @@ import { openMemoryDatabase } from "./database.ts";
 import type { Execution, ExecutionRef, Handle, StoredFrame } from "./execution.ts";
 import { copyRows } from "./schema.ts";
 import { Statements } from "./statements.ts";
+import { WallClock } from "./wall-clock.ts";
 
 /** How long an ended execution is remembered, so that a late redelivery does not run it again. */
 const REMEMBER_MS = 24 * 60 * 60 * 1000;
@@ -36,6 +37,7 @@ export class Journal implements Disposable {
   private readonly log: Logger;
   private readonly disk: Disk | null;
   private readonly rememberHandedOffMs: number;
+  private readonly clock = new WallClock();
   private statements: Statements;
   private onDisk: boolean;
   /** It could not even be read when it was left: what is there is known to nobody here. */
@@ -93,6 +95,7 @@ export class Journal implements Disposable {
 
   /** The execution runs from now on, to be found by `handle`, and `frame` (its claim) is owed to the far side. */
   claim(ref: ExecutionRef, frame: string, handle: Handle | null = null): StoredFrame {
+    this.followClock();
     this.prune();
     if (performance.now() - this.lookedAt > LOOK_AT_MOST_EVERY_MS) this.look();
     const json = handle === null ? null : JSON.stringify(handle);
@@ -115,6 +118,7 @@ export class Journal implements Disposable {
 
   /** It ended; `frame` (null for a task handed off) is owed to the far side. */
   end(ref: ExecutionRef, frame: string | null): StoredFrame | null {
+    this.followClock();
     return this.attempt((statements) => statements.end(ref, frame, Date.now()));
   }
 
@@ -150,6 +154,20 @@ export class Journal implements Disposable {
     this.attempt((statements) => statements.writeDelivered());
   }
 
+  /**
+   * After a step of three days an execution that had just ended ran once more when it was delivered again, and the next
+   * worker ended a task that had run for seconds, for its time was up.
+   */
+  private followClock(): void {
+    const jump = this.clock.takeJump();
+    if (jump === null) return;
+    const { byMs, fromMs } = jump;
+    this.attempt((statements) => statements.moveTimes(byMs, fromMs, fromMs - this.rememberHandedOffMs));
+    this.log.info("the clock was set, or the host slept: the ages of tasks do not change by that", {
+      seconds: Math.round(byMs / 1_000),
+    });
+  }
+
   private prune(): void {
     const now = Date.now();
     // A clock that was set back may need years to come to that moment again.
@@ -175,6 +193,7 @@ export class Journal implements Disposable {
 
   private look(): void {
     this.lookedAt = performance.now();
+    this.followClock();
     if (!this.onDisk || this.disk === null || this.disk.isThere()) return;
     this.log.warn("journal was removed or replaced under the worker: going on in a new one", {
       hint: "keep state_dir where nobody cleans up",

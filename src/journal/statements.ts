@@ -114,6 +114,17 @@ export class Statements {
     this.sql(FORGET).run(reported, handedOff);
   }
 
+  /**
+   * Of what began and ended up to `until`, in ms since 1970. What ended before `since` keeps its time: a clock that has just
+   * learned the time never told it, but an earlier worker's did.
+   */
+  moveTimes(byMs: number, until: number, since: number): void {
+    this.together(() => {
+      this.sql(MOVE_CLAIMS).run(byMs, until);
+      this.sql(MOVE_ENDS).run(byMs, until, since);
+    });
+  }
+
   /** Adds what is in a database that it took the place of: frames keep their numbers, and what was written since counts. */
   addFrom(db: DatabaseSync): void {
     copyRows(db, this.db);
@@ -167,6 +178,9 @@ const END = `INSERT INTO executions (task_id, execution_id, terminal, claimed_at
 /** Who has not read of an end may well ask for it to be run again, with the first words after a weekend without a link. */
 const FORGET = `DELETE FROM executions WHERE ended_at < iif(terminal IS NULL, ?2, ?1)
   AND (terminal IS NULL OR terminal NOT IN (SELECT frame FROM outbox))`;
+const MOVE_CLAIMS = `UPDATE executions SET claimed_at = claimed_at + ?1
+  WHERE ended_at IS NULL AND claimed_at <= ?2`;
+const MOVE_ENDS = `UPDATE executions SET ended_at = ended_at + ?1 WHERE ended_at BETWEEN ?3 AND ?2`;
 const SELECT_EXECUTIONS = `SELECT ${EXECUTION_COLUMNS.join(", ")} FROM executions`;
 
 type Row = Record<string, string | number | bigint | null | Uint8Array>;

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, jest, test } from "bun:test";
+import { openMemoryDatabase } from "../../../src/journal/database.ts";
 import { Journal } from "../../../src/journal/journal.ts";
+import { Statements } from "../../../src/journal/statements.ts";
 import { recordLog } from "../logging/recorded-log.ts";
 
 const HOUR_MS = 3_600_000;
@@ -202,6 +204,45 @@ describe("an ended execution", () => {
     expect(journal.find(ref("old"))).toBeNull();
   });
 
+  // After a step of three days what had just ended ran once more when it was delivered again.
+  test.each(["2026-01-04", "2082-01-01", "1970-01-01"])(
+    "is remembered for 24 hours that passed, although the clock is set to %s meanwhile",
+    (date) => {
+      jest.useFakeTimers();
+      jest.setSystemTime(new Date("2026-01-01"));
+      const log = recordLog();
+      using journal = new Journal(null, log);
+      journal.claim(ref("old"), "claimed");
+      journal.delivered(journal.end(ref("old"), "done")?.seq ?? 0);
+      jest.setSystemTime(new Date(date));
+      journal.claim(ref("b"), "claimed");
+      expect(journal.find(ref("old"))?.ended).toBe(true);
+      jest.advanceTimersByTime(23.9 * HOUR_MS);
+      journal.claim(ref("c"), "claimed");
+      expect(journal.find(ref("old"))?.ended).toBe(true);
+      jest.advanceTimersByTime(0.5 * HOUR_MS);
+      journal.claim(ref("d"), "claimed");
+      expect(journal.find(ref("old"))).toBeNull();
+      expect(log.lines).toMatchObject([
+        { level: "info", message: expect.stringContaining("the clock was set") },
+      ]);
+    },
+  );
+
+  test("keeps the time of an earlier worker's clock, when one that had yet to learn the time is set", () => {
+    const statements = new Statements(openMemoryDatabase());
+    const [then, boot, now] = [Date.UTC(2026, 0, 1), 60_000, Date.UTC(2026, 0, 2)];
+    for (const [taskId, at] of [
+      ["then", then],
+      ["boot", boot],
+    ] as const) {
+      statements.claim(ref(taskId), null, "claimed", at);
+      statements.end(ref(taskId), null, at);
+    }
+    statements.moveTimes(now - boot, boot, boot - HOUR_MS);
+    expect(["then", "boot"].map((taskId) => statements.find(ref(taskId))?.endedAt)).toEqual([then, now]);
+  });
+
   // Once: a worker that came back after a weekend was asked first for a new task, then for the one whose end it still
   // had to tell, and ran that again.
   test("whose report nobody has read yet is remembered for longer", () => {
@@ -218,6 +259,18 @@ describe("an ended execution", () => {
     journal.claim(ref("c"), "claimed");
     expect(journal.find(ref("old"))).toBeNull();
   });
+});
+
+// The next worker ended tasks that had run for seconds as over time, because the clock had gone on by more than that.
+test("a running execution's age does not change when the clock is set, be there a task that comes or not", () => {
+  jest.useFakeTimers();
+  jest.setSystemTime(new Date("1970-01-01T00:01:00Z"));
+  const disk = { database: openMemoryDatabase(), isThere: () => true, moveToNew: () => {} };
+  using journal = new Journal(disk, recordLog());
+  journal.claim(ref("t"), "claimed");
+  jest.setSystemTime(new Date("2026-01-01"));
+  jest.advanceTimersByTime(60_000);
+  expect(Date.now() - (journal.find(ref("t"))?.claimedAt ?? 0)).toBe(60_000);
 });
 
 test("a journal in memory says that it would not survive", () => {
