@@ -11,6 +11,7 @@ import {
   descriptorsOf,
   environmentOf,
   linkOf,
+  oomScoreOf,
   Spawned,
   softLimitOf,
   statOf,
@@ -151,6 +152,18 @@ describe("a process", () => {
     const unmarked = await rig.sleeper();
     expect(readBirthmark(marked.identity.pid)).toBe(birthmarkOf(mark));
     expect([rig.shimOf(marked), unmarked.identity.pid].map(readBirthmark)).toEqual([null, null]);
+  });
+
+  // In a control group of 64 MB, with an agent that took all of it, the kernel ended the worker, which is larger at first.
+  test("is ended by the kernel before its shim and what has no mark, when memory is short", async () => {
+    await using rig = await Rig.create();
+    const command = { argv: ["/bin/sleep", "1000"], cwd: "/", env: ENV };
+    const marked = await rig.client.spawn(command, null, { mark: crypto.randomUUID() });
+    rig.spawned.add(marked.identity);
+    const unmarked = await rig.sleeper();
+    const own = oomScoreOf(process.pid);
+    const others = [rig.shimOf(marked), unmarked.identity.pid];
+    expect([marked.identity.pid, ...others].map(oomScoreOf)).toEqual([Math.min(own + 500, 1_000), own, own]);
   });
 
   test("gets its arguments as they are", async () => {

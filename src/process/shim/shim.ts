@@ -15,6 +15,7 @@ import { type Command, spawnDetached } from "../../runtime/spawn.ts";
 import { birthmarkOf } from "../birthmark.ts";
 import { readProcess } from "../process-table.ts";
 import { type WrittenExit, writeExitFile } from "./exit-file.ts";
+import { type Before, openOomScore } from "./oom-score.ts";
 import { Output } from "./output-tail.ts";
 import type { FromShim, SpawnRequest, ToShim } from "./protocol.ts";
 
@@ -79,6 +80,7 @@ class Shim {
   private readonly children = new Map<number, Child>();
   private readonly withLimit: LimitScope | null;
   private readonly withBirthmark: LimitScope | null;
+  private readonly endedBefore: Before | null;
   private readonly pages = new PageKeeper(() => this.children.size);
   private readonly channel: ShimChannel;
   private readonly done: () => void;
@@ -95,6 +97,7 @@ class Shim {
     const softLimits = openSoftLimits();
     this.withLimit = softLimits?.(RLIMIT_NOFILE) ?? null;
     this.withBirthmark = process.platform === "linux" ? (softLimits?.(RLIMIT_LOCKS) ?? null) : null;
+    this.endedBefore = openOomScore();
   }
 
   start(): void {
@@ -149,7 +152,13 @@ class Shim {
     child.exited.then((status) => this.exited(id, child, status));
   }
 
+  /** An agent has a mark; what an operator's command leaves running is to be nobody's first victim. */
   private beginMarked(request: SpawnRequest) {
+    if (request.mark === undefined || this.endedBefore === null) return this.beginBorn(request);
+    return this.endedBefore(() => this.beginBorn(request));
+  }
+
+  private beginBorn(request: SpawnRequest) {
     const { mark } = request;
     if (mark === undefined || this.withBirthmark === null) return this.begin(request);
     return this.withBirthmark(birthmarkOf(mark), () => this.begin(request));

@@ -37,6 +37,10 @@ export function softLimitOf(pid: number): number {
   return Number(/^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, "utf8"))?.[1]);
 }
 
+export function oomScoreOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/oom_score_adj`, "utf8"));
+}
+
 export function descriptorsOf(pid: number): readonly number[] {
   return readdirSync(`/proc/${pid}/fd`)
     .map(Number)
