@@ -53,14 +53,25 @@ export interface TalkingChild extends Child {
 }
 
 /**
- * A detached child that exchanges JSON messages with this process. Throws the system's error; a runtime that is told
+ * The runtime begins its helpers when it first has use for them: at the first collection of garbage, a second after the
+ * start, or when code has become hot. One that the system refuses it then, for agents have used up what the service may
+ * have, ends the whole process, and with the shim go the exit statuses of all agents. It has little to do: it needs none.
+ */
+const WITHOUT_HELPERS = {
+  BUN_JSC_numberOfGCMarkers: "1",
+  BUN_JSC_useConcurrentGC: "0",
+  BUN_JSC_useConcurrentJIT: "0",
+};
+
+/**
+ * A detached child of this program's own kind that exchanges JSON messages with this process. Throws the system's error; a runtime that is told
  * of it only later rejects `exited` with it.
  */
 export function spawnTalking(command: Command, onMessage: (message: unknown) => void): TalkingChild {
   const disconnected = Promise.withResolvers<void>();
   const child = Bun.spawn([...command.argv], {
     cwd: command.cwd,
-    env: { ...command.env },
+    env: { ...command.env, ...WITHOUT_HELPERS },
     stdio: ["ignore", "inherit", "inherit"],
     detached: true,
     serialization: "json",

@@ -1,6 +1,7 @@
 /** What src/runtime does with child processes, by each runtime. */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { spawnTalking } from "../../src/runtime/spawn.ts";
 import { ask, ProbeProcess, RUNTIMES } from "../support/runtime.ts";
 import { TempDir } from "../support/temp-dir.ts";
 
@@ -115,4 +116,24 @@ describe.each(RUNTIMES.map(({ name, argv }) => [name, argv] as const))("under %s
     // The last is the folder that `ls` reads.
     expect(await daemon.next()).toEqual({ kind: "exited", status: 5, limit: "700\n", open: "0\n1\n2\n3\n" });
   });
+});
+
+/** Makes garbage and hot code, collects, and tells its threads by their names. */
+const BUSY = `
+  const { readdirSync, readFileSync } = require("node:fs");
+  const kept = [];
+  for (let i = 0; i < 200_000; i++) kept.push({ i, list: [i] });
+  Bun.gc(true);
+  process.send(readdirSync("/proc/self/task").map((id) => readFileSync("/proc/self/task/" + id + "/comm", "utf8").trim()));
+  process.disconnect();
+`;
+
+// Of Bun alone. In a service with agents that had used up its processes the shim was refused a helper for its first
+// collection of garbage, a second after its start, and the runtime ended it, and all exit statuses with it.
+test("a talking child begins no helper later on, which the system might refuse it", async () => {
+  const threads = Promise.withResolvers<unknown>();
+  const child = spawnTalking({ argv: [process.execPath, "-e", BUSY], cwd: "/", env: {} }, threads.resolve);
+  const names = await threads.promise;
+  await child.exited;
+  for (const helper of ["HeapHelper", "JITWorker", "ollector Thread"]) expect(names).not.toContain(helper);
 });
