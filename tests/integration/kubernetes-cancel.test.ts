@@ -11,6 +11,7 @@ const { worker, runningTask, adopting, startAnew } = eachTestHasFleet((own) => {
 });
 
 const CANCELLED = { why: "cancelled" };
+const TAKEN = "another worker has taken the task's Job over, and reports it";
 
 async function isEnding(job: string): Promise<void> {
   await passTime(cluster, () => cluster.api.store.get("jobs", job)?.metadata.deletionTimestamp);
@@ -59,6 +60,24 @@ test("a task whose worker is told to cancel it once another has its Job is told 
   await expect(passTimeFor(cluster, ended)).rejects.toMatchObject(CANCELLED);
   const deletions = cluster.api.callsOf("delete", "jobs").filter((call) => call.name === name);
   expect(deletions.map(({ headers }) => headers["authorization"])).toEqual(["Bearer other"]);
+});
+
+// A worker that was frozen for a minute saw first that its Job was another's, and then what its user had said meanwhile to
+// it alone: the Job ran on.
+test("a task whose worker reads its cancellation right after it saw that another has its Job is cancelled by that one", async () => {
+  const one = await worker("frozen");
+  const { task, name } = await runningTask(one, "t-1");
+  cutOff.add("Bearer frozen");
+  cluster.api.cutWatches();
+  const { tasks } = adopting(await worker("other"));
+  const { ended } = await taken(tasks);
+  cutOff.clear();
+  await passTime(cluster, () => one.log.said("warn").includes(TAKEN));
+  task.stop("cancelled");
+  expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
+  await isEnding(name);
+  cluster.reap(name);
+  await expect(passTimeFor(cluster, ended)).rejects.toMatchObject(CANCELLED);
 });
 
 // It ran on, for the other had not been told.

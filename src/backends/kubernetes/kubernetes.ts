@@ -31,7 +31,7 @@ import { type JobHandle, readHandle, type StoppedBy, writeHandle } from "./run/h
 import { Launcher } from "./run/launcher.ts";
 import { elsewhere, missing } from "./run/lost-job.ts";
 import { type Retiree, Retirement } from "./run/retirement.ts";
-import { noteStop, stopJob } from "./run/stop-job.ts";
+import { noteStop, passOnStop, stopJob, stoppedBy } from "./run/stop-job.ts";
 import { isFinished, isSuspended } from "./verdict/job-condition.ts";
 import type { Failed } from "./verdict/view.ts";
 import type { Observatory } from "./watch/observatory.ts";
@@ -204,6 +204,7 @@ export class KubernetesBackend implements Backend {
         return "completed";
       case "taken":
         log.warn("another worker has taken the task's Job over, and reports it", { job: handle.job });
+        await passOnStop(handle, context, this.options.cluster);
         return "handed-off";
       case "stopping":
         log.info("another worker has begun to stop the task's Job", { job: handle.job, why: end.why });
@@ -273,10 +274,6 @@ export class KubernetesBackend implements Backend {
 
 function failure({ reason, message, exitCode }: Failed): TaskFailure {
   return new TaskFailure(reason, message, exitCode === undefined ? {} : { exitCode });
-}
-
-function stoppedBy(reason: unknown): StoppedBy {
-  return reason instanceof TaskStopped && reason.why === "timeout" ? "timeout" : "cancelled";
 }
 
 function refOf({ assignment: { taskId, executionId } }: TaskSpec): ExecutionRef {

@@ -4,10 +4,11 @@ import { Backoff } from "../../../async/backoff.ts";
 import { expiring, pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
+import { type RunContext, TaskStopped } from "../../../task/backend.ts";
 import type { Cluster } from "../cluster.ts";
 import { instanceOf, stoppingPatch } from "../ownership/marks.ts";
 import type { Observatory } from "../watch/observatory.ts";
-import type { StoppedBy } from "./handle.ts";
+import type { JobHandle, StoppedBy } from "./handle.ts";
 
 export interface JobToStop {
   readonly name: string;
@@ -31,6 +32,8 @@ export interface StopOptions {
 const PATIENCE_MS = 60_000;
 /** A policy that has to be asked about changes may hang, and about deletions it is not asked. */
 const NOTE_MS = 5_000;
+/** For what a worker that was held up has not read yet. */
+const UNREAD_MS = 1_000;
 /** On top of the pod's own grace period: the kubelet's work before and after it. */
 const MARGIN_MS = 30_000;
 const DEFAULT_GRACE_SECONDS = 30;
@@ -79,6 +82,24 @@ export async function noteStop(
     });
     return null;
   }
+}
+
+/**
+ * To whoever has taken the Job. A worker that was held up until then reads only now what came meanwhile: a cancellation
+ * among that was told to nobody else, and the Job ran on.
+ */
+export async function passOnStop(
+  { job: name, uid }: JobHandle,
+  { signal, log, hurry }: Pick<RunContext, "signal" | "log" | "hurry">,
+  cluster: Cluster,
+): Promise<void> {
+  await pause(UNREAD_MS, signal);
+  if (!signal.aborted || uid === null) return;
+  await noteStop({ name, uid, why: stoppedBy(signal.reason) }, { cluster, log, hurry });
+}
+
+export function stoppedBy(reason: unknown): StoppedBy {
+  return reason instanceof TaskStopped && reason.why === "timeout" ? "timeout" : "cancelled";
 }
 
 /**
