@@ -64,8 +64,8 @@ const WITHOUT_HELPERS = {
 };
 
 /**
- * A detached child of this program's own kind that exchanges JSON messages with this process. Throws the system's error; a runtime that is told
- * of it only later rejects `exited` with it.
+ * A detached child of this program's own kind that exchanges JSON messages with this process. Throws the system's error;
+ * a runtime that is told of it only later rejects `exited` with it.
  */
 export function spawnTalking(command: Command, onMessage: (message: unknown) => void): TalkingChild {
   const disconnected = Promise.withResolvers<void>();
