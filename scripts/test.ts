@@ -3,8 +3,9 @@
  *
  *   scripts/test            the static gate, the build, all tests; under CI=true the demo and the
  *                           smoke run of the benchmark too
- *   scripts/test STEP...    only these: check build unit integration binary deno live demo bench
+ *   scripts/test STEP...    only these: check build unit integration binary deno slow live demo bench
  *                           or deno-whole: what `deno` spares for the time that it takes, too
+ *                           (slow is the part of binary that waits for minutes of true time)
  *
  * What needs the executable is preceded by the build. The last line is `N passed, M failed`, summed
  * over everything; each rule of the gate, the build, the demo and the benchmark count as one test.
@@ -29,6 +30,7 @@ const STEPS = [
   "integration",
   "binary",
   "deno",
+  "slow",
   "deno-whole",
   "live",
   "demo",
@@ -38,10 +40,14 @@ type Step = (typeof STEPS)[number];
 
 const ONLY_IN_CI: readonly Step[] = ["demo", "bench"];
 const ONLY_BY_NAME: readonly Step[] = ["deno-whole"];
-/** For tasks and for figures. */
-const MOSTLY_WAIT: readonly Step[] = ["demo", "bench"];
-const BESIDE_THEM: Step = "deno";
-const NEEDS_EXECUTABLE: readonly Step[] = ["integration", "binary", "live", "demo", "bench"];
+/** What mostly waits, for time, tasks or figures, and the step beside which it runs, needing nothing of what that needs. */
+const BESIDE: ReadonlyMap<Step, Step> = new Map([
+  // The first step that leaves the processor some time.
+  ["slow", "binary"],
+  ["demo", "deno"],
+  ["bench", "deno"],
+]);
+const NEEDS_EXECUTABLE: readonly Step[] = ["integration", "binary", "slow", "live", "demo", "bench"];
 
 async function main(): Promise<number> {
   const root = resolve(import.meta.dir, "..");
@@ -68,7 +74,8 @@ async function main(): Promise<number> {
     const blocked = (done.get("build")?.failed ?? 0) > 0 && NEEDS_EXECUTABLE.includes(step);
     if (blocked) here.write("skip  there is no executable to test\n");
     if (done.get("build")?.failed === 0) beginAsides(running, step, steps, asides);
-    const tally = blocked ? ONE_SKIPPED : await runWhole(running, step, asides.get(step));
+    const whole = async () => (await asides.get(step)?.ended(here.write)) ?? (await runStep(running, step));
+    const tally = blocked ? ONE_SKIPPED : await whole();
     done.set(step, tally);
     const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
     here.write(`-- ${step}: ${renderTally(tally)}, ${seconds} s\n`);
@@ -84,8 +91,9 @@ function chooseSteps(argv: readonly string[]): Step[] {
     const inCi = process.env["CI"] === "true";
     return STEPS.filter((step) => (inCi || !ONLY_IN_CI.includes(step)) && !ONLY_BY_NAME.includes(step));
   }
-  const needsBuild = NEEDS_EXECUTABLE.some((step) => argv.includes(step));
-  return STEPS.filter((step) => argv.includes(step) || (step === "build" && needsBuild));
+  const asked = argv.includes("binary") ? [...argv, "slow"] : argv;
+  const needsBuild = NEEDS_EXECUTABLE.some((step) => asked.includes(step));
+  return STEPS.filter((step) => asked.includes(step) || (step === "build" && needsBuild));
 }
 
 interface WholeRun extends Surroundings {
@@ -106,6 +114,8 @@ async function runStep(here: WholeRun, step: Step): Promise<Tally> {
       return await runFolder(here, step, { atOnce: 4 });
     case "binary":
       return await runFolder(here, step, { atOnce: 7 });
+    case "slow":
+      return await runSlow(here, "binary");
     case "deno":
       return await runUnderDeno(here, { whole: false, lastBegun: here.hasTime });
     case "deno-whole":
@@ -128,27 +138,14 @@ interface Aside {
 }
 
 function beginAsides(here: WholeRun, step: Step, steps: readonly Step[], asides: Map<Step, Aside>): void {
-  // With the first step that leaves the processor some time.
-  if (steps.includes("binary") && !asides.has("binary")) {
-    asides.set(
-      "binary",
-      beginAside(here, (quiet) => runSlow(quiet, "binary")),
-    );
-  }
-  // With the one that leaves it none, and needs nothing of what they need.
-  if (step !== BESIDE_THEM) return;
-  for (const waits of MOSTLY_WAIT) {
-    if (steps.includes(waits))
-      asides.set(
-        waits,
-        beginAside(here, (quiet) => runStep(quiet, waits)),
-      );
+  for (const [waits, beside] of BESIDE) {
+    if (beside === step && steps.includes(waits)) asides.set(waits, beginAside(here, waits));
   }
 }
 
-function beginAside(here: WholeRun, run: (quiet: WholeRun) => Promise<Tally>): Aside {
+function beginAside(here: WholeRun, step: Step): Aside {
   const said: string[] = [];
-  const tally = run({ ...here, write: (text) => said.push(text), output: "late" });
+  const tally = runStep({ ...here, write: (text) => said.push(text), output: "late" }, step);
   return {
     ended: async (write) => {
       const result = await tally;
@@ -156,13 +153,6 @@ function beginAside(here: WholeRun, run: (quiet: WholeRun) => Promise<Tally>): A
       return result;
     },
   };
-}
-
-/** With what of it has run aside; of the binary's tests that is a part. */
-async function runWhole(here: WholeRun, step: Step, aside: Aside | undefined): Promise<Tally> {
-  if (aside === undefined) return await runStep(here, step);
-  const own = step === "binary" ? await runStep(here, step) : NOTHING;
-  return sum([own, await aside.ended(here.write)]);
 }
 
 /** Where an engine may be started for it; on somebody's machine the demo is theirs to start. */

@@ -46,43 +46,6 @@ onEachEngineAndPodman("credentials", ({ socket, registry, closedRegistry }) => {
     expect(worker.stderr).not.toContain(auth);
   });
 
-  test("the configuration in the home folder is found", async () => {
-    await using site = await DockerSite.create({ socket, registry });
-    const auths = { [`http://${closedRegistry}/v1/`]: { username: NAME, password: PASSWORD } };
-    await site.dir.write("home/.docker/config.json", JSON.stringify({ auths }));
-    await using _worker = await site.start({ env: { HOME: site.dir.join("home") } });
-    const { state, message } = await site.run(closedTask(closedRegistry));
-    expect(`${state}: ${message}`).toBe("completed: Task completed successfully");
-  });
-
-  test.each([
-    ["for this registry", (closed: string) => ({ credHelpers: { [closed]: "live" } })],
-    ["for all of them", () => ({ credsStore: "live" })],
-  ])("a credential helper %s is asked", async (_which, configOf) => {
-    await using site = await DockerSite.create({ socket, registry });
-    const answer = JSON.stringify({ ServerURL: closedRegistry, Username: NAME, Secret: PASSWORD });
-    const PATH = await helper(site, `cat >>'${site.dir.join("asked")}'; echo '${answer}'`);
-    const env = { ...(await dockerConfig(site, configOf(closedRegistry))), PATH };
-    await using worker = await site.start({ env, top: { log_level: "debug" } });
-    const { state, message } = await site.run(closedTask(closedRegistry));
-    expect(`${state}: ${message}`).toBe("completed: Task completed successfully");
-    expect(await Bun.file(site.dir.join("asked")).text()).toContain(closedRegistry);
-    expect(worker.stderr).not.toContain(PASSWORD);
-  });
-
-  test("a helper that fails is named, and its output is not shown", async () => {
-    await using site = await DockerSite.create({ socket, registry });
-    const PATH = await helper(site, "cat >/dev/null; echo leaked-by-the-helper; echo leaked-too >&2; exit 1");
-    const env = { ...(await dockerConfig(site, { credHelpers: { [closedRegistry]: "live" } })), PATH };
-    await using worker = await site.start({ env, top: { log_level: "debug" } });
-    const { failureReason, message } = await site.run({
-      more: { docker_image: `${closedRegistry}/test/task:1` },
-    });
-    expect(failureReason).toBe("image_pull");
-    expect(`${message}${worker.stderr}`).toContain("docker-credential-live");
-    expect(`${message}${worker.stderr}`).not.toMatch(/leaked/);
-  });
-
   test("without credentials, and with wrong ones, the failure has the image and the registry's words", async () => {
     await using site = await DockerSite.create({ socket, registry });
     const auth = Buffer.from(`${NAME}:wrong-password-here`).toString("base64");
@@ -100,6 +63,52 @@ onEachEngineAndPodman("credentials", ({ socket, registry, closedRegistry }) => {
     await site.cleared();
   });
 });
+
+onEachEngine(
+  "credentials, by the way that they are found,",
+  ({ socket, registry, closedRegistry }) => {
+    test("the configuration in the home folder is found", async () => {
+      await using site = await DockerSite.create({ socket, registry });
+      const auths = { [`http://${closedRegistry}/v1/`]: { username: NAME, password: PASSWORD } };
+      await site.dir.write("home/.docker/config.json", JSON.stringify({ auths }));
+      await using _worker = await site.start({ env: { HOME: site.dir.join("home") } });
+      const { state, message } = await site.run(closedTask(closedRegistry));
+      expect(`${state}: ${message}`).toBe("completed: Task completed successfully");
+    });
+
+    test.each([
+      ["for this registry", (closed: string) => ({ credHelpers: { [closed]: "live" } })],
+      ["for all of them", () => ({ credsStore: "live" })],
+    ])("a credential helper %s is asked", async (_which, configOf) => {
+      await using site = await DockerSite.create({ socket, registry });
+      const answer = JSON.stringify({ ServerURL: closedRegistry, Username: NAME, Secret: PASSWORD });
+      const PATH = await helper(site, `cat >>'${site.dir.join("asked")}'; echo '${answer}'`);
+      const env = { ...(await dockerConfig(site, configOf(closedRegistry))), PATH };
+      await using worker = await site.start({ env, top: { log_level: "debug" } });
+      const { state, message } = await site.run(closedTask(closedRegistry));
+      expect(`${state}: ${message}`).toBe("completed: Task completed successfully");
+      expect(await Bun.file(site.dir.join("asked")).text()).toContain(closedRegistry);
+      expect(worker.stderr).not.toContain(PASSWORD);
+    });
+
+    test("a helper that fails is named, and its output is not shown", async () => {
+      await using site = await DockerSite.create({ socket, registry });
+      const PATH = await helper(
+        site,
+        "cat >/dev/null; echo leaked-by-the-helper; echo leaked-too >&2; exit 1",
+      );
+      const env = { ...(await dockerConfig(site, { credHelpers: { [closedRegistry]: "live" } })), PATH };
+      await using worker = await site.start({ env, top: { log_level: "debug" } });
+      const { failureReason, message } = await site.run({
+        more: { docker_image: `${closedRegistry}/test/task:1` },
+      });
+      expect(failureReason).toBe("image_pull");
+      expect(`${message}${worker.stderr}`).toContain("docker-credential-live");
+      expect(`${message}${worker.stderr}`).not.toMatch(/leaked/);
+    });
+  },
+  ["debian"],
+);
 
 onEachEngineAndPodman("images that are refused", ({ socket, registry }) => {
   test.each([

@@ -29,6 +29,12 @@ export function onEachEngineAndPodman(title: string, body: (engine: LiveEngine) 
   declareOn("podman", title, body);
 }
 
+/** On one Docker and on podman, where two Dockers would not differ: each engine costs its time. */
+export function onUnlikeEngines(title: string, body: (engine: LiveEngine) => void): void {
+  onEachEngine(title, body, ["debian"]);
+  declareOn("podman", title, body);
+}
+
 function declareOn<Name extends EngineName>(
   flavour: Name,
   title: string,
