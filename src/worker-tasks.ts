@@ -6,6 +6,7 @@ import type { Inbox } from "./control-plane/inbox.ts";
 import { reaperForFirstProcess } from "./process/reaper.ts";
 import { maskStartWords } from "./process/start-words.ts";
 import { HeapKeeper } from "./runtime/heap-keeper.ts";
+import { compileForTasks } from "./runtime/jit-policy.ts";
 import { PageKeeper } from "./runtime/page-keeper.ts";
 import { createIntake } from "./task/intake.ts";
 import { prepareTask } from "./task/prepare.ts";
@@ -41,6 +42,7 @@ export async function openTasks(options: WatchOptions, parts: TaskParts): Promis
   const pages = opening.use(new PageKeeper(() => scheduler.activeTasks));
   const scheduler: Scheduler = createScheduler(options, parts, {
     onBegun: () => {
+      compileForTasks();
       pages.changed();
       retirement.taskBegun();
     },

@@ -2,9 +2,9 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { buildIdOf } from "./build-id.ts";
 import { openCLibrary } from "./c-library.ts";
+import { rarely } from "./jit-policy.ts";
 import { type Mapping, partsOf, unchangedOf, unwritableMappings } from "./mappings.ts";
 import { ownExecutable } from "./own-executable.ts";
-import { rarely } from "./rarely.ts";
 import { BUILD_ID, startParts } from "./start-parts.ts";
 
 export interface OwnPages {

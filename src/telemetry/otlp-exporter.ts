@@ -2,7 +2,7 @@
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { ISerializer } from "@opentelemetry/otlp-transformer";
 import { wordsOf } from "../logging/words-of.ts";
-import { rarely } from "../runtime/rarely.ts";
+import { rarely } from "../runtime/jit-policy.ts";
 import type { ExportTrouble } from "./export-trouble.ts";
 import type { OtlpSender } from "./otlp-sender.ts";
 

@@ -7,6 +7,7 @@ import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { codeOf, wordsOf } from "../../logging/words-of.ts";
 import { heardSpawner, type SpawnHeard } from "../../runtime/heard-child.ts";
+import { compileForTasks } from "../../runtime/jit-policy.ts";
 import { killGroup } from "../../runtime/kill-group.ts";
 import { type LimitScope, RLIMIT_LOCKS, RLIMIT_NOFILE } from "../../runtime/limit-scope.ts";
 import { PageKeeper } from "../../runtime/page-keeper.ts";
@@ -121,6 +122,7 @@ class Shim {
       return;
     }
     this.children.set(id, child);
+    compileForTasks();
     this.pages.changed();
     this.untold.set(id, performance.now());
     this.tellSoon();

@@ -20,7 +20,7 @@ export type Twins = [
   Twin<typeof import("../own-memory.ts"), typeof import("./own-memory.ts")>,
   Twin<typeof import("../own-pages.ts"), typeof import("./own-pages.ts")>,
   Twin<typeof import("../post.ts"), typeof import("./post.ts")>,
-  Twin<typeof import("../rarely.ts"), typeof import("./rarely.ts")>,
+  Twin<typeof import("../jit-policy.ts"), typeof import("./jit-policy.ts")>,
   Twin<typeof import("../reap.ts"), typeof import("./reap.ts")>,
   Twin<typeof import("../route.ts"), typeof import("./route.ts")>,
   Twin<typeof import("../self.ts"), typeof import("./self.ts")>,
