@@ -22,14 +22,19 @@ export async function runDoctorCommand(
   { host, environment, stop, write }: DoctorEdge,
 ): Promise<number> {
   const settings = await (configOnly ? loadWrittenSettings : loadSettings)(flags, host, stop);
-  const caFile = configOnly ? null : settings.caFile;
-  const privateCa = caFile === null ? null : await readCaFile(caFile);
   const secrets = await knownSecrets(settings, environment);
   const report = new Report({ json, redact: secrets.redact, write });
   const { configFile } = flags;
   const findings = configOnly
     ? checkConfiguration(settings, configFile)
-    : examine({ settings, configFile, environment, privateCa, secrets, stop });
+    : examine({
+        settings,
+        configFile,
+        environment,
+        privateCa: settings.caFile === null ? null : await readCaFile(settings.caFile),
+        secrets,
+        stop,
+      });
   for await (const found of findings) report.add(found);
   return report.finish() ? EXIT.ok : EXIT.couldNotStart;
 }

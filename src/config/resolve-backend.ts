@@ -191,10 +191,15 @@ export interface Workplace {
   readonly dir: string;
   /** Tasks are turned down while there is less; 0: never. */
   readonly minFreeBytes: number;
+  /** By which the operator says so. */
+  readonly setting: string;
 }
 
 /** Where tasks write on this host, as far as that is the worker's choice; null: somewhere else. */
 export function workplaceOf(backend: BackendSettings): Workplace | null {
-  if (backend.kind !== "direct") return null;
-  return { dir: backend.targetDir ?? backend.workspaceRoot, minFreeBytes: backend.minFreeBytes };
+  return backend.kind === "direct" ? directWorkplace(backend) : null;
+}
+
+export function directWorkplace({ targetDir, workspaceRoot, minFreeBytes }: DirectSettings): Workplace {
+  return { dir: targetDir ?? workspaceRoot, minFreeBytes, setting: "backend.direct.min_free_gb" };
 }

@@ -158,7 +158,11 @@ export class Link {
         else this.outages.failed(CONNECTION_REFUSED, { status: end.status, retryInSeconds });
         return;
       case "unreachable":
-        this.outages.failed(NO_CONNECTION, { why: end.why, retryInSeconds, ...hintOn(end.why) });
+        this.outages.failed(NO_CONNECTION, {
+          why: end.why,
+          retryInSeconds,
+          hint: dialHint(end.why, new Date()) ?? undefined,
+        });
         return;
       default:
         end satisfies never;
@@ -179,9 +183,4 @@ export class Link {
     this.wake = new AbortController();
     return pause(ms, this.wake.signal);
   }
-}
-
-function hintOn(why: string): { readonly hint?: string } {
-  const hint = dialHint(why, new Date());
-  return hint === null ? {} : { hint };
 }

@@ -8,13 +8,13 @@ import { freeBytesAt, sizeText } from "./free-space.ts";
 /** A clone and what is built of it. */
 const LITTLE_BYTES = 1024 ** 3;
 
-export async function checkWorkspaces({ dir, minFreeBytes }: Workplace): Promise<Finding> {
+export async function checkWorkspaces({ dir, minFreeBytes, setting }: Workplace): Promise<Finding> {
   const name = "workspaces";
   try {
     const free = await freeBytesAt(lookAtFolder(dir).nearest);
     const detail = `${sizeText(free)} free at ${dir}`;
     if (free < minFreeBytes) {
-      const hint = "make room, or lower backend.direct.min_free_gb";
+      const hint = `make room, or lower ${setting}`;
       return { name, status: "fail", detail: `${detail}, too little for any task (min_free_gb)`, hint };
     }
     if (free >= LITTLE_BYTES) return { name, status: "ok", detail };

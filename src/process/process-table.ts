@@ -134,9 +134,17 @@ export function readSoftLimit(pid: number, name: string): number | null {
   }
 }
 
-/** Linux, proc_pid_stat(5). The command in brackets may hold anything, brackets and spaces included. */
+/**
+ * Of proc_pid_stat(5) what is after the command, the state first. The command in brackets may hold anything, brackets and
+ * spaces included.
+ */
+export function statFields(stat: string): readonly string[] {
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+/** Linux, proc_pid_stat(5). */
 export function parseStat(stat: string): ProcessEntry {
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = statFields(stat);
   const [state = "", parentPid, groupId] = fields;
   return {
     pid: Number.parseInt(stat, 10),

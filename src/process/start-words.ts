@@ -4,8 +4,9 @@
  */
 import { readFileSync } from "node:fs";
 import { ownMemory } from "../runtime/own-memory.ts";
+import { statFields } from "./process-table.ts";
 
-/** In /proc/PID/stat, after the name: where arguments and environment begin and end. Source: proc_pid_stat(5). */
+/** Among `statFields`: where arguments and environment begin and end. Source: proc_pid_stat(5). */
 const FIRST_BOUND = 45;
 const MASK = "*".charCodeAt(0);
 const END_OF_WORD = 0;
@@ -29,9 +30,8 @@ export function maskStartWords(values: readonly (string | null | undefined)[]): 
 
 /** Zeros where the kernel does not tell. */
 function bounds(): number[] {
-  const stat = readFileSync("/proc/self/stat", "latin1");
-  const afterName = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return afterName.slice(FIRST_BOUND, FIRST_BOUND + 4).map(Number);
+  const fields = statFields(readFileSync("/proc/self/stat", "latin1"));
+  return fields.slice(FIRST_BOUND, FIRST_BOUND + 4).map(Number);
 }
 
 function maskBetween(from: number, to: number, secrets: readonly Buffer[]): void {

@@ -68,13 +68,19 @@ describe("Direct", () => {
 
 describe("the room for workspaces", () => {
   test("is that of the nearest folder above them", async () => {
-    const found = await checkWorkspaces({ dir: dir.join("not", "yet"), minFreeBytes: 1 });
+    const found = await checkWorkspaces({
+      dir: dir.join("not", "yet"),
+      minFreeBytes: 1,
+      setting: "backend.direct.min_free_gb",
+    });
     expect(found).toMatchObject({ name: "workspaces", status: expect.stringMatching(/^(?:ok|warn)$/) });
     expect(found.detail).toMatch(/^[\d.]+ [KMGT]B free at .*\/not\/yet$/);
   });
 
   test("is too little where a worker would turn every task down", async () => {
-    expect(await checkWorkspaces({ dir: dir.path, minFreeBytes: 2 ** 60 })).toMatchObject({
+    expect(
+      await checkWorkspaces({ dir: dir.path, minFreeBytes: 2 ** 60, setting: "backend.direct.min_free_gb" }),
+    ).toMatchObject({
       status: "fail",
       detail: expect.stringMatching(/ free at .*, too little for any task \(min_free_gb\)$/),
       hint: "make room, or lower backend.direct.min_free_gb",
@@ -82,7 +88,9 @@ describe("the room for workspaces", () => {
   });
 
   test("is a warning where there is none at all", async () => {
-    expect(await checkWorkspaces({ dir: "/proc", minFreeBytes: 0 })).toEqual({
+    expect(
+      await checkWorkspaces({ dir: "/proc", minFreeBytes: 0, setting: "backend.direct.min_free_gb" }),
+    ).toEqual({
       name: "workspaces",
       status: "warn",
       detail: "0 bytes free at /proc",

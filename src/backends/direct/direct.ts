@@ -3,6 +3,7 @@
  * outlives a crash of the daemon, and the next daemon still learns its true exit status.
  */
 import { existsSync } from "node:fs";
+import { directWorkplace } from "../../config/resolve-backend.ts";
 import type { DirectSettings } from "../../config/settings.ts";
 import type { ExecutionRef, Handle } from "../../journal/execution.ts";
 import type { StateFolders } from "../../journal/place.ts";
@@ -85,10 +86,9 @@ export class DirectBackend implements Backend {
     this.agents = new Agents({ ...options, surveyor: this.surveyor });
     this.had = new HadTasks(() => options.folders()?.claimsDir ?? null);
     this.discards = new Discards(() => options.folders()?.discardsDir ?? null);
-    const { workspaceRoot, targetDir, logDir, logMaxAgeMs, minFreeBytes } = options.settings;
-    this.logs = new TaskLogs({ dir: logDir, maxAgeMs: logMaxAgeMs, log: options.log });
-    const room = { dir: targetDir ?? workspaceRoot, minFreeBytes, setting: "backend.direct.min_free_gb" };
-    this.room = new Room({ ...room, log: options.log });
+    const { settings, log } = options;
+    this.logs = new TaskLogs({ dir: settings.logDir, maxAgeMs: settings.logMaxAgeMs, log });
+    this.room = new Room({ ...directWorkplace(settings), log });
     this.afterlook = new Afterlook(this.surveyor, Math.min(options.graceMs, LEFTOVER_GRACE_MS));
   }
 

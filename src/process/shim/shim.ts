@@ -81,7 +81,7 @@ class Shim {
   private readonly children = new Map<number, Child>();
   private readonly withLimit: LimitScope | null;
   private readonly withBirthmark: LimitScope | null;
-  private readonly endedBefore: Before | null;
+  private readonly endedBefore: Before;
   private readonly pages = new PageKeeper(() => this.children.size);
   private readonly channel: ShimChannel;
   private readonly done: () => void;
@@ -98,7 +98,7 @@ class Shim {
     const softLimits = openSoftLimits();
     this.withLimit = softLimits?.(RLIMIT_NOFILE) ?? null;
     this.withBirthmark = process.platform === "linux" ? (softLimits?.(RLIMIT_LOCKS) ?? null) : null;
-    this.endedBefore = openOomScore();
+    this.endedBefore = openOomScore() ?? ((work) => work());
   }
 
   start(): void {
@@ -156,14 +156,13 @@ class Shim {
 
   /** An agent has a mark; what an operator's command leaves running is to be nobody's first victim. */
   private beginMarked(request: SpawnRequest) {
-    if (request.mark === undefined || this.endedBefore === null) return this.beginBorn(request);
-    return this.endedBefore(() => this.beginBorn(request));
-  }
-
-  private beginBorn(request: SpawnRequest) {
     const { mark } = request;
-    if (mark === undefined || this.withBirthmark === null) return this.begin(request);
-    return this.withBirthmark(birthmarkOf(mark), () => this.begin(request));
+    if (mark === undefined) return this.begin(request);
+    return this.endedBefore(() =>
+      this.withBirthmark === null
+        ? this.begin(request)
+        : this.withBirthmark(birthmarkOf(mark), () => this.begin(request)),
+    );
   }
 
   private begin({ command, input, openFiles }: SpawnRequest) {

@@ -60,14 +60,19 @@ test("one whose shim lives is waited for, for a minute", async () => {
   expect([await unable.exited, jest.getTimerCount()]).toEqual([{ kind: "lost" }, 0]);
 });
 
+/** A process in a shim's place, which writes nothing. */
+function startStandIn(spawned: Spawned) {
+  const child = Bun.spawn(["/bin/sleep", "1000"], { stdio: ["ignore", "ignore", "ignore"] });
+  const shim = identify(child.pid);
+  if (shim === null) throw new Error("not started");
+  return { child, shim: spawned.add(shim) };
+}
+
 test("one whose shim ends meanwhile is lost two seconds after that", async () => {
   jest.useFakeTimers();
   await using dir = await TempDir.create("ward");
   using spawned = new Spawned();
-  const child = Bun.spawn(["/bin/sleep", "1000"], { stdio: ["ignore", "ignore", "ignore"] });
-  const shim = identify(child.pid);
-  if (shim === null) throw new Error("not started");
-  spawned.add(shim);
+  const { child, shim } = startStandIn(spawned);
   const { exited } = foundWard(GONE, dir.join("x"), shim);
   jest.advanceTimersByTime(10_000);
   child.kill("SIGKILL");
@@ -81,10 +86,7 @@ test("one whose shim ends meanwhile is lost two seconds after that", async () =>
 test("one whose shim was stopped has it woken once the status is wanted", async () => {
   await using dir = await TempDir.create("ward");
   using spawned = new Spawned();
-  const child = Bun.spawn(["/bin/sleep", "1000"], { stdio: ["ignore", "ignore", "ignore"] });
-  const shim = identify(child.pid);
-  if (shim === null) throw new Error("not started");
-  spawned.add(shim);
+  const { child, shim } = startStandIn(spawned);
   child.kill("SIGSTOP");
   await eventually(() => readProcess(child.pid)?.state === "T", "it to be stopped");
   const { exited } = foundWard(GONE, dir.join("x"), shim);

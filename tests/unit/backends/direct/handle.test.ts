@@ -3,6 +3,15 @@ import { type DirectHandle, readHandle, writeHandle } from "../../../../src/back
 
 const workspace = { dir: "/ws/t", made: true, scratchDir: "/tmp/s", gitConfig: "/ws/t/.gitconfig" };
 const identity = { pid: 42, startedAt: "123", bootId: "b" };
+const RUNNING: DirectHandle = {
+  workspace,
+  harness: "",
+  exitFile: "/x",
+  begun: true,
+  stopping: false,
+  stoppedAt: null,
+  process: identity,
+};
 
 describe("a handle", () => {
   test.each<[string, DirectHandle]>([
@@ -107,16 +116,7 @@ describe("a handle", () => {
 
   test("names the parent of its process, which is of the same boot", () => {
     const shim = { ...identity, pid: identity.pid - 1, startedAt: "7" };
-    const handle = {
-      workspace,
-      harness: "",
-      exitFile: "/x",
-      begun: true,
-      stopping: false,
-      stoppedAt: null,
-      process: identity,
-      shim,
-    };
+    const handle = { ...RUNNING, shim };
     expect(readHandle(JSON.parse(JSON.stringify(writeHandle(handle))))).toEqual(handle);
   });
 
@@ -124,15 +124,7 @@ describe("a handle", () => {
     "with the pid %p names no process",
     (pid) => {
       const handle = readHandle({
-        ...writeHandle({
-          workspace,
-          harness: "",
-          exitFile: "/x",
-          begun: true,
-          stopping: false,
-          stoppedAt: null,
-          process: identity,
-        }),
+        ...writeHandle(RUNNING),
         pid,
       });
       expect(handle?.process).toBeNull();
