@@ -171,12 +171,12 @@ function absolute(path: string | undefined, host: Host): string | null {
   return path === undefined ? null : resolve(host.cwd, path);
 }
 
-/** A longer one than a timer can wait for is as good as the longest: nobody waits 24 days for a node. */
 /** Null: for ever. */
 function ageMs(checked: string): number | null {
   return Math.ceil(parseDuration(checked) ?? 0) || null;
 }
 
+/** A longer one than a timer can wait for is as good as the longest: nobody waits 24 days for a node. */
 function goMs(checked: string): number {
   return Math.min(Math.ceil(parseGoDuration(checked) ?? 0), LONGEST_TIMER_MS);
 }
