@@ -10,8 +10,8 @@ const INTRODUCTION = `<!-- Made by scripts/generate.ts from src/config; edit the
 
 Flags win over the config file (\`--config-file\`), the file over the defaults. The file is strict: an
 unknown key, a wrong value, two backends are errors, all shown at once with line and column, and the
-worker exits with status 2 before it starts anything. To check a file and start nothing:
-\`oz-agent-worker service install --print --config-file FILE\`. An editor that reads JSON Schema checks the
+worker exits with status 2 before it starts anything. To check a file and start nothing, without a key or a
+network: \`oz-agent-worker doctor --config-only --config-file FILE\`. An editor that reads JSON Schema checks the
 file as you type with [config.schema.json](config.schema.json):
 
 \`\`\`yaml
