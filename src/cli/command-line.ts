@@ -78,6 +78,11 @@ async function carryOut(
       write(`${versionText(commandLine.json)}\n`);
       return EXIT.ok;
     }
+    case "completions": {
+      const { renderCompletions } = await import("./completions.ts");
+      write(renderCompletions(commandLine.shell));
+      return EXIT.ok;
+    }
     case "health": {
       const { askHealth } = await import("./health.ts");
       return askHealth(commandLine, write, writeError);

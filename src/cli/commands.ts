@@ -2,12 +2,22 @@
 import { SUGGESTED_ADDRESS } from "../config/address.ts";
 import { address } from "../config/field.ts";
 import { type FlagDefs, runFlags } from "../config/flags.ts";
+import { SHELLS } from "./completions-request.ts";
 import { DEV_FLAGS } from "./dev-flags.ts";
-import { SERVICE_FLAGS } from "./service-request.ts";
+import { SERVICE_ACTIONS, SERVICE_FLAGS } from "./service-request.ts";
+
+/** What a command takes beside flags. */
+export interface Operand {
+  readonly name: string;
+  readonly description: string;
+  /** All that it may be, once; null: files, as many as one likes. */
+  readonly options: readonly string[] | null;
+}
 
 export interface CommandInfo {
   readonly description: string;
   readonly flags: () => FlagDefs;
+  readonly operand?: Operand;
   /** What a stranger would type. */
   readonly examples: readonly string[];
 }
@@ -68,6 +78,7 @@ export const COMMANDS = {
   service: {
     description: "Make the worker a service of this host: install, uninstall or status",
     flags: () => SERVICE_FLAGS,
+    operand: { name: "action", description: "install, uninstall or status", options: SERVICE_ACTIONS },
     examples: [
       "sudo oz-agent-worker service install --config-file /etc/oz-agent-worker/config.yaml",
       "oz-agent-worker service install --print",
@@ -76,16 +87,34 @@ export const COMMANDS = {
   dev: {
     description: "Try a configuration against a local control plane, without an account",
     flags: () => ({ ...DEV_FLAGS, ...runFlags() }),
+    operand: { name: "files", description: "Assignment files in JSON", options: null },
     examples: [
       'oz-agent-worker dev --backend direct --prompt "Fix the tests" --exit-when-done',
       "oz-agent-worker dev --config-file worker.yaml assignment.json",
+    ],
+  },
+  completions: {
+    description: "Print a script by which a shell completes commands, flags and values",
+    flags: () => ({}),
+    operand: { name: "shell", description: SHELLS.join(", "), options: SHELLS },
+    examples: [
+      'eval "$(oz-agent-worker completions bash)"   (in ~/.bashrc; zsh: in ~/.zshrc, after compinit)',
+      "oz-agent-worker completions fish | source   (in ~/.config/fish/config.fish)",
     ],
   },
 } as const satisfies Readonly<Record<string, CommandInfo>>;
 
 export type CommandName = keyof typeof COMMANDS;
 
-export const COMMAND_NAMES: readonly CommandName[] = ["run", "doctor", "version", "health", "service", "dev"];
+export const COMMAND_NAMES: readonly CommandName[] = [
+  "run",
+  "doctor",
+  "version",
+  "health",
+  "service",
+  "dev",
+  "completions",
+];
 
 export function commandNamed(name: string): CommandName | null {
   return COMMAND_NAMES.find((known) => known === name) ?? null;

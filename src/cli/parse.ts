@@ -2,7 +2,8 @@
 import { ConfigError } from "../config/config-error.ts";
 import { type FlagValues, readFlagValues } from "../config/flag-values.ts";
 import { suggestion } from "../config/nearest.ts";
-import { COMMAND_NAMES, COMMANDS, type CommandName, commandNamed } from "./commands.ts";
+import { COMMAND_NAMES, COMMANDS, type CommandInfo, type CommandName, commandNamed } from "./commands.ts";
+import { type CompletionsRequest, readCompletionsRequest } from "./completions-request.ts";
 import { DEV_FLAGS, type DevFlags, readDevFlags } from "./dev-flags.ts";
 import { type HealthQuestion, readHealthQuestion } from "./health-question.ts";
 import { configFileHint, type Scanned, scanFlags } from "./scan.ts";
@@ -22,6 +23,7 @@ export type CommandLine =
     }
   | ({ readonly command: "health" } & HealthQuestion)
   | ({ readonly command: "service" } & ServiceRequest)
+  | ({ readonly command: "completions" } & CompletionsRequest)
   | {
       readonly command: "dev";
       readonly flags: FlagValues;
@@ -47,8 +49,9 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 }
 
 function parseCommand(command: CommandName, named: CommandName | null, args: readonly string[]): CommandLine {
-  const defs = COMMANDS[command].flags();
-  const scanned = scanFlags(args, defs, command === "dev" || command === "service");
+  const { flags, operand }: CommandInfo = COMMANDS[command];
+  const defs = flags();
+  const scanned = scanFlags(args, defs, operand !== undefined);
   if (scanned.values.has("help")) return { command: "help", topic: named };
   if (scanned.values.has("version")) return { command: "version", json: false };
   switch (command) {
@@ -68,6 +71,8 @@ function parseCommand(command: CommandName, named: CommandName | null, args: rea
       };
     case "service":
       return { command, ...readServiceRequest(scanned) };
+    case "completions":
+      return { command, ...readCompletionsRequest(scanned) };
     case "dev": {
       const flags = readFlagValues(scanned, defs);
       return { command, flags, dev: readDevFlags(scanned, flags.broken), workerArgs: workerArgs(scanned) };

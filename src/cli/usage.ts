@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from "node:util";
 import type { ArgsDef, CommandDef } from "citty";
 import { BUILD } from "../build-info.ts";
 import type { FlagDefs } from "../config/flags.ts";
-import { COMMAND_NAMES, COMMANDS, type CommandName } from "./commands.ts";
+import { COMMAND_NAMES, COMMANDS, type CommandInfo, type CommandName, type Operand } from "./commands.ts";
 import { COMMON_FLAGS } from "./scan.ts";
 
 const PROGRAM = "oz-agent-worker";
@@ -17,7 +17,7 @@ const ABOUT = "Runs cloud agents on your own machines";
 export async function renderHelp(topic: CommandName | null, colour: boolean): Promise<string> {
   // Loaded only when someone asks.
   const { renderUsage } = await import("citty");
-  const command = COMMANDS[topic ?? "run"];
+  const command: CommandInfo = COMMANDS[topic ?? "run"];
   const usage = await renderUsage({
     meta: {
       name: topic === null ? PROGRAM : `${PROGRAM} ${topic}`,
@@ -25,18 +25,7 @@ export async function renderHelp(topic: CommandName | null, colour: boolean): Pr
       description: topic === null ? ABOUT : command.description,
     },
     args: {
-      ...(topic === "dev"
-        ? {
-            files: {
-              type: "positional",
-              required: false,
-              description: "Assignment files in JSON",
-            },
-          }
-        : {}),
-      ...(topic === "service"
-        ? { action: { type: "positional", description: "install, uninstall or status" } }
-        : {}),
+      ...positional(command.operand),
       ...visible({ ...command.flags(), ...COMMON_FLAGS }),
     },
     ...(topic === null ? { subCommands: subCommands() } : {}),
@@ -50,6 +39,12 @@ export async function renderHelp(topic: CommandName | null, colour: boolean): Pr
     .replace(/[ \t]+$/gm, "")
     .replace(/\n{3,}/g, "\n\n");
   return colour ? text : plain;
+}
+
+function positional(operand: Operand | undefined): ArgsDef {
+  if (operand === undefined) return {};
+  const { name, description, options } = operand;
+  return { [name]: { type: "positional", required: options !== null, description } };
 }
 
 function visible(defs: FlagDefs): ArgsDef {

@@ -38,6 +38,8 @@ describe("the command", () => {
     [["help", "doctor"], { command: "help", topic: "doctor" }],
     [["version"], { command: "version", json: false }],
     [["version", "--json"], { command: "version", json: true }],
+    [["completions", "fish"], { command: "completions", shell: "fish" }],
+    [["completions", "-h"], { command: "help", topic: "completions" }],
     [["--version"], { command: "version", json: false }],
     [["run", "--version"], { command: "version", json: false }],
     [["--help"], { command: "help", topic: null }],
@@ -53,15 +55,28 @@ describe("the command", () => {
   });
 
   const WRONG: readonly [readonly string[], string][] = [
-    [["rnu"], 'Unknown command "rnu"; there are run, doctor, version, health, service, dev and help'],
+    [
+      ["rnu"],
+      'Unknown command "rnu"; there are run, doctor, version, health, service, dev, completions and help',
+    ],
     [["vresion"], 'Unknown command "vresion" (did you mean "version"?)'],
-    [["start"], 'Unknown command "start"; there are run, doctor, version, health, service, dev and help'],
+    [
+      ["start"],
+      'Unknown command "start"; there are run, doctor, version, health, service, dev, completions and help',
+    ],
     [["worker.yaml"], 'Unknown command "worker.yaml"; the config file is given by --config-file'],
     [
       ["version", "worker.yaml"],
       'Unexpected argument "worker.yaml"; this command takes flags only, and the name of a command comes before them',
     ],
-    [["help", "me"], 'Unknown command "me"; there are run, doctor, version, health, service, dev and help'],
+    [
+      ["help", "me"],
+      'Unknown command "me"; there are run, doctor, version, health, service, dev, completions and help',
+    ],
+    [["completions"], "No shell is given; completions takes one of bash, zsh, fish"],
+    [["completions", "ksh"], 'Unknown shell "ksh"; completions takes one of bash, zsh, fish'],
+    [["completions", "bash", "zsh"], 'Unexpected argument "zsh"; completions takes one of bash, zsh, fish'],
+    [["completions", "bash", "--json"], "Unknown flag --json"],
     [["version", "--jsno"], 'Unknown flag --jsno (did you mean "--json"?)'],
     [
       ["version", "now"],

@@ -11,7 +11,7 @@ describe("the help", () => {
       expect([name, help.includes(`--${name}`)]).toEqual([name, flag.hidden !== true]);
     }
     for (const text of [
-      "run|doctor|version|health|service|dev",
+      "run|doctor|version|health|service|dev|completions",
       "--help",
       "-v, --volumes",
       "-e, --env",
