@@ -39,6 +39,7 @@ ${linux}  end
     doc.install "THIRD-PARTY-NOTICES"
     # By this machine: the signature that it was released with is nobody's.
     system "codesign", "--force", "--sign", "-", bin/"oz-agent-worker" if OS.mac?
+    generate_completions_from_executable(bin/"oz-agent-worker", "completions")
   end
 
   service do

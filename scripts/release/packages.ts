@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { renderCompletions } from "../../src/cli/completions.ts";
+import { SHELLS } from "../../src/cli/completions-request.ts";
 import { type Manifest, PROGRAM } from "./manifest.ts";
 import { ROOT, readCommitTime } from "./source.ts";
 
@@ -12,6 +14,13 @@ const MACHINES = [
   { target: "linux-arm64", go: "arm64", rpm: "aarch64" },
 ] as const;
 const DOC = `/usr/share/doc/${PROGRAM}`;
+/** Where each shell looks by itself; Debian's zsh not into the folder that others have for this. */
+const COMPLETIONS = [
+  { shell: "bash", to: `/usr/share/bash-completion/completions/${PROGRAM}` },
+  { shell: "zsh", to: `/usr/share/zsh/vendor-completions/_${PROGRAM}`, packager: "deb" },
+  { shell: "zsh", to: `/usr/share/zsh/site-functions/_${PROGRAM}`, packager: "rpm" },
+  { shell: "fish", to: `/usr/share/fish/vendor_completions.d/${PROGRAM}.fish` },
+] as const;
 
 /** @param dir the folder of a release; the packages are put beside its archives, and into SHA256SUMS */
 export async function packageRelease(dir: string, say: (line: string) => void): Promise<readonly string[]> {
@@ -24,7 +33,9 @@ export async function packageRelease(dir: string, say: (line: string) => void): 
     const scratch = await mkdtemp(join(tmpdir(), "oz-package-"));
     try {
       run(["tar", "-xzf", join(dir, archive.name), "-C", scratch], ROOT);
-      await mkdir(join(scratch, "config"));
+      await mkdir(join(scratch, "completions"));
+      for (const shell of SHELLS)
+        await writeFile(join(scratch, "completions", shell), renderCompletions(shell));
       const config = join(scratch, "nfpm.json");
       await writeFile(config, JSON.stringify(nfpmConfig(manifest.version, machine.go, scratch)));
       const { version } = manifest;
@@ -53,7 +64,7 @@ export async function packageRelease(dir: string, say: (line: string) => void): 
   return names;
 }
 
-/** JSON is YAML. Source of the names: nfpm's configuration reference. */
+/** JSON is YAML. Source of the names: nfpm's configuration reference. `unpacked`: the archive, and `completions/SHELL`. */
 export function nfpmConfig(version: string, arch: string, unpacked: string): object {
   const file = (from: string, to: string, mode: number) => ({
     src: join(unpacked, from),
@@ -75,6 +86,10 @@ export function nfpmConfig(version: string, arch: string, unpacked: string): obj
       file(PROGRAM, `/usr/bin/${PROGRAM}`, 0o755),
       file("LICENSE", `${DOC}/copyright`, 0o644),
       file("THIRD-PARTY-NOTICES", `${DOC}/THIRD-PARTY-NOTICES`, 0o644),
+      ...COMPLETIONS.map(({ shell, to, ...only }) => ({
+        ...file(`completions/${shell}`, to, 0o644),
+        ...only,
+      })),
       // The operator's: the program reads the configuration, and root alone the key.
       { dst: `/etc/${PROGRAM}`, type: "dir", file_info: { mode: 0o755 } },
     ],

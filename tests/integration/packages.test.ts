@@ -8,6 +8,7 @@ import { packageRelease } from "../../scripts/release/packages.ts";
 import { ROOT } from "../../scripts/release/source.ts";
 import { unpackPackages } from "../../scripts/services/debian-packages.ts";
 import { findBusybox } from "../../scripts/services/test-images.ts";
+import { renderCompletions } from "../../src/cli/completions.ts";
 import { programThatSays } from "../support/release-server.ts";
 import { TempDir } from "../support/temp-dir.ts";
 
@@ -54,7 +55,12 @@ describe.if(here)("the packages of a release", () => {
     expect(fields).toContain("Version: 1.2.3");
     const files = said("dpkg-deb", "--contents", dir.join("release", DEB)).trim().split("\n");
     expect(files.map((line) => line.replace(/^(\S+) (\S+) .* (\S+)$/, "$1 $2 $3"))).toEqual(
-      expect.arrayContaining(["-rwxr-xr-x root/root ./usr/bin/oz-agent-worker"]),
+      expect.arrayContaining([
+        "-rwxr-xr-x root/root ./usr/bin/oz-agent-worker",
+        "-rw-r--r-- root/root ./usr/share/bash-completion/completions/oz-agent-worker",
+        "-rw-r--r-- root/root ./usr/share/zsh/vendor-completions/_oz-agent-worker",
+        "-rw-r--r-- root/root ./usr/share/fish/vendor_completions.d/oz-agent-worker.fish",
+      ]),
     );
     expect(files.join("\n")).not.toContain("systemd");
   });
@@ -81,6 +87,12 @@ describe.if(here)("the packages of a release", () => {
     const machine = process.arch === "arm64" ? "aarch64" : "x86_64";
     rpm("-i", dir.join("release", `oz-agent-worker-1.2.3.${machine}.rpm`));
     expect(said(join(root, "usr/bin/oz-agent-worker"), "version")).toContain("oz-agent-worker 1.2.3");
+    for (const [shell, file] of [
+      ["bash", "bash-completion/completions/oz-agent-worker"],
+      ["zsh", "zsh/site-functions/_oz-agent-worker"],
+      ["fish", "fish/vendor_completions.d/oz-agent-worker.fish"],
+    ] as const)
+      expect(await readFile(join(root, "usr/share", file), "utf8")).toBe(renderCompletions(shell));
     await writeFile(join(root, "etc/oz-agent-worker/config.yaml"), "worker_id: w\n");
     rpm("-e", "oz-agent-worker");
     expect(existsSync(join(root, "usr/bin/oz-agent-worker"))).toBe(false);

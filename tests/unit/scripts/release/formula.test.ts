@@ -37,6 +37,12 @@ describe("the Homebrew formula", () => {
     for (const line of formula.split("\n")) expect(line.length).toBeLessThanOrEqual(118);
   });
 
+  test("has the completions made by the program, after it may be started", () => {
+    expect(formula).toMatch(
+      /"codesign".*\n +generate_completions_from_executable\(bin\/"oz-agent-worker", "completions"\)\n +end/,
+    );
+  });
+
   test("there is none of a release that lacks a platform", () => {
     expect(renderFormula({ ...MANIFEST, files: MANIFEST.files.slice(0, 4) }, REPOSITORY)).toBeNull();
   });
