@@ -335,7 +335,7 @@ advise_path() {
       say "  export PATH=\"$dir:\$PATH\""
       ;;
   esac
-  say "next: $program --help"
+  say "next: $program --help, and for your shell $program completions --help"
 }
 
 # --- uninstalling -------------------------------------------------------------------------------

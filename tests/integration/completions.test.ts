@@ -19,8 +19,10 @@ import {
   startCompleting,
   startZsh,
 } from "../support/completing-shell.ts";
+import { blocksOf } from "../support/install-page.ts";
 import { SHELL_SETUP, ShellTerminal } from "../support/shell-terminal.ts";
 import { TempDir } from "../support/temp-dir.ts";
+import { workerCommand } from "../support/worker-process.ts";
 
 const RENDERERS = { bash: bashCompletions, zsh: zshCompletions, fish: fishCompletions } as const;
 
@@ -47,6 +49,15 @@ async function folderIn(dir: TempDir): Promise<string> {
   for (const file of FILES) await dir.write(`here/${file}`, "");
   for (const folder of FOLDERS) await dir.mkdir(`here/${folder}`);
   return dir.join("here");
+}
+
+/** What docs/install.md would have in a profile, with the program on the PATH. */
+async function documentedProfile(shell: Shell, dir: TempDir): Promise<string> {
+  const command = workerCommand().map((word) => `'${word}'`);
+  await dir.write("bin/oz-agent-worker", `#!/bin/sh\nexec ${command.join(" ")} "$@"\n`, 0o755);
+  const [block = ""] = blocksOf("Completions", 1);
+  const line = block.split("\n").find((text) => text.includes(`completions ${shell}`)) ?? "";
+  return `export PATH='${dir.join("bin")}':"$PATH"\n${line}`;
 }
 
 /** Long ones, of a command and of every command. */
@@ -214,8 +225,7 @@ describe.each(BASHES)("Tab in a bash $which", ({ can, profile, tabs }) => {
     dir = await TempDir.create("tab");
     if (!can) return;
     const program = await foundShell("bash");
-    const script = await dir.write("script", renderCompletions("bash"));
-    const lines = [await profile(), `eval "$(cat '${script}')"`, SHELL_SETUP.bash];
+    const lines = [await profile(), await documentedProfile("bash", dir), SHELL_SETUP.bash];
     const file = await dir.write("bashrc", `${lines.join("\n")}\n`);
     const cwd = await folderIn(dir);
     await dir.write("here/my file.yaml", "");
@@ -234,15 +244,23 @@ describe.each(BASHES)("Tab in a bash $which", ({ can, profile, tabs }) => {
 
 test.if(here.zsh)("in zsh the line of the documentation does as well as a file of fpath", async () => {
   await using dir = await TempDir.create("eval");
-  const script = await dir.write("script", renderCompletions("zsh"));
-  const profile = `eval "$(cat '${script}')"`;
+  const profile = await documentedProfile("zsh", dir);
   await using terminal = await startZsh(await foundShell("zsh"), dir, await folderIn(dir), profile);
   for (const [typed, line] of [
-    ["--backend=do", "--backend=docker "],
-    ["--target-dir w", "--target-dir work/"],
+    ["oz-agent-worker --backend=do", "oz-agent-worker --backend=docker "],
+    ["oz-agent-worker --target-dir w", "oz-agent-worker --target-dir work/"],
+    ["sudo oz-agent-worker service ins", "sudo oz-agent-worker service install "],
   ] as const) {
-    expect((await terminal.type(`oz-agent-worker ${typed}\t`)).line).toBe(`oz-agent-worker ${line}`);
+    expect((await terminal.type(`${typed}\t`)).line).toBe(line);
   }
+});
+
+test.if(here.fish)("in fish, too", async () => {
+  await using dir = await TempDir.create("source");
+  const profile = await documentedProfile("fish", dir);
+  const asked = `${profile}\ncomplete -C 'oz-agent-worker --backend k'`;
+  const said = saidBy(await foundShell("fish"), ["--no-config", "-c", asked], dir.path);
+  expect(said).toStartWith("kubernetes\t");
 });
 
 const shellcheck = Bun.which("shellcheck");
