@@ -171,6 +171,10 @@ function claimsIn(site: DirectSite): string[] {
   return readdirSync(join(site.stateDir, WORKER_ID, "claims")).filter((name) => !name.includes("+"));
 }
 
+function exitsIn(site: DirectSite): string[] {
+  return readdirSync(join(site.stateDir, WORKER_ID, "exits"));
+}
+
 interface Siblings extends AsyncDisposable {
   /** Of the second worker alone, as if the control plane had lost sight of the first. */
   readonly other: ControlPlane;
@@ -425,6 +429,11 @@ describe("a task that is given to a second daemon of the host", () => {
     });
     expect(run.alive.length).toBeGreaterThan(0);
     expect(existsSync(run.cwd)).toBe(true);
+    // It once stayed for a week.
+    await eventually(
+      () => exitsIn(site).length === 0,
+      "what was written down of the first one's agent to go",
+    );
     run.release();
     expect((await two.other.waitForTask(task.task_id)).state).toBe("completed");
   });

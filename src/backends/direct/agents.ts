@@ -1,6 +1,7 @@
 /** The agents of the tasks that this worker has: started under its shim, or found again after a restart. */
 import { NO_GROUP } from "../../process/process-table.ts";
 import type { ShimClient } from "../../process/shim/client.ts";
+import { removeExitFile } from "../../process/shim/exit-file.ts";
 import { SHIM_KILLED, SpawnRefused } from "../../process/shim/refused.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
@@ -32,12 +33,15 @@ export interface Watched {
   readonly handle: DirectHandle;
 }
 
+/** What is kept of an agent for a restart may go once its result is safe. */
+type Forgettable = Pick<Ward, "forget">;
+
 export class Agents {
   private readonly options: AgentsOptions;
   /** Of tasks whose result is not safe on disk yet, by task id. */
-  private readonly wards = new Map<string, Ward>();
+  private readonly wards = new Map<string, Forgettable>();
   /** Of tasks whose result is in a journal that is in memory for now: forgotten with the next one that is on disk. */
-  private readonly ended = new Set<Ward>();
+  private readonly ended = new Set<Forgettable>();
 
   constructor(options: AgentsOptions) {
     this.options = options;
@@ -67,6 +71,11 @@ export class Agents {
     }
     this.wards.set(taskId, agent);
     return { agent, handle };
+  }
+
+  /** One that nobody looks after any more, for its folder is another worker's by now: what is written down of it goes with the others. */
+  leave(taskId: string, { exitFile }: Pick<DirectHandle, "exitFile">): void {
+    if (exitFile !== null) this.wards.set(taskId, { forget: () => removeExitFile(exitFile) });
   }
 
   /**

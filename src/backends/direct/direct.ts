@@ -166,6 +166,7 @@ export class DirectBackend implements Backend {
     const begunAnewIn = claim.kind === "taken" ? claim.dir : folderIn(context.later);
     // Only in a folder of the task's own would what is done for the dead worker meet what another does, or did.
     if (begunAnewIn === workspace.dir && isOwnFolder(workspace)) {
+      this.agents.leave(ref.taskId, handle);
       const run = Promise.resolve().then(() => concludeUntouched(handle, context));
       return this.stay({ workspace: { ...workspace, made: false }, hooks: null, run }, context);
     }
