@@ -193,7 +193,7 @@ describe("teardown_command", () => {
     });
     expect((await site.run(assignment())).state).toBe("completed");
     const [warning] = await worker.waitForLog(/teardown_command cannot be run .*/);
-    expect(warning).toContain("the workspace and the task's private folder are gone");
+    expect(warning).toContain("the workspace and the task's private folder are not there");
   });
 
   test("that fails is a warning, and the task's result stands", async () => {

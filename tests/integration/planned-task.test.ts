@@ -76,12 +76,23 @@ test("a worker that is killed behind its claim leaves a task that is safe to ret
   expect({ ran: direct.ran(), left: readdirSync(direct.workspaces) }).toEqual({ ran: false, left: [] });
 });
 
-test.each([
-  ["hooks, for which a folder of chance is made", { setupCommand: "true" }, "t-1"],
-  ["an id that names no folder", {}, "../t-1"],
-])("nothing is planned of a task with %s", async (_what, hooks, taskId) => {
-  await using direct = await rig(hooks);
-  expect(direct.reserve(taskId).planned).toBeNull();
+// Its name was one of chance, which was known once it was made: a worker that was killed right then left it for good.
+test("the private folder of a task with hooks is planned, made as it was planned, and removed after a kill", async () => {
+  await using direct = await rig({ setupCommand: "true" });
+  const { planned } = direct.reserve();
+  const scratch = String(planned?.["scratchDir"]);
+  expect(existsSync(scratch)).toBe(false);
+  mkdirSync(scratch);
+  mkdirSync(join(direct.workspaces, "t-1"));
+  await expect(direct.backend.resume(ref, planned, direct.context)).rejects.toThrow("safe to retry");
+  expect([existsSync(scratch), readdirSync(direct.workspaces)]).toEqual([false, []]);
+  await direct.backend.run(spec, { ...direct.context, ...(planned === null ? {} : { planned }) });
+  expect(direct.saved[0]).toMatchObject({ begun: true, scratchDir: scratch });
+});
+
+test("nothing is planned of a task with an id that names no folder", async () => {
+  await using direct = await rig();
+  expect(direct.reserve("../t-1").planned).toBeNull();
 });
 
 // Until setup is over a killed worker's task has no agent to be looked for, and from then on it may have one.

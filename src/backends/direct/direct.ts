@@ -37,9 +37,9 @@ import { TaskHooks } from "./task-hooks.ts";
 import { TaskLogs } from "./task-logs.ts";
 import {
   folderFor,
-  gitConfigIn,
   isOwnFolder,
   openWorkspace,
+  planWorkspace,
   type Workspace,
   type WorkspacePlan,
   workFolderOf,
@@ -57,7 +57,7 @@ export interface DirectOptions extends Pick<AgentsOptions, "oz" | "shim" | "isJo
   readonly log: Logger;
 }
 
-/** What the task is found by is known, and saved, only once its folder is made. */
+/** There is nothing to find it by. */
 const UNPLANNED: Reservation = { planned: null };
 
 /** A task in its workspace. */
@@ -107,9 +107,7 @@ export class DirectBackend implements Backend {
     // take its files, and each other's processes, for their own.
     if (isThere && hasAgent(dir, this.surveyor)) return null;
     if (this.had.take(taskId, dir).kind === "taken") return null;
-    // A folder for hooks, or beside the target, has a name of chance: it is known once it is made.
-    if (!isOwn || plan.needsScratch) return UNPLANNED;
-    const workspace = { dir, made: !isThere, scratchDir: null, gitConfig: gitConfigIn(dir) };
+    const workspace = planWorkspace(dir, isThere, plan);
     return { planned: writeHandle(this.firstHandle(workspace, task.snapshot?.harness ?? "")) };
   }
 
@@ -123,7 +121,8 @@ export class DirectBackend implements Backend {
 
   private async enter(task: TaskSpec, context: RunContext): Promise<Stay> {
     const { taskId } = task.assignment;
-    const workspace = openWorkspace(taskId, this.workspacePlan());
+    const scratchDir = readHandle(context.planned ?? null)?.workspace.scratchDir ?? null;
+    const workspace = openWorkspace(taskId, { ...this.workspacePlan(), scratchDir });
     const hooks = this.hooks(taskId, workspace, task.environment, context);
     const run = this.prepare(task, workspace, hooks, context).then((prepared) =>
       context.step("run", () => this.watch(this.agents.start(taskId, prepared, context), context)),

@@ -26,9 +26,12 @@ export interface TaskHooksOptions {
   readonly context: RunContext;
 }
 
-/** They are removed after it has run: a worker that was killed right then leaves the task to one that would run it again. */
+/**
+ * They are removed after it has run: a worker that was killed right then leaves the task to one that would run it again. Or
+ * it was killed before it had made them.
+ */
 const BOTH_GONE =
-  "the workspace and the task's private folder are gone; a worker that was killed may have run it before it removed them";
+  "the workspace and the task's private folder are not there; a worker that was killed may have run it before it removed them, or had not made them yet";
 
 /** It ran, and said no. */
 class TeardownFailure extends TaskFailure {

@@ -1,5 +1,5 @@
 /** Where a task works: a folder of its own, or the operator's target folder, which is never cleaned. */
-import { existsSync, lstatSync, mkdirSync, mkdtempSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { wordsOf } from "../../logging/words-of.ts";
 import { TaskFailure } from "../../task/backend.ts";
@@ -24,6 +24,22 @@ export interface WorkspacePlan {
   readonly targetDir: string | null;
   /** A task with hooks needs a place for the environment file. */
   readonly needsScratch: boolean;
+  /** Where that is to be; in a new place unless told. */
+  readonly scratchDir?: string | null;
+}
+
+/**
+ * What `openWorkspace` makes of it, unless somebody is quicker. The private folder has its name before it is made, so that it
+ * is in the journal first: a worker that was killed in between left one that nobody knew of.
+ */
+export function planWorkspace(dir: string, isThere: boolean, plan: WorkspacePlan): Workspace {
+  const { targetDir, needsScratch } = plan;
+  if (targetDir === null) {
+    const scratchDir = needsScratch ? newScratchDir() : null;
+    return { dir, made: !isThere, scratchDir, gitConfig: gitConfigIn(dir) };
+  }
+  const scratchDir = newScratchDir();
+  return { dir, made: false, scratchDir, gitConfig: gitConfigIn(scratchDir) };
 }
 
 /** Made for this task, or taken as it is. Throws a TaskFailure (`workspace_setup`), and then nothing was made. */
@@ -32,7 +48,7 @@ export function openWorkspace(taskId: string, plan: WorkspacePlan): Workspace {
     if (!existsSync(plan.targetDir)) {
       throw new TaskFailure("workspace_setup", `the target folder ${plan.targetDir} is gone`);
     }
-    const scratchDir = makeScratchDir();
+    const scratchDir = makeScratchDir(plan.scratchDir);
     return { dir: plan.targetDir, made: false, scratchDir, gitConfig: gitConfigIn(scratchDir) };
   }
   const dir = workspaceDirOf(taskId, plan.workspaceRoot);
@@ -41,7 +57,7 @@ export function openWorkspace(taskId: string, plan: WorkspacePlan): Workspace {
     return {
       dir,
       made,
-      scratchDir: plan.needsScratch ? makeScratchDir() : null,
+      scratchDir: plan.needsScratch ? makeScratchDir(plan.scratchDir) : null,
       gitConfig: gitConfigIn(dir),
     };
   } catch (error) {
@@ -127,9 +143,16 @@ function reasonAgainst(taskId: string): string | null {
   return null;
 }
 
-function makeScratchDir(): string {
+/** Of a name that nobody else takes, for whoever comes after a kill removes what is there. */
+function newScratchDir(): string {
+  return join(temporaryFolder(), `oz-agent-worker-${crypto.randomUUID()}`);
+}
+
+function makeScratchDir(planned: string | null = null): string {
   try {
-    return mkdtempSync(join(temporaryFolder(), "oz-agent-worker-"));
+    const dir = planned ?? newScratchDir();
+    mkdirSync(dir, { mode: OWNER_ONLY });
+    return dir;
   } catch (error) {
     throw new TaskFailure("workspace_setup", `cannot make a temporary folder: ${wordsOf(error)}`);
   }
