@@ -120,6 +120,16 @@ export function readEnvironment(pid: number): Buffer | null {
   }
 }
 
+/** Linux; empty where it cannot be seen, and of a process that is gone. */
+export function readCommandLine(pid: number): readonly string[] {
+  if (!hasProc) return [];
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
+  }
+}
+
 /** Linux, proc_pid_limits(5); `name` is its own, as "Max open files". Null: there is no limit, or the process is gone. */
 export function readSoftLimit(pid: number, name: string): number | null {
   if (!hasProc) return null;

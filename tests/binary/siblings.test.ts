@@ -409,6 +409,22 @@ describe("a task that is given to a second daemon of the host", () => {
     expect({ state, terminals, ended: run.ended }).toEqual({ state: "completed", terminals: 1, ended: true });
   });
 
+  // `pkill -9` of the program's name: the agent's parent was gone with the first one, and it was taken for a leftover.
+  test("after the first was killed with its shim, and its agent goes on, is turned down there", async () => {
+    await using site = await DirectSite.create();
+    await using two = await siblings(site, {}, {});
+    const task = assignment({ env: { AGENT_HOLD: "1" } });
+    const [run] = await site.holdAll([task]);
+    for (const pid of [...shimsOf(two.first.pid), two.first.pid]) process.kill(pid, "SIGKILL");
+    await two.first.exited;
+    two.other.submit(task);
+    expect(await rejectionOf(two.other, task.task_id)).toBe(STILL_RUNNING);
+    expect(two.other.task(task.task_id)?.claims).toBe(0);
+    run?.release();
+    (await site.agent.waitForStart(task.task_id, 2)).release();
+    expect((await two.other.waitForTask(task.task_id, ["completed"])).state).toBe("completed");
+  });
+
   test("after the first was killed, and its agent had ended, does not cost the first one's end", async () => {
     await using site = await DirectSite.create();
     await using two = await siblings(site, {}, {});

@@ -105,7 +105,7 @@ export class DirectBackend implements Backend {
     const isThere = isOwn && existsSync(dir);
     // A dead worker's agent may go on until the next one that starts takes it over. Two agents in one folder would
     // take its files, and each other's processes, for their own.
-    if (isThere && hasAgent(dir, this.surveyor)) return null;
+    if (isThere && hasAgent(dir, task.id, this.surveyor)) return null;
     if (this.had.take(taskId, dir).kind === "taken") return null;
     const workspace = planWorkspace(dir, isThere, plan);
     return { planned: writeHandle(this.firstHandle(workspace, task.snapshot?.harness ?? "")) };

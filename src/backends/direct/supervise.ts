@@ -4,7 +4,7 @@ import { wordsOf } from "../../logging/words-of.ts";
 import type { Afterlook } from "../../process/afterlook.ts";
 import { letStopCatchUp, wasAskedToEnd } from "../../process/asked-to-end.ts";
 import { howItEnded, SIGKILLED } from "../../process/how-it-ended.ts";
-import { isAlive, NO_GROUP } from "../../process/process-table.ts";
+import { isAlive, NO_GROUP, readCommandLine } from "../../process/process-table.ts";
 import { groupIsEmpty, killTree, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Exit, Exited } from "../../process/shim/client.ts";
 import { readExitFile } from "../../process/shim/exit-file.ts";
@@ -94,16 +94,24 @@ async function exitOrStop(agent: Ward, signal: AbortSignal): Promise<Exit | unde
 
 /**
  * An agent has the mark of this folder, and a shim that waits for it: another worker on this host had begun the task,
- * to which the control plane had given it before. What an agent only left behind has no parent. True also where nobody
- * can look: a task that is turned down is offered again.
+ * to which the control plane had given it before. What an agent only left behind has no parent, and neither has an agent
+ * whose shim was killed, too: that one has the task's id in its command line. True also where nobody can look: a task
+ * that is turned down is offered again.
  */
-export function hasAgent(dir: string, surveyor: Surveyor): boolean {
+export function hasAgent(dir: string, agentTaskId: string, surveyor: Surveyor): boolean {
   try {
     const marked = surveyor.look().membersOf(NO_GROUP, markOf({ gitConfig: gitConfigIn(dir) }));
-    return marked.some(({ pid, groupId, parentPid }) => pid === groupId && parentPid > 1);
+    return marked.some(
+      ({ pid, groupId, parentPid }) => pid === groupId && (parentPid > 1 || isAgentOf(agentTaskId, pid)),
+    );
   } catch {
     return true;
   }
+}
+
+function isAgentOf(taskId: string, pid: number): boolean {
+  const argv = readCommandLine(pid);
+  return argv.some((argument, at) => argument === "--task-id" && argv[at + 1] === taskId);
 }
 
 /**

@@ -213,11 +213,11 @@ describe("where nobody can look for what an agent left, the operator is told, an
 // The assignment was a line of the log, and the control plane waited for it.
 test("a folder has an agent where nobody can look, so that the task is turned down and offered again", () => {
   const surveyor = new Surveyor(["GIT_CONFIG_GLOBAL"]);
-  expect(hasAgent("/no/where", surveyor)).toBe(false);
+  expect(hasAgent("/no/where", "t", surveyor)).toBe(false);
   spyOn(surveyor, "look").mockImplementation(() => {
     throw noDescriptor();
   });
-  expect(hasAgent("/no/where", surveyor)).toBe(true);
+  expect(hasAgent("/no/where", "t", surveyor)).toBe(true);
 });
 
 describe("an agent whose shim was killed", () => {
