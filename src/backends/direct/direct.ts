@@ -230,9 +230,9 @@ export class DirectBackend implements Backend {
     const { agent, handle } = await watched;
     const { surveyor, afterlook } = this;
     const { graceMs } = this.options;
-    const onShutdown = () =>
-      context.saveHandle(writeHandle({ ...handle, stopping: true, stoppedAt: Date.now() }));
-    const options = { surveyor, afterlook, graceMs, stopped: handle, onShutdown };
+    const onStop = (stopping: boolean) =>
+      context.saveHandle(writeHandle({ ...handle, stopping, stoppedAt: Date.now() }));
+    const options = { surveyor, afterlook, graceMs, stopped: handle, onStop };
     await seeThrough(agent, handle.workspace, options, context);
     return "completed";
   }

@@ -20,7 +20,10 @@ export interface DirectHandle {
   readonly begun: boolean;
   /** A worker that shut down has told the agent to end, and may not have lived to see it end. */
   readonly stopping: boolean;
-  /** When, in ms since 1970; null: it has not, or by a version that did not say. */
+  /**
+   * When, in ms since 1970, also where that was because its time was over; null: it has not, or by a version that did not
+   * say.
+   */
   readonly stoppedAt: number | null;
   /** Null before the agent was started, and heard of. */
   readonly process: ProcessIdentity | null;

@@ -26,10 +26,10 @@ export interface SuperviseOptions {
   readonly surveyor: Surveyor;
   readonly afterlook: Afterlook;
   readonly graceMs: number;
-  /** Whether an earlier worker that shut down has told it to end, and when. */
+  /** Whether an earlier worker has told it to end, when, and whether that was for its own shutdown. */
   readonly stopped: Pick<DirectHandle, "stopping" | "stoppedAt">;
-  /** This one does, from now on: whoever comes after a second signal has to know. */
-  readonly onShutdown: () => void;
+  /** This one does, from now on: whoever comes after a kill or a second signal has to know. Not of a cancellation, which is known. */
+  readonly onStop: (isShutdown: boolean) => void;
 }
 
 /** An agent that ended well did not mean to leave anything; what it left gets a moment, not the full grace. */
@@ -42,7 +42,7 @@ const WORTH_A_LOOK_MS = 1_000;
 export async function seeThrough(
   agent: Ward,
   workspace: Workspace,
-  { surveyor, afterlook, graceMs, stopped: before, onShutdown }: SuperviseOptions,
+  { surveyor, afterlook, graceMs, stopped: before, onStop }: SuperviseOptions,
   { signal, hurry, log }: RunContext,
 ): Promise<void> {
   const onUnseen = unseenOnce(log);
@@ -59,7 +59,7 @@ export async function seeThrough(
   const startedAt = performance.now();
   const exit = await exitOrStop(agent, signal);
   if (exit === undefined) {
-    if (isShutdown(signal)) onShutdown();
+    if (!isCancelled(signal)) onStop(isShutdown(signal));
     await endTree(graceMs);
     throw signal.reason;
   }
@@ -69,7 +69,7 @@ export async function seeThrough(
   if (!isShort || !groupIsEmpty(agent.groupId())) await endTree(Math.min(graceMs, LEFTOVER_GRACE_MS));
   else afterlook.add(markOf(workspace));
   await letStopCatchUp(exit.status, signal);
-  if (wasForStop(before, exit, graceMs)) throw new TaskStopped("shutdown");
+  if (wasForStop(before, exit, graceMs)) throw new TaskStopped(before.stopping ? "shutdown" : "timeout");
   requireSuccess(exit.status);
 }
 
@@ -182,10 +182,14 @@ function wasForStop(
   { status, at }: Exited,
   graceMs: number,
 ): boolean {
-  if (!stopping) return false;
+  if (!stopping && stoppedAt === null) return false;
   // Killed: so a stop of ours ends what does not do as it was asked.
   if (status === SIGKILLED || wasAskedToEnd(status)) return true;
   return status === 0 && stoppedAt !== null && at !== undefined && isWithinGrace(at, stoppedAt, graceMs);
+}
+
+function isCancelled({ reason }: AbortSignal): boolean {
+  return reason instanceof TaskStopped && reason.why === "cancelled";
 }
 
 function requireSuccess(status: number): void {

@@ -56,7 +56,7 @@ function supervise({
   const stop = new AbortController();
   const surveyor = new Surveyor(["GIT_CONFIG_GLOBAL"]);
   if (blind) spyOn(surveyor, "survey").mockRejectedValue(noDescriptor());
-  const shutdowns: number[] = [];
+  const stops: boolean[] = [];
   const log = recordLog();
   const agent = {
     identity: (pid === null ? null : identify(pid)) ?? { pid: 0, startedAt: "", bootId: "gone" },
@@ -70,7 +70,7 @@ function supervise({
     afterlook: new Afterlook(surveyor, 0),
     graceMs: GRACE_MS,
     stopped,
-    onShutdown: () => void shutdowns.push(1),
+    onStop: (isShutdown: boolean) => void stops.push(isShutdown),
   };
   const context = {
     signal: stop.signal,
@@ -92,7 +92,7 @@ function supervise({
       throw error;
     },
   );
-  return { end, lose: () => exit.resolve({ kind: "lost" }), halt, result, shutdowns, log };
+  return { end, lose: () => exit.resolve({ kind: "lost" }), halt, result, stops, log };
 }
 
 // A service manager may signal every process of a service at once, and an agent be quicker than the worker.
@@ -137,8 +137,23 @@ describe("an agent that an earlier worker had told to end for its own shutdown",
   });
 });
 
+// It was told as an agent that a signal had ended, with nothing of whose signal that was.
+test.each([
+  ["by the signal", 143, "timeout"],
+  ["by the kill that follows", 137, "timeout"],
+  ["with 0 in its grace", 0, "timeout"],
+  ["with a failure of its own", 3, "agent_invocation 3"],
+])(
+  "an agent that an earlier worker had told to end for its time was over, and that ended %s",
+  async (_how, status, expected) => {
+    const { end, result } = supervise({ stopped: { stopping: false, stoppedAt: STOPPED_AT } });
+    end(status, STOPPED_AT + 1);
+    expect(await result).toBe(expected);
+  },
+);
+
 test("one that was killed without having been told to end has failed", async () => {
-  const { end, result } = supervise({ stopped: { ...wasStopped, stopping: false } });
+  const { end, result } = supervise();
   end(137, STOPPED_AT);
   expect(await result).toBe("agent_invocation 137");
 });
@@ -160,14 +175,14 @@ describe("an agent that has ended in the moment in which it is stopped", () => {
 });
 
 test.each([
-  ["shutdown", 1],
-  ["cancelled", 0],
-  ["timeout", 0],
-] as const)("a stop for %s is noted %d times for whoever comes after a second signal", async (why, times) => {
-  const { end, halt, result, shutdowns } = supervise();
+  ["shutdown", [true]],
+  ["timeout", [false]],
+  ["cancelled", []],
+] as const)("a stop for %s is noted as %j for whoever comes after a kill", async (why, noted) => {
+  const { end, halt, result, stops } = supervise();
   halt(why);
   await turns(5);
-  expect(shutdowns).toHaveLength(times);
+  expect(stops).toEqual([...noted]);
   end(143);
   expect(await result).toBe(why);
 });
