@@ -425,6 +425,20 @@ describe("a task that is given to a second daemon of the host", () => {
     expect((await two.other.waitForTask(task.task_id, ["completed"])).state).toBe("completed");
   });
 
+  // It was told as failed, and safe to retry, after it had been told as completed: its claim went when that was read.
+  test("after the first was killed, and has ended there, is not told of by the first one's heir", async () => {
+    await using site = await DirectSite.create();
+    await using two = await siblings(site, {}, {});
+    const { task, run } = await begunAnew(site, two);
+    run.release();
+    expect((await two.other.waitForTask(task.task_id)).state).toBe("completed");
+    await eventually(() => claimsIn(site).length === 0, "the claim to be let go of");
+    await using heir = await site.start();
+    await heir.waitForLog(/task ended .*result=handed-off/);
+    await heir.stop();
+    expect(site.terminals(task.task_id)).toEqual([]);
+  });
+
   test("after the first was killed, and its agent had ended, does not cost the first one's end", async () => {
     await using site = await DirectSite.create();
     await using two = await siblings(site, {}, {});

@@ -161,7 +161,7 @@ export class DirectBackend implements Backend {
     if (handle === null) return this.abandon(ref, context);
     const { workspace } = handle;
     this.logs.begun(ref.taskId);
-    const claim = this.had.take(ref.taskId, workspace.dir);
+    const claim = this.had.inherit(ref.taskId, workspace.dir);
     const begunAnewIn = claim.kind === "taken" ? claim.dir : folderIn(context.later);
     // Only in a folder of the task's own would what is done for the dead worker meet what another does, or did.
     if (begunAnewIn === workspace.dir && isOwnFolder(workspace)) {
@@ -180,7 +180,7 @@ export class DirectBackend implements Backend {
   /** Claimed, and perhaps begun, by a worker that was killed in that moment. */
   private async abandon({ taskId }: ExecutionRef, context: RunContext): Promise<Completion> {
     const dir = workFolderOf(taskId, this.options.settings);
-    using claim = this.had.takeBriefly(taskId, dir);
+    using claim = this.had.inheritBriefly(taskId, dir);
     const isBegunAnew = claim.kind === "taken" || context.later !== undefined;
     if (isBegunAnew) return concludeUntouched({ exitFile: null }, context);
     // It had not even saved what it made, so nothing ran in it, and it is empty if it was made here.
@@ -200,6 +200,7 @@ export class DirectBackend implements Backend {
 
   /** No other worker's tasks are found here, but what dead ones left of theirs. */
   async findOrphans(): Promise<void> {
+    this.had.sweep();
     try {
       await this.discards.sweep();
     } catch (error) {

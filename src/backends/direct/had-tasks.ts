@@ -19,14 +19,22 @@ export class HadTasks implements Disposable {
 
   /** One that is turned down is not had: nobody tells of its end. */
   take(taskId: string, dir: string): Claim {
-    const claim = this.claims.take(taskId, dir);
-    if (claim.kind === "had") this.had.set(taskId, { claim, ended: false });
-    return claim;
+    return this.have(taskId, this.claims.take(taskId, dir));
+  }
+
+  /** The same for one of a dead worker, which another may have begun anew, and ended, since. */
+  inherit(taskId: string, dir: string): Claim {
+    return this.have(taskId, this.claims.inherit(taskId, dir));
   }
 
   /** For one that is over when the claim is disposed of, which has to be done. */
-  takeBriefly(taskId: string, dir: string): Claim {
-    return this.claims.take(taskId, dir);
+  inheritBriefly(taskId: string, dir: string): Claim {
+    return this.claims.inherit(taskId, dir);
+  }
+
+  /** Once all that dead workers left is known here. */
+  sweep(): void {
+    this.claims.sweep();
   }
 
   ended(taskId: string): void {
@@ -45,5 +53,10 @@ export class HadTasks implements Disposable {
   [Symbol.dispose](): void {
     for (const { claim } of this.had.values()) claim[Symbol.dispose]();
     this.claims[Symbol.dispose]();
+  }
+
+  private have(taskId: string, claim: Claim): Claim {
+    if (claim.kind === "had") this.had.set(taskId, { claim, ended: false });
+    return claim;
   }
 }

@@ -3,9 +3,11 @@
  * second worker when it lost sight of the first, and two that ran it at once would do its work twice, and take each
  * other's folder and processes for their own. Beside the journals each worker has a file that names its process and
  * its folder, and for each task one more name of that file: a hard link costs a tenth of what a new file does. Only
- * a claim whose process is dead can be taken over.
+ * a claim whose process is dead can be taken over. Who took one over leaves a note of that when it lets go of the task:
+ * the dead worker's successor, which may come only then, is not to tell of an end that is not the last.
  */
 import {
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -36,6 +38,8 @@ export class TaskClaims implements Disposable {
   private readonly folder: () => string | null;
   /** By place: one, but for tasks that were taken over from a worker with another workspace root. */
   private readonly cards = new Map<string, Card>();
+  /** Of tasks that were dead workers', and have ended here since. */
+  private readonly notes = new Map<string, Card>();
 
   /** `folder` null: there is none, so nobody can be told. Asked when a task comes. */
   constructor(folder: () => string | null) {
@@ -44,29 +48,78 @@ export class TaskClaims implements Disposable {
 
   /** To work on in `dir`. Where nothing can be written down the task is had without. Does not throw. */
   take(taskId: string, dir: string): Claim {
+    return this.tryTake(taskId, dir, true);
+  }
+
+  /** The same for a task of a dead worker: `taken` also when another, which lives, has seen it through since. */
+  inherit(taskId: string, dir: string): Claim {
+    const folder = this.folder();
+    const other = folder === null ? null : livingOther(noteOf(pathIn(folder, taskId)));
+    return other === null ? this.tryTake(taskId, dir, false) : takenBy(other, taskId);
+  }
+
+  /** What dead workers left, once those of their tasks that were left are known here. Does not throw. */
+  sweep(): void {
+    const folder = this.folder();
+    if (folder === null) return;
+    for (const entry of entriesOf(folder)) {
+      const path = join(folder, entry);
+      const owner = ownerOf(path);
+      if (owner !== null && !isAlive(owner.identity)) clear(path);
+    }
+  }
+
+  /** What is still had stays so until this process is gone. */
+  [Symbol.dispose](): void {
+    for (const [path, card] of this.notes) drop(path, card);
+    for (const card of this.cards.values()) drop(card.path, card);
+    this.cards.clear();
+  }
+
+  /** `fromServer`: it is begun here, and not taken over with all that is known of it. */
+  private tryTake(taskId: string, dir: string, fromServer: boolean): Claim {
     const folder = this.folder();
     if (folder === null) return HAD;
     const place = placeOf(taskId, dir);
     const path = pathIn(folder, taskId);
+    let wasDead = false;
     for (let tries = 0; tries < TRIES; tries++) {
       const card = this.cardFor(folder, place);
       const refusal = card === null ? "EROFS" : refusalToName(card, path);
-      if (card !== null && refusal === null) return claimOf(path, card);
+      if (card !== null && refusal === null) {
+        const wasNoted = this.removeNote(path);
+        return this.claimOf(path, card, fromServer && (wasDead || wasNoted));
+      }
       // A cleaner may have taken the folder, or the card.
       if (refusal === "ENOENT") this.cards.delete(place);
       else if (refusal !== "EEXIST") break;
       const other = livingOther(path);
-      if (other !== null)
-        return { kind: "taken", dir: dirIn(other.place, taskId), [Symbol.dispose]: nothing };
+      if (other !== null) return takenBy(other, taskId);
+      wasDead = true;
       clear(path);
     }
     return HAD;
   }
 
-  /** What is still had stays so until this process is gone. */
-  [Symbol.dispose](): void {
-    for (const card of this.cards.values()) drop(card.path, card);
-    this.cards.clear();
+  /** `isAnew`: a dead worker had it, and whoever comes after that one is to be told. */
+  private claimOf(path: string, card: Card, isAnew: boolean): Claim {
+    if (!isAnew) return { kind: "had", [Symbol.dispose]: () => drop(path, card) };
+    const leaveNote = () => {
+      if (!isNamed(path, card)) return;
+      const note = noteOf(path);
+      moveIfThere(path, note);
+      this.notes.set(note, card);
+    };
+    return { kind: "had", [Symbol.dispose]: leaveNote };
+  }
+
+  /** False: there was none. It was of an earlier execution: whoever has the task now is asked about it. */
+  private removeNote(path: string): boolean {
+    const note = noteOf(path);
+    this.notes.delete(note);
+    if (!existsSync(note)) return false;
+    removeIfThere(note);
+    return true;
   }
 
   private cardFor(folder: string, place: string): Card | null {
@@ -87,13 +140,13 @@ interface Card {
 /** No task's own name has a plus in it. */
 const CARD = "+worker-";
 const ASIDE = "+";
+const NOTE = "+anew";
 
-/** Null: nothing can be written there. What dead workers left goes first. */
+/** Null: nothing can be written there. */
 function makeCard(folder: string, place: string): Card | null {
   const path = join(folder, `${CARD}${crypto.randomUUID()}`);
   try {
     mkdirSync(folder, { mode: 0o700, recursive: true });
-    sweep(folder);
     writeFileSync(path, [nameOfSelf(), place].join("|"), { mode: 0o600 });
   } catch {
     // On a full disk it is there, and empty.
@@ -112,16 +165,25 @@ function removeIfThere(path: string): void {
   }
 }
 
-function sweep(folder: string): void {
-  for (const entry of readdirSync(folder)) {
-    const path = join(folder, entry);
-    const owner = ownerOf(path);
-    if (owner !== null && !isAlive(owner.identity)) clear(path);
+function moveIfThere(path: string, to: string): void {
+  try {
+    renameSync(path, to);
+  } catch {
+    // Whoever finds it looks whether this process lives.
   }
 }
 
-function claimOf(path: string, card: Card): Claim {
-  return { kind: "had", [Symbol.dispose]: () => drop(path, card) };
+/** None where it cannot be looked into. */
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function takenBy({ place }: Owner, taskId: string): Claim {
+  return { kind: "taken", dir: dirIn(place, taskId), [Symbol.dispose]: nothing };
 }
 
 /** The system's code; null: it has the name. */
@@ -146,9 +208,14 @@ function clear(path: string): void {
   }
 }
 
-function drop(path: string, { inode }: Card): void {
+/** False: somebody took it over meanwhile. */
+function isNamed(path: string, { inode }: Card): boolean {
+  return inodeOf(path) === inode;
+}
+
+function drop(path: string, card: Card): void {
   try {
-    if (inodeOf(path) === inode) unlinkSync(path);
+    if (isNamed(path, card)) unlinkSync(path);
   } catch {
     // Whoever finds it looks whether this process lives.
   }
@@ -190,6 +257,10 @@ function placeOf(taskId: string, dir: string): string {
 
 function dirIn(place: string, taskId: string): string {
   return place.endsWith("/") ? join(place, taskId) : place;
+}
+
+function noteOf(path: string): string {
+  return `${path}${NOTE}`;
 }
 
 function pathIn(folder: string, taskId: string): string {

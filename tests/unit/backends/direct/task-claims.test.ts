@@ -97,13 +97,63 @@ describe("a task", () => {
   });
 });
 
-test("what dead workers left goes with the first task of the next one, and what living ones have stays", async () => {
+test("what dead workers left goes when it is swept, and what living ones have stays", async () => {
   await using at = await rig();
-  for (const name of ["+worker-1", "old"]) at.make(name, DEAD);
-  for (const name of ["+worker-2", "theirs"]) at.make(name, claimOf(process.ppid, "/ws/"));
-  using _claim = at.claims.take("t", "/ws/t");
-  expect(at.tasks().toSorted()).toEqual(["t", "theirs"]);
-  expect(at.cards()).toHaveLength(2);
+  for (const name of ["+worker-1", "old", "older+anew"]) at.make(name, DEAD);
+  for (const name of ["+worker-2", "theirs", "t+anew"]) at.make(name, claimOf(process.ppid, "/ws/"));
+  at.claims.sweep();
+  expect(at.tasks()).toEqual(["theirs"]);
+  expect(at.cards().toSorted()).toEqual(["+worker-2", "t+anew"]);
+});
+
+test("nothing is swept where there is nothing, or no folder", async () => {
+  await using at = await rig();
+  rmSync(at.dir.join("claims"), { recursive: true });
+  expect(() => at.claims.sweep()).not.toThrow();
+  expect(() => new TaskClaims(() => null).sweep()).not.toThrow();
+});
+
+describe("a task of a dead worker that another one has begun anew", () => {
+  async function begunAnew() {
+    const at = await rig();
+    at.make("t", DEAD);
+    at.claims.take("t", "/ws/t")[Symbol.dispose]();
+    return at;
+  }
+  /** As the worker that has it would have written that. */
+  const theirs = claimOf(process.ppid, "/ws/");
+
+  test("is let go of with a note, which goes with the worker", async () => {
+    await using at = await begunAnew();
+    expect([at.tasks(), at.textOf("t+anew")]).toEqual([[], claimOf(process.pid, "/ws/")]);
+    at.claims[Symbol.dispose]();
+    expect([...at.tasks(), ...at.cards()]).toEqual([]);
+  });
+
+  test("is left to that one by the dead one's successor, for as long as it lives", async () => {
+    await using at = await rig();
+    at.make("t+anew", theirs);
+    expect(at.claims.inherit("t", "/ws/t")).toMatchObject({ kind: "taken", dir: "/ws/t" });
+    at.make("t+anew", DEAD);
+    expect(at.claims.inherit("t", "/ws/t").kind).toBe("had");
+  });
+
+  // What was begun after that is another matter: its own worker may be killed in turn.
+  test("is nobody's any more once somebody is given it again, and noted again after that", async () => {
+    await using at = await rig();
+    at.make("t+anew", theirs);
+    const claim = at.claims.take("t", "/ws/t");
+    expect([claim.kind, at.tasks(), at.cards().length]).toEqual(["had", ["t"], 1]);
+    claim[Symbol.dispose]();
+    expect(at.textOf("t+anew")).toBe(claimOf(process.pid, "/ws/"));
+  });
+
+  test("is not noted by a successor, which knows how it ended", async () => {
+    await using at = await rig();
+    at.make("t", DEAD);
+    at.claims.inherit("t", "/ws/t")[Symbol.dispose]();
+    expect([at.tasks(), at.cards().length]).toEqual([[], 1]);
+  });
 });
 
 test("a worker that ends leaves nothing", async () => {
