@@ -102,6 +102,23 @@ export function isAlive({ pid, startedAt, bootId }: ProcessIdentity): boolean {
   }
 }
 
+/** PF_EXITING of the kernel's linux/sched.h, which proc_pid_stat(5) shows with its other flags. */
+const EXITING = 0x4;
+
+/**
+ * It runs nothing of its own any more, although it is there still, and has let go of all its locks perhaps: a process of
+ * several threads takes a while to vanish, on a busy machine. False where it cannot be told.
+ */
+export function isExiting(pid: number): boolean {
+  if (!hasProc) return false;
+  try {
+    const [, , , , , , flags] = statFields(readFileSync(`/proc/${pid}/stat`, "latin1"));
+    return (Number(flags) & EXITING) !== 0;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Not known where one of both is empty: a worker whose service was given ProcSubset=pid follows one that could read it,
  * and would end that one's agents as lost. That another process has the same pid and the same start is most unlikely.

@@ -21,7 +21,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import { pathComponentOf } from "../../journal/path-component.ts";
 import { codeOf } from "../../logging/words-of.ts";
-import { identify, isAlive, type ProcessIdentity } from "../../process/process-table.ts";
+import { identify, isAlive, isExiting, type ProcessIdentity } from "../../process/process-table.ts";
 
 /** Disposed of, it lets go of the task. `taken`: another worker, which lives, has it, and works on it in `dir`. */
 export type Claim = Disposable &
@@ -65,7 +65,7 @@ export class TaskClaims implements Disposable {
     for (const entry of entriesOf(folder)) {
       const path = join(folder, entry);
       const owner = ownerOf(path);
-      if (owner !== null && !isAlive(owner.identity)) clear(path);
+      if (owner !== null && !isAtWork(owner.identity)) clear(path);
     }
   }
 
@@ -234,7 +234,15 @@ interface Owner {
 /** Of its own there may be a claim that could not be removed: no worker runs a task twice at once. */
 function livingOther(path: string): Owner | null {
   const owner = ownerOf(path);
-  return owner !== null && owner.identity.pid !== process.pid && isAlive(owner.identity) ? owner : null;
+  return owner !== null && owner.identity.pid !== process.pid && isAtWork(owner.identity) ? owner : null;
+}
+
+/**
+ * One that was killed lets go of its slot before it is gone. A successor that was started in that moment took it for
+ * another that lives, left all its tasks to it, and so nobody ever told how they ended.
+ */
+function isAtWork(identity: ProcessIdentity): boolean {
+  return isAlive(identity) && !isExiting(identity.pid);
 }
 
 /** Null: it is gone, or no claim of this version. */
