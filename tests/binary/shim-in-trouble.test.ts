@@ -47,6 +47,17 @@ describe("an agent that stops the process that supervises it", () => {
   });
 });
 
+test("one that was stopped ends with its worker all the same", async () => {
+  await using site = await DirectSite.create();
+  await using worker = await site.start();
+  await site.run(assignment());
+  const shim = shimOf(worker.pid);
+  process.kill(shim, "SIGSTOP");
+  await eventually(() => readProcess(shim)?.state === "T", "it to be stopped");
+  expect(await worker.stop()).toBe(0);
+  await eventually(() => readProcess(shim) === null, "it to end");
+});
+
 const LIMIT = "a limit of open files is reached (ulimit -n, LimitNOFILE)";
 
 const limitTo = (pid: number, files: string) =>

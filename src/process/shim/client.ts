@@ -9,7 +9,7 @@ import { identify, type ProcessIdentity, readBootId } from "../process-table.ts"
 import type { Said } from "./output-tail.ts";
 import type { FromShim, SpawnRequest, ToShim } from "./protocol.ts";
 import { SpawnRefused, shimEnded, withoutShim } from "./refused.ts";
-import { ShimWatch } from "./shim-watch.ts";
+import { ShimWatch, wakeIfStopped } from "./shim-watch.ts";
 
 const IDLE_MS = 60_000;
 const ACKNOWLEDGE_MS = 20;
@@ -117,6 +117,8 @@ export class ShimClient implements Disposable {
       this.tell(this.shim, { op: "acknowledge", settled: this.takeSettled() });
     }
     this.shim?.disconnect();
+    // One that was stopped hears of nothing, and stayed for good.
+    if (this.shim !== null) wakeIfStopped(this.shim.pid);
     this.shim = null;
     this.endWatch();
   }
