@@ -425,6 +425,23 @@ describe("a task that is given to a second daemon of the host", () => {
     expect((await two.other.waitForTask(task.task_id, ["completed"])).state).toBe("completed");
   });
 
+  // The one that has the folder now was stopped before it had an agent, and the other left what was there to it.
+  test("after the first was killed, and its agent left something running, is begun once that is ended", async () => {
+    await using site = await DirectSite.create();
+    await using two = await siblings(site, {}, {});
+    const task = assignment({ env: { AGENT_HOLD: "1", AGENT_GRANDCHILD: "1" } });
+    const [left] = await site.holdAll([task]);
+    const agent = left?.alive.find(({ label }) => label === "self")?.pid ?? 0;
+    for (const pid of [...shimsOf(two.first.pid), two.first.pid, agent]) process.kill(pid, "SIGKILL");
+    await two.first.exited;
+    await eventually(() => left?.alive.length === 2, "the agent to end, and not what it left");
+    two.other.submit({ ...task, env_vars: { AGENT_HOLD: "1" } });
+    const run = await site.agent.waitForStart(task.task_id, 2);
+    expect(left?.alive).toEqual([]);
+    run.release();
+    expect((await two.other.waitForTask(task.task_id)).state).toBe("completed");
+  });
+
   // It was told as failed, and safe to retry, after it had been told as completed: its claim went when that was read.
   test("after the first was killed, and has ended there, is not told of by the first one's heir", async () => {
     await using site = await DirectSite.create();
