@@ -174,7 +174,7 @@ export class DirectBackend implements Backend {
     // Only in a folder of the task's own would what is done for the dead worker meet what another does, or did.
     if (begunAnewIn === workspace.dir && isOwnFolder(workspace)) {
       this.agents.leave(ref.taskId, handle);
-      const run = Promise.resolve().then(() => concludeUntouched(handle, context));
+      const run = Promise.resolve().then(() => concludeUntouched(handle, this.options.graceMs, context));
       return this.stay({ workspace: { ...workspace, made: false }, hooks: null, run }, context);
     }
     const hooks = this.hooks(ref.taskId, workspace, this.options.environmentOf(ref.taskId), context);
@@ -199,7 +199,8 @@ export class DirectBackend implements Backend {
     const dir = workFolderOf(taskId, this.options.settings);
     using claim = this.had.inheritBriefly(taskId, dir);
     const isBegunAnew = claim.kind === "taken" || context.later !== undefined;
-    if (isBegunAnew) return concludeUntouched({ exitFile: null }, context);
+    const unknown = { exitFile: null, stopping: false, stoppedAt: null };
+    if (isBegunAnew) return concludeUntouched(unknown, this.options.graceMs, context);
     // It had not even saved what it made, so nothing ran in it, and it is empty if it was made here.
     if (this.options.cleanup && this.options.settings.targetDir === null) removeIfEmpty(dir);
     throw notBegun();

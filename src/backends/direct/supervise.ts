@@ -69,7 +69,7 @@ export async function seeThrough(
   if (!isShort || !groupIsEmpty(agent.groupId())) await endTree(Math.min(graceMs, LEFTOVER_GRACE_MS));
   else afterlook.add(markOf(workspace));
   await letStopCatchUp(exit.status, signal);
-  if (wasForStop(before, exit, graceMs)) throw new TaskStopped(before.stopping ? "shutdown" : "timeout");
+  requireOwnEnd(before, exit, graceMs);
   requireSuccess(exit.status);
 }
 
@@ -120,11 +120,15 @@ function isAgentOf(taskId: string, pid: number): boolean {
  * of here was taken for the end of what ran there, for a report names the task alone, and the other's came after it.
  */
 export function concludeUntouched(
-  { exitFile }: Pick<DirectHandle, "exitFile">,
+  { exitFile, ...stopped }: Pick<DirectHandle, "exitFile" | "stopping" | "stoppedAt">,
+  graceMs: number,
   { signal, log }: Pick<RunContext, "signal" | "log">,
 ): Completion {
+  // However it ended: its user had cancelled it before its worker was killed.
+  if (isCancelled(signal)) throw signal.reason;
   const ended = exitFile === null ? null : readExitFile(exitFile);
   if (ended !== null) {
+    requireOwnEnd(stopped, ended, graceMs);
     requireSuccess(ended.status);
     return "completed";
   }
@@ -173,13 +177,20 @@ async function outliveLoss(
   );
 }
 
+/** Throws where it was the stop that ended it. */
+function requireOwnEnd(before: SuperviseOptions["stopped"], exit: Ended, graceMs: number): void {
+  if (wasForStop(before, exit, graceMs)) throw new TaskStopped(before.stopping ? "shutdown" : "timeout");
+}
+
+type Ended = Pick<Exited, "status" | "at">;
+
 /**
  * An agent that is told to end may end early and well, which is not its work's end. Any other status is a
  * failure of the agent's own, told to stop or not.
  */
 function wasForStop(
   { stopping, stoppedAt }: SuperviseOptions["stopped"],
-  { status, at }: Exited,
+  { status, at }: Ended,
   graceMs: number,
 ): boolean {
   if (!stopping && stoppedAt === null) return false;

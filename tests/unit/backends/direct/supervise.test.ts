@@ -267,10 +267,11 @@ describe("an agent whose shim was killed", () => {
 
 test("a task whose folder another worker has by now ends as was written down, and else is that worker's to report", async () => {
   await using dir = await TempDir.create("exits");
-  const ended = (exitFile: string | null, signal = AbortSignal.any([])) => {
+  const ended = (exitFile: string | null, signal = AbortSignal.any([]), stopped = notStopped) => {
     try {
-      return concludeUntouched({ exitFile }, { signal, log: recordLog() });
+      return concludeUntouched({ exitFile, ...stopped }, GRACE_MS, { signal, log: recordLog() });
     } catch (error) {
+      if (error instanceof TaskStopped) return error.why;
       return error instanceof TaskFailure ? wordsFor(error) : error;
     }
   };
@@ -278,4 +279,8 @@ test("a task whose folder another worker has by now ends as was written down, an
   expect([ended(dir.join("0")), ended(dir.join("3"))]).toEqual(["completed", "agent_invocation 3"]);
   expect([ended(dir.join("none")), ended(null)]).toEqual(["handed-off", "handed-off"]);
   expect(ended(null, AbortSignal.abort("cancelled"))).toBe("cancelled");
+  expect(ended(dir.join("0"), AbortSignal.abort(new TaskStopped("cancelled")))).toBe("cancelled");
+  // It was told as an agent that a signal had ended.
+  writeExitFile(dir.join("143"), { status: 143, at: STOPPED_AT });
+  expect(ended(dir.join("143"), undefined, { ...notStopped, stopping: true })).toBe("shutdown");
 });
