@@ -105,6 +105,10 @@ export const SPARED: LeftOut = {
       }),
     ),
     {
+      what: "tests/binary/chaos.test.ts",
+      why: "half a minute of faults at random moments, which no runtime decides; each by itself is tried by files that run",
+    },
+    {
       what: "tests/binary/service.test.ts",
       why: "a service starts the executable, and the sources are none",
     },

@@ -105,7 +105,7 @@ const HANDS_EACH = 12;
 
 /** A quarter of a minute and more each: begun last, one of them would go on alone. */
 const LONG =
-  /(?:^|\/)(?:foreign-machine|install|install-habits|install-lies|kubernetes-unproven|log-reader|other-systems|otlp|release|retirement|shim-brief|shim-in-trouble|siblings|state-folder|stop)\.test\.ts$/;
+  /(?:^|\/)(?:chaos|foreign-machine|install|install-habits|install-lies|kubernetes-unproven|log-reader|other-systems|otlp|release|retirement|shim-brief|shim-in-trouble|siblings|state-folder|stop)\.test\.ts$/;
 
 /** Files dealt out to many processes, of which so many run at once. */
 export function runShared(
