@@ -262,7 +262,7 @@ describe("a search for orphans", () => {
     left(dead, "t-1");
     fake.add("lock", { ...labelsOf(dead), [LABELS.role]: "lock" }, "created");
     for (let tries = 0; tries < 3; tries++)
-      fake.mishap("POST", /^\/containers\/create$/, { status: 404, words: "No such image" });
+      fake.mishap("POST", /^\/containers\/create$/, { status: 403, words: "authorization denied" });
     fake.mishap("DELETE", /^\/containers\//, { status: 500, words: "device busy" });
     expect(await looker.look()).toEqual(["t-2"]);
     looker.ownedHere.add(name);

@@ -10,6 +10,7 @@ let fake: StatefulEngine;
 const LOCK = { name: "lock", image: "sha256:0" };
 const NAME = "oz-worker-t-1-00000000";
 const sought = { container: NAME, id: "", taskId: "t-1", executionId: "exec-t-1" };
+const CREATE = /^\/containers\/create$/;
 const stranger: Owner = { ...describeSelf("stranger", ""), bootId: "another", machineId: "another" };
 
 eachTestHasRig((own) => {
@@ -52,7 +53,7 @@ describe("a lock", () => {
     const { locks, claims } = await rig.worker("worker");
     const lose = () => {
       for (let tries = 0; tries < 8; tries++)
-        fake.mishap("POST", /^\/containers\/create$/, { status: 409, words: "the name is in use" });
+        fake.mishap("POST", CREATE, { status: 409, words: "the name is in use" });
     };
     lose();
     await expect(within(locks.take(LOCK, signal), "the lock")).rejects.toThrow(
@@ -97,7 +98,7 @@ describe("a lock", () => {
 
   test("that this very worker left behind is its own again", async () => {
     const { locks } = await rig.worker("me");
-    fake.mishap("POST", /^\/containers\/create$/, "lost after");
+    fake.mishap("POST", CREATE, "lost after");
     expect(await locks.tryTake(LOCK, signal).catch(() => "no answer")).toBe("no answer");
     expect((await locks.tryTake(LOCK, signal))?.id).toBe(fake.find("lock")?.id);
   });
@@ -114,14 +115,34 @@ describe("a lock", () => {
 
   test("that the engine will not make is told of with the engine's words", async () => {
     const { locks } = await rig.worker("me");
-    fake.mishap("POST", /^\/containers\/create$/, { status: 404, words: "No such image: sha256:0" });
+    fake.mishap("POST", CREATE, { status: 403, words: "authorization denied" });
+    await expect(locks.tryTake(LOCK, signal)).rejects.toThrow("authorization denied");
+  });
+
+  // After `docker rmi --force` of all there was, a task that had ended with 137 was told of as one that cannot be taken up.
+  test("is made of an image without files when its own was removed", async () => {
+    const { locks } = await rig.worker("me");
+    const removed = { status: 404, words: "No such image: sha256:0" };
+    for (let times = 0; times < 2; times++) {
+      fake.mishap("POST", CREATE, removed);
+      const lock = await locks.tryTake(LOCK, signal);
+      expect(fake.find("lock")?.id).toBe(lock?.id ?? "");
+      await lock?.release(signal);
+    }
+    expect(fake.http.requests.filter(({ path }) => path === "/images/create")).toHaveLength(1);
+  });
+
+  test("whose image was removed is told of in the engine's words when none may be made", async () => {
+    const { locks } = await rig.worker("me");
+    fake.mishap("POST", CREATE, { status: 404, words: "No such image: sha256:0" });
+    fake.refuse("POST", /^\/images\/create$/, 403);
     await expect(locks.tryTake(LOCK, signal)).rejects.toThrow("No such image: sha256:0");
   });
 
   // The engine made the lock after its caller had gone, and every other worker waited for it from then on.
   test("that is made for one who does not want it any more does not stay", async () => {
     const { locks } = await rig.worker("me");
-    const creation = fake.hold("POST", /^\/containers\/create$/);
+    const creation = fake.hold("POST", CREATE);
     const stop = new AbortController();
     const waiting = locks.take(LOCK, stop.signal).catch((error: unknown) => error);
     await creation.arrived;
@@ -155,7 +176,7 @@ describe("a container of a dead worker", () => {
   test("that goes between the look and the lock is not claimed, and no lock stays", async () => {
     const { claims } = await rig.worker("me");
     const container = fake.add(NAME, taskLabelsOf(deadOwner("dead"), "t-1"));
-    const creation = fake.hold("POST", /^\/containers\/create$/);
+    const creation = fake.hold("POST", CREATE);
     const taking = claims.take(sought, signal);
     await creation.arrived;
     fake.drop(container);

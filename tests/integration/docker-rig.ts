@@ -87,7 +87,8 @@ export class DockerRig implements AsyncDisposable {
     const watcher = new Watcher(engine, log);
     this.#opened.push({ [Symbol.asyncDispose]: async () => watcher[Symbol.dispose]() });
     const census = new Census(owner, engine.containers);
-    const locks = new LockSmith({ containers: engine.containers, watcher, census, labels });
+    const { containers, images } = engine;
+    const locks = new LockSmith({ containers, images, watcher, census, labels });
     const marks = new EndedMarks({ engine, workerId: WORKER_ID, labels });
     const lineage = new Lineage(engine.images);
     const claims = new Claims({ engine, locks, marks, lineage, labels, log });

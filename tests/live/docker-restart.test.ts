@@ -1,5 +1,7 @@
 /** Workers die, their containers do not: who takes them over, who never may, and what is reported. */
 import { expect, test } from "bun:test";
+import { tarOf } from "../../scripts/services/tar.ts";
+import { baseEntries } from "../../scripts/services/test-images.ts";
 import { ContainedWorker } from "../support/live-contained-worker.ts";
 import { DockerSite } from "../support/live-docker-site.ts";
 import { onEachEngine, onEachEngineAndPodman, onUnlikeEngines } from "../support/live-services.ts";
@@ -115,6 +117,28 @@ onEachEngineAndPodman("restarts", ({ socket, registry }) => {
     await site.plane.waitForTask(theirs);
     expect(saidOf(site, theirs)).toEqual(["failed", "container_exit", 3]);
     expect(site.plane.terminalsOf(theirs)).toHaveLength(1);
+  });
+});
+
+// Podman removes the containers of an image with it.
+onEachEngine("restarts after an image was removed by force", ({ socket, registry }) => {
+  // Its container could not be taken up: the lock for that is one of the same image.
+  test("a task that ended while nobody watched is reported with its true end", async () => {
+    await using site = await DockerSite.create({ socket, registry });
+    const docker = { image_pull_policy: "if-not-present" };
+    await using first = await site.start({ docker });
+    const name = `own-${site.workerId}`;
+    await site.api.importImage(name, tarOf(await baseEntries()));
+    const [taskId = ""] = await site.hold(1, "exit 7", { more: { docker_image: name } });
+    const { Id, Image } = await site.containerOf(taskId);
+    await killHard(first);
+    await site.release(taskId);
+    expect(await site.api.wait(Id)).toBe(7);
+    await site.api.ask("DELETE", `/images/${Image}?force=1`);
+    await using _second = await site.start({ docker });
+    await site.plane.waitForTask(taskId, [], { timeoutMs: 30_000 });
+    expect(saidOf(site, taskId)).toEqual(["failed", "container_exit", 7]);
+    await site.cleared();
   });
 });
 

@@ -10,6 +10,8 @@ export interface ContainerEntry {
 
 export interface InspectedContainer {
   readonly Id: string;
+  /** Its image's id. */
+  readonly Image: string;
   readonly Name: string;
   readonly State: { readonly Status: string; readonly Running: boolean; readonly ExitCode: number };
   readonly Config: {
@@ -106,6 +108,17 @@ export class DockerApi {
   /** Standard output and error, frames and all. */
   async logs(id: string): Promise<string> {
     return String(await this.ask("GET", `/containers/${id}/logs?stdout=1&stderr=1`));
+  }
+
+  /** `layer`: a tar archive of all that is in it. */
+  async importImage(name: string, layer: Uint8Array<ArrayBuffer>): Promise<void> {
+    const path = `/images/create?fromSrc=-&repo=${name}&tag=latest`;
+    const { status } = await fetch(`http://docker${path}`, {
+      method: "POST",
+      unix: this.socket,
+      body: layer,
+    });
+    if (status >= 400) throw new Error(`POST ${path}: ${status}`);
   }
 
   async pull(image: string): Promise<void> {

@@ -462,7 +462,7 @@ export class StatefulEngine implements AsyncDisposable {
 
   private onImages({ method, path, query }: FakeRequest): Reply {
     if (method === "POST") {
-      this.images.add(`${query.get("fromImage")}:${query.get("tag")}`);
+      this.images.add(`${query.get("fromImage") ?? query.get("repo")}:${query.get("tag")}`);
       this.changed();
       return { status: 200, body: { status: "Pull complete" } };
     }

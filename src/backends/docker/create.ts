@@ -160,7 +160,8 @@ function assemble(
   };
   const watcher = new Watcher(engine, log);
   const census = new Census(self, engine.containers);
-  const locks = new LockSmith({ containers: engine.containers, watcher, census, labels });
+  const { containers, images } = engine;
+  const locks = new LockSmith({ containers, images, watcher, census, labels });
   const marks = new EndedMarks({ engine, workerId, labels });
   const lineage = new Lineage(engine.images);
   const claims = new Claims({ engine, locks, marks, lineage, labels, log });

@@ -33,6 +33,11 @@ export interface PullProgress {
   readonly totalBytes: number;
 }
 
+/** Podman looks for a name without a host elsewhere, and gives what it imports this tag, whichever is asked for. */
+const EMPTY = { repo: "localhost/oz-worker-empty", tag: "latest" } as const;
+/** The end of an archive, before which there is nothing. */
+const EMPTY_TAR_BYTES = 1024;
+
 export class Images {
   readonly #calls: Calls;
 
@@ -67,6 +72,17 @@ export class Images {
       signal,
     );
     for await (const line of readJsonLines(body)) yield readProgress(line);
+  }
+
+  /** The reference of one without a single file, for what is never started; made where the engine has none. */
+  async empty(signal: AbortSignal): Promise<string> {
+    const { repo, tag } = EMPTY;
+    const reference = `${repo}:${tag}`;
+    if ((await this.inspect(reference, signal)) !== null) return reference;
+    const options = { query: { fromSrc: "-", repo, tag }, tar: new Uint8Array(EMPTY_TAR_BYTES) };
+    const { body } = await this.#calls.stream("POST", "/images/create", options, signal);
+    for await (const line of readJsonLines(body)) readProgress(line);
+    return reference;
   }
 }
 

@@ -7,15 +7,17 @@ import { expiring, pause } from "../../../async/wait.ts";
 import { createContainer } from "../creation.ts";
 import type { ContainerBody } from "../engine/container-body.ts";
 import type { ContainerState, Containers } from "../engine/containers.ts";
-import { EngineGone, isConflict } from "../engine/errors.ts";
+import { EngineGone, isConflict, isMissing } from "../engine/errors.ts";
+import type { Images } from "../engine/images.ts";
 import { LABELS, type Labels, type Role } from "../labels.ts";
-import { persist } from "../persist.ts";
+import { persist, unlessRefused } from "../persist.ts";
 import type { Watcher } from "../watcher.ts";
 import type { Census, Life } from "./census.ts";
 import { readOwner } from "./owner.ts";
 
 export interface LockSmithOptions {
   readonly containers: Containers;
+  readonly images: Pick<Images, "empty">;
   readonly watcher: Watcher;
   readonly census: Census;
   /** This worker's own, for whatever it makes. */
@@ -133,20 +135,30 @@ export class LockSmith {
   }
 
   /** Null when the name is taken. */
-  private async create({ name, image }: LockRequest, signal: AbortSignal): Promise<EngineLock | null> {
-    const { containers, labels } = this.options;
-    const role: Role = "lock";
+  private async create(request: LockRequest, signal: AbortSignal): Promise<EngineLock | null> {
+    const { name } = request;
     try {
-      const { id } = await createContainer(
-        containers,
-        name,
-        neverStarted(image, { ...labels, [LABELS.role]: role }),
-        signal,
-      );
-      return this.lock(name, id);
+      return this.lock(name, await this.make(request, signal));
     } catch (error) {
       if (isConflict(error)) return null;
       throw error;
+    }
+  }
+
+  /** Its id. `docker rmi --force` takes the image of a container that has ended: then it is made of none. */
+  private async make({ name, image }: LockRequest, signal: AbortSignal): Promise<string> {
+    const { containers, images, labels } = this.options;
+    const role: Role = "lock";
+    const marked = { ...labels, [LABELS.role]: role };
+    const makeOf = async (one: string) =>
+      (await createContainer(containers, name, neverStarted(one, marked), signal)).id;
+    try {
+      return await makeOf(image);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      const empty = await unlessRefused(images.empty(signal), null);
+      if (empty === null) throw error;
+      return await makeOf(empty);
     }
   }
 
