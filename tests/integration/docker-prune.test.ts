@@ -7,7 +7,7 @@ import type { DockerBackend } from "../../src/backends/docker/docker.ts";
 import { TaskFailure } from "../../src/task/backend.ts";
 import type { Held, StatefulEngine } from "../support/stateful-engine.ts";
 import { within } from "../support/wait.ts";
-import { type DockerRig, eachTestHasRig, runTask, type TaskUnderTest } from "./docker-rig.ts";
+import { type DockerRig, eachTestHasRig, resumeTask, runTask, type TaskUnderTest } from "./docker-rig.ts";
 
 let rig: DockerRig;
 let fake: StatefulEngine;
@@ -141,6 +141,24 @@ describe("a prune", () => {
     prune();
     expect((await failureOf(task)).reason).toBe("container_start");
     expect([asked("POST", START), fake.made]).toEqual([1, [container.name]]);
+  });
+
+  // It was told of as not begun, and safe to retry, although its agent had come to its end.
+  test("after a start whose answer a killed worker did not live to hear leaves nobody who knows", async () => {
+    const start = fake.hold("POST", START);
+    const task = runTask(backend);
+    await within(start.arrived, "the start");
+    const handle = task.handle();
+    start.release();
+    fake.end(await within(fake.running(), "the task"), 0);
+    prune();
+    const next = await rig.backend("next");
+    const { reason, message } = await failureOf(resumeTask(next.backend, handle));
+    expect([reason, message]).toEqual([
+      "container_wait",
+      expect.stringContaining("nobody knows whether it ran"),
+    ]);
+    await task.ended;
   });
 
   test.each(["removing", "dead"])(

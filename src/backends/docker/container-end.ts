@@ -103,6 +103,14 @@ export function elsewhereFailure({ container, engine }: DockerHandle, now: strin
   );
 }
 
+/** `container` was to be started by a worker that was killed before it heard whether it was. */
+export function goneUnseenFailure(container: string): TaskFailure {
+  return new TaskFailure(
+    "container_wait",
+    `the container ${container} was removed by somebody else after its start was asked for, so nobody knows whether it ran`,
+  );
+}
+
 export function forgottenFailure(container: string): TaskFailure {
   return new TaskFailure(
     "container_wait",

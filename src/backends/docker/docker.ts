@@ -21,7 +21,14 @@ import {
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { BadAnswers } from "./bad-answers.ts";
-import { elsewhereFailure, failureOf, goneFailure, hasBegun, shutdownOf } from "./container-end.ts";
+import {
+  elsewhereFailure,
+  failureOf,
+  goneFailure,
+  goneUnseenFailure,
+  hasBegun,
+  shutdownOf,
+} from "./container-end.ts";
 import type { Disposal } from "./disposal.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineError } from "./engine/errors.ts";
@@ -223,14 +230,15 @@ function cannotTakeUp(container: string, error: EngineError): TaskFailure {
  * engine than that one's knows nothing of it.
  */
 function whenGone(handle: DockerHandle, address: string, signal: AbortSignal): Error {
-  const { container, engine, started, stopping, stoppedAt } = handle;
+  const { container, engine, started, starting, stopping, stoppedAt } = handle;
   if (engine !== "" && engine !== address) return elsewhereFailure(handle, address);
   const why: unknown = signal.reason;
   if (why instanceof TaskStopped && why.why === "cancelled") return why;
   if (stopping) return new TaskStopped("shutdown");
   // Its time may have run out after somebody else had removed it, too.
   if (why instanceof TaskStopped && why.why === "timeout" && stoppedAt !== null) return why;
-  return started ? goneFailure(container) : notBegun();
+  if (started) return goneFailure(container);
+  return starting ? goneUnseenFailure(container) : notBegun();
 }
 
 /** False when it is for another worker to report, or was reported by one. */

@@ -17,6 +17,8 @@ export interface DockerHandle {
   /** The address of its engine, as the log has it; empty: by a version that kept none. */
   readonly engine: string;
   readonly started: boolean;
+  /** A start was asked for, and may have happened, though nobody was told. */
+  readonly starting: boolean;
   /** Taken over by its labels alone. An older version leaves a mark for others only then. */
   readonly adopted: boolean;
   /** The processes with this journal, the newest last, that may have marked it in the engine: no strangers. */
@@ -36,6 +38,7 @@ export function newHandle(container: string, engine = ""): DockerHandle {
     id: "",
     engine,
     started: false,
+    starting: false,
     adopted: false,
     settlers: [],
     stopping: false,
@@ -63,7 +66,7 @@ export function readHandle(handle: Handle | null): DockerHandle | null {
   if (handle === null) return null;
   const { container, id, started, adopted, settler, settledBefore, stopping, stoppedAt, exitCode } = handle;
   if (typeof container !== "string") return null;
-  const { engine, oomKilled, finishedAt } = handle;
+  const { engine, starting, oomKilled, finishedAt } = handle;
   const result =
     typeof exitCode === "number"
       ? { exitCode, oomKilled: oomKilled === true, finishedAt: numberOrNull(finishedAt) }
@@ -73,6 +76,7 @@ export function readHandle(handle: Handle | null): DockerHandle | null {
     id: typeof id === "string" ? id : "",
     engine: typeof engine === "string" ? engine : "",
     started: started === true,
+    starting: starting === true,
     adopted: adopted === true,
     settlers: [settledBefore, settler].flatMap((names) =>
       typeof names === "string" && names !== "" ? names.split(SEPARATOR) : [],

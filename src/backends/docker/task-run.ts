@@ -116,6 +116,8 @@ export class TaskRun {
         // The answer of an earlier try was lost: a task that has ended meanwhile must not begin again.
         if (asked && hasBegun(await containers.inspect(id, trying))) return true;
         const mayHaveBegun = asked;
+        // Before the engine is asked: it goes on with the start when this worker is killed.
+        if (!asked) this.save({ starting: true });
         asked = true;
         try {
           await containers.start(id, trying);
@@ -126,7 +128,10 @@ export class TaskRun {
           throw error;
         }
       }, signal);
-      if (!started) return false;
+      if (!started) {
+        this.save({ starting: false });
+        return false;
+      }
       this.begun = true;
       this.save({ started: true });
       return true;
