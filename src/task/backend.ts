@@ -21,8 +21,17 @@ export class TaskStopped extends Error {
 }
 
 /** The worker itself stops, so that the task is safe to retry. */
-export function isShutdown({ aborted, reason }: AbortSignal): boolean {
-  return aborted && reason instanceof TaskStopped && reason.why === "shutdown";
+export function isShutdown(signal: AbortSignal): boolean {
+  return isStoppedFor(signal, "shutdown");
+}
+
+/** On the user's word. */
+export function isCancelled(signal: AbortSignal): boolean {
+  return isStoppedFor(signal, "cancelled");
+}
+
+function isStoppedFor({ aborted, reason }: AbortSignal, why: StopReason): boolean {
+  return aborted && reason instanceof TaskStopped && reason.why === why;
 }
 
 /** A task that failed for a reason that the control plane knows; anything else thrown is `unknown`. */

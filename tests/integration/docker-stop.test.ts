@@ -46,12 +46,24 @@ describe("a container that is to stop", () => {
     expect([container.exitCode, graces()]).toEqual([143, [2]]);
   });
 
-  test("may have ended, or be gone", async () => {
+  test("may have ended, which is told, or be gone", async () => {
     fake.end(container, 0);
-    await stop();
+    expect(await stop()).toMatchObject({ id: container.id, exitCode: 0 });
     fake.drop(container);
-    await stop();
-    expect(container.exitCode).toBe(0);
+    expect(await stop()).toBeNull();
+    expect(graces()).toHaveLength(1);
+  });
+
+  test("has not ended before when it was the answer to its stop that was lost", async () => {
+    fake.mishap("POST", STOP, "lost after");
+    expect(await within(stop(), "the stop")).toBeNull();
+    expect([container.exitCode, graces().length]).toEqual([143, 2]);
+  });
+
+  test("is stopped although nobody may look at it", async () => {
+    fake.refuse("GET", /\/json$/, 403);
+    expect(await stop()).toBeNull();
+    expect(container.exitCode).toBe(143);
   });
 
   test("has what is left of its grace when the engine went away in between", async () => {

@@ -19,6 +19,13 @@ export function endOf(state: ContainerState | null): Ended | null {
 /** What is on its way there (podman: stopping) has no exit status yet, and shows 0 instead. */
 const ENDED: readonly string[] = ["exited", "dead", "removing", "stopped"];
 
+/** By itself or by somebody else, the engine says when, and is not about to remove it. */
+export function hasEnded({ running, status, finishedAt }: ContainerState): boolean {
+  return !running && RESTING.includes(status) && finishedAt !== "";
+}
+
+const RESTING: readonly string[] = ["exited", "stopped"];
+
 /**
  * Its program was started. Where the engine does not say when, the status tells, but for that of one on its way out
  * (removing, dead): it may never have been.

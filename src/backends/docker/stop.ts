@@ -4,10 +4,12 @@ import { expiring, pause } from "../../async/wait.ts";
 import { LONGEST_TIMER_MS } from "../../config/duration.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
-import { isAtRest } from "./engine/container-state.ts";
+import { type Ended, hasEnded } from "./container-end.ts";
+import { type ContainerState, isAtRest } from "./engine/container-state.ts";
 import type { Containers } from "./engine/containers.ts";
 import { EngineGone } from "./engine/errors.ts";
-import { isAway, persist } from "./persist.ts";
+import { isAway, persist, unlessRefused } from "./persist.ts";
+import type { Test, Watcher } from "./watcher.ts";
 
 const RETRY_MS = 500;
 const KILL_MS = 5_000;
@@ -15,10 +17,14 @@ const KILL_MS = 5_000;
 const STUCK_MS = 15_000;
 const STUCK_KILL_MS = 30_000;
 const LOOK_MS = 30_000;
+const REST_MS = 30_000;
+/** The engine's may be another host's. */
+const CLOCKS_MS = 5_000;
 const END_RESTARTS_MS = 30_000;
+const STOPPED: Stopped = { endedBefore: null };
 const KILL_AGAIN = { firstMs: 60_000, lastMs: 10 * 60_000 };
 
-type Ends = Pick<Containers, "stop" | "kill">;
+type Ends = Pick<Containers, "find" | "stop" | "kill">;
 
 export interface Stop {
   readonly id: string;
@@ -29,12 +35,16 @@ export interface Stop {
   readonly onStuck: () => void;
 }
 
+interface Stopped {
+  readonly endedBefore: ContainerState | null;
+}
+
 /**
  * SIGTERM, the grace, SIGKILL; when `hurry` fires, SIGKILL at once. Resolves when the engine has
- * said that it does not run. An engine that is away, or stuck, is waited for until `hurry`; then its
- * silence (EngineGone) is thrown.
+ * said that it does not run: with its state where it had ended before anybody asked for that, else with null.
+ * An engine that is away, or stuck, is waited for until `hurry`; then its silence (EngineGone) is thrown.
  */
-export async function stopContainer(containers: Ends, stop: Stop): Promise<void> {
+export async function stopContainer(containers: Ends, stop: Stop): Promise<ContainerState | null> {
   const { id, hurry } = stop;
   const over = new AbortController();
   const end = () => over.abort();
@@ -42,7 +52,8 @@ export async function stopContainer(containers: Ends, stop: Stop): Promise<void>
   else hurry.addEventListener("abort", end, { once: true });
   try {
     const ways = [ask(containers, stop, over.signal), killStuck(containers, stop, over.signal)];
-    if (await Promise.race(ways)) return;
+    const stopped = await Promise.race(ways);
+    if (stopped !== null) return stopped.endedBefore;
   } finally {
     hurry.removeEventListener("abort", end);
     end();
@@ -50,12 +61,29 @@ export async function stopContainer(containers: Ends, stop: Stop): Promise<void>
   const late = AbortSignal.timeout(KILL_MS);
   try {
     await containers.kill(id, "SIGKILL", late);
+    return null;
   } catch (error) {
     if (!late.aborted && !isAway(error)) throw error;
     throw new EngineGone("The container engine did not confirm that the container was killed", {
       cause: error,
     });
   }
+}
+
+/**
+ * Of one that was stopped, once it rests: its state where its end came before `askedAt`, in ms since 1970. A busy engine
+ * says that one runs whose end it has not heard of.
+ */
+export async function findEarlierEnd(
+  watcher: Pick<Watcher, "until">,
+  id: string,
+  askedAt: number,
+): Promise<ContainerState | null> {
+  const resting: Test<Ended> = (state) => (isAtRest(state) ? { state } : null);
+  const nobody: Ended = { state: null };
+  const { state } = await watcher.until(id, resting, AbortSignal.timeout(REST_MS)).catch(() => nobody);
+  if (state === null || !hasEnded(state)) return null;
+  return Date.parse(state.finishedAt) < askedAt - CLOCKS_MS ? state : null;
 }
 
 /**
@@ -86,42 +114,47 @@ export async function mayRun(containers: Pick<Containers, "find">, id: string): 
   }
 }
 
-/** False when the signal fired first. */
-async function ask(containers: Ends, { id, graceMs }: Stop, signal: AbortSignal): Promise<boolean> {
+/** Null when the signal fired first. */
+async function ask(containers: Ends, { id, graceMs }: Stop, signal: AbortSignal): Promise<Stopped | null> {
   const deadline = performance.now() + graceMs;
+  let asked = false;
   while (!signal.aborted) {
-    // The engine counts in whole seconds; a try that was cut has used up some of the grace.
-    const seconds = Math.max(0, Math.ceil((deadline - performance.now()) / 1000));
     try {
+      // An engine that was away tells late of an end; and never whose it is, once it was asked for one.
+      const state = asked ? null : await unlessRefused(containers.find(id, signal), null);
+      if (state !== null && hasEnded(state)) return { endedBefore: state };
+      asked = true;
+      // The engine counts in whole seconds; a try that was cut has used up some of the grace.
+      const seconds = Math.max(0, Math.ceil((deadline - performance.now()) / 1000));
       await containers.stop(id, seconds, signal);
-      return true;
+      return STOPPED;
     } catch (error) {
       if (!signal.aborted && !isAway(error)) throw error;
     }
     await pause(RETRY_MS, signal);
   }
-  return false;
+  return null;
 }
 
-/** A stop may hang inside the engine for ever, and its kill with it. False when the signal fired first. */
+/** A stop may hang inside the engine for ever, and its kill with it. Null when the signal fired first. */
 async function killStuck(
   containers: Ends,
   { id, graceMs, onStuck }: Stop,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<Stopped | null> {
   await pause(Math.min(graceMs + STUCK_MS, LONGEST_TIMER_MS), signal);
-  if (signal.aborted) return false;
+  if (signal.aborted) return null;
   onStuck();
   const backoff = new Backoff(KILL_AGAIN);
   while (!signal.aborted) {
     using patience = expiring(signal, STUCK_KILL_MS);
     try {
       await containers.kill(id, "SIGKILL", patience.signal);
-      return true;
+      return STOPPED;
     } catch {
       // Stuck as well, or refused: the stop may still come through, and is waited for.
     }
     await pause(backoff.next(), signal);
   }
-  return false;
+  return null;
 }

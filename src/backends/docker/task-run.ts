@@ -2,7 +2,7 @@
 import { createRedactor } from "../../logging/redact.ts";
 import { wordsOf } from "../../logging/words-of.ts";
 import { SIGKILLED } from "../../process/how-it-ended.ts";
-import { isShutdown, type RunContext, TaskFailure, TaskStopped } from "../../task/backend.ts";
+import { isCancelled, isShutdown, type RunContext, TaskFailure, TaskStopped } from "../../task/backend.ts";
 import {
   type Ended,
   endOf,
@@ -20,13 +20,13 @@ import { quoteOutput, secretsOf, showOutput } from "./container-output.ts";
 import { createContainer } from "./creation.ts";
 import type { Disposal } from "./disposal.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
-import { isAtRest, shortIdOf } from "./engine/container-state.ts";
+import { shortIdOf } from "./engine/container-state.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineGone, isConflict, isMissingOrGoing } from "./engine/errors.ts";
 import { type DockerHandle, writeHandle } from "./handle.ts";
 import { patiently, persist } from "./persist.ts";
-import { endRestarts, mayRun, stopContainer } from "./stop.ts";
+import { endRestarts, findEarlierEnd, mayRun, stopContainer } from "./stop.ts";
 import type { Test, Watcher } from "./watcher.ts";
 
 export interface TaskRunTools {
@@ -42,12 +42,12 @@ export interface TaskRunTools {
   readonly instance: string;
 }
 
-const REST_MS = 30_000;
 /** A busy engine may tell of a container's end before it tells why the kernel ended it. */
 const LATE_OOM_MS = 500;
 /** Docker 28 calls a conflict, too, that it cannot mount one image at two places, and nothing has the name then. */
 const MOST_UNSEEN = 4;
 const GOING: readonly string[] = ["removing", "dead"];
+const GOES_ON = "engine does not answer: the container goes on, and the next start of the worker takes it up";
 const STUCK_HINT =
   "the task is reported once the container has ended; if it does not, look at the engine's log, and end the container's shim (containerd-shim or conmon with that id) or restart the engine";
 
@@ -136,8 +136,8 @@ export class TaskRun {
       this.save({ started: true });
       return true;
     } catch (error) {
-      // The engine goes on with a start whose caller hung up.
-      if (signal.aborted && asked) await this.stop(id);
+      // The engine goes on with a start whose caller hung up. One that has ended already is seen to its end.
+      if (signal.aborted && asked && (await this.stop(id)) !== null) return true;
       throw this.failure("container_start", "cannot start the container", error);
     }
   }
@@ -155,12 +155,13 @@ export class TaskRun {
     try {
       state = await this.whenEnded(id);
     } catch (error) {
-      if (signal.aborted) {
-        await this.stop(id);
-        throw signal.reason;
+      if (!signal.aborted) {
+        await this.lookWhetherItRuns(id, "engine does not tell of the container", error);
+        throw this.failure("container_wait", "cannot wait for the container", error);
       }
-      await this.lookWhetherItRuns(id, "engine does not tell of the container", error);
-      throw this.failure("container_wait", "cannot wait for the container", error);
+      state = await this.stop(id);
+      // The user's word comes first, however it ended.
+      if (state === null || isCancelled(signal)) throw signal.reason;
     }
     if (state === null || isBeingRemoved(state)) throw goneFailure(this.container);
     // Podman says when each ended. Its host may have been reset, and be up again, between two looks.
@@ -235,34 +236,37 @@ export class TaskRun {
     this.context.saveHandle(writeHandle(this.handle));
   }
 
-  private async stop(id: string): Promise<void> {
-    const { engine, watcher, graceMs } = this.tools;
+  /** Its state, where it had ended before; null: it was stopped, as far as the engine tells. */
+  private async stop(id: string): Promise<ContainerState | null> {
+    const { container, tools, handle: before } = this;
+    const { engine, watcher, graceMs } = tools;
     const { hurry, log, signal } = this.context;
+    const stoppedAt = Date.now();
     // A cancellation is in the journal. Of the worker's own end nobody would know, once it is too quick.
-    this.save({ started: true, stopping: isShutdown(signal), stoppedAt: Date.now() });
-    log.debug("stopping the container", { container: this.container, graceMs });
+    this.save({ started: true, stopping: isShutdown(signal), stoppedAt });
+    log.debug("stopping the container", { container, graceMs });
     const onStuck = () =>
       log.warn("engine has not stopped the container although its grace period is over: killing it", {
-        container: this.container,
+        container,
         id: shortIdOf(id),
         hint: STUCK_HINT,
       });
+    let ended: ContainerState | null;
     try {
-      await stopContainer(engine.containers, { id, graceMs, hurry, onStuck });
+      ended = await stopContainer(engine.containers, { id, graceMs, hurry, onStuck });
     } catch (error) {
-      if (!(error instanceof EngineGone))
-        return await this.lookWhetherItRuns(id, "engine refuses to stop the container", error);
-      log.warn(
-        "engine does not answer: the container goes on, and the next start of the worker takes it up",
-        {
-          container: this.container,
-        },
-      );
+      if (!(error instanceof EngineGone)) {
+        await this.lookWhetherItRuns(id, "engine refuses to stop the container", error);
+        return null;
+      }
+      log.warn(GOES_ON, { container });
       // Not to be called stopped: as far as anybody knows it runs.
-      await new Promise<never>(() => {});
+      return await new Promise<never>(() => {});
     }
-    const resting: Test<true> = (state) => isAtRest(state) || null;
-    await watcher.until(id, resting, AbortSignal.timeout(REST_MS)).catch(() => {});
+    ended ??= await findEarlierEnd(watcher, id, stoppedAt);
+    // Whatever an earlier worker had asked for counts again.
+    if (ended !== null) this.save({ stopping: before.stopping, stoppedAt: before.stoppedAt });
+    return ended;
   }
 
   private async lookWhetherItRuns(id: string, what: string, error: unknown): Promise<void> {

@@ -34,6 +34,7 @@ afterEach(() => {
 const begin = () =>
   stopContainer(
     {
+      find: async () => null,
       stop: (_id, _seconds, signal) => {
         asked.push("stop");
         return stop(signal);
