@@ -186,6 +186,16 @@ describe("a container of a dead worker", () => {
   });
 
   // Its lock stayed, and with it nobody could take the task over as long as this worker lived.
+  // A busy engine made it when its task had been told of as not begun, which was told once more then.
+  test("that was made after its end was reported is that one's, unless it has begun", async () => {
+    const [me, other] = await workers(2);
+    await other?.claims.settle(NAME, signal);
+    const late = fake.add(NAME, taskLabelsOf(deadOwner("dead"), "t-1"), "created");
+    expect(await me?.claims.take(sought, signal)).toMatchObject({ kind: "ours", endedBy: "worker 1" });
+    late.status = "running";
+    expect(await me?.claims.take(sought, signal)).toMatchObject({ kind: "ours", endedBy: null });
+  });
+
   test("whose claim is given up half-way can be claimed by another", async () => {
     const [one, other] = await workers(2);
     fake.add(NAME, taskLabelsOf(deadOwner("dead"), "t-1"));

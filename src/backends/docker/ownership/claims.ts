@@ -5,6 +5,7 @@
  */
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
+import { hasBegun } from "../container-end.ts";
 import { shortIdOf } from "../engine/container-state.ts";
 import type { ContainerState, ContainerSummary } from "../engine/containers.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -85,7 +86,9 @@ export class Claims {
       const state = await this.findStill(found.id, signal);
       if (state !== null) {
         const { marks } = this.options;
-        const endedBy = await patiently((trying) => marks.markedBy(found.id, trying), signal);
+        const marked = await patiently((trying) => marks.markedBy(found.id, trying), signal);
+        // The engine may make one when its task was told of as not begun, by a worker that had not found it yet.
+        const endedBy = marked ?? (hasBegun(state) ? null : await this.reportedBy(container, signal));
         return { kind: "ours", state, endedBy, keep, release };
       }
     } catch (error) {
@@ -123,10 +126,16 @@ export class Claims {
   }
 
   private async whenGone(container: string, signal: AbortSignal): Promise<Claim> {
+    const by = await this.reportedBy(container, signal);
+    return by === null ? { kind: "gone" } : { kind: "reported", by };
+  }
+
+  /** The instance id of the process that has, or was about to; null: nobody. */
+  private async reportedBy(container: string, signal: AbortSignal): Promise<string | null> {
     const { volumes } = this.options.engine;
     const look = (trying: AbortSignal) => volumes.inspect(reportedNameOf(container), trying);
     const mark = await patiently((trying) => unlessForbidden(look(trying), null), signal);
-    return mark === null ? { kind: "gone" } : { kind: "reported", by: mark.labels[LABELS.instance] ?? "" };
+    return mark === null ? null : (mark.labels[LABELS.instance] ?? "");
   }
 
   /** Before it is called gone: it may have another name now, or have been made anew with all that it was. */
