@@ -26,6 +26,14 @@ export function hasEnded({ running, status, finishedAt }: ContainerState): boole
 
 const RESTING: readonly string[] = ["exited", "stopped"];
 
+/** An engine's clock may be another host's. */
+const CLOCKS_MS = 5_000;
+
+/** Than whatever this host's clock says, by the engine's, too; both in ms since 1970. */
+export function wasEarlier(finishedAt: number, askedAt: number): boolean {
+  return finishedAt < askedAt - CLOCKS_MS;
+}
+
 /**
  * Its program was started. Where the engine does not say when, the status tells, but for that of one on its way out
  * (removing, dead): it may never have been.
@@ -67,15 +75,16 @@ const STOP_MARGIN_MS = 60_000;
 
 /** True of one that an earlier worker was stopping, for as long as the engine may be at it; `at` in ms since 1970. */
 export function mayBeStopping({ stopping, stoppedAt }: DockerHandle, at: number, graceMs: number): boolean {
-  return stopping && (stoppedAt === null || at <= stoppedAt + graceMs + STOP_MARGIN_MS);
+  return stoppedAt === null ? stopping : at <= stoppedAt + graceMs + STOP_MARGIN_MS;
 }
 
 /**
- * Of a task that an earlier worker was stopping, for it shut down itself, when it was killed or told to be
- * quick: the engine went on with the stop, and an agent that ended well in that time was told to. What one
- * ended with by itself, at another time or with a failure of its own, is its own all the same.
+ * Of a task that an earlier worker was stopping, for its time was up or for it shut down itself, when it was killed or
+ * told to be quick: the engine went on with the stop, and an agent that ended well in that time was told to. What one
+ * ended with by itself, at another time or with a failure of its own, is its own all the same. (A cancellation is in the
+ * journal, and goes on by itself.)
  */
-export function shutdownOf(
+export function stopOf(
   handle: DockerHandle,
   { exitCode, oomKilled, finishedAt }: ContainerResult,
   graceMs: number,
@@ -83,13 +92,21 @@ export function shutdownOf(
   const { stoppedAt } = handle;
   // A stop that never came to the engine ended nothing, hours before somebody else did.
   if (oomKilled || !mayBeStopping(handle, finishedAt ?? 0, graceMs)) return null;
+  // Nor one that came to an engine in which it had ended long before.
+  if (stoppedAt !== null && finishedAt !== null && wasEarlier(finishedAt, stoppedAt)) return null;
   const inTime =
     stoppedAt !== null &&
     finishedAt !== null &&
     finishedAt >= stoppedAt &&
     isWithinGrace(finishedAt, stoppedAt, graceMs);
   const wasForStop = exitCode === SIGKILLED || exitCode === SIGTERMED || (exitCode === 0 && inTime);
-  return wasForStop ? new TaskStopped("shutdown") : null;
+  return wasForStop ? stopIn(handle) : null;
+}
+
+/** What an earlier worker was stopping it for; null: nothing that it wrote down. */
+export function stopIn({ stopping, stoppedAt }: DockerHandle): TaskStopped | null {
+  if (stopping) return new TaskStopped("shutdown");
+  return stoppedAt === null ? null : new TaskStopped("timeout");
 }
 
 export function goneFailure(container: string): TaskFailure {

@@ -27,7 +27,8 @@ import {
   goneFailure,
   goneUnseenFailure,
   hasBegun,
-  shutdownOf,
+  stopIn,
+  stopOf,
 } from "./container-end.ts";
 import type { Disposal } from "./disposal.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -208,8 +209,7 @@ export class DockerBackend implements Backend {
 
   private async pickUp(handle: DockerHandle, claim: Claim, run: TaskRun, context: RunContext): Promise<void> {
     if (handle.result !== null) {
-      const end =
-        shutdownOf(handle, handle.result, this.options.graceMs) ?? failureOf(handle.result, null, "");
+      const end = stopOf(handle, handle.result, this.options.graceMs) ?? failureOf(handle.result, null, "");
       if (end !== null) throw end;
       return;
     }
@@ -230,13 +230,13 @@ function cannotTakeUp(container: string, error: EngineError): TaskFailure {
  * engine than that one's knows nothing of it.
  */
 function whenGone(handle: DockerHandle, address: string, signal: AbortSignal): Error {
-  const { container, engine, started, starting, stopping, stoppedAt } = handle;
+  const { container, engine, started, starting } = handle;
   if (engine !== "" && engine !== address) return elsewhereFailure(handle, address);
   const why: unknown = signal.reason;
   if (why instanceof TaskStopped && why.why === "cancelled") return why;
-  if (stopping) return new TaskStopped("shutdown");
-  // Its time may have run out after somebody else had removed it, too.
-  if (why instanceof TaskStopped && why.why === "timeout" && stoppedAt !== null) return why;
+  // It was stopped for that, and removed. Its time may have run out after somebody else had removed it, too.
+  const stopped = stopIn(handle);
+  if (stopped !== null) return stopped;
   if (started) return goneFailure(container);
   return starting ? goneUnseenFailure(container) : notBegun();
 }

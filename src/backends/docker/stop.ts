@@ -4,7 +4,7 @@ import { expiring, pause } from "../../async/wait.ts";
 import { LONGEST_TIMER_MS } from "../../config/duration.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
-import { type Ended, hasEnded } from "./container-end.ts";
+import { type Ended, hasEnded, wasEarlier } from "./container-end.ts";
 import { type ContainerState, isAtRest } from "./engine/container-state.ts";
 import type { Containers } from "./engine/containers.ts";
 import { EngineGone } from "./engine/errors.ts";
@@ -18,8 +18,6 @@ const STUCK_MS = 15_000;
 const STUCK_KILL_MS = 30_000;
 const LOOK_MS = 30_000;
 const REST_MS = 30_000;
-/** The engine's may be another host's. */
-const CLOCKS_MS = 5_000;
 const END_RESTARTS_MS = 30_000;
 const STOPPED: Stopped = { endedBefore: null };
 const KILL_AGAIN = { firstMs: 60_000, lastMs: 10 * 60_000 };
@@ -83,7 +81,7 @@ export async function findEarlierEnd(
   const nobody: Ended = { state: null };
   const { state } = await watcher.until(id, resting, AbortSignal.timeout(REST_MS)).catch(() => nobody);
   if (state === null || !hasEnded(state)) return null;
-  return Date.parse(state.finishedAt) < askedAt - CLOCKS_MS ? state : null;
+  return wasEarlier(Date.parse(state.finishedAt), askedAt) ? state : null;
 }
 
 /**

@@ -14,7 +14,8 @@ import {
   isForgotten,
   isRestarting,
   mayBeStopping,
-  shutdownOf,
+  stopIn,
+  stopOf,
 } from "./container-end.ts";
 import { quoteOutput, secretsOf, showOutput } from "./container-output.ts";
 import { createContainer } from "./creation.ts";
@@ -178,7 +179,7 @@ export class TaskRun {
     const failed = result.exitCode !== 0;
     const lines = failed || verbose ? await showOutput(containers, id, { failed, redact: secrets }, log) : [];
     const end =
-      shutdownOf(this.handle, result, this.tools.graceMs) ??
+      stopOf(this.handle, result, this.tools.graceMs) ??
       failureOf(result, quoteOutput(lines, secrets), state.error);
     if (end !== null) throw end;
   }
@@ -226,7 +227,7 @@ export class TaskRun {
   /** As `endOf`. One that runs long after its grace was not stopped: an earlier worker's request was lost. */
   private lookAt(state: ContainerState | null): Ended | null {
     const { handle, tools } = this;
-    if (state?.running && handle.stopping && !mayBeStopping(handle, Date.now(), tools.graceMs))
+    if (state?.running && stopIn(handle) !== null && !mayBeStopping(handle, Date.now(), tools.graceMs))
       this.save({ stopping: false, stoppedAt: null });
     return endOf(state);
   }

@@ -8,7 +8,7 @@ import {
   isForgotten,
   isRestarting,
   mayBeStopping,
-  shutdownOf,
+  stopOf,
 } from "../../../../src/backends/docker/container-end.ts";
 import { readContainerState } from "../../../../src/backends/docker/engine/container-state.ts";
 import { newHandle } from "../../../../src/backends/docker/handle.ts";
@@ -143,7 +143,8 @@ test("an engine may be at a stop for a minute longer than the grace period", () 
   expect(mayBeStopping(stopping, lastMs, GRACE_MS)).toBe(true);
   expect(mayBeStopping(stopping, lastMs + 1, GRACE_MS)).toBe(false);
   expect(mayBeStopping({ ...stopping, stoppedAt: null }, lastMs + 1, GRACE_MS)).toBe(true);
-  expect(mayBeStopping({ ...stopping, stopping: false }, lastMs, GRACE_MS)).toBe(false);
+  const never = { ...stopping, stopping: false, stoppedAt: null };
+  expect(mayBeStopping(never, lastMs, GRACE_MS)).toBe(false);
 });
 
 describe("the end of a task that an earlier worker was stopping", () => {
@@ -155,8 +156,10 @@ describe("the end of a task that an earlier worker was stopping", () => {
     ["by the stop's own signal", { exitCode: 143, finishedAt: STOPPED_AT + GRACE_MS }],
     ["by the kill that ends a grace period, late", { exitCode: 137, finishedAt: STOPPED_AT + 60_000 }],
     ["by a kill, nobody knows when", { exitCode: 137, finishedAt: null }],
-  ])("is the shutdown's: %s", (_how, more) => {
-    expect(shutdownOf(stopping, { ...result, ...more }, GRACE_MS)).toMatchObject({ why: "shutdown" });
+  ])("is that one's: %s", (_how, more) => {
+    expect(stopOf(stopping, { ...result, ...more }, GRACE_MS)).toMatchObject({ why: "shutdown" });
+    const timeUp = { ...stopping, stopping: false };
+    expect(stopOf(timeUp, { ...result, ...more }, GRACE_MS)).toMatchObject({ why: "timeout" });
   });
 
   test.each([
@@ -165,9 +168,10 @@ describe("the end of a task that an earlier worker was stopping", () => {
     ["well, nobody knows when", { finishedAt: null }],
     ["with a failure of its own meanwhile", { exitCode: 3 }],
     ["for want of memory", { exitCode: 137, oomKilled: true }],
+    ["by somebody's kill long before", { exitCode: 137, finishedAt: STOPPED_AT - 60_000 }],
     ["by somebody's kill hours later", { exitCode: 137, finishedAt: STOPPED_AT + 3_600_000 }],
   ])("is its own: %s", (_how, more) => {
-    expect(shutdownOf(stopping, { ...result, ...more }, GRACE_MS)).toBeNull();
+    expect(stopOf(stopping, { ...result, ...more }, GRACE_MS)).toBeNull();
   });
 });
 
