@@ -73,6 +73,19 @@ describe("a prune", () => {
     await expectWhole(task, 1);
   });
 
+  // Docker's words while it unpacks: the task failed with them.
+  test("of a container that the engine writes files to costs another filling, whatever it calls that", async () => {
+    const held = fake.hold("PUT", /\/archive$/);
+    const task = runTask(backend, { additionalSidecars });
+    await within(held.arrived, "the filling");
+    prune();
+    held.release({
+      status: 500,
+      words: "Error processing tar file(exit status 1): no such file or directory",
+    });
+    await expectWhole(task, 1);
+  });
+
   test("while the volume is filled that all tasks share costs another filling", async () => {
     const held = fake.hold("PUT", /\/archive$/);
     const task = runTask(backend, { sidecarImage });

@@ -21,7 +21,7 @@ import { quoteOutput, secretsOf, showOutput } from "./container-output.ts";
 import { createContainer } from "./creation.ts";
 import type { Disposal } from "./disposal.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
-import { shortIdOf } from "./engine/container-state.ts";
+import { isGoing, shortIdOf } from "./engine/container-state.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EngineGone, isConflict, isMissingOrGoing } from "./engine/errors.ts";
@@ -47,7 +47,6 @@ export interface TaskRunTools {
 const LATE_OOM_MS = 500;
 /** Docker 28 calls a conflict, too, that it cannot mount one image at two places, and nothing has the name then. */
 const MOST_UNSEEN = 4;
-const GOING: readonly string[] = ["removing", "dead"];
 const GOES_ON = "engine does not answer: the container goes on, and the next start of the worker takes it up";
 const STUCK_HINT =
   "the task is reported once the container has ended; if it does not, look at the engine's log, and end the container's shim (containerd-shim or conmon with that id) or restart the engine";
@@ -282,8 +281,7 @@ export class TaskRun {
   /** What the engine has refused it did because there is no such container, or none any more. */
   private async isGone(id: string, refusal: unknown, signal: AbortSignal): Promise<boolean> {
     if (!isMissingOrGoing(refusal)) return false;
-    const state = await this.tools.engine.containers.find(id, signal);
-    return state === null || GOING.includes(state.status);
+    return isGoing(await this.tools.engine.containers.find(id, signal));
   }
 
   private failure(

@@ -43,6 +43,13 @@ export function isAtRest(state: ContainerState | null): boolean {
   return state === null || (!state.running && AT_REST.includes(state.status));
 }
 
+const GOING: readonly string[] = ["removing", "dead"];
+
+/** Gone (null), or about to be. */
+export function isGoing(state: ContainerState | null): boolean {
+  return state === null || GOING.includes(state.status);
+}
+
 export interface ContainerSummary {
   readonly id: string;
   /** Without leading slashes. */

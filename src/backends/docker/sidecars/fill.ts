@@ -2,9 +2,10 @@
 import { type Expiry, expiring } from "../../../async/wait.ts";
 import { createContainer } from "../creation.ts";
 import type { ByteStream } from "../engine/calls.ts";
+import { isGoing } from "../engine/container-state.ts";
 import type { Containers } from "../engine/containers.ts";
 import type { Engine } from "../engine/engine.ts";
-import { EngineGone } from "../engine/errors.ts";
+import { EngineError, EngineGone, NOT_FOUND } from "../engine/errors.ts";
 import { LABELS, type Labels, type Role } from "../labels.ts";
 import { neverStarted } from "../ownership/engine-lock.ts";
 import { persist } from "../persist.ts";
@@ -54,7 +55,7 @@ export async function fillVolume(
 }
 
 async function copyFiles(
-  containers: Pick<Containers, "readRoot" | "putArchive">,
+  containers: Pick<Containers, "readRoot" | "putArchive" | "find">,
   { from, to }: { readonly from: string; readonly to: string },
   signal: AbortSignal,
 ): Promise<void> {
@@ -62,9 +63,28 @@ async function copyFiles(
   try {
     const files = await containers.readRoot(from, patience.signal);
     await containers.putArchive(to, TARGET, imageFilesOf(moving(files, patience)), patience.signal);
+  } catch (error) {
+    // Of one that somebody removes while it works on it an engine says whatever went wrong, with status 500.
+    if (!(error instanceof EngineError) || (await areThere(containers, [from, to], signal))) throw error;
+    throw new EngineError(NOT_FOUND, error.message);
   } finally {
     // Of files that are not sent to their end nobody else lets go, and the engine goes on reading them.
     patience.expire();
+  }
+}
+
+/** As far as the engine tells. */
+async function areThere(
+  containers: Pick<Containers, "find">,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const states = await Promise.all(ids.map((id) => containers.find(id, signal)));
+    return !states.some(isGoing);
+  } catch (error) {
+    if (error instanceof EngineError) return true;
+    throw error;
   }
 }
 
