@@ -162,6 +162,8 @@ export function failureOf(
   });
 }
 
+const UNKNOWN_TO_DOCKER = 255;
+
 function hintAt(exitCode: number): string {
   switch (exitCode) {
     case 126:
@@ -172,6 +174,8 @@ function hintAt(exitCode: number): string {
       return " (killed)";
     case SIGTERMED:
       return " (terminated)";
+    case UNKNOWN_TO_DOCKER:
+      return " (or Docker does not know it: it says that of what ended while it was not running)";
     default:
       return "";
   }

@@ -184,6 +184,12 @@ describe("the failure of a container", () => {
     [126, null, "", "the container exited with status 126 (its command cannot be executed)"],
     [137, null, "", "the container exited with status 137 (killed)"],
     [143, null, "", "the container exited with status 143 (terminated)"],
+    [
+      255,
+      null,
+      "",
+      "the container exited with status 255 (or Docker does not know it: it says that of what ended while it was not running)",
+    ],
     [1, "no", "broken", "the container exited with status 1; the engine says: broken; its last output: no"],
   ])("with status %d, output %p and the engine's words %p says so", (exitCode, quote, words, message) => {
     expect(failureOf({ ...result, exitCode }, quote, words)).toMatchObject({
