@@ -1,6 +1,7 @@
 /** What a failed pull means: whether it is worth another try, and what the operator is told. Pure. */
 import { wordsOf } from "../../../logging/words-of.ts";
 import { EngineError, EngineGone, isSpoiled } from "../engine/errors.ts";
+import { RESTART_MS } from "../persist.ts";
 
 /** No image for the task, in words for the operator. */
 export class ImageError extends Error {
@@ -23,7 +24,7 @@ const REFUSED =
   /(?:^|: )(?:unauthorized|denied)(?::|\s|$)|\b401 Unauthorized|\b403 Forbidden|no basic auth credentials|authorization failed/;
 const ABSENT = /(?:^|: )(?:manifest unknown|name unknown)(?::|\s|$)|no matching manifest for /;
 
-/** How often a pull is tried at most when it fails like this. */
+/** How often a pull is tried when it fails like this: at most, but for an engine that is gone. */
 export function triesFor(error: unknown): number {
   if (error instanceof EngineGone) return TRIES.gone;
   if (!(error instanceof EngineError)) return TRIES.final;
@@ -32,6 +33,30 @@ export function triesFor(error: unknown): number {
   // 0: in the middle of the stream, where most engines give no status.
   if (status !== 0 && status !== 429 && status < 500) return TRIES.final;
   return REFUSED.test(message) || ABSENT.test(message) ? TRIES.final : TRIES.answered;
+}
+
+/** Of one pull. An engine that is away for a restart is waited for, as it is with all that has not begun. */
+export class PullPatience {
+  readonly #now: () => number;
+  #answers = 0;
+  #silences = 0;
+  /** By the clock of `now`; null: its last word was an answer. */
+  #silentSince: number | null = null;
+
+  /** `now`: in ms, of a clock that nobody sets. */
+  constructor(now = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** After one more try that failed like this: whether another is worth it. */
+  allowsAnother(error: unknown): boolean {
+    if (!(error instanceof EngineGone)) {
+      this.#silentSince = null;
+      return ++this.#answers < triesFor(error);
+    }
+    this.#silentSince ??= this.#now();
+    return ++this.#silences < triesFor(error) || this.#now() - this.#silentSince < RESTART_MS;
+  }
 }
 
 /** True where another credential might help, so that it is worth saying which one was used. */

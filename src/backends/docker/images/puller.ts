@@ -9,7 +9,7 @@ import type { Engine } from "../engine/engine.ts";
 import { EngineError } from "../engine/errors.ts";
 import type { ImageDetails } from "../engine/images.ts";
 import type { Credentials, RegistryAuth } from "./credentials.ts";
-import { failureWords, ImageError, isAboutCredentials, triesFor } from "./pull-failure.ts";
+import { failureWords, ImageError, isAboutCredentials, PullPatience } from "./pull-failure.ts";
 import { PullWatch } from "./pull-watch.ts";
 import { ImageNameError, type ImageReference, parseReference } from "./reference.ts";
 
@@ -87,13 +87,14 @@ class Ensuring {
   async run(): Promise<LocalImage> {
     const signal = this.#signal;
     const backoff = new Backoff(RETRY_BOUNDS, this.#options.random);
+    const patience = new PullPatience();
     for (let tries = 1; ; tries++) {
       try {
         return await this.#attempt();
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof ImageError) throw error;
-        if (tries >= triesFor(error)) throw this.#failure(error, tries);
+        if (!patience.allowsAnother(error)) throw this.#failure(error, tries);
         const delayMs = Math.round(backoff.next());
         this.#log.warn("pull failed, trying again", { tries, delayMs, error: this.#redacted(error) });
         await pause(delayMs, signal);

@@ -4,6 +4,7 @@ import {
   failureWords,
   ImageError,
   isAboutCredentials,
+  PullPatience,
   triesFor,
 } from "../../../../../src/backends/docker/images/pull-failure.ts";
 
@@ -94,5 +95,33 @@ describe("a failed pull", () => {
     );
     expect(failureWords(new EngineError(500, "x".repeat(100_000)))).toBe(`${"x".repeat(600)}...`);
     expect(failureWords(new EngineError(500, ""))).toBe("the engine did not say why");
+  });
+});
+
+describe("a pull", () => {
+  const gone = new EngineGone("Failed to connect");
+  const broken = new EngineError(500, "the client connection is closing");
+
+  // Eight tries were over within five seconds, and with them the tasks that came while an engine was restarted.
+  test("is tried for as long as an engine may be away for a restart, and eight times at least", () => {
+    let now = 0;
+    const patience = new PullPatience(() => now);
+    for (let tries = 1; tries <= 20; tries++) expect(patience.allowsAnother(gone)).toBe(true);
+    now = 60_000;
+    expect(patience.allowsAnother(gone)).toBe(false);
+    const cutAfterHours = new PullPatience(() => now);
+    for (let tries = 1; tries < 8; tries++) {
+      now += 3_600_000;
+      expect(cutAfterHours.allowsAnother(gone)).toBe(true);
+    }
+    now += 3_600_000;
+    expect(cutAfterHours.allowsAnother(gone)).toBe(false);
+  });
+
+  test("is not given up at the first answer of an engine that was away", () => {
+    const patience = new PullPatience(() => 0);
+    for (let tries = 1; tries <= 7; tries++) patience.allowsAnother(gone);
+    const answers = [1, 2, 3, 4].map(() => patience.allowsAnother(broken));
+    expect(answers).toEqual([true, true, true, false]);
   });
 });
