@@ -12,6 +12,7 @@ import type { Ward } from "../../process/shim/ward.ts";
 import type { Surveyor } from "../../process/stragglers.ts";
 import {
   type Completion,
+  isCancelled,
   isShutdown,
   type RunContext,
   TaskFailure,
@@ -197,10 +198,6 @@ function wasForStop(
   // Killed: so a stop of ours ends what does not do as it was asked.
   if (status === SIGKILLED || wasAskedToEnd(status)) return true;
   return status === 0 && stoppedAt !== null && at !== undefined && isWithinGrace(at, stoppedAt, graceMs);
-}
-
-function isCancelled({ reason }: AbortSignal): boolean {
-  return reason instanceof TaskStopped && reason.why === "cancelled";
 }
 
 function requireSuccess(status: number): void {
