@@ -3,6 +3,7 @@ import type { V1Job } from "@kubernetes/client-node";
 import type { ExecutionRef } from "../../../journal/execution.ts";
 import { INSTANCE_LABEL, WORKER_HASH_LABEL } from "../job/labels.ts";
 import type { StoppedBy } from "../run/handle.ts";
+import { isFinished, wasCutShort } from "../verdict/job-condition.ts";
 
 const TASK_ID_ANNOTATION = "oz-agent-worker/task-id";
 const EXECUTION_ID_ANNOTATION = "oz-agent-worker/execution-id";
@@ -38,6 +39,15 @@ export function instanceOf({ metadata }: V1Job): string | null {
 
 export function isEnded({ metadata }: V1Job): boolean {
   return metadata?.labels?.[ENDED_LABEL] !== undefined;
+}
+
+/**
+ * Whether how its execution ended can be read in it, by whoever is given that execution once more. Of a task without an
+ * execution id it may be the end of an earlier run.
+ */
+export function tellsItsEnd(job: V1Job): boolean {
+  const { executionId = "" } = executionOf(job) ?? {};
+  return executionId !== "" && isFinished(job) && !wasCutShort(job);
 }
 
 /** A merge patch that holds only if nobody changed the Job since it was seen like this. */

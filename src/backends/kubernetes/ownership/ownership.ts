@@ -17,7 +17,7 @@ import { type JobHandle, writeHandle } from "../run/handle.ts";
 import type { JobStore } from "../watch/job-store.ts";
 import { slimJob } from "../watch/slim.ts";
 import { ownerOf, type WorkerLease } from "./lease.ts";
-import { claimPatch, instanceOf, isEnded } from "./marks.ts";
+import { claimPatch, instanceOf, isEnded, tellsItsEnd } from "./marks.ts";
 import { Orphanage } from "./orphanage.ts";
 import { isTakenIn } from "./taken-notes.ts";
 
@@ -185,7 +185,7 @@ export class Ownership implements AsyncDisposable {
 
 /** While its uid is not known, what has its name may be of an earlier run of the task, which was reported. */
 function isOf({ uid }: JobHandle, job: V1Job): boolean {
-  return uid === null ? !isEnded(job) : job.metadata?.uid === uid;
+  return uid === null ? !isEnded(job) || tellsItsEnd(job) : job.metadata?.uid === uid;
 }
 
 function notReclaimed({ job, namespace }: JobHandle, error: unknown): TaskFailure {

@@ -12,7 +12,7 @@ import type { Cluster } from "../cluster.ts";
 import { buildEnvSecret } from "../job/env-secret.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { leaseNameOf } from "../ownership/lease.ts";
-import { claimPatch, executionOf, instanceOf, isEnded } from "../ownership/marks.ts";
+import { claimPatch, executionOf, instanceOf, isEnded, tellsItsEnd } from "../ownership/marks.ts";
 import { takenNotes } from "../ownership/taken-notes.ts";
 import { isFinished } from "../verdict/job-condition.ts";
 
@@ -133,7 +133,7 @@ async function takeExisting(
   if (existing.metadata?.deletionTimestamp !== undefined) return null;
   const { uid = "" } = existing.metadata ?? {};
   const wasReported = isEnded(existing) || context.isReported(uid);
-  if (wasReported || (!mayBeMade && isOfEarlierRun(existing, ref, instance))) {
+  if ((wasReported && !tellsItsEnd(existing)) || (!mayBeMade && isOfEarlierRun(existing, ref, instance))) {
     log.info("the Job of an earlier run of this task is replaced", { job: name });
     await patiently((signal) => cluster.deleteJob(name, signal, { uid }), context);
     return null;

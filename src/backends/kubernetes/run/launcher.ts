@@ -12,7 +12,7 @@ import type { Cluster } from "../cluster.ts";
 import { envSecretNameOf } from "../job/env-secret.ts";
 import { buildJob } from "../job/job.ts";
 import { jobNameOf } from "../job/name.ts";
-import { mark } from "../ownership/marks.ts";
+import { isEnded, mark } from "../ownership/marks.ts";
 import type { Observatory } from "../watch/observatory.ts";
 import { slimJob } from "../watch/slim.ts";
 import { type CreateContext, type CreatedJob, createEnvSecret, createJob, mayBeThere } from "./create-job.ts";
@@ -79,7 +79,9 @@ export class Launcher {
     if (!plan.handle.ready) await this.createSecret(plan, created, { ...plan.handle, uid }, context);
     const ready = { ...plan.handle, uid, ready: true };
     context.saveHandle(writeHandle(ready));
-    observatory.store.jobs.put(slimJob(created.job));
+    const { store } = observatory;
+    if (isEnded(created.job)) store.show(slimJob(created.job));
+    else store.jobs.put(slimJob(created.job));
     context.log.info("Job created", { job: name });
     return ready;
   }

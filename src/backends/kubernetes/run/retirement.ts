@@ -9,10 +9,9 @@ import { wordsOf } from "../../../logging/words-of.ts";
 import { isStatus } from "../client/cluster-error.ts";
 import type { Cluster, MergePatch } from "../cluster.ts";
 import { endedPatch, instanceOf } from "../ownership/marks.ts";
-import { isFinished } from "../verdict/job-condition.ts";
+import { isFinished, PASSED_DEADLINE } from "../verdict/job-condition.ts";
 import type { Observatory } from "../watch/observatory.ts";
 import { slimJob } from "../watch/slim.ts";
-import { PASSED_DEADLINE } from "./stop-job.ts";
 
 export interface Retiree {
   readonly name: string;

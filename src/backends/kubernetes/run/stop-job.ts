@@ -7,6 +7,7 @@ import { wordsOf } from "../../../logging/words-of.ts";
 import { type RunContext, TaskStopped } from "../../../task/backend.ts";
 import type { Cluster } from "../cluster.ts";
 import { instanceOf, stoppingPatch } from "../ownership/marks.ts";
+import { PASSED_DEADLINE } from "../verdict/job-condition.ts";
 import type { Observatory } from "../watch/observatory.ts";
 import type { JobHandle, StoppedBy } from "./handle.ts";
 
@@ -101,13 +102,6 @@ export async function passOnStop(
 export function stoppedBy(reason: unknown): StoppedBy {
   return reason instanceof TaskStopped && reason.why === "timeout" ? "timeout" : "cancelled";
 }
-
-/**
- * Kept, a Job is ended by a deadline that has passed: the controller then deletes its pods, and it stays
- * as long as any failed one. Of one that is suspended the time counts from when it is resumed, so that it is
- * to have no pods then.
- */
-export const PASSED_DEADLINE = { spec: { activeDeadlineSeconds: 1, parallelism: 0 } } as const;
 
 /** `untold`: the API server could not be told. */
 async function endJob(job: JobToStop, options: StopOptions): Promise<"ending" | "taken" | "untold"> {

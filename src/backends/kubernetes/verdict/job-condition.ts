@@ -43,6 +43,19 @@ export function deadlineOf(job: V1Job): number | null {
   return seconds === undefined || start === undefined ? null : start.getTime() + seconds * 1000;
 }
 
+/**
+ * Kept, a Job is ended by a deadline that has passed: the controller then deletes its pods, and it stays
+ * as long as any failed one. Of one that is suspended the time counts from when it is resumed, so that it is
+ * to have no pods then.
+ */
+export const PASSED_DEADLINE = { spec: { activeDeadlineSeconds: 1, parallelism: 0 } } as const;
+
+/** By a worker, so that what it says of its end is not why its task has ended. */
+export function wasCutShort({ spec }: V1Job): boolean {
+  const { activeDeadlineSeconds, parallelism } = PASSED_DEADLINE.spec;
+  return spec?.activeDeadlineSeconds === activeDeadlineSeconds && spec.parallelism === parallelism;
+}
+
 /** In ms since 1970; null: it does not say. */
 export function startOf(job: V1Job): number | null {
   return (job.status?.startTime ?? job.metadata?.creationTimestamp)?.getTime() ?? null;

@@ -98,6 +98,13 @@ export class JobStore {
     return this.entries.get(name)?.job ?? null;
   }
 
+  /** One that no watch shows any more, because its end was told. */
+  show(job: V1Job): void {
+    const entry = this.entry(job.metadata?.name ?? "");
+    entry.lastJob = null;
+    this.keepJob(entry, job);
+  }
+
   /** Nothing of it runs any more, nor ever will; true of one that is not there. */
   hasFinished(name: string): boolean {
     return isOver(this.job(name));

@@ -1,0 +1,81 @@
+/** An execution that was given to two workers, when the control plane knows its end from one of them already. */
+import { beforeEach, describe, expect, test } from "bun:test";
+import type { FakeCluster } from "../support/fake-cluster.ts";
+import { eachTestHasFleet } from "../support/kubernetes-fleet.ts";
+import { type KubernetesRig, passTime, passTimeFor, type RiggedTask } from "../support/kubernetes-rig.ts";
+
+let cluster: FakeCluster;
+let cutOff: Set<string>;
+const { worker, runningTask } = eachTestHasFleet((own) => {
+  ({ cluster, cutOff } = own);
+});
+
+let late: KubernetesRig;
+let sibling: KubernetesRig;
+beforeEach(async () => {
+  [late, sibling] = [await worker("late"), await worker("sibling")];
+});
+
+/** The late one has claimed it, and cannot reach its API server. */
+async function claimsInVain(): Promise<RiggedTask> {
+  cutOff.add("Bearer late");
+  const task = late.run("t-1", "e-1");
+  await passTime(cluster, () => late.log.said("warn").some((line) => line.includes("did not take it")));
+  return task;
+}
+
+/** By a sibling, which has told that. @returns the Job's uid, once that is marked */
+async function failsElsewhere(fail: (job: string) => void): Promise<string> {
+  const { task, name } = await runningTask(sibling, "t-1", "e-1");
+  fail(name);
+  await passTimeFor(cluster, task.ended).catch(() => {});
+  sibling.reported(task);
+  const { uid } = await passTime(cluster, () => {
+    const [job] = cluster.jobs();
+    return job?.metadata.labels["oz-ended"] && job.metadata;
+  });
+  return uid;
+}
+
+const uids = () => cluster.jobs().map(({ metadata }) => metadata.uid);
+
+describe("a worker that could not create the Job of an execution before a sibling had told its end", () => {
+  // It replaced the Job, and the agent worked once more: told were two ends of one execution.
+  test("tells that end, and does not run it again", async () => {
+    const task = await claimsInVain();
+    const uid = await failsElsewhere((job) => cluster.fail(job, 3));
+    cutOff.clear();
+    await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject({
+      reason: "container_exit",
+      exitCode: 3,
+    });
+    expect(uids()).toEqual([uid]);
+  });
+
+  test("runs it where the Job does not say how it ended, because its agent never began", async () => {
+    const task = await claimsInVain();
+    const uid = await failsElsewhere((job) => {
+      const waiting = { reason: "ErrImagePull", message: "not found" };
+      cluster.setPod(job, { phase: "Pending", containerStatuses: [{ name: "task", state: { waiting } }] });
+    });
+    // As the controller does, by the deadline that it was ended with.
+    const [{ metadata } = cluster.jobs()[0]] = cluster.jobs();
+    cluster.api.store.patch("jobs", metadata.name, {
+      status: { conditions: [{ type: "Failed", status: "True", reason: "DeadlineExceeded" }] },
+    });
+    cutOff.clear();
+    const [again] = await passTime(cluster, () => uids().some((each) => each !== uid) && cluster.jobs());
+    cluster.complete(again?.metadata.name);
+    expect(await passTimeFor(cluster, task.ended)).toBe("completed");
+  });
+
+  // The next one with its journal said that it had been killed before it had created the Job, and that a retry was safe.
+  test("leaves it to that one's report when it is started again", async () => {
+    const task = await claimsInVain();
+    const uid = await failsElsewhere((job) => cluster.fail(job, 3));
+    const next = await worker("next");
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null, "e-1");
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("handed-off");
+    expect(uids()).toEqual([uid]);
+  });
+});
