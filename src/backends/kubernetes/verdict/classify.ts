@@ -4,7 +4,7 @@
  */
 import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { hasEnded } from "./containers.ts";
-import { deadlineText, failedContainer, failedInitContainer } from "./ended-containers.ts";
+import { deadlineText, endedWellInTime, failedContainer, failedInitContainer } from "./ended-containers.ts";
 import { failureOf, isComplete, isOver } from "./job-condition.ts";
 import { lingering } from "./lingering-pods.ts";
 import { podless, unmountable, unschedulable } from "./pending-pods.ts";
@@ -71,6 +71,7 @@ function evicted(view: JobView, pod: V1Pod): Verdict | null {
 function outOfTime(view: JobView, job: V1Job): Verdict | null {
   const failure = failureOf(job);
   if (failure?.reason !== "DeadlineExceeded") return null;
+  if (podsEver(view).some((pod) => endedWellInTime(view, pod))) return { kind: "succeeded" };
   const message = withWords(deadlineText(view), reasonText(failure));
   return { kind: "failed", reason: "active_deadline", message };
 }

@@ -68,6 +68,14 @@ function deadlineInstead(ended: Ended): Failed | null {
   return { kind: "failed", reason: "active_deadline", message: `${deadlineText(view)}; ${messageOf(ended)}` };
 }
 
+/** A controller that was away for a while counts a pod's end only later, and calls its Job late then. */
+export function endedWellInTime({ job }: JobView, pod: V1Pod): boolean {
+  const at = job === null ? null : deadlineOf(job);
+  if (at === null || pod.status?.phase !== "Succeeded") return false;
+  const main = containersOf(pod).filter(({ role }) => role === "task" || role === "beside");
+  return main.every(({ state }) => (state.terminated?.finishedAt?.getTime() ?? at) < at - CLOCKS_MS);
+}
+
 export function deadlineText(view: JobView): string {
   const seconds = view.job?.spec?.activeDeadlineSeconds;
   const limit = seconds === undefined ? "" : ` of ${seconds} s`;

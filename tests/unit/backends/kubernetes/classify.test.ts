@@ -279,6 +279,16 @@ describe("a container that was killed at the deadline", () => {
     expect(found).toMatchObject({ kind: "failed", reason: "container_exit" });
   });
 
+  // Seen when the Job controller was away until after it: the agent's work was done, and told as failed.
+  test.each([
+    ["is not one, whatever its Job says, when the agent had ended well before it", 20, { kind: "succeeded" }],
+    ["is one when the agent ended well after it", 0, failure("active_deadline")],
+  ])("%s", (_which, finishedAgo, verdict) => {
+    const pods = [pod({ phase: "Succeeded", main: [ended(0, { finishedAgo })] })];
+    const seen = view({ job: job({ ...late, conditions: [TOO_LATE] }), pods });
+    expect(classify(seen)).toMatchObject(verdict);
+  });
+
   test("is not one whose Job was suspended, which has no start then", () => {
     const suspended = { ...job(late), status: { conditions: [] } };
     const pods = [pod({ main: [ended(143)] })];
