@@ -1,4 +1,4 @@
-/** An execution that was given to two workers, when the control plane knows its end from one of them already. */
+/** An execution that was given to two workers, of which one runs it, or has told its end already. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { FakeCluster } from "../support/fake-cluster.ts";
 import { eachTestHasFleet } from "../support/kubernetes-fleet.ts";
@@ -6,7 +6,7 @@ import { type KubernetesRig, passTime, passTimeFor, type RiggedTask } from "../s
 
 let cluster: FakeCluster;
 let cutOff: Set<string>;
-const { worker, runningTask } = eachTestHasFleet((own) => {
+const { worker, runningTask, instanceOf } = eachTestHasFleet((own) => {
   ({ cluster, cutOff } = own);
 });
 
@@ -79,3 +79,31 @@ describe("a worker that could not create the Job of an execution before a siblin
     expect(uids()).toEqual([uid]);
   });
 });
+
+// It was told as failed, and safe to retry, while the other one's agent worked.
+test("a worker that starts again with a task which it had not begun leaves it to the sibling that was given it since", async () => {
+  const { task, name } = await runningTask(sibling, "t-1", "e-1");
+  const owner = instanceOf(name);
+  const resumed = late.resume("t-1", null, "e-1");
+  expect(await passTimeFor(cluster, resumed.ended)).toBe("handed-off");
+  expect(instanceOf(name)).toBe(owner);
+  cluster.complete(name);
+  expect(await passTimeFor(cluster, task.ended)).toBe("completed");
+});
+
+// Without an id, the Job of that name may be of an earlier run.
+test.each([
+  ["has no execution id", ""],
+  ["nobody was given since", "e-2"],
+])(
+  "a worker that starts again with a task which it had not begun, and which %s, says so",
+  async (_which, id) => {
+    await runningTask(sibling, "t-1", id === "" ? id : "e-1");
+    const resumed = late.resume("t-1", null, id);
+    await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({
+      reason: "unknown",
+      message: expect.stringContaining("safe to retry"),
+    });
+    expect(cluster.jobs()).toHaveLength(1);
+  },
+);

@@ -111,7 +111,7 @@ export class KubernetesBackend implements Backend {
   }
 
   private async takeUp(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
-    const handle = readOwnHandle(saved, readHandle);
+    const handle = readOwnHandle(saved, readHandle) ?? this.presumed(ref);
     if (handle === null) throw notBegun();
     const { cluster } = this.options;
     if (handle.namespace !== cluster.namespace) throw elsewhere(handle, cluster.namespace);
@@ -126,9 +126,9 @@ export class KubernetesBackend implements Backend {
       return "handed-off";
     }
     if (stopping !== null) return this.stop(ref, found ?? handle, stopping, context);
-    if (found === null) {
+    if (found === null || saved === null) {
       if (await this.options.ownership.wasTaken(handle, context.signal)) return "handed-off";
-      throw missing(handle);
+      throw saved === null ? notBegun() : missing(handle);
     }
     if (!found.ready) {
       this.fates.decide(ref, found, "delete", context);
@@ -136,6 +136,15 @@ export class KubernetesBackend implements Backend {
       throw notPrepared();
     }
     return context.step("run", () => this.follow(ref, found, context));
+  }
+
+  /** Of one that died before it had a handle: another worker may have been given the same execution since. */
+  private presumed({ taskId, executionId }: ExecutionRef): JobHandle | null {
+    if (executionId === "") return null;
+    const { cluster, instanceId: instance } = this.options;
+    const job = jobNameOf(taskId, executionId);
+    const unknown = { uid: null, ready: false, formerInstance: null, stopping: null };
+    return { namespace: cluster.namespace, job, instance, ...unknown };
   }
 
   forget(ref: ExecutionRef): void {
