@@ -63,6 +63,19 @@ describe("the next worker, with the journal of a killed one", () => {
     expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
   });
 
+  // Its agent had ended well by then, and that it was safe to retry was told.
+  test("waits for the end of its Job also when it was killed before it heard that the Secret was there", async () => {
+    const old = await worker("old");
+    const { task, name } = await runningTask(old, "t-1");
+    cutOff.add("Bearer old");
+    const next = await worker("next");
+    const away = firstOf(({ verb, resource }) => verb === "create" && resource === "secrets");
+    cluster.api.fault = (call) => (away(call) ? { status: 503 } : null);
+    const resumed = next.resume("t-1", { ...task.handles.at(-1), ready: false });
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
+  });
+
   test("waits for the end of its Job also when its role allows no changes of Jobs any more", async () => {
     const forbidden: string[] = [];
     await startAnew({ forbidden });
@@ -183,8 +196,9 @@ describe("the next worker, with the journal of a killed one", () => {
     ["of whose creation it was not told", { uid: null }],
   ])("deletes a Job %s", async (_which, known) => {
     const old = await worker("old");
-    const { task } = await runningTask(old, "t-1");
+    const { task, name } = await runningTask(old, "t-1");
     cutOff.add("Bearer old");
+    cluster.api.store.delete("secrets", `${name}-env`);
     const next = await worker("next");
     const resumed = next.resume("t-1", { ...task.handles.at(-1), ...known, ready: false });
     await expect(passTimeFor(cluster, resumed.ended)).rejects.toMatchObject({ reason: "unknown" });

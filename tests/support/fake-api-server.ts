@@ -9,7 +9,6 @@ import type { AddressInfo, Socket } from "node:net";
 import {
   type ApiEvent,
   type ApiObject,
-  born,
   FakeApiStore,
   inSeconds,
   Refused,
@@ -270,7 +269,9 @@ export class FakeApiServer implements AsyncDisposable {
         case "create":
           return [
             201,
-            query.get("dryRun") && !ignoresDryRun ? born(body) : this.store.create(resource, body),
+            query.get("dryRun") && !ignoresDryRun
+              ? this.store.try(resource, body)
+              : this.store.create(resource, body),
           ];
         case "patch":
           return found(this.store.patch(resource, name, body), resource, name);

@@ -45,11 +45,16 @@ export class FakeApiStore {
   }
 
   create(resource: string, object: ApiObject): ApiObject {
+    return this.#put("ADDED", resource, this.try(resource, object), null);
+  }
+
+  /** What would be created. */
+  try(resource: string, object: ApiObject): ApiObject {
     const { name } = object.metadata;
     const wrong = wrongIn(object.metadata);
     if (wrong !== null) throw new Refused("Invalid", `${resource} "${name}" is invalid: ${wrong}`);
     if (this.get(resource, name)) throw new Refused("AlreadyExists", `${resource} "${name}" already exists`);
-    return this.#put("ADDED", resource, born(object), null);
+    return born(object);
   }
 
   /** RFC 7386; with a resourceVersion or a uid in it, only on that very state of that very object. */

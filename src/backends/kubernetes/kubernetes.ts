@@ -30,6 +30,7 @@ import { followJob, type JobEnd } from "./run/follow-job.ts";
 import { type JobHandle, readHandle, type StoppedBy, writeHandle } from "./run/handle.ts";
 import { Launcher } from "./run/launcher.ts";
 import { elsewhere, missing } from "./run/lost-job.ts";
+import { isPrepared } from "./run/prepared.ts";
 import { type Retiree, Retirement } from "./run/retirement.ts";
 import { noteStop, passOnStop, stopJob, stoppedBy } from "./run/stop-job.ts";
 import { isFinished, isSuspended } from "./verdict/job-condition.ts";
@@ -116,7 +117,8 @@ export class KubernetesBackend implements Backend {
     const { cluster } = this.options;
     if (handle.namespace !== cluster.namespace) throw elsewhere(handle, cluster.namespace);
     // One that is stopped meanwhile has to be found all the same: its Job would run on.
-    const found = await this.options.ownership.reclaim(handle, { ...context, signal: context.hurry });
+    const patient = { ...context, signal: context.hurry };
+    const found = await this.options.ownership.reclaim(handle, patient);
     const stopping = handle.stopping ?? (context.signal.aborted ? stoppedBy(context.signal.reason) : null);
     if (found === "taken") {
       // To whoever has it now, and may not know that nobody wants it any more.
@@ -130,7 +132,7 @@ export class KubernetesBackend implements Backend {
       if (await this.options.ownership.wasTaken(handle, context.signal)) return "handed-off";
       throw saved === null ? notBegun() : missing(handle);
     }
-    if (!found.ready) {
+    if (!found.ready && !(await isPrepared(found, cluster, patient))) {
       this.fates.decide(ref, found, "delete", context);
       // Its Job is there, and what that needs is not.
       throw notPrepared();
