@@ -1,5 +1,6 @@
 /** An execution that was given to two workers, of which one runs it, or has told its end already. */
 import { beforeEach, describe, expect, test } from "bun:test";
+import { firstOf } from "../support/fake-api-server.ts";
 import type { FakeCluster } from "../support/fake-cluster.ts";
 import { eachTestHasFleet } from "../support/kubernetes-fleet.ts";
 import { type KubernetesRig, passTime, passTimeFor, type RiggedTask } from "../support/kubernetes-rig.ts";
@@ -79,6 +80,30 @@ describe("a worker that could not create the Job of an execution before a siblin
     expect(uids()).toEqual([uid]);
   });
 });
+
+// It made the Job anew: both told that the task was completed, and the agent had worked twice.
+test.each([
+  ["", null],
+  [", and changes before that", { status: 409, reason: "Conflict" }],
+])(
+  "a worker that takes over a sibling's Job which goes in that moment%s leaves it to that one",
+  async (_when, fault) => {
+    const { task, name } = await runningTask(sibling, "t-1", "e-1");
+    const takes = firstOf(({ verb, resource, headers }) => {
+      return verb === "patch" && resource === "jobs" && headers["authorization"] === "Bearer late";
+    });
+    cluster.api.fault = (call) => {
+      if (!takes(call)) return null;
+      cluster.complete(name);
+      cluster.api.store.delete("jobs", name);
+      return fault;
+    };
+    const again = late.run("t-1", "e-1");
+    expect(await passTimeFor(cluster, again.ended)).toBe("handed-off");
+    expect(await passTimeFor(cluster, task.ended)).toBe("completed");
+    expect(cluster.jobs()).toEqual([]);
+  },
+);
 
 // It was told as failed, and safe to retry, while the other one's agent worked.
 test("a worker that starts again with a task which it had not begun leaves it to the sibling that was given it since", async () => {

@@ -143,15 +143,31 @@ async function takeExisting(
     return { job: existing, isAnothers: !mayBeMade };
   log.warn("another worker's Job for this execution is taken over", { job: name });
   await leaveNote(existing, context);
-  return patiently(async (signal) => {
-    try {
-      const claimed = await cluster.patchJob(name, claimPatch(existing, instance), signal);
-      return claimed === null ? null : { job: claimed, isAnothers: true };
-    } catch (why) {
-      if (isStatus(why, 409)) return null;
-      throw why;
-    }
-  }, context);
+  const claimed = await patiently((signal) => claim(existing, instance, cluster, signal), context);
+  // Who had it has told its end, and deleted it: made anew it would run once more. As it was, it shows that it is another's.
+  const taken = claimed ?? (ref.executionId === "" ? null : existing);
+  return taken === null || taken === "changed" ? null : { job: taken, isAnothers: true };
+}
+
+/** Null: it is gone. `changed`: by somebody who had to do with it. */
+async function claim(
+  seen: V1Job,
+  instance: string,
+  cluster: Cluster,
+  signal: AbortSignal,
+): Promise<V1Job | "changed" | null> {
+  const name = seen.metadata?.name ?? "";
+  try {
+    return await cluster.patchJob(name, claimPatch(seen, instance), signal);
+  } catch (error) {
+    if (!isStatus(error, 409)) throw error;
+    const now = await cluster.getJob(name, signal);
+    if (now === null || now.metadata?.uid !== seen.metadata?.uid) return null;
+    const isTheirs = instanceOf(now) === instanceOf(seen) && isEnded(now) === isEnded(seen);
+    return isTheirs && now.metadata?.deletionTimestamp === undefined
+      ? claim(now, instance, cluster, signal)
+      : "changed";
+  }
 }
 
 /**
