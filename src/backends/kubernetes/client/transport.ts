@@ -112,6 +112,11 @@ export class Transport {
     }
   }
 
+  /** A stream that is read was cut: no call may have noticed that the server was away, and what is back has yet to settle. */
+  noteCut(): void {
+    this.lastAwayAt = performance.now();
+  }
+
   private turnstileFor(path: string): Turnstile {
     if (EVENTS.test(path)) return this.forEvents;
     return path.startsWith(LEASES) ? this.forLeases : this.turnstile;

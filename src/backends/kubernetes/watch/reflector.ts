@@ -167,6 +167,7 @@ export class Reflector<T> {
     const { what, log } = this.options;
     const why = wordsOf(error);
     const isCut = !(error instanceof ClusterError || error instanceof ClusterGone);
+    if (isCut) this.options.transport.noteCut();
     if (isCut && !this.wasCut) {
       this.wasCut = true;
       log.debug("a watch was cut; it is opened again", { what, why });
