@@ -14,6 +14,7 @@ import type { Subscription } from "../watch/job-store.ts";
 import { FreshLook } from "./fresh-look.ts";
 import type { StoppedBy } from "./handle.ts";
 import { HeldUp } from "./held-up.ts";
+import { PassingFailure } from "./passing-failure.ts";
 
 export interface JobToFollow {
   readonly name: string;
@@ -30,6 +31,10 @@ export interface FollowContext {
   readonly unschedulableTimeoutMs: number | null;
   readonly signal: AbortSignal;
   readonly log: Logger;
+}
+
+interface Following extends FollowContext {
+  readonly passing: PassingFailure;
 }
 
 export type JobEnd =
@@ -50,19 +55,20 @@ const CONFIRM_MS = 5_000;
 export async function followJob(target: JobToFollow, context: FollowContext): Promise<JobEnd> {
   const { cluster, subscription, signal, log } = context;
   const look = new FreshLook({ uid: target.uid, cluster, log });
+  const following = { ...context, passing: new PassingFailure() };
   const heldUp = new HeldUp(target.name, log);
   for (;;) {
     signal.throwIfAborted();
     subscription.look();
     const job = sameJob(subscription.job, target);
     if (job === null) {
-      const end = await whenMissing(target, look, context);
+      const end = await whenMissing(target, look, following);
       if (end !== null) return end;
       continue;
     }
     const decided = decidedElsewhere(job, target);
     if (decided !== null) return decided;
-    const outcome = await judge(job, target, look, context);
+    const outcome = await judge(job, target, look, following);
     if (typeof outcome !== "number") return confirm(outcome, job, target, context);
     const heldUpMs = heldUp.look(subscription.pods(target.uid)) ?? Number.POSITIVE_INFINITY;
     await subscription.changed(Math.min(outcome, heldUpMs), signal);
@@ -74,7 +80,7 @@ async function judge(
   job: V1Job,
   target: JobToFollow,
   look: FreshLook,
-  context: FollowContext,
+  context: Following,
 ): Promise<JobEnd | number> {
   const seen = viewOf(job, target, context);
   let view = seen;
@@ -83,6 +89,8 @@ async function judge(
     view = await look.take(seen, context.signal);
     verdict = classify(view);
   }
+  const doubtMs = context.passing.doubtMs(verdict);
+  if (doubtMs > 0) return doubtMs;
   if (verdict.kind === "succeeded") return { kind: "succeeded" };
   if (verdict.kind === "failed") return { kind: "failed", failure: verdict, pods: podsEver(view) };
   // Of a Job that has failed there may never be any news again.
@@ -108,11 +116,7 @@ async function confirm(
 }
 
 /** Null: it is there after all. Asks the server, because a Job that is thought gone is reported failed. */
-async function whenMissing(
-  target: JobToFollow,
-  look: FreshLook,
-  context: FollowContext,
-): Promise<JobEnd | null> {
+async function whenMissing(target: JobToFollow, look: FreshLook, context: Following): Promise<JobEnd | null> {
   const { cluster, subscription, signal, log } = context;
   const backoff = new Backoff(BACKOFF);
   const last = sameJob(subscription.lastJob, target);

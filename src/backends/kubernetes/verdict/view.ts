@@ -45,4 +45,6 @@ export interface Failed {
   readonly message: string;
   /** The container's own, 128+signal. */
   readonly exitCode?: number;
+  /** True: it may pass by itself, and is to be believed only when it lasts. */
+  readonly mayPass?: true;
 }

@@ -3,6 +3,7 @@ import type { V1ContainerStateWaiting, V1Pod } from "@kubernetes/client-node";
 import type { FailureReason } from "../../../protocol/failure-reason.ts";
 import { envSecretNameOf } from "../job/env-secret.ts";
 import { type ContainerView, containersOf, hasEnded } from "./containers.ts";
+import { isOver } from "./job-condition.ts";
 import type { JobView, Verdict } from "./view.ts";
 import { podText, reasonText, withWords } from "./words.ts";
 
@@ -38,9 +39,15 @@ export function stuckContainer(view: JobView, pod: V1Pod): Verdict | null {
       reasonText(waiting),
     );
     const atInit = reason === "container_create" && isInit(container);
-    return { kind: "failed", reason: atInit ? "init_container" : reason, message };
+    const failed: Verdict = { kind: "failed", reason: atInit ? "init_container" : reason, message };
+    return isUnread(waiting) && !isOver(view.job) ? { ...failed, mayPass: true } : failed;
   }
   return null;
+}
+
+/** The kubelet could not ask the API server for what the container refers to, which may well be there. */
+function isUnread({ message = "" }: V1ContainerStateWaiting): boolean {
+  return /failed to sync (secret|configmap) cache/.test(message);
 }
 
 function isInit({ role }: ContainerView): boolean {
