@@ -126,3 +126,20 @@ test("a task is cancelled by a worker that may not have Leases", async () => {
   cluster.reap(name);
   await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject(CANCELLED);
 });
+
+// For seconds, while the worker's role was bound anew: its task had been told as cancelled, and the agent worked on for good.
+test("a Job that may not be ended in the moment of its cancellation is ended once that is allowed", async () => {
+  const one = await worker("one");
+  const { task, name } = await runningTask(one, "t-1");
+  cluster.api.fault = ({ verb, resource }) =>
+    resource === "jobs" && (verb === "patch" || verb === "delete")
+      ? { status: 403, reason: "Forbidden" }
+      : null;
+  task.stop("cancelled");
+  await expect(passTimeFor(cluster, task.ended)).rejects.toMatchObject(CANCELLED);
+  one.reported(task);
+  const told = () => one.log.said("warn").some((line) => line.includes("cannot clean up after a task"));
+  await passTime(cluster, told);
+  cluster.api.fault = () => null;
+  await passTime(cluster, () => cluster.api.store.get("jobs", name) === null);
+});

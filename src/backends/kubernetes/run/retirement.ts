@@ -27,6 +27,9 @@ export interface Retiree {
 
 /** One may be of this moment: a Job that is not marked would be taken up, and reported, by another worker. */
 const MOST_REFUSALS = 5;
+/** A role that is bound anew, as by helm, is away for some seconds. What was to be stopped then ran on for good. */
+const INSIST_FOR_MS = 120_000;
+const INSIST_EVERY_MS = 10_000;
 const BACKOFF = { firstMs: 500, lastMs: 30_000 } as const;
 /** At the end of the worker; what is left then is found again by the next one. */
 const LAST_CHANCE_MS = 3_000;
@@ -75,6 +78,7 @@ export class Retirement implements AsyncDisposable {
     const work: Promise<void> = record(() => this.retire(retiree))
       .catch((error: unknown) => {
         this.log.warn("cannot clean up after a task", { job: name, why: wordsOf(error) });
+        return this.insist(retiree);
       })
       .finally(() => {
         this.underway.delete(work);
@@ -114,6 +118,21 @@ export class Retirement implements AsyncDisposable {
         if (await this.isReplaced(retiree, error, signal)) return;
         if (!this.cluster.mayPass(error) && ++refusals === MOST_REFUSALS) throw error;
         await pause(backoff.next(), signal);
+      }
+    }
+  }
+
+  /** Seldom, and without a further word. Never rejects. */
+  private async insist(retiree: Retiree): Promise<void> {
+    const { signal } = this.stop;
+    const giveUpAt = performance.now() + INSIST_FOR_MS;
+    while (!this.hurry.signal.aborted && performance.now() < giveUpAt) {
+      await pause(INSIST_EVERY_MS * (1 + Math.random()), this.hurry.signal);
+      try {
+        await this.attempt(retiree, signal);
+        return;
+      } catch (error) {
+        if (signal.aborted || (await this.isReplaced(retiree, error, signal))) return;
       }
     }
   }
