@@ -159,11 +159,21 @@ describe("a worker killed while it ends a dispatch", () => {
     'trap \'echo x >>"$NOTES/term"; until [ -e "$NOTES/go" ]; do sleep 0.02; done; exit 3\' TERM; echo x >>"$NOTES/begun"; while :; do sleep 0.02; done';
 
   test.each([
-    ["cancelled it", "10s", { state: "cancelled", terminals: 1 }],
-    ["had no more time for it", "300ms", { failureReason: "dispatch_timeout", exitCode: null, terminals: 1 }],
-  ])("because somebody %s is followed by one that says so", async (_why, timeout, expected) => {
+    ["cancelled it", {}, { state: "cancelled", terminals: 1 }],
+    [
+      "had no more time for it",
+      { block: { dispatch_timeout: "300ms" } },
+      { failureReason: "dispatch_timeout", exitCode: null, terminals: 1 },
+    ],
+    // It was told of as one that had failed with 3.
+    [
+      "had set max_task_duration",
+      { top: { max_task_duration: "300ms" } },
+      { failureReason: "task_timeout", exitCode: null, terminals: 1 },
+    ],
+  ])("because somebody %s is followed by one that says so", async (_why, settings, expected) => {
     await using site = await CommandSite.create();
-    const options = { dispatch: SLOW, block: { dispatch_timeout: timeout } };
+    const options = { dispatch: SLOW, ...settings };
     await using first = await site.start(options);
     const task = assignment();
     site.plane.submit(task);

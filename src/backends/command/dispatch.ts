@@ -55,7 +55,7 @@ export async function concludeDispatch(
   const { settings, graceMs, surveyor } = tools;
   const leftMs = Math.min(Math.max(deadline - Date.now(), 0), settings.dispatchTimeoutMs);
   const onInterruption = (interruption: Interruption) => {
-    const ending = endingOf(interruption, context.signal);
+    const ending = endingOf(interruption);
     if (ending !== null) dispatch.onEnding(ending);
   };
   const limits = { leftMs, graceMs, surveyor, mark: markOf(ref), onInterruption };
@@ -71,9 +71,11 @@ export async function concludeDispatch(
   return "handed-off";
 }
 
-function endingOf({ kind }: Interruption, signal: AbortSignal): Ending | null {
-  if (kind === "over-time") return kind;
-  return isShutdown(signal) ? "shutdown" : null;
+/** Null for a cancellation, which the journal has. */
+function endingOf(interruption: Interruption): Ending | null {
+  if (interruption.kind === "over-time") return interruption.kind;
+  const { reason } = interruption;
+  return reason instanceof TaskStopped && reason.why !== "cancelled" ? reason.why : null;
 }
 
 function isOfShutdown(interruption: Interruption): boolean {

@@ -10,7 +10,8 @@ import {
 import type { ProcessIdentity } from "../../process/process-table.ts";
 
 /** Why a worker has told a dispatch to end, which it may not have lived to see. */
-export type Ending = "over-time" | "shutdown";
+export const ENDINGS = ["over-time", "shutdown", "timeout"] as const;
+export type Ending = (typeof ENDINGS)[number];
 
 export interface DispatchHandle {
   /** Where its exit status goes when nobody is there to hear it; null where there is no state folder. */
@@ -43,7 +44,7 @@ export function readHandle(handle: Handle | null): DispatchHandle | null {
   return {
     exitFile: textOrNull(exitFile),
     deadline,
-    ending: ending === "over-time" || ending === "shutdown" ? ending : null,
+    ending: ENDINGS.find((known) => known === ending) ?? null,
     process: readIdentity(handle),
     shim: readShim(handle),
   };

@@ -10,6 +10,7 @@ test.each<[string, DispatchHandle]>([
   ["of one whose shim is known", { exitFile: "/x", deadline: 5, ending: null, process, shim }],
   ["of one that was told to end", { exitFile: "/state/x", deadline: 5, ending: "shutdown", process }],
   ["of one that was over time", { exitFile: "/state/x", deadline: 5, ending: "over-time", process }],
+  ["of one that ran too long", { exitFile: "/state/x", deadline: 5, ending: "timeout", process }],
   ["without a state folder", { exitFile: null, deadline: 5, ending: null, process }],
 ])("a handle %s is read as it was written, through JSON", (_what, handle) => {
   expect(readHandle(JSON.parse(JSON.stringify(writeHandle(handle))))).toEqual(handle);
