@@ -51,6 +51,16 @@ describe("a dispatch over time", () => {
     expect(site.cancellations).toEqual([`${taskId} exec-${taskId} command`]);
   });
 
+  // Debian's shell waits beside a program that it starts: it was ended with 143, and that counted as the dispatch's end.
+  test("that is a program, and hands the task over all the same, is taken back", async () => {
+    await using site = await CommandSite.create();
+    const program = await site.dir.write("dispatch", `#!/bin/sh\n${ACCEPT_ON_TERM}\n`, 0o755);
+    await using _worker = await site.start({ dispatch: program, block: SHORT });
+    const { failureReason, taskId } = await site.run(assignment());
+    expect(failureReason).toBe("dispatch_timeout");
+    expect(site.cancellations).toEqual([`${taskId} exec-${taskId} command`]);
+  });
+
   test("has the whole of its time, and no less", async () => {
     await using site = await CommandSite.create();
     await using worker = await site.start({ dispatch: "sleep 0.5", block: { dispatch_timeout: "10s" } });

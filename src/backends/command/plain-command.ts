@@ -40,6 +40,16 @@ export function requireProgram(text: string, setting: string, place: CommandPlac
   throw new BackendUnusable(`Cannot run ${setting}: ${word}: ${why}; install it or correct ${setting}`);
 }
 
+/**
+ * The text for `sh -c`, so that a program's own end is what is seen of it. Some shells, Debian's among them, stay as its
+ * parent, and a SIGTERM for both ends the shell first: with 143, whatever the program then makes of it.
+ */
+export function inPlaceOfShell(text: string): string {
+  const [word = ""] = text.trim().split(/\s+/);
+  const isProgram = word.includes("/") && PLAIN_WORD.test(word) && !SHELL_SYNTAX.test(text.trim());
+  return isProgram ? `exec ${text.trim()}` : text;
+}
+
 function pathProblem(path: string): string | null {
   if (isExecutable(path)) return null;
   return existsSync(path) ? "it is not an executable file" : "there is no such file";

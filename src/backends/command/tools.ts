@@ -7,6 +7,7 @@ import type { Environment } from "../../process/worker-environment.ts";
 import type { FailureReason } from "../../protocol/failure-reason.ts";
 import { TaskFailure } from "../../task/backend.ts";
 import type { CommandEnvironments } from "./environment.ts";
+import { inPlaceOfShell } from "./plain-command.ts";
 
 export interface CommandTools {
   readonly settings: CommandSettings;
@@ -33,7 +34,11 @@ export class ShellUnheard extends TaskFailure {}
 
 /** Throws TaskFailure. */
 export async function startShell(call: ShellCall, { shim, settings }: CommandTools): Promise<Supervised> {
-  const command = { argv: ["/bin/sh", "-c", call.text], cwd: settings.workingDir, env: call.env };
+  const command = {
+    argv: ["/bin/sh", "-c", inPlaceOfShell(call.text)],
+    cwd: settings.workingDir,
+    env: call.env,
+  };
   try {
     return await shim.spawn(command, call.exitFile, { input: call.input });
   } catch (error) {

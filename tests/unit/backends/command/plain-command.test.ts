@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { requireProgram } from "../../../../src/backends/command/plain-command.ts";
+import { inPlaceOfShell, requireProgram } from "../../../../src/backends/command/plain-command.ts";
 import { BackendUnusable } from "../../../../src/task/backend.ts";
 import { TempDir } from "../../../support/temp-dir.ts";
 
@@ -32,6 +32,25 @@ describe("shell text that provably calls what is not there is refused:", () => {
   test("with an empty PATH", () => {
     expect(() => check("there", "")).toThrow("PATH is empty");
   });
+});
+
+test.each([
+  ["/opt/oz/dispatch", "exec /opt/oz/dispatch"],
+  ["  ./dispatch --to 'the queue' \"$QUEUE\"\n", "exec ./dispatch --to 'the queue' \"$QUEUE\""],
+])("the program of %p takes the shell's place", (text, expected) => {
+  expect(inPlaceOfShell(text)).toBe(expected);
+});
+
+test.each([
+  "true",
+  "dispatch --flag",
+  "X=1 ./dispatch",
+  "./dispatch || exit 3",
+  "./one\n./other",
+  "./d >log",
+  "$D/x",
+])("%p stays as it is", (text) => {
+  expect(inPlaceOfShell(text)).toBe(text);
 });
 
 describe("any other is left to the shell:", () => {
