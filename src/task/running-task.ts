@@ -29,6 +29,8 @@ export class RunningTask {
   lingering: Promise<void> | null = null;
   /** In ms since 1970, by an earlier worker perhaps. */
   readonly claimedAt: number;
+  /** Its user does not want it any more, whatever it is stopped for. */
+  isCancelled = false;
   private readonly stopper = new AbortController();
   private phase: TaskPhase = "starting";
 
@@ -44,6 +46,7 @@ export class RunningTask {
 
   /** The first reason wins. */
   stop(why: StopReason): void {
+    if (why === "cancelled") this.isCancelled = true;
     if (this.stopper.signal.aborted) return;
     this.trail.stopRequested(why);
     this.stopper.abort(new TaskStopped(why));

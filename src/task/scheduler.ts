@@ -269,6 +269,8 @@ export class Scheduler {
     backend.forget(ref);
     unprovenEnds.add(ref, stored?.seq ?? null);
     this.logEnd(ref, outcome, durationMs);
+    // Told while the worker was stopping, which lets it come to its end: whoever has it now does not know of that.
+    if (outcome.kind === "handed-off" && task.isCancelled) this.handedOff.cancel(ref.taskId);
     task.letGo();
     this.options.onEnded?.();
   }

@@ -1,7 +1,7 @@
 /** A dispatch that is ended: over time, by a cancellation, by the worker's own stop. */
 import { describe, expect, test } from "bun:test";
 import { assignment, assignments } from "../support/assignments.ts";
-import { CommandSite, KEEP_PAYLOAD, LEAVE_CHILDREN } from "../support/command-site.ts";
+import { CommandSite, KEEP_PAYLOAD, LEAVE_CHILDREN, NOTE_CANCEL } from "../support/command-site.ts";
 import { eventually } from "../support/wait.ts";
 
 const HANG = `${LEAVE_CHILDREN}; wait`;
@@ -93,6 +93,28 @@ describe("a cancellation while the task is dispatched", () => {
     expect(site.cancellations).toEqual([`${task.task_id} exec-${task.task_id} command`]);
   });
 
+  // Once: the stop ended cancel_command, the task was told of as cancelled all the same, and the engine ran it on.
+  test("that a stopping worker has no time to pass on to that engine is passed on by the next", async () => {
+    await using site = await CommandSite.create();
+    const options = {
+      dispatch: ACCEPT_ON_TERM,
+      cancel: `echo x >>"$NOTES/asked"; [ -e "$NOTES/go" ] || sleep 300; ${NOTE_CANCEL}`,
+      top: { shutdown_timeout: "300ms", cancel_grace_period: "100ms" },
+    };
+    await using first = await site.start(options);
+    const task = assignment();
+    site.plane.submit(task);
+    await site.waitForNote("processes");
+    site.plane.cancel(task.task_id);
+    await site.waitForNote("asked");
+    expect(await first.stop()).toBe(0);
+    expect([site.terminals(task.task_id), site.note("asked")]).toEqual([[], "x\n"]);
+    await Bun.write(`${site.notes}/go`, "");
+    await using second = await site.start(options);
+    await second.waitForLog(/cancellation passed on/);
+    expect(site.cancellations).toEqual([`${task.task_id} exec-${task.task_id} command`]);
+  });
+
   test("leaves the other dispatches alone, also one whose execution has the same name", async () => {
     await using site = await CommandSite.create();
     const dispatch = 'echo x >>"$NOTES/begun"; until [ -e "$NOTES/go" ]; do sleep 0.02; done';
@@ -124,6 +146,27 @@ describe("a worker that is told to stop", () => {
     expect(worker.stderr).toMatch(new RegExp(`task ended .*${task.task_id}.*handed-off`));
     expect(site.payload(task.task_id)["run_id"]).toBe(task.task_id);
     expect(site.terminals(task.task_id)).toEqual([]);
+  });
+
+  // Once: the stop was the first reason, the dispatch came to its end, and nobody told the engine of the cancellation.
+  test("passes a cancellation of such a dispatch on when the engine has the task", async () => {
+    await using site = await CommandSite.create();
+    const dispatch = `echo x >>"$NOTES/begun"; until [ -e "$NOTES/go" ]; do sleep 0.02; done; ${KEEP_PAYLOAD}`;
+    await using worker = await site.start({ dispatch });
+    const task = assignment();
+    site.plane.submit(task);
+    await site.waitForNote("begun");
+    worker.kill("SIGTERM");
+    await worker.waitForLog(/stopping/);
+    site.plane.cancel(task.task_id);
+    await worker.waitForLog(/task cancellation requested/);
+    await Bun.write(`${site.notes}/go`, "");
+    expect(await worker.finished()).toBe(0);
+    expect(worker.stderr).toMatch(/cancellation passed on/);
+    expect([site.cancellations, site.terminals(task.task_id)]).toEqual([
+      [`${task.task_id} exec-${task.task_id} command`],
+      [],
+    ]);
   });
 
   test("ends one that takes longer than the stop may, and says that it is safe to retry", async () => {

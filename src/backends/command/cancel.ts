@@ -10,6 +10,7 @@ import { type CommandTools, startShell } from "./tools.ts";
 import { failureWords, overTimeWords } from "./verdict.ts";
 
 const REASON = "cancel_command";
+const HAD_TO_STOP = "the worker had to stop before cancel_command had ended";
 
 /** Throws TaskFailure (`cancel_command`) when the engine could not be told. `hurry` ends the command. */
 export async function tellEngine(
@@ -24,6 +25,7 @@ export async function tellEngine(
       "the engine that runs the task cannot be told: no backend.command.cancel_command is configured",
     );
   }
+  if (hurry.aborted) throw new TaskFailure(REASON, HAD_TO_STOP);
   const env = cancelEnvironment(ref, environments);
   const call = {
     name: REASON,
@@ -43,7 +45,7 @@ export async function tellEngine(
       throw new TaskFailure(REASON, overTimeWords(REASON, settings.dispatchTimeoutMs, exit, redact));
     }
     if (interruption !== null) {
-      throw new TaskFailure(REASON, "the worker had to stop before cancel_command had ended");
+      throw new TaskFailure(REASON, HAD_TO_STOP);
     }
     throw new TaskFailure(
       REASON,

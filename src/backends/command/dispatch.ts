@@ -10,6 +10,7 @@ import type { Ward } from "../../process/shim/ward.ts";
 import { NO_MARK } from "../../process/stragglers.ts";
 import {
   type Completion,
+  isCancelled,
   isShutdown,
   type RunContext,
   TaskFailure,
@@ -117,10 +118,12 @@ async function takeBack(
   tools: CommandTools,
   context: RunContext,
   why: unknown,
-): Promise<never> {
+): Promise<Completion> {
   try {
     await tellEngine(ref, tools, context);
   } catch (error) {
+    // As with what was handed over before: the next worker tells the engine.
+    if (context.hurry.aborted && isCancelled(context.signal)) return "handed-off";
     context.log.warn("cannot take back a task that was handed over before it could be stopped", {
       why: wordsOf(error),
     });
