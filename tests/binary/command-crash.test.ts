@@ -219,6 +219,25 @@ describe("a worker killed while an engine is told of a cancellation", () => {
 });
 
 describe("when the shim is killed", () => {
+  // Once: that its end is lost takes two seconds to find out, its time was over by then, and so it was told of as over time.
+  test("with its worker, a dispatch that has ended meanwhile is not said to have been over time", async () => {
+    await using site = await CommandSite.create();
+    const options = { dispatch: HELD, block: { dispatch_timeout: "1s" } };
+    await using first = await site.start(options);
+    const [taskId = ""] = await begin(site, 1);
+    const dispatch = Number(site.note("begun"));
+    process.kill(shimOf(first.pid), "SIGKILL");
+    await killHard(first);
+    await Bun.write(`${site.notes}/go`, "0");
+    await eventually(() => readProcess(dispatch) === null, "the dispatch to end");
+    await using _second = await site.start(options);
+    const { failureReason, message } = await site.plane.waitForTask(taskId);
+    expect([failureReason, message]).toEqual([
+      "dispatch_command",
+      expect.stringContaining("nobody knows how"),
+    ]);
+  });
+
   test("what it dispatched is ended, its end is said to be unknown, and new tasks are dispatched", async () => {
     await using site = await CommandSite.create();
     const dispatch = `[ -e "$NOTES/go" ] || { ${LEAVE_CHILDREN}; wait; }`;

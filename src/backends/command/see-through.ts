@@ -1,6 +1,7 @@
 /** Sees one of the operator's commands through to its end, or ends it when it has to end before. */
 import { limitTime } from "../../async/time-limit.ts";
 import { within } from "../../async/wait.ts";
+import { isAlive } from "../../process/process-table.ts";
 import { type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Exit } from "../../process/shim/client.ts";
 import type { Ward } from "../../process/shim/ward.ts";
@@ -39,7 +40,9 @@ export async function seeThrough(
   limits: Limits,
   context: Pick<RunContext, "signal" | "hurry">,
 ): Promise<End> {
-  using interrupted = interruptionOf(limits.leftMs, context);
+  // Of one that is gone already its end is on its way, or lost: it is not known to have taken longer.
+  const isRunning = () => isAlive(ward.identity);
+  using interrupted = interruptionOf({ leftMs: limits.leftMs, isRunning }, context);
   // The user's word comes first, for a task taken over that was cancelled before: however it ended, it was.
   const first = await (isShutdown(context.signal)
     ? Promise.race([ward.exited, interrupted.promise])
@@ -59,12 +62,14 @@ interface Interrupted extends Disposable {
 }
 
 function interruptionOf(
-  leftMs: number,
+  { leftMs, isRunning }: { readonly leftMs: number; readonly isRunning: () => boolean },
   { signal, hurry }: Pick<RunContext, "signal" | "hurry">,
 ): Interrupted {
   const { promise, resolve } = Promise.withResolvers<Interruption>();
   const scope = new AbortController();
-  const limit = limitTime(leftMs, () => resolve({ kind: "over-time" }));
+  const limit = limitTime(leftMs, () => {
+    if (isRunning()) resolve({ kind: "over-time" });
+  });
   whenFired(signal, scope.signal, () => {
     const told: Interruption = { kind: "told", reason: signal.reason };
     if (isShutdown(signal)) whenFired(hurry, scope.signal, () => resolve(told));
