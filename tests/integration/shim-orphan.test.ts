@@ -1,11 +1,11 @@
 /** What a shim does when its daemon is gone. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, renameSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { identify, isAlive, type ProcessIdentity, readProcess } from "../../src/process/process-table.ts";
 import { ShimClient } from "../../src/process/shim/client.ts";
-import { readExitFile } from "../../src/process/shim/exit-file.ts";
+import { readExitFile, writeExitFile } from "../../src/process/shim/exit-file.ts";
 import type { SpawnRequest } from "../../src/process/shim/protocol.ts";
 import { searchWard } from "../../src/process/shim/ward.ts";
 import { Surveyor } from "../../src/process/stragglers.ts";
@@ -180,4 +180,19 @@ test("what a daemon had asked for that died before the shim came up is not start
 test("a shim that is started by hand has nothing to do and ends", async () => {
   const child = Bun.spawn([...SHIM_COMMAND], { env: {}, stdio: ["ignore", "ignore", "ignore"] });
   expect(await child.exited).toBe(0);
+});
+
+// Once: on a full disk the next daemon read the status and removed it before it had its time, which failed then; so the
+// shim wrote it again a second later, for nobody, and it stayed for a week.
+test("a status that is read and removed at once counts as written", async () => {
+  await using dir = await TempDir.create("orphan");
+  const file = dir.join("status");
+  mkdirSync(`${file}.new`); // As on a full disk: no file can be written.
+  const remove = `const { unlinkSync } = require("node:fs"); console.log("ready");
+    for (;;) try { unlinkSync(process.argv[1]); } catch {}`;
+  await using reader = Bun.spawn([process.execPath, "-e", remove, file], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await reader.stdout.getReader().read();
+  for (let turn = 0; turn < 5_000; turn++) writeExitFile(file, { status: 0, at: turn });
 });

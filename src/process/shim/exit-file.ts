@@ -31,8 +31,20 @@ export function writeExitFile(path: string, { status, at }: WrittenExit): void {
     renameSync(unfinished, path);
   } catch {
     removeExitFile(unfinished);
-    symlinkSync(String(status), path);
-    lutimesSync(path, time, time);
+    writeAsLink(path, String(status), time);
+  }
+}
+
+/** It too whole or not at all: whoever reads it removes it at once, and a link gone before it had its time was made anew. */
+function writeAsLink(path: string, status: string, time: number): void {
+  const unfinished = `${path}.link`;
+  try {
+    symlinkSync(status, unfinished);
+    lutimesSync(unfinished, time, time);
+    renameSync(unfinished, path);
+  } catch (error) {
+    removeExitFile(unfinished);
+    throw error;
   }
 }
 

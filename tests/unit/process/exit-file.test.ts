@@ -44,7 +44,7 @@ test("where no file can be written the status is a link's target, with the time 
 test("where there is room for neither it says so, and leaves no half of it", async () => {
   await using dir = await TempDir.create("exit");
   mkdirSync(dir.join("x"));
-  expect(() => writeExitFile(dir.join("x"), { status: 0, at: 0 })).toThrow("EEXIST");
+  expect(() => writeExitFile(dir.join("x"), { status: 0, at: 0 })).toThrow("EISDIR");
   expect(readdirSync(dir.path)).toEqual(["x"]);
 });
 
