@@ -238,6 +238,23 @@ describe("when the shim is killed", () => {
     ]);
   });
 
+  // Once: it ran on for as long as it liked, past dispatch_timeout and the worker's end.
+  test("a cancel_command that ran under it is ended, and the next cancellation tries again", async () => {
+    await using site = await CommandSite.create();
+    const cancel = `[ -e "$NOTES/go" ] || { "$NOTES/note" $$ self; exec sleep 1000; }`;
+    await using worker = await site.start({ dispatch: KEEP_PAYLOAD, cancel });
+    const task = assignment();
+    await site.handOver(task, worker);
+    site.plane.cancel(task.task_id);
+    await site.waitForNote("processes");
+    process.kill(shimOf(worker.pid), "SIGKILL");
+    await worker.waitForLog(/could not be passed on .*supervisor was killed/);
+    expect(site.alive).toEqual([]);
+    await Bun.write(`${site.notes}/go`, "");
+    site.plane.faults.send("task_cancellation", { task_id: task.task_id });
+    await worker.waitForLog(/cancellation passed on/);
+  });
+
   test("what it dispatched is ended, its end is said to be unknown, and new tasks are dispatched", async () => {
     await using site = await CommandSite.create();
     const dispatch = `[ -e "$NOTES/go" ] || { ${LEAVE_CHILDREN}; wait; }`;

@@ -1,11 +1,12 @@
 /** Tells the operator's engine that a task which it has is no longer wanted. */
 import type { ExecutionRef } from "../../journal/execution.ts";
+import { stopTree } from "../../process/process-tree.ts";
 import { startedWard } from "../../process/shim/ward.ts";
 import { NO_MARK } from "../../process/stragglers.ts";
 import { type RunContext, TaskFailure } from "../../task/backend.ts";
 import { cancelEnvironment } from "./environment.ts";
 import { redactorOf } from "./last-words.ts";
-import { seeThrough } from "./see-through.ts";
+import { seeThrough, treeOf } from "./see-through.ts";
 import { type CommandTools, startShell } from "./tools.ts";
 import { failureWords, overTimeWords } from "./verdict.ts";
 
@@ -38,7 +39,10 @@ export async function tellEngine(
   try {
     // Its own group is all that is ended: what carries its marks may be the task, left to run on this host.
     const limits = { leftMs: settings.dispatchTimeoutMs, graceMs, surveyor, mark: NO_MARK };
-    const { exit, interruption } = await seeThrough(startedWard(process), limits, { signal: hurry, hurry });
+    const ward = startedWard(process);
+    const { exit, interruption } = await seeThrough(ward, limits, { signal: hurry, hurry });
+    // Without its supervisor nobody else would end it.
+    if (exit.kind === "lost") await stopTree(treeOf(ward, NO_MARK), { surveyor, graceMs, hurry });
     if (exit.kind === "exited" && exit.status === 0) return;
     const redact = redactorOf(secrets);
     if (interruption?.kind === "over-time") {
