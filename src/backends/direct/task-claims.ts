@@ -6,22 +6,22 @@
  * a claim whose process is dead can be taken over. Who took one over leaves a note of that when it lets go of the task:
  * the dead worker's successor, which may come only then, is not to tell of an end that is not the last.
  */
-import {
-  existsSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pathComponentOf } from "../../journal/path-component.ts";
-import { codeOf } from "../../logging/words-of.ts";
-import { identify, isAlive, isExiting, type ProcessIdentity } from "../../process/process-table.ts";
+import {
+  type Card,
+  clear,
+  clearDead,
+  drop,
+  isNamed,
+  livingOther,
+  makeCard,
+  moveIfThere,
+  type Owner,
+  refusalToName,
+  removeIfThere,
+} from "./claim-card.ts";
 
 /** Disposed of, it lets go of the task. `taken`: another worker, which lives, has it, and works on it in `dir`. */
 export type Claim = Disposable &
@@ -31,6 +31,8 @@ const nothing = () => {};
 const HAD: Claim = { kind: "had", [Symbol.dispose]: nothing };
 /** Between two looks a third worker may have been quicker. */
 const TRIES = 3;
+/** Beside the claim itself. No task's own name has a plus in it. */
+const NOTE = "+anew";
 /** Ids come from outside: as many as make two that are equal a matter of chance alone. */
 const DIGEST_CHARACTERS = 32;
 
@@ -61,12 +63,7 @@ export class TaskClaims implements Disposable {
   /** What dead workers left, once those of their tasks that were left are known here. Does not throw. */
   sweep(): void {
     const folder = this.folder();
-    if (folder === null) return;
-    for (const entry of entriesOf(folder)) {
-      const path = join(folder, entry);
-      const owner = ownerOf(path);
-      if (owner !== null && !isAtWork(owner.identity)) clear(path);
-    }
+    if (folder !== null) clearDead(folder);
   }
 
   /** What is still had stays so until this process is gone. */
@@ -131,131 +128,8 @@ export class TaskClaims implements Disposable {
   }
 }
 
-/** The file that a worker's claims are further names of. */
-interface Card {
-  readonly path: string;
-  readonly inode: number;
-}
-
-/** No task's own name has a plus in it. */
-const CARD = "+worker-";
-const ASIDE = "+";
-const NOTE = "+anew";
-
-/** Null: nothing can be written there. */
-function makeCard(folder: string, place: string): Card | null {
-  const path = join(folder, `${CARD}${crypto.randomUUID()}`);
-  try {
-    mkdirSync(folder, { mode: 0o700, recursive: true });
-    writeFileSync(path, [nameOfSelf(), place].join("|"), { mode: 0o600 });
-  } catch {
-    // On a full disk it is there, and empty.
-    removeIfThere(path);
-    return null;
-  }
-  const inode = inodeOf(path);
-  return inode === null ? null : { path, inode };
-}
-
-function removeIfThere(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // Where nothing can be written nothing was left.
-  }
-}
-
-function moveIfThere(path: string, to: string): void {
-  try {
-    renameSync(path, to);
-  } catch {
-    // Whoever finds it looks whether this process lives.
-  }
-}
-
-/** None where it cannot be looked into. */
-function entriesOf(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-}
-
 function takenBy({ place }: Owner, taskId: string): Claim {
   return { kind: "taken", dir: dirIn(place, taskId), [Symbol.dispose]: nothing };
-}
-
-/** The system's code; null: it has the name. */
-function refusalToName(card: Card, path: string): string | null {
-  try {
-    linkSync(card.path, path);
-    return null;
-  } catch (error) {
-    return codeOf(error) ?? "";
-  }
-}
-
-/** Out of the way first, then looked at again: another may have taken it over since it was read. */
-function clear(path: string): void {
-  const aside = `${path}${ASIDE}${process.pid}`;
-  try {
-    renameSync(path, aside);
-    if (livingOther(aside) !== null) renameSync(aside, path);
-    else rmSync(aside, { force: true });
-  } catch {
-    // Somebody else has just cleared it.
-  }
-}
-
-/** False: somebody took it over meanwhile. */
-function isNamed(path: string, { inode }: Card): boolean {
-  return inodeOf(path) === inode;
-}
-
-function drop(path: string, card: Card): void {
-  try {
-    if (isNamed(path, card)) unlinkSync(path);
-  } catch {
-    // Whoever finds it looks whether this process lives.
-  }
-}
-
-function nameOfSelf(): string {
-  const { pid, startedAt, bootId } = identify(process.pid) ?? { pid: process.pid, startedAt: "", bootId: "" };
-  return [pid, startedAt, bootId].join("|");
-}
-
-interface Owner {
-  readonly identity: ProcessIdentity;
-  readonly place: string;
-}
-
-/** Of its own there may be a claim that could not be removed: no worker runs a task twice at once. */
-function livingOther(path: string): Owner | null {
-  const owner = ownerOf(path);
-  return owner !== null && owner.identity.pid !== process.pid && isAtWork(owner.identity) ? owner : null;
-}
-
-/**
- * One that was killed lets go of its slot before it is gone. A successor that was started in that moment took it for
- * another that lives, left all its tasks to it, and so nobody ever told how they ended.
- */
-function isAtWork(identity: ProcessIdentity): boolean {
-  return isAlive(identity) && !isExiting(identity.pid);
-}
-
-/** Null: it is gone, or no claim of this version. */
-function ownerOf(path: string): Owner | null {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch {
-    return null;
-  }
-  const [, pid, startedAt = "", bootId = "", place = ""] =
-    /^(\d+)\|([^|]*)\|([^|]*)\|(.*)$/s.exec(text) ?? [];
-  return pid === undefined ? null : { identity: { pid: Number(pid), startedAt, bootId }, place };
 }
 
 /** A folder with a slash at its end is one in which each task has its own, named for it. */
@@ -273,13 +147,4 @@ function noteOf(path: string): string {
 
 function pathIn(folder: string, taskId: string): string {
   return join(folder, pathComponentOf(taskId, DIGEST_CHARACTERS));
-}
-
-/** Null: it is not there, or not to be seen. */
-function inodeOf(path: string): number | null {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false })?.ino ?? null;
-  } catch {
-    return null;
-  }
 }
