@@ -23,6 +23,7 @@ export class PageKeeper implements Disposable {
   private gaveBackAt = Number.NEGATIVE_INFINITY;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private dueAt = 0;
+  private isOver = false;
 
   /** `activeTasks`: how many run. `open` is asked when there is something to give back for the first time. */
   constructor(activeTasks: () => number, open = openOwnPages) {
@@ -39,10 +40,12 @@ export class PageKeeper implements Disposable {
   };
 
   [Symbol.dispose](): void {
+    this.isOver = true;
     if (this.timer !== null) clearTimeout(this.timer);
   }
 
   private lookAt(when: number): void {
+    if (this.isOver) return;
     if (this.timer !== null) clearTimeout(this.timer);
     this.dueAt = when;
     this.timer = setTimeout(() => this.look(), Math.max(0, when - performance.now()));

@@ -83,6 +83,16 @@ test("a shim that has told of all its processes waits for their ends, and wakes 
   expect([daemon.saidOf(1), jest.getTimerCount()]).toEqual([["spawned"], 0]);
 });
 
+// What looked at its pages went on in whoever had ended the shim: in a test of something else, which counts its own.
+test("a shim that has ended leaves no clock running", async () => {
+  jest.useFakeTimers();
+  const daemon = new Daemon();
+  daemon.spawn(1, "/bin/sleep", "1000");
+  const whileItRuns = jest.getTimerCount();
+  await daemon[Symbol.asyncDispose]();
+  expect([whileItRuns > 0, jest.getTimerCount()]).toEqual([true, 0]);
+});
+
 test("one that cannot be started is refused, and the shim ends with its daemon as if it had not been asked for", async () => {
   await using daemon = new Daemon();
   daemon.spawn(1, "/no/such/program");

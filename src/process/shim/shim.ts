@@ -217,7 +217,10 @@ class Shim {
 
   /** What a child left running may be the task: it would be ended by a pipe that nobody reads any more. */
   private endWhenAlone(): void {
-    if (this.orphaned && this.children.size === 0 && this.outputs === 0) this.done();
+    if (!this.orphaned || this.children.size > 0 || this.outputs > 0) return;
+    if (this.tellTimer !== null) clearTimeout(this.tellTimer);
+    this.pages[Symbol.dispose]();
+    this.done();
   }
 
   private settle(id: number, child: Child): void {
