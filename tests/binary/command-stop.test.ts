@@ -3,10 +3,12 @@ import { describe, expect, test } from "bun:test";
 import { assignment, assignments } from "../support/assignments.ts";
 import { CommandSite, KEEP_PAYLOAD, LEAVE_CHILDREN, NOTE_CANCEL } from "../support/command-site.ts";
 import { eventually } from "../support/wait.ts";
+import type { WorkerProcess } from "../support/worker-process.ts";
 
 const HANG = `${LEAVE_CHILDREN}; wait`;
 /** Hands the task over although it is asked to stop. */
 const ACCEPT_ON_TERM = `trap 'exit 0' TERM; "$NOTES/note" $$ self; while :; do sleep 0.05; done`;
+const HELD = `echo x >>"$NOTES/begun"; until [ -e "$NOTES/go" ]; do sleep 0.02; done`;
 const SHORT = { dispatch_timeout: "400ms" };
 
 describe("a dispatch over time", () => {
@@ -117,8 +119,7 @@ describe("a cancellation while the task is dispatched", () => {
 
   test("leaves the other dispatches alone, also one whose execution has the same name", async () => {
     await using site = await CommandSite.create();
-    const dispatch = 'echo x >>"$NOTES/begun"; until [ -e "$NOTES/go" ]; do sleep 0.02; done';
-    await using worker = await site.start({ dispatch });
+    await using worker = await site.start({ dispatch: HELD });
     const [one, other] = assignments(2, { executionId: "first" });
     if (!one || !other) throw new Error("two were asked for");
     site.plane.submit(one);
@@ -131,16 +132,21 @@ describe("a cancellation while the task is dispatched", () => {
   });
 });
 
+/** A task whose dispatch has begun, and is held, in a worker that stops. */
+async function stoppedInDispatch(site: CommandSite, worker: WorkerProcess) {
+  const task = assignment();
+  site.plane.submit(task);
+  await site.waitForNote("begun");
+  worker.kill("SIGTERM");
+  await worker.waitForLog(/stopping/);
+  return task;
+}
+
 describe("a worker that is told to stop", () => {
   test("lets a dispatch in the middle of it come to its end, and takes no new task", async () => {
     await using site = await CommandSite.create();
-    const dispatch = `echo x >>"$NOTES/begun"; until [ -e "$NOTES/go" ]; do sleep 0.02; done; ${KEEP_PAYLOAD}`;
-    await using worker = await site.start({ dispatch });
-    const task = assignment();
-    site.plane.submit(task);
-    await site.waitForNote("begun");
-    worker.kill("SIGTERM");
-    await worker.waitForLog(/stopping/);
+    await using worker = await site.start({ dispatch: `${HELD}; ${KEEP_PAYLOAD}` });
+    const task = await stoppedInDispatch(site, worker);
     await Bun.write(`${site.notes}/go`, "");
     expect(await worker.finished()).toBe(0);
     expect(worker.stderr).toMatch(new RegExp(`task ended .*${task.task_id}.*handed-off`));
@@ -151,13 +157,8 @@ describe("a worker that is told to stop", () => {
   // Once: the stop was the first reason, the dispatch came to its end, and nobody told the engine of the cancellation.
   test("passes a cancellation of such a dispatch on when the engine has the task", async () => {
     await using site = await CommandSite.create();
-    const dispatch = `echo x >>"$NOTES/begun"; until [ -e "$NOTES/go" ]; do sleep 0.02; done; ${KEEP_PAYLOAD}`;
-    await using worker = await site.start({ dispatch });
-    const task = assignment();
-    site.plane.submit(task);
-    await site.waitForNote("begun");
-    worker.kill("SIGTERM");
-    await worker.waitForLog(/stopping/);
+    await using worker = await site.start({ dispatch: `${HELD}; ${KEEP_PAYLOAD}` });
+    const task = await stoppedInDispatch(site, worker);
     site.plane.cancel(task.task_id);
     await worker.waitForLog(/task cancellation requested/);
     await Bun.write(`${site.notes}/go`, "");

@@ -79,11 +79,6 @@ function endingOf(interruption: Interruption): Ending | null {
   return reason instanceof TaskStopped && reason.why !== "cancelled" ? reason.why : null;
 }
 
-function isOfShutdown(interruption: Interruption): boolean {
-  if (interruption.kind === "over-time") return false;
-  return interruption.reason instanceof TaskStopped && interruption.reason.why === "shutdown";
-}
-
 /** By a worker that was killed before it saw the end; of one that nobody saw, nothing is known. */
 function earlierInterruption(ending: Ending | null, exit: Exit): Interruption | null {
   if (ending === null || exit.kind === "lost") return null;
@@ -99,7 +94,7 @@ async function giveUp(
 ): Promise<Completion> {
   const accepted = exit.kind === "exited" && exit.status === 0;
   // What a stopping worker has handed over goes on without it.
-  if (accepted && (isShutdown(context.signal) || isOfShutdown(interruption))) return "handed-off";
+  if (accepted && (isShutdown(context.signal) || endingOf(interruption) === "shutdown")) return "handed-off";
   // The words of a shutdown would have it retried.
   if (exit.kind === "lost" && isShutdown(context.signal)) throw endUnknown();
   const why =

@@ -35,8 +35,8 @@ import { removeIfEmpty } from "./removal.ts";
 import {
   concludeApart,
   concludeUntouched,
+  endLeftovers,
   hasAgent,
-  killUnknownAgent,
   LEFTOVER_GRACE_MS,
   seeThrough,
 } from "./supervise.ts";
@@ -130,7 +130,7 @@ export class DirectBackend implements Backend {
     const { taskId } = task.assignment;
     const scratchDir = readHandle(context.planned ?? null)?.workspace.scratchDir ?? null;
     const workspace = openWorkspace(taskId, { ...this.workspacePlan(), scratchDir });
-    if (!workspace.made && isOwnFolder(workspace)) await this.endLeftovers(workspace, context);
+    if (!workspace.made && isOwnFolder(workspace)) await endLeftovers(workspace, this.surveyor, context.log);
     const hooks = this.hooks(taskId, workspace, task.environment, context);
     const run = this.prepare(task, workspace, hooks, context).then((prepared) =>
       context.step("run", () => this.watch(this.agents.start(taskId, prepared, context), context)),
@@ -183,15 +183,6 @@ export class DirectBackend implements Backend {
       .then((found) => context.step("run", () => this.watch(found, context)));
     const concluded = begunAnewIn === null ? run : concludeApart(run, context);
     return this.stay({ workspace, hooks, run: concluded }, context);
-  }
-
-  /** Of an agent whose worker was killed: the folder is this task's now, so that nobody else ends them. */
-  private async endLeftovers(workspace: Workspace, { log }: Pick<RunContext, "log">): Promise<void> {
-    try {
-      await killUnknownAgent(workspace, this.surveyor);
-    } catch (error) {
-      log.warn("cannot look for what the agent left running", { error: wordsOf(error) });
-    }
   }
 
   /** Claimed, and perhaps begun, by a worker that was killed in that moment. */

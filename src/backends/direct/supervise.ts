@@ -162,6 +162,15 @@ export async function killUnknownAgent(workspace: Workspace, surveyor: Surveyor)
   await killTree(tree, surveyor);
 }
 
+/** The same of an agent whose worker was killed: the folder is another task's now, so that nobody else ends it. Never rejects. */
+export async function endLeftovers(
+  workspace: Workspace,
+  surveyor: Surveyor,
+  log: RunContext["log"],
+): Promise<void> {
+  await killUnknownAgent(workspace, surveyor).catch(unseenOnce(log));
+}
+
 /** Nobody can tell its status any more, but its work may still be under way: it is not cut short. */
 async function outliveLoss(
   agent: Ward,

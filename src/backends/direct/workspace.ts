@@ -33,12 +33,12 @@ export interface WorkspacePlan {
  * is in the journal first: a worker that was killed in between left one that nobody knew of.
  */
 export function planWorkspace(dir: string, isThere: boolean, plan: WorkspacePlan): Workspace {
-  const { targetDir, needsScratch } = plan;
-  if (targetDir === null) {
-    const scratchDir = needsScratch ? newScratchDir() : null;
+  const newOrPlanned = () => plan.scratchDir ?? newScratchDir();
+  if (plan.targetDir === null) {
+    const scratchDir = plan.needsScratch ? newOrPlanned() : null;
     return { dir, made: !isThere, scratchDir, gitConfig: gitConfigIn(dir) };
   }
-  const scratchDir = newScratchDir();
+  const scratchDir = newOrPlanned();
   return { dir, made: false, scratchDir, gitConfig: gitConfigIn(scratchDir) };
 }
 
@@ -48,20 +48,17 @@ export function openWorkspace(taskId: string, plan: WorkspacePlan): Workspace {
     if (!existsSync(plan.targetDir)) {
       throw new TaskFailure("workspace_setup", `the target folder ${plan.targetDir} is gone`);
     }
-    const scratchDir = makeScratchDir(plan.scratchDir);
-    return { dir: plan.targetDir, made: false, scratchDir, gitConfig: gitConfigIn(scratchDir) };
+    const workspace = planWorkspace(plan.targetDir, true, plan);
+    makeScratchDir(workspace);
+    return workspace;
   }
   const dir = workspaceDirOf(taskId, plan.workspaceRoot);
-  const made = makeDir(dir);
+  const workspace = planWorkspace(dir, !makeDir(dir), plan);
   try {
-    return {
-      dir,
-      made,
-      scratchDir: plan.needsScratch ? makeScratchDir(plan.scratchDir) : null,
-      gitConfig: gitConfigIn(dir),
-    };
+    makeScratchDir(workspace);
+    return workspace;
   } catch (error) {
-    if (made) removeIfEmpty(dir);
+    if (workspace.made) removeIfEmpty(dir);
     throw error;
   }
 }
@@ -148,11 +145,9 @@ function newScratchDir(): string {
   return join(temporaryFolder(), `oz-agent-worker-${crypto.randomUUID()}`);
 }
 
-function makeScratchDir(planned: string | null = null): string {
+function makeScratchDir({ scratchDir }: Pick<Workspace, "scratchDir">): void {
   try {
-    const dir = planned ?? newScratchDir();
-    mkdirSync(dir, { mode: OWNER_ONLY });
-    return dir;
+    if (scratchDir !== null) mkdirSync(scratchDir, { mode: OWNER_ONLY });
   } catch (error) {
     throw new TaskFailure("workspace_setup", `cannot make a temporary folder: ${wordsOf(error)}`);
   }

@@ -12,12 +12,12 @@ import {
   type Adoption,
   type Backend,
   type Completion,
+  isCancelled,
   notBegun,
   type Orphan,
   type RunContext,
   readOwnHandle,
   TaskFailure,
-  TaskStopped,
 } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { BadAnswers } from "./bad-answers.ts";
@@ -232,8 +232,7 @@ function cannotTakeUp(container: string, error: EngineError): TaskFailure {
 function whenGone(handle: DockerHandle, address: string, signal: AbortSignal): Error {
   const { container, engine, started, starting } = handle;
   if (engine !== "" && engine !== address) return elsewhereFailure(handle, address);
-  const why: unknown = signal.reason;
-  if (why instanceof TaskStopped && why.why === "cancelled") return why;
+  if (isCancelled(signal)) return signal.reason;
   // It was stopped for that, and removed. Its time may have run out after somebody else had removed it, too.
   const stopped = stopIn(handle);
   if (stopped !== null) return stopped;
