@@ -8,7 +8,7 @@ import type { Assignment } from "./assignment-of.ts";
 import { Bell, type WaitOptions } from "./bell.ts";
 import { type CancelResult, Dispatcher } from "./dispatch.ts";
 import { Faults } from "./faults.ts";
-import { FaultyPipe } from "./faulty-pipe.ts";
+import { FaultyPipe, type PipeAddress } from "./faulty-pipe.ts";
 import { type Frame, FrameLog } from "./frame-log.ts";
 import { type Handshake, HandshakeLog, LINK_PATH } from "./handshake.ts";
 import { answerHttp, type TaskService } from "./http-api.ts";
@@ -16,12 +16,10 @@ import { LinkEndpoint } from "./link-endpoint.ts";
 import { type Link, Links } from "./links.ts";
 import { type DevTask, isFinal, TaskBook, type TaskState } from "./tasks.ts";
 
-export interface ControlPlaneOptions {
+export interface ControlPlaneOptions extends PipeAddress {
   readonly apiKey: string;
   /** Links of any other worker id are refused with 400; unset: all are welcome. */
   readonly workerId?: string;
-  /** Unset or 0: any free one. */
-  readonly port?: number;
   /** How long after its first rejection a task is offered again; 100 ms unless told. */
   readonly reofferDelayMs?: number;
   /** The newest that are kept of what workers sent; 100,000 unless told. */
@@ -70,7 +68,7 @@ export class ControlPlane implements TaskService, AsyncDisposable {
     try {
       const server = await serve({ port: 0, answer: (request, from) => plane.#answer(request, from) });
       plane.#server = server;
-      plane.#pipe = await FaultyPipe.open(options.port ?? 0, server.port);
+      plane.#pipe = await FaultyPipe.open(options, server.port);
     } catch (error) {
       await plane.stop();
       throw error;
@@ -83,11 +81,11 @@ export class ControlPlane implements TaskService, AsyncDisposable {
   }
 
   get webSocketUrl(): string {
-    return `ws://127.0.0.1:${this.port}${LINK_PATH}`;
+    return `ws://${this.#address}${LINK_PATH}`;
   }
 
   get httpUrl(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${this.#address}`;
   }
 
   /** All received, oldest first. */
@@ -221,6 +219,10 @@ export class ControlPlane implements TaskService, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  get #address(): string {
+    return `${this.#pipe?.host}:${this.port}`;
   }
 
   async #answer(request: Request, clientPort: number): Promise<Answer> {

@@ -1,5 +1,5 @@
 /**
- * A TCP relay on the loopback address that can be told to misbehave. A server that answers pings by
+ * A TCP relay on a loopback address that can be told to misbehave. A server that answers pings by
  * itself, as Bun's does, cannot play dead; a relay before it that stops reading can.
  */
 import { once } from "node:events";
@@ -7,6 +7,13 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { PipeLane } from "./pipe-lane.ts";
 
 const LOOPBACK = "127.0.0.1";
+
+export interface PipeAddress {
+  /** A loopback address; 127.0.0.1 unless told. */
+  readonly host?: string | undefined;
+  /** Unset or 0: any free one. */
+  readonly port?: number | undefined;
+}
 
 export type Direction = "to-server" | "to-client" | "both";
 /** `reset`: RST, bytes under way are lost. `close`: FIN, as of a process that ended. */
@@ -72,19 +79,21 @@ export class PipedConnection {
 
 export class FaultyPipe {
   readonly #targetPort: number;
+  readonly host: string;
   readonly #connections = new Map<number, PipedConnection>();
   readonly #clients = new Set<Socket>();
   #listener: Server | null = null;
   #port: number;
 
-  private constructor(port: number, targetPort: number) {
+  private constructor({ host = LOOPBACK, port = 0 }: PipeAddress, targetPort: number) {
+    this.host = host;
     this.#port = port;
     this.#targetPort = targetPort;
   }
 
-  /** @throws when the port is taken; 0 takes any free one. */
-  static async open(port: number, targetPort: number): Promise<FaultyPipe> {
-    const pipe = new FaultyPipe(port, targetPort);
+  /** @throws when the port is taken. */
+  static async open(address: PipeAddress, targetPort: number): Promise<FaultyPipe> {
+    const pipe = new FaultyPipe(address, targetPort);
     await pipe.listen();
     return pipe;
   }
@@ -101,7 +110,7 @@ export class FaultyPipe {
   /** Again on the same port, after `close`. */
   async listen(): Promise<void> {
     const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#relay(client));
-    listener.listen(this.#port, LOOPBACK);
+    listener.listen(this.#port, this.host);
     await once(listener, "listening");
     const address = listener.address();
     if (address !== null && typeof address === "object") this.#port = address.port;

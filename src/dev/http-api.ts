@@ -1,6 +1,7 @@
 /** The operator's side of the control plane: tasks over HTTP, JSON in and out, for this machine only. */
 
 import { wordsOf } from "../logging/words-of.ts";
+import { isLoopback } from "../runtime/loopback.ts";
 import { type Assignment, completeAssignment } from "./assignment-of.ts";
 import type { CancelResult } from "./dispatch.ts";
 import { parseJson } from "./json.ts";
@@ -13,8 +14,6 @@ export interface TaskService {
   task(taskId: string): DevTask | undefined;
   tasks(): readonly DevTask[];
 }
-
-const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 /** Answers what is asked about tasks; null when the path is not ours. */
 export async function answerHttp(request: Request, url: URL, service: TaskService): Promise<Response | null> {
@@ -40,9 +39,7 @@ export async function answerHttp(request: Request, url: URL, service: TaskServic
 function objectionToCaller(request: Request): string | null {
   if (request.headers.has("origin")) return "Requests of web pages are not accepted";
   const host = (request.headers.get("host") ?? "").replace(/:\d+$/, "");
-  return LOOPBACK_HOSTS.has(host.toLowerCase())
-    ? null
-    : "Only requests to 127.0.0.1 or localhost are accepted";
+  return isLoopback(host.toLowerCase()) ? null : "Only requests to 127.0.0.1 or localhost are accepted";
 }
 
 function create(body: string, service: TaskService): Response {

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
 import { assignment } from "../support/assignments.ts";
 import { FakeCluster } from "../support/fake-cluster.ts";
+import { OWN_LOOPBACK } from "../support/own-loopback.ts";
 import { TEST_API_KEY, WorkerProcess } from "../support/worker-process.ts";
 
 /**
@@ -10,8 +11,8 @@ import { TEST_API_KEY, WorkerProcess } from "../support/worker-process.ts";
  * given to, and what a pod had to tell when it was restarted in an outage was told by nobody.
  */
 test("a task that has ended while its worker was cut off does not run again elsewhere, nor is its end lost with that worker", async () => {
-  await using lost = await ControlPlane.start({ apiKey: TEST_API_KEY });
-  await using plane = await ControlPlane.start({ apiKey: TEST_API_KEY });
+  await using lost = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: TEST_API_KEY });
+  await using plane = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: TEST_API_KEY });
   await using cluster = await FakeCluster.start();
   const start = async (its: ControlPlane) =>
     WorkerProcess.start({

@@ -94,11 +94,14 @@ describe("a key file", () => {
   });
 });
 
+/** The address that the variables below speak of. */
+const AT_LOCALHOST = { host: "127.0.0.1" };
+
 describe("a proxy", () => {
   test.each(["HTTP_PROXY", "http_proxy"])(
     "named by %s is asked for a tunnel, with its credentials",
     async (name) => {
-      await using site = await DirectSite.create();
+      await using site = await DirectSite.create(AT_LOCALHOST);
       await using proxy = await ConnectProxy.start();
       const env = { [name]: proxy.url.replace("//", "//user:p%40ss@") };
       await using worker = await site.start({ env, flags: ["--log-level", "debug"] });
@@ -116,7 +119,7 @@ describe("a proxy", () => {
   test.each(["127.0.0.1", "127.0.0.0/8", "*", "example.com, 127.0.0.1:PORT"])(
     "is passed by for what NO_PROXY=%s names",
     async (exempt) => {
-      await using site = await DirectSite.create();
+      await using site = await DirectSite.create(AT_LOCALHOST);
       await using proxy = await ConnectProxy.start();
       const NO_PROXY = exempt.replace("PORT", String(site.plane.port));
       await using _worker = await site.start({ env: { HTTP_PROXY: proxy.url, NO_PROXY } });
@@ -125,7 +128,7 @@ describe("a proxy", () => {
   );
 
   test("is not passed by for what NO_PROXY does not name, and HTTPS_PROXY is none for plain HTTP", async () => {
-    await using site = await DirectSite.create();
+    await using site = await DirectSite.create(AT_LOCALHOST);
     await using proxy = await ConnectProxy.start();
     const env = { HTTP_PROXY: proxy.url, NO_PROXY: "127.0.0.2,10.0.0.0/8,127.0.0.1:1,.0.0.1" };
     await using _worker = await site.start({ env });
@@ -135,7 +138,7 @@ describe("a proxy", () => {
   });
 
   test("that is not there is an outage like any other", async () => {
-    await using site = await DirectSite.create();
+    await using site = await DirectSite.create(AT_LOCALHOST);
     const proxy = await ConnectProxy.start();
     await proxy[Symbol.asyncDispose]();
     await using worker = await site.start({ env: { HTTP_PROXY: proxy.url }, connected: false });
@@ -144,7 +147,7 @@ describe("a proxy", () => {
   });
 
   test("does not reach the agent by its variables, and setup_command by all of them", async () => {
-    await using site = await DirectSite.create();
+    await using site = await DirectSite.create(AT_LOCALHOST);
     await using proxy = await ConnectProxy.start();
     const direct = { setup_command: 'echo "SEEN=$HTTP_PROXY" >"$OZ_ENVIRONMENT_FILE"' };
     await using _worker = await site.start({ env: { HTTP_PROXY: proxy.url }, direct });

@@ -7,6 +7,7 @@ import type { Frame } from "../../src/dev/frame-log.ts";
 import { assignment } from "../support/assignments.ts";
 import { DirectSite, taskIdOf, WORKER_ID } from "../support/direct-site.ts";
 import type { AgentRun } from "../support/fake-agent.ts";
+import { OWN_LOOPBACK } from "../support/own-loopback.ts";
 import { shimsOf } from "../support/shims.ts";
 import { eventually } from "../support/wait.ts";
 import { TEST_API_KEY, WorkerProcess } from "../support/worker-process.ts";
@@ -144,7 +145,7 @@ test("daemons of different worker ids share a state folder and nothing in it", a
 // The second once ran in the first one's folder; the first agent's end killed the second's and took the folder.
 test("a task that runs in one daemon and is given to its sibling is turned down there, and the one that runs is not touched", async () => {
   await using site = await DirectSite.create();
-  await using other = await ControlPlane.start({ apiKey: TEST_API_KEY });
+  await using other = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: TEST_API_KEY });
   const noted = site.dir.join("teardown");
   const direct = { teardown_command: `echo "$OZ_RUN_ID" >>'${noted}'` };
   await using _first = await site.start({ direct });
@@ -183,7 +184,7 @@ interface Siblings extends AsyncDisposable {
 }
 
 async function siblings(site: DirectSite, ...direct: [object, object]): Promise<Siblings> {
-  const other = await ControlPlane.start({ apiKey: TEST_API_KEY });
+  const other = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: TEST_API_KEY });
   const first = await site.start({ direct: { ...direct[0] } });
   const second = await WorkerProcess.start({
     plane: other,

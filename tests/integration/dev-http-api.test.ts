@@ -30,7 +30,7 @@ async function ask(
 describe("POST /tasks", () => {
   test("a prompt becomes a task with ids of its own and reaches the worker", async () => {
     await using plane = await start();
-    using worker = await RawWorker.connect({ port: plane.port });
+    using worker = await RawWorker.connect({ url: plane.webSocketUrl });
     const { status, body } = await ask(plane, "POST", "/tasks", {
       prompt: "Fix it\nand more",
       env_vars: { A: "1" },
@@ -48,7 +48,7 @@ describe("POST /tasks", () => {
 
   test("a full assignment is sent as it is", async () => {
     await using plane = await start();
-    using worker = await RawWorker.connect({ port: plane.port });
+    using worker = await RawWorker.connect({ url: plane.webSocketUrl });
     const sent = assignment({ snapshot: { model_id: "m" }, more: { unknown_field: [1] } });
     expect((await ask(plane, "POST", "/tasks", sent)).body["task_id"]).toBe(sent.task_id);
     expect((await worker.waitFor("task_assignment")).data).toEqual(sent);
@@ -96,7 +96,7 @@ describe("what is there", () => {
 
   test("is cancelled by DELETE, once", async () => {
     await using plane = await start();
-    using worker = await RawWorker.connect({ port: plane.port });
+    using worker = await RawWorker.connect({ url: plane.webSocketUrl });
     const { taskId } = plane.submit(assignment());
     await worker.waitFor("task_assignment", taskId);
     expect((await ask(plane, "DELETE", `/tasks/${taskId}`)).status).toBe(202);

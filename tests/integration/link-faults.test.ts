@@ -1,6 +1,7 @@
 /** What happens to the link's messages when the network or the control plane misbehaves. */
 import { afterEach, describe, expect, jest, test } from "bun:test";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
+import { OWN_LOOPBACK } from "../support/own-loopback.ts";
 import { LinkRig } from "../unit/control-plane/link-rig.ts";
 import { RawPeer } from "../unit/control-plane/raw-peer.ts";
 
@@ -10,7 +11,7 @@ const PROOF_MS = 20;
 
 afterEach(() => void jest.useRealTimers());
 
-const start = () => ControlPlane.start({ apiKey: "key" });
+const start = () => ControlPlane.start({ host: OWN_LOOPBACK, apiKey: "key" });
 
 /** In the order of their first arrival. */
 const arrived = (plane: ControlPlane) => [...new Set(plane.frames.map(({ taskId }) => taskId))];

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, jest, test } from "bun:test";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
 import { whyNotConnected } from "../../src/runtime/no-connection.ts";
 import { openSocket } from "../../src/runtime/web-socket.ts";
+import { OWN_LOOPBACK } from "../support/own-loopback.ts";
 import { LinkRig } from "../unit/control-plane/link-rig.ts";
 import { RawPeer } from "../unit/control-plane/raw-peer.ts";
 
@@ -19,7 +20,7 @@ const http = (status: string, body = "", headers = "") =>
 
 describe("a refused key", () => {
   test.each([401, 403])("at the very first handshake ends the link: %p", async (status) => {
-    await using plane = await ControlPlane.start({ apiKey: "key" });
+    await using plane = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: "key" });
     plane.faults.refuse(status);
     await using rig = LinkRig.to(plane);
     expect(await rig.ended).toEqual({ kind: "unauthorized", status });
@@ -27,13 +28,13 @@ describe("a refused key", () => {
   });
 
   test("that is simply wrong does so too", async () => {
-    await using plane = await ControlPlane.start({ apiKey: "other" });
+    await using plane = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: "other" });
     await using rig = LinkRig.to(plane);
     expect(await rig.ended).toEqual({ kind: "unauthorized", status: 401 });
   });
 
   test("after the control plane could not be reached at first is still a first one", async () => {
-    await using plane = await ControlPlane.start({ apiKey: "other" });
+    await using plane = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: "other" });
     plane.faults.refuse(503, 3);
     await using rig = LinkRig.to(plane);
     expect(await rig.ended).toEqual({ kind: "unauthorized", status: 401 });
@@ -42,7 +43,7 @@ describe("a refused key", () => {
 
   // Once that ended the link without a word, for hours in which the worker let its tasks end, and nothing was delivered.
   test("at the first handshake of a worker that is stopping is told, and a new key is used at the next attempt", async () => {
-    await using plane = await ControlPlane.start({ apiKey: "new" });
+    await using plane = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: "new" });
     let key = "old";
     jest.useFakeTimers();
     await using rig = LinkRig.to(plane, { key: () => key });
@@ -58,7 +59,7 @@ describe("a refused key", () => {
   });
 
   test("after a good connection is retried slowly and loudly, and a new key is used at the next attempt", async () => {
-    await using plane = await ControlPlane.start({ apiKey: "old" });
+    await using plane = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: "old" });
     let key = "old";
     await using rig = LinkRig.to(plane, { key: () => key });
     await rig.untilConnected();
@@ -89,7 +90,7 @@ describe("a refused key", () => {
 
 describe("any other answer is a failed attempt, and the next may succeed", () => {
   test.each([400, 404, 407, 429, 500, 502, 503])("%p", async (status) => {
-    await using plane = await ControlPlane.start({ apiKey: "key" });
+    await using plane = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: "key" });
     plane.faults.refuse(status, 2);
     await using rig = LinkRig.to(plane);
     await rig.untilConnected();
@@ -144,7 +145,7 @@ describe("any other answer is a failed attempt, and the next may succeed", () =>
 
 describe("no connection at all", () => {
   test("nobody listening is said once with a count, and the link comes up when somebody does", async () => {
-    await using plane = await ControlPlane.start({ apiKey: "key" });
+    await using plane = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: "key" });
     await plane.goDown();
     await using rig = LinkRig.to(plane, { jitter: 0.01 });
     await rig.untilSaid(UNREACHABLE, 3);
@@ -156,7 +157,7 @@ describe("no connection at all", () => {
   });
 
   test("a key that cannot be read is an attempt like any other", async () => {
-    await using plane = await ControlPlane.start({ apiKey: "key" });
+    await using plane = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: "key" });
     let reads = 0;
     const socketOptions = async () => {
       reads += 1;

@@ -7,6 +7,7 @@ import type { Assignment } from "../../src/dev/assignment-of.ts";
 import { ControlPlane, type ControlPlaneOptions } from "../../src/dev/control-plane.ts";
 import type { DevTask } from "../../src/dev/tasks.ts";
 import { type AgentProcess, isAlive } from "./fake-agent.ts";
+import { OWN_LOOPBACK } from "./own-loopback.ts";
 import { TempDir } from "./temp-dir.ts";
 import { eventually } from "./wait.ts";
 import {
@@ -62,7 +63,7 @@ export class CommandSite implements AsyncDisposable {
 
   static async create(options: Partial<ControlPlaneOptions> = {}): Promise<CommandSite> {
     const dir = await TempDir.create("site");
-    const plane = await ControlPlane.start({ apiKey: TEST_API_KEY, ...options });
+    const plane = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: TEST_API_KEY, ...options });
     await dir.write("notes/note", NOTE, 0o755);
     await dir.write("notes/note-self", NOTE_SELF, 0o755);
     return new CommandSite(plane, dir, dir.join("notes"));

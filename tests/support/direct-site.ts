@@ -5,6 +5,7 @@ import type { Frame } from "../../src/dev/frame-log.ts";
 import type { DevTask } from "../../src/dev/tasks.ts";
 import { assignment } from "./assignments.ts";
 import { type AgentRun, FakeAgent } from "./fake-agent.ts";
+import { OWN_LOOPBACK } from "./own-loopback.ts";
 import { TempDir } from "./temp-dir.ts";
 import { eventually } from "./wait.ts";
 import {
@@ -49,7 +50,7 @@ export class DirectSite implements AsyncDisposable {
   static async create(options: Partial<ControlPlaneOptions> = {}): Promise<DirectSite> {
     const dir = await TempDir.create("site");
     const agent = await FakeAgent.create(dir);
-    const plane = await ControlPlane.start({ apiKey: TEST_API_KEY, ...options });
+    const plane = await ControlPlane.start({ host: OWN_LOOPBACK, apiKey: TEST_API_KEY, ...options });
     return new DirectSite(plane, agent, dir, await dir.mkdir("ws"));
   }
 

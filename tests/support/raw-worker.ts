@@ -2,7 +2,6 @@
  * The far side of the control plane's own tests: a bare WebSocket that says what a test tells it to.
  * Never used to test the daemon, which brings its own client.
  */
-import { LINK_PATH } from "../../src/dev/handshake.ts";
 import { within } from "./wait.ts";
 
 interface Message {
@@ -11,7 +10,8 @@ interface Message {
 }
 
 export interface RawWorkerOptions {
-  readonly port: number;
+  /** The control plane's, without a query. */
+  readonly url: string;
   readonly key?: string;
   readonly workerId?: string;
 }
@@ -27,8 +27,8 @@ export class RawWorker implements Disposable {
   readonly #socket: WebSocket;
   readonly #looks = new Set<() => void>();
 
-  constructor({ port, key = "key", workerId = "raw" }: RawWorkerOptions) {
-    this.#socket = new WebSocket(`ws://127.0.0.1:${port}${LINK_PATH}?worker_id=${workerId}`, {
+  constructor({ url, key = "key", workerId = "raw" }: RawWorkerOptions) {
+    this.#socket = new WebSocket(`${url}?worker_id=${workerId}`, {
       headers: { Authorization: `Bearer ${key}` },
     });
     this.#socket.binaryType = "nodebuffer";

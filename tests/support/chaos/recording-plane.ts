@@ -11,6 +11,7 @@ import {
   type SocketHandlers,
   serve,
 } from "../../../src/runtime/serve.ts";
+import { OWN_LOOPBACK } from "../own-loopback.ts";
 import type { Happening, Said, WorkerNumber } from "./history.ts";
 import type { Direction, Moment } from "./plan.ts";
 
@@ -43,7 +44,7 @@ export class RecordingPlane implements AsyncDisposable {
   static async start(): Promise<RecordingPlane> {
     const plane = new RecordingPlane();
     plane.#server = await serve({ port: 0, answer: (request, from) => plane.#answer(request, from) });
-    plane.#pipe = await FaultyPipe.open(0, plane.#server.port);
+    plane.#pipe = await FaultyPipe.open({ host: OWN_LOOPBACK }, plane.#server.port);
     return plane;
   }
 
@@ -56,7 +57,7 @@ export class RecordingPlane implements AsyncDisposable {
   }
 
   urlFor(worker: WorkerNumber): string {
-    return `ws://127.0.0.1:${this.#pipe?.port ?? 0}/worker?process=${worker}`;
+    return `ws://${this.#pipe?.host}:${this.#pipe?.port}/worker?process=${worker}`;
   }
 
   /** One of those that are open; undefined: there is none. */
