@@ -11,7 +11,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   noticeChildren();
   const { runCommandLine } = await import("./cli/command-line.ts");
-  return runCommandLine(argv, { host: host(), heedSignals, shimArgument: SHIM_COMMAND });
+  return runCommandLine(argv, { host: host(), heedSignals, heedDrain, shimArgument: SHIM_COMMAND });
 }
 
 /**
@@ -38,6 +38,11 @@ function heedSignals(inHaste = 0): StopRequest {
     });
   }
   return stop;
+}
+
+/** By SIGQUIT a worker is asked to leave once its tasks have ended, as nginx and GitLab's runner are. */
+function heedDrain(stop: StopRequest): void {
+  if (process.platform !== "win32") process.on("SIGQUIT", () => stop.askUnhurried());
 }
 
 function host() {

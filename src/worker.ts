@@ -164,9 +164,15 @@ async function shutDown({
   else log.warn("stopped with work left; the next start takes it up", left);
 }
 
-/** By themselves, as long as `drain_timeout` allows. */
+/** By themselves, however long they take when that was asked for, and as long as `drain_timeout` allows. */
 async function letTasksEnd({ settings, log, stop }: WorkerOptions, scheduler: Scheduler): Promise<void> {
   const { drainTimeoutMs } = settings;
+  if (stop.isUnhurried && scheduler.activeTasks > 0) {
+    log.info("taking no more tasks, and waiting for those that run; SIGTERM stops the worker", {
+      tasks: scheduler.activeTasks,
+    });
+    await stop.unhurriedly((asked) => scheduler.whenIdle(asked));
+  }
   const tasks = scheduler.activeTasks;
   if (drainTimeoutMs === 0 || tasks === 0 || stop.isUrgent) return;
   const fields = { tasks, seconds: secondsOf(drainTimeoutMs) };

@@ -14,6 +14,8 @@ export interface ProcessEdge {
   readonly host: Host;
   /** Takes over the signals by which the process is asked to stop. `inHaste`: its status when nothing gentle is left. */
   readonly heedSignals: (inHaste?: number) => StopRequest;
+  /** Takes over the one by which a worker is asked to stop when its tasks have ended. */
+  readonly heedDrain: (stop: StopRequest) => void;
   /** Named by its caller: a constant that both import would be a module of its own, which a start waits for. */
   readonly shimArgument: string;
 }
@@ -31,11 +33,12 @@ export async function runCommandLine(argv: readonly string[], edge: ProcessEdge)
 
 async function dispatch(
   argv: readonly string[],
-  { host, heedSignals, shimArgument }: ProcessEdge,
+  { host, heedSignals, heedDrain, shimArgument }: ProcessEdge,
 ): Promise<number> {
   const commandLine = await readCommandLine(argv);
   if (commandLine.command !== "run") return await answer(commandLine, host, heedSignals);
   const stop = heedSignals();
+  heedDrain(stop);
   await alsoAtEndOfInput(stop, commandLine.flags);
   return unlessAsked(stop.signal, async () => {
     const settings = await loadSettings(commandLine.flags, host, stop.signal);

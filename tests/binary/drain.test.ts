@@ -1,4 +1,4 @@
-/** A stop with `drain_timeout`: what runs may end by itself, nothing new is taken, and nobody has to wait who does not want to. */
+/** A stop with `drain_timeout`, or by SIGQUIT: what runs may end by itself, nothing new is taken, and nobody has to wait who does not want to. */
 import { describe, expect, test } from "bun:test";
 import { closeSync, openSync } from "node:fs";
 import { assignment } from "../support/assignments.ts";
@@ -6,6 +6,7 @@ import { DirectSite, type SiteWorkerOptions, taskIdOf } from "../support/direct-
 import { workerCommand } from "../support/worker-process.ts";
 
 const DRAINING = /taking no more tasks, and waiting for those that run; another signal stops them.* tasks=1/;
+const UNHURRIED = /taking no more tasks, and waiting for those that run; SIGTERM stops the worker.* tasks=1/;
 const patient: SiteWorkerOptions = { top: { drain_timeout: "1h" } };
 
 async function holdOne(site: DirectSite, env: Readonly<Record<string, string>> = {}) {
@@ -129,5 +130,55 @@ describe("a worker that drains", () => {
     expect(await worker.finished()).toBe(0);
     expect(site.plane.task(taskIdOf(run))?.failureReason).toBe("graceful_shutdown");
     if (!isAsked) expect(worker.stderr).not.toMatch(DRAINING);
+  });
+});
+
+describe("a worker that is asked to drain by SIGQUIT", () => {
+  test("lets its task end by itself, however often it is asked, takes nothing on meanwhile, and exits with 0", async () => {
+    await using site = await DirectSite.create({ reofferDelayMs: 60_000 });
+    await using worker = await site.start();
+    const run = await holdOne(site, { AGENT_TRAP: "0" });
+    worker.kill("SIGQUIT");
+    await worker.waitForLog(UNHURRIED);
+    worker.kill("SIGQUIT");
+    const late = site.plane.submit(assignment());
+    await site.plane.waitForTask(late.taskId, ["rejected"]);
+    run.release();
+    expect(await worker.finished()).toBe(0);
+    expect(run.trapped).toBe(false);
+    expect(site.plane.task(taskIdOf(run))).toMatchObject({ state: "completed", terminals: 1 });
+    expect(site.agent.runs(late.taskId)).toEqual([]);
+  });
+
+  test("stops its task gently at a SIGTERM", async () => {
+    await using site = await DirectSite.create();
+    await using worker = await site.start();
+    const run = await holdOne(site, { AGENT_TRAP: "0" });
+    worker.kill("SIGQUIT");
+    await worker.waitForLog(UNHURRIED);
+    expect(await worker.stop()).toBe(0);
+    expect(run.trapped).toBe(true);
+    expect(site.plane.task(taskIdOf(run))?.failureReason).toBe("graceful_shutdown");
+  });
+
+  // As when the host goes down, whose service manager knows nothing of it: the time that was set for that holds.
+  test("with a drain_timeout has that from a SIGTERM on", async () => {
+    await using site = await DirectSite.create();
+    await using worker = await site.start(patient);
+    const run = await holdOne(site);
+    worker.kill("SIGQUIT");
+    await worker.waitForLog(UNHURRIED);
+    worker.kill("SIGTERM");
+    await worker.waitForLog(DRAINING);
+    run.release();
+    expect(await worker.finished()).toBe(0);
+    expect(site.plane.task(taskIdOf(run))).toMatchObject({ state: "completed", terminals: 1 });
+  });
+
+  test("with nothing to do exits at once", async () => {
+    await using site = await DirectSite.create();
+    await using worker = await site.start();
+    worker.kill("SIGQUIT");
+    expect(await worker.finished()).toBe(0);
   });
 });

@@ -127,6 +127,39 @@ test.if(here)(
   90_000,
 );
 
+test.if(here)(
+  "under a real systemd, asked to drain as docs/operations.md has it, it leaves when its task has ended, and stays away",
+  async () => {
+    await using dir = await TempDir.create("systemd");
+    await using plane = await ControlPlane.start({ apiKey: TEST_API_KEY });
+    const { program, args } = await prepare(dir, plane.webSocketUrl);
+    const printed = Bun.spawnSync([program, "service", "install", "--print", ...args]);
+    await dir.write("units/oz-agent-worker.service", printed.stdout);
+    await dir.write("units/oz-agent-worker.service.d/test2.conf", "[Service]\nRestart=on-failure\n");
+    await dir.write("agent", '#!/bin/sh\nwhile [ ! -e "$0-may-end" ]; do sleep 0.1; done\n', 0o755);
+    const systemd = await Systemd.start(dir);
+    const isActive = () => systemd.run("systemctl", "is-active", "oz-agent-worker");
+    const log = () => readFile(dir.join("log"), "utf8");
+    try {
+      const sent = assignment();
+      plane.submit(sent);
+      await plane.waitForTask(sent.task_id, ["claimed"], { timeoutMs: 30_000 });
+      const drain = 'kill -QUIT "$(systemctl show --value --property=MainPID oz-agent-worker)"';
+      expect(await systemd.run("sh", "-c", drain)).toMatchObject({ status: 0 });
+      await eventually(async () => (await log()).includes("taking no more tasks"), "the drain");
+      expect((await isActive()).stdout).toBe("active\n");
+      await dir.write("agent-may-end", "");
+      const task = await plane.waitForTask(sent.task_id, [], { timeoutMs: 30_000 });
+      expect(task.state).toBe("completed");
+      await eventually(async () => /ended: success exited 0/.test(await log()), "the end of the worker");
+      await eventually(async () => (await isActive()).stdout === "inactive\n", "the service to be over");
+    } finally {
+      await systemd.kill();
+    }
+  },
+  90_000,
+);
+
 // systemd starts nothing that names a folder or a group which is not there: 226/NAMESPACE, 216/GROUP.
 describe.if(here)("under a real systemd, on a host where nothing was made for it", () => {
   test.each([

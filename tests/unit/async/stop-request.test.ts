@@ -5,10 +5,11 @@ afterEach(() => void jest.useRealTimers());
 
 /** Waits until there was patience enough. */
 function waiting(stop: StopRequest, ms: number): Promise<void> {
-  return stop.patiently(
-    ms,
-    (enough) => new Promise((resolve) => enough.addEventListener("abort", () => resolve(), { once: true })),
-  );
+  return stop.patiently(ms, aborted);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
 describe("a request to stop", () => {
@@ -45,6 +46,37 @@ describe("a request to stop", () => {
     const stop = new StopRequest();
     stop.insist();
     expect([stop.signal.aborted, stop.isUrgent, stop.ask()]).toEqual([true, true, false]);
+  });
+
+  test("without hurry is one to stop, and is made once", () => {
+    const stop = new StopRequest();
+    stop.askUnhurried();
+    expect([stop.signal.aborted, stop.isUnhurried]).toEqual([true, true]);
+    expect([stop.ask(), stop.isUnhurried]).toEqual([true, false]);
+    stop.askUnhurried();
+    expect([stop.isUnhurried, stop.ask()]).toEqual([false, false]);
+  });
+
+  test("in earnest ends an unhurried wait, and the one after that has a wait of its own to end", async () => {
+    const stop = new StopRequest();
+    stop.askUnhurried();
+    const waited = stop.unhurriedly(aborted);
+    stop.askUnhurried();
+    expect(stop.ask()).toBe(true);
+    await waited;
+    const last = waiting(stop, 3_600_000);
+    expect(stop.ask()).toBe(true);
+    await last;
+    expect(stop.ask()).toBe(false);
+  });
+
+  test("that is insisted on ends an unhurried wait", async () => {
+    const stop = new StopRequest();
+    stop.askUnhurried();
+    const waited = stop.unhurriedly(aborted);
+    stop.insist();
+    await waited;
+    expect([stop.isUnhurried, stop.isUrgent, stop.ask()]).toEqual([false, true, false]);
   });
 
   test("waits no longer than it was given", async () => {
