@@ -63,6 +63,28 @@ describe("the next worker, with the journal of a killed one", () => {
     expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
   });
 
+  // A quota of Secrets that is used up refuses the question, too: the Job was deleted, and told as safe to retry.
+  test("waits for the end of a Job of which it cannot be told whether its Secret is there", async () => {
+    const { task, name } = await runningTask(await worker("old"), "t-1");
+    cutOff.add("Bearer old");
+    const next = await worker("next");
+    const spent = { status: 403, reason: "Forbidden", message: "exceeded quota: secrets" };
+    cluster.api.fault = ({ verb, resource }) => (verb === "create" && resource === "secrets" ? spent : null);
+    const resumed = next.resume("t-1", { ...task.handles.at(-1), uid: null, ready: false });
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
+  });
+
+  // A worker that had just claimed another's Job, and was killed before it had saved that: the agent was ended.
+  test("waits for the end of a Job that has its variables in itself, though its own would have had a Secret", async () => {
+    const settings = { taskEnvSecret: "never" } as const;
+    const { task, name } = await runningTask(await worker("old", { settings }), "t-1");
+    cutOff.add("Bearer old");
+    const resumed = (await worker("next")).resume("t-1", { ...task.handles.at(-1), uid: null, ready: false });
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
+  });
+
   // Its agent had ended well by then, and that it was safe to retry was told.
   test("waits for the end of its Job also when it was killed before it heard that the Secret was there", async () => {
     const old = await worker("old");

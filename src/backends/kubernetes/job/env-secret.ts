@@ -10,6 +10,11 @@ export function envSecretNameOf(jobName: string): string {
   return `${jobName}-env`;
 }
 
+/** Whether the pods of this Job, which another worker may have made, wait for its Secret. */
+export function needsEnvSecret(job: V1Job): boolean {
+  return keysIn(job, envSecretNameOf(job.metadata?.name ?? "")).size > 0;
+}
+
 /**
  * `job` as the API server answered it: its uid makes it the owner, and it says which value it looks for where. Made by a
  * worker with another configuration, it may have more variables than `task`, or fewer.

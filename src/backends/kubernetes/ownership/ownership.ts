@@ -11,6 +11,7 @@ import { type Adoption, type Orphan, type RunContext, TaskFailure } from "../../
 import { askAgain } from "../client/ask-again.ts";
 import { isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
+import { needsEnvSecret } from "../job/env-secret.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { secretsIn } from "../job/variables.ts";
 import { type JobHandle, writeHandle } from "../run/handle.ts";
@@ -172,7 +173,13 @@ export class Ownership implements AsyncDisposable {
     const { cluster } = this.options;
     const { instance } = this;
     const owner = instanceOf(job);
-    const known = { ...handle, uid: job.metadata?.uid ?? "", instance: owner ?? handle.instance };
+    const known = {
+      ...handle,
+      uid: job.metadata?.uid ?? "",
+      // Another worker may have made it, with the variables in the Job itself.
+      ready: handle.ready || !needsEnvSecret(job),
+      instance: owner ?? handle.instance,
+    };
     if (owner === null || owner === instance) return { job, handle: known };
     if (owner !== handle.instance && owner !== handle.formerInstance) return "taken";
     if (instance === null) return { job, handle: known };

@@ -14,7 +14,10 @@ import type { JobHandle } from "./handle.ts";
 const BACKOFF = { firstMs: 250, lastMs: 8_000 } as const;
 const PATIENCE_MS = 60_000;
 
-/** The role may create Secrets and not read them, so one is created in vain. Rejects with the signal's reason. */
+/**
+ * The role may create Secrets and not read them, so one is created in vain. Where that does not tell, as with a quota that
+ * is used up, the agent may be at work; if not, its pod will say what it misses. Rejects with the signal's reason.
+ */
 export async function isPrepared(
   { job, namespace }: JobHandle,
   cluster: Cluster,
@@ -33,8 +36,9 @@ export async function isPrepared(
     return false;
   } catch (error) {
     signal.throwIfAborted();
-    if (isStatus(error, 409)) return true;
-    log.debug("cannot tell whether a Job has its Secret", { job, why: wordsOf(error) });
-    return false;
+    if (!isStatus(error, 409)) {
+      log.debug("cannot tell whether a Job has its Secret", { job, why: wordsOf(error) });
+    }
+    return true;
   }
 }
