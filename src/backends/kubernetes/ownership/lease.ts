@@ -9,7 +9,7 @@ import { wordsOf } from "../../../logging/words-of.ts";
 import { ClusterGone, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { INSTANCE_LABEL, WORKER_HASH_LABEL } from "../job/labels.ts";
-import { isTakenIn, takenNotes } from "./taken-notes.ts";
+import { isRefusedIn, isTakenIn, takenNotes } from "./taken-notes.ts";
 
 export const LEASE_SECONDS = 40;
 export const RENEW_MS = 10_000;
@@ -91,6 +91,11 @@ export class WorkerLease {
   /** Whether another worker was given what this one ran in that Job, when it was last renewed. */
   hadTaken(job: string, uid: string | null): boolean {
     return this.last !== null && isTakenIn(this.last, job, uid);
+  }
+
+  /** Whether the one that held this worker for dead was refused that Job. */
+  hadRefused(job: string, uid: string | null): boolean {
+    return this.last !== null && isRefusedIn(this.last, job, uid);
   }
 
   /** At the end. With Jobs left, it says that anybody may take them at once; else it goes. */

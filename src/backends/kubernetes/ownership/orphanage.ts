@@ -15,9 +15,10 @@ import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { writeHandle } from "../run/handle.ts";
 import { isFinished } from "../verdict/job-condition.ts";
 import type { JobStore } from "../watch/job-store.ts";
-import { KEEP_LEASE_MS, KEEP_TAKEN_MS, leaseNameOf, leaseOf, microTime, RENEW_MS } from "./lease.ts";
+import { KEEP_LEASE_MS, KEEP_TAKEN_MS, RENEW_MS } from "./lease.ts";
 import { claimPatch, executionOf, instanceOf, isEnded } from "./marks.ts";
-import { hasTakenNotes, takenNotes } from "./taken-notes.ts";
+import { Succession } from "./succession.ts";
+import { hasTakenNotes, isRefusedIn } from "./taken-notes.ts";
 import { VitalSigns } from "./vital-signs.ts";
 
 export interface OrphanageOptions {
@@ -39,6 +40,7 @@ const CLAIM_TRIES = 3;
 export class Orphanage {
   private readonly options: OrphanageOptions;
   private readonly signs = new VitalSigns();
+  private readonly succession: Succession;
   /** Claimed, or not: the answer to that did not come. Nobody else would ever look for one that is ours. */
   private readonly unsure = new Set<string>();
   /** Somebody else's, and refused to us, as a policy may guard them. */
@@ -51,6 +53,7 @@ export class Orphanage {
 
   constructor(options: OrphanageOptions) {
     this.options = options;
+    this.succession = new Succession(options);
   }
 
   /** Until the signal fires. Never rejects. */
@@ -100,7 +103,7 @@ export class Orphanage {
     for (const name of this.guarded) if (!theirs.has(name)) this.guarded.delete(name);
     for (const [dead, jobs] of others) {
       if (!this.signs.isDead(dead, performance.now())) continue;
-      if (!(await this.becomeSuccessor(dead, jobs, signal))) continue;
+      if (!(await this.succession.begin(dead, this.signs.leaseOf(dead), jobs, signal))) continue;
       await this.claimAll(jobs, dead, signal);
     }
     for (const other of this.signs.known()) {
@@ -120,54 +123,31 @@ export class Orphanage {
     }
   }
 
-  /** True: the dead worker's Lease says now that this one succeeds it. One that is missing is made for that. */
-  private async becomeSuccessor(dead: string, jobs: readonly V1Job[], signal: AbortSignal): Promise<boolean> {
-    const { cluster, instance, workerHash } = this.options;
-    const lease = this.signs.leaseOf(dead);
-    if (lease === null) return await this.becomeSuccessorWithoutLease(dead, jobs, signal);
-    const { name = leaseNameOf(workerHash, dead), resourceVersion } = lease.metadata ?? {};
-    const patch = {
-      metadata: { resourceVersion, annotations: takenNotes(jobs, lease) },
-      spec: { holderIdentity: instance, renewTime: microTime() },
-    };
-    try {
-      return (await cluster.patchLease(name, patch, signal)) !== null;
-    } catch (error) {
-      // It was renewed this very moment, or another worker was quicker.
-      if (isStatus(error, 409)) return false;
-      throw error;
-    }
-  }
-
-  private async becomeSuccessorWithoutLease(
-    dead: string,
-    jobs: readonly V1Job[],
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const { cluster, instance, workerHash } = this.options;
-    try {
-      await cluster.createLease(leaseOf(workerHash, dead, instance, jobs), signal);
-      return true;
-    } catch (error) {
-      // It is back, or another worker was quicker: the next look will show.
-      if (isStatus(error, 409)) return false;
-      throw error;
-    }
-  }
-
   /** One that cannot be had keeps none of the others. */
   private async claimAll(jobs: readonly V1Job[], dead: string, signal: AbortSignal): Promise<void> {
     const failures: unknown[] = [];
     for (const job of jobs) {
       try {
-        await this.claim(job, dead, signal);
+        await this.claimUnlessGuarded(job, dead, signal);
       } catch (error) {
         signal.throwIfAborted();
-        if (isRefusal(error)) this.tellGuarded(job, error);
-        else failures.push(error);
+        failures.push(error);
       }
     }
     if (failures.length > 0) throw failures[0];
+  }
+
+  private async claimUnlessGuarded(job: V1Job, dead: string, signal: AbortSignal): Promise<void> {
+    const { name = "", uid = "" } = job.metadata ?? {};
+    const lease = this.signs.leaseOf(dead);
+    const wasRefused = lease !== null && isRefusedIn(lease, name, uid);
+    const end = await this.claim(job, dead, signal).catch((error: unknown) => {
+      if (!isRefusal(error)) throw error;
+      this.tellGuarded(job, error);
+      return "refused" as const;
+    });
+    if (end === "refused" && !wasRefused) await this.succession.noteRefused(dead, job, signal);
+    if (end === "ours" && wasRefused) await this.succession.noteTaken(dead, job, signal);
   }
 
   /** Once of each: it may be so until its time to live is over. */
@@ -187,7 +167,7 @@ export class Orphanage {
     else this.waiting.delete(name);
   }
 
-  private async claim(seen: V1Job, dead: string, signal: AbortSignal): Promise<void> {
+  private async claim(seen: V1Job, dead: string, signal: AbortSignal): Promise<"ours" | "not ours"> {
     const { cluster, instance } = this.options;
     const name = seen.metadata?.name ?? "";
     let job: V1Job | null = seen;
@@ -196,8 +176,9 @@ export class Orphanage {
         this.unsure.add(name);
         const claimed = await cluster.patchJob(name, claimPatch(job, instance), signal);
         this.unsure.delete(name);
-        if (claimed !== null) this.hand(claimed);
-        return;
+        if (claimed === null) break;
+        this.hand(claimed);
+        return "ours";
       } catch (error) {
         if (isRefusal(error)) this.unsure.delete(name);
         if (!isStatus(error, 409)) throw error;
@@ -205,6 +186,7 @@ export class Orphanage {
         job = await cluster.getJob(name, signal);
       }
     }
+    return "not ours";
   }
 
   private hand(job: V1Job): void {

@@ -101,7 +101,7 @@ export class Ownership implements AsyncDisposable {
     try {
       // Who was just cut off is the one to ask this, over a connection that may have been cut too.
       const lostAt = await this.patiently(() => lease.lostSince(signal), signal);
-      return lostAt > sinceMs || lease.hadTaken(job, uid);
+      return (lostAt > sinceMs && !lease.hadRefused(job, uid)) || lease.hadTaken(job, uid);
     } catch (error) {
       // A user who cancels meanwhile is told that it is cancelled, and not that its Job failed.
       signal.throwIfAborted();

@@ -6,6 +6,8 @@ import type { V1Job, V1Lease } from "@kubernetes/client-node";
 
 /** The rest of the annotation's key is the Job's name, its value the uid. */
 const PREFIX = "taken.oz-agent-worker/";
+/** Before the uid, where taking it was refused: what becomes of it is still for its own worker to report. */
+const REFUSED = "refused ";
 /** An object has room for 256 KiB of them. Without its note a Job is taken all the same. */
 const MOST_NOTES = 1000;
 
@@ -16,15 +18,31 @@ export function takenNotes(
 ): Readonly<Record<string, string>> {
   const room = Math.max(0, MOST_NOTES - keysOf(noted).length);
   const entries = jobs
+    // These are noted when they are had.
+    .filter((job) => noted === null || !isRefusedIn(noted, job.metadata?.name ?? "", job.metadata?.uid ?? ""))
     .slice(0, room)
     .map(({ metadata }) => [`${PREFIX}${metadata?.name ?? ""}`, metadata?.uid ?? ""] as const);
   return Object.fromEntries(entries);
 }
 
+/** In the place of what `takenNotes` says of this Job. */
+export function refusedNote({ metadata }: V1Job): Readonly<Record<string, string>> {
+  return { [`${PREFIX}${metadata?.name ?? ""}`]: `${REFUSED}${metadata?.uid ?? ""}` };
+}
+
 /** `uid` null: not known, so any of that name. */
-export function isTakenIn({ metadata }: V1Lease, job: string, uid: string | null): boolean {
-  const taken = metadata?.annotations?.[`${PREFIX}${job}`];
-  return taken !== undefined && (uid === null || taken === uid);
+export function isTakenIn(lease: V1Lease, job: string, uid: string | null): boolean {
+  const noted = noteIn(lease, job);
+  return noted !== undefined && (uid === null ? !noted.startsWith(REFUSED) : noted === uid);
+}
+
+export function isRefusedIn(lease: V1Lease, job: string, uid: string | null): boolean {
+  const noted = noteIn(lease, job) ?? "";
+  return uid === null ? noted.startsWith(REFUSED) : noted === `${REFUSED}${uid}`;
+}
+
+function noteIn({ metadata }: V1Lease, job: string): string | undefined {
+  return metadata?.annotations?.[`${PREFIX}${job}`];
 }
 
 /** The worker that had Jobs which others report may still want to know of that. */
