@@ -6,7 +6,7 @@ import { passTime, passTimeFor } from "../support/kubernetes-rig.ts";
 
 let cluster: FakeCluster;
 let cutOff: Set<string>;
-const { worker, runningTask, aMinute, adopting, completesTaken } = eachTestHasFleet((own) => {
+const { worker, runningTask, instanceOf, aMinute, adopting, completesTaken } = eachTestHasFleet((own) => {
   ({ cluster, cutOff } = own);
 });
 
@@ -62,5 +62,38 @@ describe("of two workers of one id, of which one was refused the other's Job", (
     expect(await passTimeFor(cluster, resumed.ended)).toBe("handed-off");
     cutOff.clear();
     expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
+  });
+});
+
+describe("the next worker, with the journal of a killed one whose Job a policy guards", () => {
+  /** Followed by that next one, which looks for Jobs of dead workers as well. */
+  async function followedTask() {
+    const { task, name } = await runningTask(await worker("one"), "t-1");
+    cutOff.add("Bearer one");
+    const policy = guard(name);
+    const next = await worker("next");
+    const resumed = next.resume("t-1", task.handles.at(-1) ?? null);
+    await passTime(cluster, () => policy.refusals > 0);
+    return { next, resumed, name, policy };
+  }
+
+  // Told was that it could not be taken up, and might still run, although how it ended could be read.
+  test("waits for its end", async () => {
+    const { resumed, name } = await followedTask();
+    const owner = instanceOf(name);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
+    expect(instanceOf(name)).toBe(owner);
+  });
+
+  test("goes on with that when it is allowed to have the Job, as one of a dead worker", async () => {
+    const { next, resumed, name, policy } = await followedTask();
+    const owner = instanceOf(name);
+    const { orphans } = adopting(next, "running");
+    policy.isGuarded = false;
+    await passTime(cluster, () => orphans.length === 1);
+    expect(instanceOf(name)).not.toBe(owner);
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, resumed.ended)).toBe("completed");
   });
 });

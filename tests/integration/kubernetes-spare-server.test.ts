@@ -54,7 +54,7 @@ test("one that gives no uid, nor says that it speaks JSON, has its Jobs followed
     log,
   });
   using following = observatory.follow("a");
-  const target = { name: "a", uid, instance: null, readySinceMs: 0 };
+  const target = { name: "a", uid, instances: [null], readySinceMs: 0 };
   const { subscription } = following;
   const followed = followJob(target, { cluster, subscription, unschedulableTimeoutMs: null, signal, log });
   expect(await within(followed, "the Job to end")).toEqual({ kind: "succeeded" });

@@ -197,8 +197,8 @@ export class KubernetesBackend implements Backend {
     const { cluster, observatory, ownership, settings } = this.options;
     const { signal, log } = context;
     const startedAt = performance.now();
-    const { job: name, uid, instance } = handle;
-    const target = { name, uid: uid ?? "", instance, readySinceMs: cluster.now() };
+    const { job: name, uid } = handle;
+    const target = { name, uid: uid ?? "", instances: this.namesOn(handle), readySinceMs: cluster.now() };
     let end: JobEnd;
     try {
       using following = observatory.follow(handle.job);
@@ -245,15 +245,21 @@ export class KubernetesBackend implements Backend {
     // A worker that is killed from here on knows why the Job is gone.
     context.saveHandle(writeHandle({ ...handle, stopping: why }));
     this.fates.decide(ref, handle, cleanup ? "delete" : "end", context);
-    const { job: name, uid, instance } = handle;
+    const { job: name, uid } = handle;
     if (uid !== null) {
-      const end = await stopJob({ name, uid, instance, why }, { cluster, observatory, cleanup, log, hurry });
+      const target = { name, uid, instances: this.namesOn(handle), why };
+      const end = await stopJob(target, { cluster, observatory, cleanup, log, hurry });
       if (end === "taken") {
         this.fates.undecide(ref);
         return "handed-off";
       }
     }
     throw new TaskStopped(why);
+  }
+
+  /** One that a policy guards keeps the name of before, until this worker is allowed to take it over. */
+  private namesOn({ instance }: JobHandle): readonly (string | null)[] {
+    return [instance, this.options.ownership.instance];
   }
 
   /** Stopped while it was being created: it may be there without our having been told. */

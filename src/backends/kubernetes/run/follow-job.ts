@@ -19,8 +19,8 @@ import { PassingFailure } from "./passing-failure.ts";
 export interface JobToFollow {
   readonly name: string;
   readonly uid: string;
-  /** Null: it carries none. */
-  readonly instance: string | null;
+  /** Whose name it may carry and be this worker's; null: nobody's. */
+  readonly instances: readonly (string | null)[];
   /** When its Secret had been made at the latest, by the cluster's clock. */
   readonly readySinceMs: number;
 }
@@ -181,9 +181,9 @@ function sameJob(job: V1Job | null, { uid }: JobToFollow): V1Job | null {
 }
 
 /** What other workers have made of it; null: nothing. */
-function decidedElsewhere(job: V1Job, { instance }: JobToFollow): JobEnd | null {
+function decidedElsewhere(job: V1Job, { instances }: JobToFollow): JobEnd | null {
   const owner = instanceOf(job);
-  if (owner !== null && owner !== instance) return { kind: "taken" };
+  if (owner !== null && !instances.includes(owner)) return { kind: "taken" };
   const why = stoppingOf(job);
   return why === null ? null : { kind: "stopping", why };
 }

@@ -14,8 +14,8 @@ import type { JobHandle, StoppedBy } from "./handle.ts";
 export interface JobToStop {
   readonly name: string;
   readonly uid: string;
-  /** Whose it is, as far as is known. */
-  readonly instance: string;
+  /** Whose name it may carry and be this worker's; null: nobody's. */
+  readonly instances: readonly (string | null)[];
   readonly why: StoppedBy;
 }
 
@@ -70,7 +70,7 @@ export async function stopJob(job: JobToStop, options: StopOptions): Promise<"st
 
 /** Writes into the Job why it is being ended. Null: it is gone, or it could not be written. Never rejects. */
 export async function noteStop(
-  { name, uid, why }: Omit<JobToStop, "instance">,
+  { name, uid, why }: Omit<JobToStop, "instances">,
   { cluster, log, hurry }: Pick<StopOptions, "cluster" | "log" | "hurry">,
 ): Promise<V1Job | null> {
   using limit = expiring(hurry, NOTE_MS);
@@ -105,7 +105,7 @@ export function stoppedBy(reason: unknown): StoppedBy {
 
 /** `untold`: the API server could not be told. */
 async function endJob(job: JobToStop, options: StopOptions): Promise<"ending" | "taken" | "untold"> {
-  const { name, uid, instance } = job;
+  const { name, uid, instances } = job;
   const { cluster, cleanup, log, hurry } = options;
   const backoff = new Backoff(BACKOFF);
   const giveUpAt = performance.now() + PATIENCE_MS;
@@ -113,7 +113,8 @@ async function endJob(job: JobToStop, options: StopOptions): Promise<"ending" | 
     try {
       // First: who took it over once it was being deleted told its task as failed, as by somebody's hand.
       const noted = await noteStop(job, options);
-      if (noted !== null && (instanceOf(noted) ?? instance) !== instance) return "taken";
+      const owner = noted === null ? null : instanceOf(noted);
+      if (owner !== null && !instances.includes(owner)) return "taken";
       // In the foreground: the Job is there as long as its pods are, so its absence tells that all is done.
       if (cleanup) await cluster.deleteJob(name, hurry, { uid, propagation: "Foreground" });
       else await cluster.patchJob(name, { metadata: { uid }, ...PASSED_DEADLINE }, hurry);
