@@ -14,9 +14,10 @@ import type { Cluster } from "../cluster.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { writeHandle } from "../run/handle.ts";
 import { isFinished } from "../verdict/job-condition.ts";
-import type { JobStore } from "../watch/job-store.ts";
+import type { JobStore, Subscription } from "../watch/job-store.ts";
+import { goneUnfinished } from "./departure.ts";
 import { KEEP_LEASE_MS, KEEP_TAKEN_MS, RENEW_MS } from "./lease.ts";
-import { claimPatch, executionOf, instanceOf, isEnded } from "./marks.ts";
+import { claimPatch, executionOf, instanceOf, isEnded, stoppingOf } from "./marks.ts";
 import { Succession } from "./succession.ts";
 import { hasTakenNotes, isRefusedIn } from "./taken-notes.ts";
 import { VitalSigns } from "./vital-signs.ts";
@@ -26,7 +27,7 @@ export interface OrphanageOptions {
   readonly workerHash: string;
   readonly instance: string;
   /** All Jobs of this worker id, ours among them; as the watch shows them. */
-  readonly store: Pick<JobStore, "allJobs" | "whenListed">;
+  readonly store: Pick<JobStore, "allJobs" | "subscribe" | "whenListed">;
   readonly adopt: (orphan: Orphan) => Adoption;
   /** The result of this Job was reported before: it may go. */
   readonly onEnded: (job: V1Job) => void;
@@ -36,6 +37,13 @@ export interface OrphanageOptions {
 /** Looked at without other workers' Jobs too, for Leases that nobody needs any more. */
 const QUIET_LOOKS = 60;
 const CLAIM_TRIES = 3;
+
+type Claim = "ours" | "another's" | "gone" | "refused";
+
+interface Followed {
+  readonly job: V1Job;
+  readonly subscription: Subscription;
+}
 
 export class Orphanage {
   private readonly options: OrphanageOptions;
@@ -47,9 +55,9 @@ export class Orphanage {
   private readonly guarded = new Set<string>();
   /**
    * Ours, for nobody else any more, and not followed: another execution of its task runs here, or it has ended, and the
-   * control plane is not proven to know that.
+   * control plane is not proven to know that. As it last was, for it may go meanwhile.
    */
-  private readonly waiting = new Set<string>();
+  private readonly waiting = new Map<string, V1Job>();
 
   constructor(options: OrphanageOptions) {
     this.options = options;
@@ -95,16 +103,17 @@ export class Orphanage {
   private async look(signal: AbortSignal): Promise<void> {
     const { instance } = this.options;
     const leases = await this.listLeases(signal);
-    for (const name of [...this.unsure, ...this.waiting]) await this.makeSure(name, signal);
+    for (const name of [...this.unsure, ...this.waiting.keys()]) await this.makeSure(name, signal);
     // After the Leases, so that the last Job of one that was just released is among them.
     const others = this.others();
     this.signs.observe(leases, new Set(others.keys()), performance.now());
     const theirs = new Set([...others.values()].flat().map(({ metadata }) => metadata?.name));
     for (const name of this.guarded) if (!theirs.has(name)) this.guarded.delete(name);
-    for (const [dead, jobs] of others) {
+    for (const dead of others.keys()) {
       if (!this.signs.isDead(dead, performance.now())) continue;
-      if (!(await this.succession.begin(dead, this.signs.leaseOf(dead), jobs, signal))) continue;
-      await this.claimAll(jobs, dead, signal);
+      // As they are by now: those of another worker came first.
+      const jobs = this.others().get(dead);
+      if (jobs !== undefined) await this.succeed(dead, jobs, signal);
     }
     for (const other of this.signs.known()) {
       if (other !== instance && !others.has(other)) await this.sweep(other, signal);
@@ -124,20 +133,28 @@ export class Orphanage {
   }
 
   /** One that cannot be had keeps none of the others. */
-  private async claimAll(jobs: readonly V1Job[], dead: string, signal: AbortSignal): Promise<void> {
+  private async succeed(dead: string, jobs: readonly V1Job[], signal: AbortSignal): Promise<void> {
+    // From before the note on: of what goes in between it is known how it was when it went.
+    using followed = new DisposableStack();
+    const theirs = jobs.map((job): Followed => {
+      return { job, subscription: followed.use(this.options.store.subscribe(job.metadata?.name ?? "")) };
+    });
+    if (!(await this.succession.begin(dead, this.signs.leaseOf(dead), jobs, signal))) return;
     const failures: unknown[] = [];
-    for (const job of jobs) {
+    const gone: Followed[] = [];
+    for (const one of theirs) {
       try {
-        await this.claimUnlessGuarded(job, dead, signal);
+        if ((await this.claimUnlessGuarded(one.job, dead, signal)) === "gone") gone.push(one);
       } catch (error) {
         signal.throwIfAborted();
         failures.push(error);
       }
     }
+    await this.handGone(gone, signal);
     if (failures.length > 0) throw failures[0];
   }
 
-  private async claimUnlessGuarded(job: V1Job, dead: string, signal: AbortSignal): Promise<void> {
+  private async claimUnlessGuarded(job: V1Job, dead: string, signal: AbortSignal): Promise<Claim> {
     const { name = "", uid = "" } = job.metadata ?? {};
     const lease = this.signs.leaseOf(dead);
     const wasRefused = lease !== null && isRefusedIn(lease, name, uid);
@@ -148,6 +165,7 @@ export class Orphanage {
     });
     if (end === "refused" && !wasRefused) await this.succession.noteRefused(dead, job, signal);
     if (end === "ours" && wasRefused) await this.succession.noteTaken(dead, job, signal);
+    return end;
   }
 
   /** Once of each: it may be so until its time to live is over. */
@@ -161,13 +179,13 @@ export class Orphanage {
 
   private async makeSure(name: string, signal: AbortSignal): Promise<void> {
     const { cluster, instance } = this.options;
-    const job = await cluster.getJob(name, signal);
+    const job = (await cluster.getJob(name, signal)) ?? this.waiting.get(name) ?? null;
     this.unsure.delete(name);
     if (job !== null && instanceOf(job) === instance && !isEnded(job)) this.hand(job);
     else this.waiting.delete(name);
   }
 
-  private async claim(seen: V1Job, dead: string, signal: AbortSignal): Promise<"ours" | "not ours"> {
+  private async claim(seen: V1Job, dead: string, signal: AbortSignal): Promise<Claim> {
     const { cluster, instance } = this.options;
     const name = seen.metadata?.name ?? "";
     let job: V1Job | null = seen;
@@ -176,7 +194,7 @@ export class Orphanage {
         this.unsure.add(name);
         const claimed = await cluster.patchJob(name, claimPatch(job, instance), signal);
         this.unsure.delete(name);
-        if (claimed === null) break;
+        if (claimed === null) return "gone";
         this.hand(claimed);
         return "ours";
       } catch (error) {
@@ -186,7 +204,16 @@ export class Orphanage {
         job = await cluster.getJob(name, signal);
       }
     }
-    return "not ours";
+    return job === null ? "gone" : "another's";
+  }
+
+  /** Whoever comes back with their worker's journal leaves them to us, for what we have noted. */
+  private async handGone(gone: readonly Followed[], signal: AbortSignal): Promise<void> {
+    const sinceMs = performance.now();
+    for (const { job, subscription } of gone) {
+      const last = await goneUnfinished(job, subscription, { sinceMs, signal });
+      if (last !== null && !signal.aborted) this.hand(last);
+    }
   }
 
   private hand(job: V1Job): void {
@@ -202,14 +229,16 @@ export class Orphanage {
       ready: true,
       instance,
       formerInstance: null,
-      stopping: null,
+      stopping: stoppingOf(job),
     });
     // By this worker's clock, as all else that is compared with it; what stands in the Job is of the cluster's.
     const ageMs = creationTimestamp === undefined ? 0 : cluster.now() - creationTimestamp.getTime();
     const adoption = adopt({ ...execution, handle, claimedAt: Date.now() - ageMs });
-    if (adoption !== "later" && adoption !== "unproven") this.waiting.delete(name);
-    else if (this.waiting.has(name)) return;
-    else this.waiting.add(name);
+    const waited = this.waiting.delete(name);
+    if (adoption === "later" || adoption === "unproven") {
+      this.waiting.set(name, job);
+      if (waited) return;
+    }
     log.info("Job of a dead worker taken over", { job: name, taskId: execution.taskId, adoption });
     // One that would run on does not wait for that proof either when its own worker ends it.
     if (adoption === "ended" || (adoption === "unproven" && !isFinished(job))) onEnded(job);

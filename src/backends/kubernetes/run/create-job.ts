@@ -41,6 +41,8 @@ export interface CreatedJob {
   readonly job: V1Job;
   /** It was there, made by another worker, which makes its Secret, too. */
   readonly isAnothers: boolean;
+  /** It is that no more, and went while it was being taken over. */
+  readonly isGone?: true;
 }
 
 /** Throws TaskFailure `job_create`, or the signal's reason. */
@@ -144,9 +146,10 @@ async function takeExisting(
   log.warn("another worker's Job for this execution is taken over", { job: name });
   await leaveNote(existing, context);
   const claimed = await patiently((signal) => claim(existing, instance, cluster, signal), context);
-  // Who had it has told its end, and deleted it: made anew it would run once more. As it was, it shows that it is another's.
-  const taken = claimed ?? (ref.executionId === "" ? null : existing);
-  return taken === null || taken === "changed" ? null : { job: taken, isAnothers: true };
+  // Who had it has told its end, mostly, and deleted it: made anew it would run once more. As it was, it shows that it is another's.
+  if (claimed === null)
+    return ref.executionId === "" ? null : { job: existing, isAnothers: true, isGone: true };
+  return claimed === "changed" ? null : { job: claimed, isAnothers: true };
 }
 
 /** Null: it is gone. `changed`: by somebody who had to do with it. */

@@ -6,18 +6,20 @@ import type { V1Job } from "@kubernetes/client-node";
 import type { KubernetesSettings } from "../../../config/settings.ts";
 import type { ExecutionRef } from "../../../journal/execution.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
-import type { RunContext } from "../../../task/backend.ts";
+import { type RunContext, TaskStopped } from "../../../task/backend.ts";
 import type { TaskSpec } from "../../../task/prepare.ts";
 import type { Cluster } from "../cluster.ts";
 import { envSecretNameOf } from "../job/env-secret.ts";
 import { buildJob } from "../job/job.ts";
 import { jobNameOf } from "../job/name.ts";
-import { isEnded, mark } from "../ownership/marks.ts";
+import { goneUnfinished } from "../ownership/departure.ts";
+import { isEnded, mark, stoppingOf } from "../ownership/marks.ts";
 import type { Observatory } from "../watch/observatory.ts";
 import { slimJob } from "../watch/slim.ts";
 import { type CreateContext, type CreatedJob, createEnvSecret, createJob, mayBeThere } from "./create-job.ts";
 import type { Fates } from "./fates.ts";
 import { type JobHandle, writeHandle } from "./handle.ts";
+import { deleted } from "./lost-job.ts";
 import type { Retirement } from "./retirement.ts";
 
 export interface LauncherOptions {
@@ -75,6 +77,7 @@ export class Launcher {
     context.saveHandle(writeHandle(plan.handle));
     retirement.spare(name);
     const created = await this.createJob(plan, context);
+    if (created.isGone) await this.tellGone(created.job, context.signal);
     const uid = created.job.metadata?.uid ?? "";
     if (!plan.handle.ready) await this.createSecret(plan, created, { ...plan.handle, uid }, context);
     const ready = { ...plan.handle, uid, ready: true };
@@ -93,6 +96,17 @@ export class Launcher {
       if (mayBeThere(error)) this.options.fates.decide(ref, handle, "recall", context);
       throw error;
     }
+  }
+
+  /** Throws how the task of this Job has ended, where nobody else tells of that. */
+  private async tellGone(job: V1Job, signal: AbortSignal): Promise<void> {
+    const { observatory, cluster } = this.options;
+    const { name = "" } = job.metadata ?? {};
+    using following = observatory.follow(name);
+    const last = await goneUnfinished(job, following.subscription, { sinceMs: performance.now(), signal });
+    if (last === null) return;
+    const stopping = stoppingOf(last);
+    throw stopping === null ? deleted(name, cluster.namespace) : new TaskStopped(stopping);
   }
 
   private async createSecret(

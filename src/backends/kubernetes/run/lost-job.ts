@@ -1,4 +1,4 @@
-/** What is said of a task whose worker died, and whose Job the next one cannot wait for. */
+/** What is said of a task whose Job the worker that is to wait for it cannot have any more. */
 import { TaskFailure } from "../../../task/backend.ts";
 import type { JobHandle } from "./handle.ts";
 
@@ -6,6 +6,13 @@ export function elsewhere({ job, namespace }: JobHandle, present: string): TaskF
   return new TaskFailure(
     "job_watch",
     `Job "${job}" is in namespace "${namespace}", and this worker was started again with "${present}": how it ended is not known here, and it may still run`,
+  );
+}
+
+export function deleted(job: string, namespace: string): TaskFailure {
+  return new TaskFailure(
+    "job_failed",
+    `Job "${job}" in namespace "${namespace}" was deleted before it ended, while this worker took it over from another`,
   );
 }
 
