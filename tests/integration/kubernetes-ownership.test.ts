@@ -133,6 +133,25 @@ describe("of two workers of one id", () => {
     expect([instanceOf(name), tasks.length]).toEqual(["third", 0]);
   });
 
+  // It claimed that on its second try, and told the end once more, of one that was ended as if its time had been up.
+  test("the one that lives leaves a Job alone whose end is told by its own worker in the same moment", async () => {
+    const gone = await worker("gone");
+    const { name } = await runningTask(gone, "t-1");
+    const owner = instanceOf(name);
+    let claims = 0;
+    cluster.api.fault = ({ verb, resource, headers }) => {
+      if (cutOff.has(String(headers["authorization"]))) return "cut";
+      if (verb === "patch" && resource === "jobs" && ++claims === 1)
+        cluster.api.store.patch("jobs", name, { metadata: { labels: { "oz-ended": "true" } } });
+      return null;
+    };
+    const { tasks } = adopting(await worker("other"));
+    cutOff.add("Bearer gone");
+    await passTime(cluster, () => claims > 0);
+    await aMinute();
+    expect([instanceOf(name), tasks.length, claims]).toEqual([owner, 0, 1]);
+  });
+
   // What is not known to be one's own is somebody else's to report.
   test("the one that lives takes a Job up once when its claim was cut off before it was heard", async () => {
     const [dead, alive] = [await worker("dead"), await worker("alive")];

@@ -189,7 +189,8 @@ export class Orphanage {
     const { cluster, instance } = this.options;
     const name = seen.metadata?.name ?? "";
     let job: V1Job | null = seen;
-    for (let tries = 0; tries < CLAIM_TRIES && job !== null && instanceOf(job) === dead; tries++) {
+    const isTheirs = (one: V1Job) => instanceOf(one) === dead && !isEnded(one);
+    for (let tries = 0; tries < CLAIM_TRIES && job !== null && isTheirs(job); tries++) {
       try {
         this.unsure.add(name);
         const claimed = await cluster.patchJob(name, claimPatch(job, instance), signal);
