@@ -216,26 +216,6 @@ describe("a task on Kubernetes", () => {
     expect(cluster.jobs()[0].spec.activeDeadlineSeconds).toBeUndefined();
   });
 
-  // Once: it was left alone until it had failed by itself, and ran its agent again when the queue resumed it.
-  test.each([true, false])(
-    "that fails because its Job was suspended is not run again when that is resumed (cleanup %p)",
-    async (cleanup) => {
-      await using rig = await KubernetesRig.start(cluster, { cleanup });
-      const task = rig.run("t-1");
-      const { name } = (await cluster.jobOf("t-1")).metadata;
-      const conditions = [{ type: "Suspended", status: "True", reason: "JobSuspended" }];
-      cluster.api.store.patch("jobs", name, { spec: { suspend: true }, status: { conditions } });
-      const terminated = { exitCode: 143, reason: "Error" };
-      cluster.setPod(name, { phase: "Failed", containerStatuses: [{ name: "task", state: { terminated } }] });
-      await expect(task.ended).rejects.toMatchObject({ reason: "container_exit", exitCode: 143 });
-      rig.reported(task);
-      const spec = () => cluster.jobs()[0]?.spec;
-      const cannotRun = () => (cleanup ? spec() === undefined : spec()?.parallelism === 0);
-      await cluster.api.until(cannotRun, "the Job to be gone, or without pods");
-      if (!cleanup) expect(spec()).toMatchObject({ activeDeadlineSeconds: 1 });
-    },
-  );
-
   test("that fails while its Job goes on takes the Job's time away, so that it cannot start later", async () => {
     await using rig = await KubernetesRig.start(cluster);
     const task = await failedForItsImage(rig);

@@ -7,7 +7,6 @@ import { within } from "../../async/wait.ts";
 import type { KubernetesSettings } from "../../config/settings.ts";
 import type { ExecutionRef, Handle } from "../../journal/execution.ts";
 import type { Logger } from "../../logging/logger.ts";
-import type { FailureReason } from "../../protocol/failure-reason.ts";
 import {
   type Adoption,
   type Backend,
@@ -24,6 +23,7 @@ import type { TaskSpec } from "../../task/prepare.ts";
 import type { Cluster } from "./cluster.ts";
 import { jobNameOf } from "./job/name.ts";
 import type { Ownership } from "./ownership/ownership.ts";
+import { fateOf } from "./run/failed-job.ts";
 import { logFailure } from "./run/failure-log.ts";
 import { Fates } from "./run/fates.ts";
 import { followJob, type JobEnd } from "./run/follow-job.ts";
@@ -31,9 +31,9 @@ import { type JobHandle, readHandle, type StoppedBy, writeHandle } from "./run/h
 import { Launcher } from "./run/launcher.ts";
 import { elsewhere, missing } from "./run/lost-job.ts";
 import { isPrepared } from "./run/prepared.ts";
-import { type Retiree, Retirement } from "./run/retirement.ts";
+import { Retirement } from "./run/retirement.ts";
 import { noteStop, passOnStop, stopJob, stoppedBy } from "./run/stop-job.ts";
-import { isFinished, isSuspended } from "./verdict/job-condition.ts";
+import { isFinished } from "./verdict/job-condition.ts";
 import type { Failed } from "./verdict/view.ts";
 import type { Observatory } from "./watch/observatory.ts";
 
@@ -56,15 +56,6 @@ export interface KubernetesOptions {
 
 /** For Jobs that are being created when the worker stops: without it, one would be there that nobody noted. */
 const LAST_CREATE_MS = 5_000;
-
-/** By itself or by the cluster. For any other reason it may still begin. */
-const AGENT_HAS_ENDED: ReadonlySet<FailureReason> = new Set<FailureReason>([
-  "container_exit",
-  "container_oom",
-  "init_container",
-  "evicted",
-  "active_deadline",
-]);
 
 export class KubernetesBackend implements Backend {
   readonly kind = "kubernetes";
@@ -194,7 +185,7 @@ export class KubernetesBackend implements Backend {
   }
 
   private async follow(ref: ExecutionRef, handle: JobHandle, context: RunContext): Promise<Completion> {
-    const { cluster, observatory, ownership, settings } = this.options;
+    const { cluster, observatory, ownership, settings, cleanup } = this.options;
     const { signal, log } = context;
     const startedAt = performance.now();
     const { job: name, uid } = handle;
@@ -211,7 +202,7 @@ export class KubernetesBackend implements Backend {
     }
     switch (end.kind) {
       case "succeeded":
-        this.fates.decide(ref, handle, this.options.cleanup ? "clear" : "mark", context);
+        this.fates.decide(ref, handle, cleanup ? "clear" : "mark", context);
         return "completed";
       case "taken":
         log.warn("another worker has taken the task's Job over, and reports it", { job: handle.job });
@@ -226,7 +217,7 @@ export class KubernetesBackend implements Backend {
         throw failure(end.failure);
       case "failed":
         await logFailure(cluster, end.pods, log);
-        this.fates.decide(ref, handle, this.afterFailure(handle, end.failure), context);
+        this.fates.decide(ref, handle, fateOf({ ...end, name, cleanup }, observatory.store), context);
         throw failure(end.failure);
       default:
         return end satisfies never;
@@ -268,16 +259,6 @@ export class KubernetesBackend implements Backend {
     if (found !== null && found !== "taken") {
       await this.stop(ref, found, stoppedBy(context.signal.reason), context);
     }
-  }
-
-  /** What becomes of the Job, which may go on when the verdict on its task is in. */
-  private afterFailure({ job }: JobHandle, { reason }: Failed): Retiree["what"] {
-    const { store } = this.options.observatory;
-    if (store.hasFinished(job)) return "mark";
-    const known = store.job(job);
-    // Its pod is gone with its logs, and whoever suspended it means to have it run again.
-    if (known !== null && isSuspended(known)) return this.options.cleanup ? "delete" : "end";
-    return AGENT_HAS_ENDED.has(reason) ? "settle" : "end";
   }
 
   /** Its result was reported by an earlier worker, which had no time left for it. */

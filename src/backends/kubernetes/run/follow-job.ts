@@ -8,7 +8,8 @@ import { wordsOf } from "../../../logging/words-of.ts";
 import type { Cluster } from "../cluster.ts";
 import { instanceOf, stoppingOf } from "../ownership/marks.ts";
 import { classify } from "../verdict/classify.ts";
-import { isFinished } from "../verdict/job-condition.ts";
+import { isAtWork } from "../verdict/containers.ts";
+import { isFinished, isSuspended } from "../verdict/job-condition.ts";
 import { type Failed, type JobView, podsEver } from "../verdict/view.ts";
 import type { Subscription } from "../watch/job-store.ts";
 import { FreshLook } from "./fresh-look.ts";
@@ -39,13 +40,21 @@ interface Following extends FollowContext {
 
 export type JobEnd =
   | { readonly kind: "succeeded" }
-  | { readonly kind: "failed"; readonly failure: Failed; readonly pods: readonly V1Pod[] }
+  | FailedEnd
   /** Another worker has it now. */
   | { readonly kind: "taken" }
   /** Another worker, which had it before, has begun to end it. */
   | { readonly kind: "stopping"; readonly why: StoppedBy }
   /** Somebody deleted it, and nobody saw it end. Null: its pod was seen to end well. */
   | { readonly kind: "vanished"; readonly failure: Failed | null };
+
+export interface FailedEnd {
+  readonly kind: "failed";
+  readonly failure: Failed;
+  readonly pods: readonly V1Pod[];
+  /** An agent of this Job: it is suspended, or was, and has another pod now. */
+  readonly mayBegin: boolean;
+}
 
 const BACKOFF = { firstMs: 500, lastMs: 15_000 } as const;
 /** An API server that does not answer does not hold a report up. */
@@ -92,7 +101,10 @@ async function judge(
   const doubtMs = context.passing.doubtMs(verdict);
   if (doubtMs > 0) return doubtMs;
   if (verdict.kind === "succeeded") return { kind: "succeeded" };
-  if (verdict.kind === "failed") return { kind: "failed", failure: verdict, pods: podsEver(view) };
+  if (verdict.kind === "failed") {
+    const mayBegin = isSuspended(job) || view.pods.some(isAtWork);
+    return { kind: "failed", failure: verdict, pods: podsEver(view), mayBegin };
+  }
   // Of a Job that has failed there may never be any news again.
   const recheckInMs = verdict.needsEvents === true ? look.againInMs() : verdict.recheckInMs;
   return Math.min(Math.max(recheckInMs ?? LONGEST_TIMER_MS, 50), LONGEST_TIMER_MS);
@@ -100,7 +112,7 @@ async function judge(
 
 /**
  * A pod that has failed may be seen before what became of its Job, by a worker that was cut off and whose watches are
- * opened again one after the other: whoever has taken that Job meanwhile reports it.
+ * opened again one after the other: whoever has taken that Job meanwhile reports it. Or before the Job is seen to be suspended.
  */
 async function confirm(
   end: JobEnd,
@@ -112,7 +124,8 @@ async function confirm(
   using limit = expiring(signal, CONFIRM_MS);
   const now = await cluster.getJob(target.name, limit.signal).catch(() => null);
   const job = sameJob(now, target);
-  return (job === null ? null : decidedElsewhere(job, target)) ?? end;
+  if (job === null) return end;
+  return decidedElsewhere(job, target) ?? { ...end, mayBegin: end.mayBegin || isSuspended(job) };
 }
 
 /** Null: it is there after all. Asks the server, because a Job that is thought gone is reported failed. */
@@ -127,7 +140,8 @@ async function whenMissing(target: JobToFollow, look: FreshLook, context: Follow
     const view = viewOf(last, target, context);
     const verdict = classify(view);
     if (verdict.kind === "succeeded") return { kind: "succeeded" };
-    if (verdict.kind === "failed") return { kind: "failed", failure: verdict, pods: podsEver(view) };
+    if (verdict.kind === "failed")
+      return { kind: "failed", failure: verdict, pods: podsEver(view), mayBegin: false };
   }
   for (;;) {
     try {

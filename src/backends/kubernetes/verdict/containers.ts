@@ -44,3 +44,12 @@ export function exitStatusOf({ exitCode, signal }: V1ContainerStateTerminated): 
 export function hasEnded(pod: V1Pod): boolean {
   return pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded";
 }
+
+/** Its agent runs, or may begin. */
+export function isAtWork(pod: V1Pod): boolean {
+  if (hasEnded(pod) || pod.metadata?.deletionTimestamp !== undefined) return false;
+  return containersOf(pod).every(({ role, state: { terminated } }) => {
+    if (terminated === undefined || role === "beside" || role === "sidecar") return true;
+    return role === "init" && exitStatusOf(terminated) === 0;
+  });
+}

@@ -15,9 +15,9 @@ export function isOver(job: V1Job | null): boolean {
   return job === null || isFinished(job);
 }
 
-/** A queue or an operator holds it back. */
+/** A queue or an operator holds it back: the controller has seen that, or will. */
 export function isSuspended(job: V1Job): boolean {
-  return conditionOf(job, "Suspended") !== null;
+  return job.spec?.suspend === true || conditionOf(job, "Suspended") !== null;
 }
 
 /** Why it failed, once all its pods have ended. */

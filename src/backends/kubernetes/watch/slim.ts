@@ -31,7 +31,7 @@ export function slimJob(json: unknown): V1Job {
   const { metadata, spec, status } = record(json);
   const slim: unknown = {
     metadata: withDates({ uid: "", ...pick(record(metadata), METADATA) }),
-    spec: pick(record(spec), ["activeDeadlineSeconds"]),
+    spec: pick(record(spec), ["activeDeadlineSeconds", "suspend"]),
     status: withDates(
       pick(record(status), ["conditions", "startTime", "completionTime", "active", "failed", "succeeded"]),
     ),
