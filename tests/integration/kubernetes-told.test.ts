@@ -7,7 +7,7 @@ import { type KubernetesRig, passTime, passTimeFor, type RiggedTask } from "../s
 
 let cluster: FakeCluster;
 let cutOff: Set<string>;
-const { worker, runningTask, instanceOf } = eachTestHasFleet((own) => {
+const { worker, runningTask, instanceOf, adopting, aMinute } = eachTestHasFleet((own) => {
   ({ cluster, cutOff } = own);
 });
 
@@ -132,3 +132,30 @@ test.each([
     expect(cluster.jobs()).toHaveLength(1);
   },
 );
+
+describe("an execution of which a worker of another id has the Job", () => {
+  /** The sibling's, whom the late one would follow. */
+  async function givenToAnotherId() {
+    const { task, name } = await runningTask(sibling, "t-1", "e-1");
+    const { orphans } = adopting(late);
+    const given = (await worker("other", { workerId: "another" })).run("t-1", "e-1");
+    expect(await passTimeFor(cluster, task.ended)).toBe("handed-off");
+    await aMinute();
+    return { given, name, orphans };
+  }
+
+  // Nobody of that other id knew that its new worker lived: both told of it, as completed and as deleted.
+  test("is told of by the one that it was given to, and by nobody of that other id", async () => {
+    const { given, name, orphans } = await givenToAnotherId();
+    cluster.complete(name);
+    expect(await passTimeFor(cluster, given.ended)).toBe("completed");
+    expect(orphans).toEqual([]);
+  });
+
+  test("has its pods looked at, which carry that other id for good", async () => {
+    const { given, name } = await givenToAnotherId();
+    const waiting = { reason: "ErrImagePull", message: "not found" };
+    cluster.setPod(name, { phase: "Pending", containerStatuses: [{ name: "task", state: { waiting } }] });
+    await expect(passTimeFor(cluster, given.ended)).rejects.toMatchObject({ reason: "image_pull" });
+  });
+});

@@ -1,7 +1,7 @@
 /** How a Job tells whose it is and which execution it runs, exactly; its readable labels are lossy. */
 import type { V1Job } from "@kubernetes/client-node";
 import type { ExecutionRef } from "../../../journal/execution.ts";
-import { INSTANCE_LABEL, WORKER_HASH_LABEL } from "../job/labels.ts";
+import { INSTANCE_LABEL, WORKER_HASH_LABEL, WORKER_ID_LABEL } from "../job/labels.ts";
 import type { StoppedBy } from "../run/handle.ts";
 import { isFinished, wasCutShort } from "../verdict/job-condition.ts";
 
@@ -11,6 +11,7 @@ const EXECUTION_ID_ANNOTATION = "oz-agent-worker/execution-id";
 const STOPPING_ANNOTATION = "oz-agent-worker/stopping";
 /** On a Job whose result is in a journal: nobody takes it over, and no watch shows it. */
 const ENDED_LABEL = "oz-ended";
+const WORKER_LABELS: ReadonlySet<string> = new Set([WORKER_ID_LABEL, WORKER_HASH_LABEL]);
 
 /** `instance` null: no worker can prove that it lives, so no other may take the Job over. */
 export function mark(job: V1Job, { taskId, executionId }: ExecutionRef, instance: string | null): V1Job {
@@ -50,10 +51,16 @@ export function tellsItsEnd(job: V1Job): boolean {
   return executionId !== "" && isFinished(job) && !wasCutShort(job);
 }
 
-/** A merge patch that holds only if nobody changed the Job since it was seen like this. */
-export function claimPatch({ metadata }: V1Job, instance: string) {
+/**
+ * A merge patch that holds only if nobody changed the Job since it was seen like this. `made`: as this worker would have
+ * made it, where the one that did may have another worker id: its siblings look after its Jobs, and these know only each
+ * other to live.
+ */
+export function claimPatch({ metadata }: V1Job, instance: string, made: V1Job | null = null) {
   const { uid, resourceVersion } = metadata ?? {};
-  return { metadata: { uid, resourceVersion, labels: { [INSTANCE_LABEL]: instance } } };
+  const theirs = Object.entries(made?.metadata?.labels ?? {}).filter(([label]) => WORKER_LABELS.has(label));
+  const labels = { ...Object.fromEntries(theirs), [INSTANCE_LABEL]: instance };
+  return { metadata: { uid, resourceVersion, labels } };
 }
 
 export function endedPatch(uid: string) {

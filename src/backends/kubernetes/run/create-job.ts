@@ -66,7 +66,7 @@ export async function createJob(job: V1Job, ref: ExecutionRef, context: CreateCo
       context.signal.throwIfAborted();
       // A quota counts the Job of such a try too, and refuses the next one before its name is looked at.
       if (!exists(error) && (!mayBeMade || isPassing(error))) throw refused(name, context, error);
-      const existing = await takeExisting(name, ref, context, { error, mayBeMade }).catch((why: unknown) => {
+      const existing = await takeExisting(job, ref, context, { error, mayBeMade }).catch((why: unknown) => {
         context.signal.throwIfAborted();
         throw why instanceof TaskFailure ? why : refused(name, context, why);
       });
@@ -120,12 +120,13 @@ export async function createEnvSecret(
 
 /** The Job of that name when it is of this very execution; null: an old one that is going, or it just changed. */
 async function takeExisting(
-  name: string,
+  made: V1Job,
   ref: ExecutionRef,
   context: CreateContext,
   { error, mayBeMade }: { readonly error: unknown; readonly mayBeMade: boolean },
 ): Promise<CreatedJob | null> {
   const { cluster, instance, log } = context;
+  const { name = "" } = made.metadata ?? {};
   const existing = await patiently((signal) => cluster.getJob(name, signal), context);
   if (existing === null) return null;
   const execution = executionOf(existing);
@@ -145,30 +146,33 @@ async function takeExisting(
     return { job: existing, isAnothers: !mayBeMade };
   log.warn("another worker's Job for this execution is taken over", { job: name });
   await leaveNote(existing, context);
-  const claimed = await patiently((signal) => claim(existing, instance, cluster, signal), context);
+  const claim = (signal: AbortSignal) => claimAs(made, existing, { instance, cluster, signal });
+  const claimed = await patiently(claim, context);
   // Who had it has told its end, mostly, and deleted it: made anew it would run once more. As it was, it shows that it is another's.
   if (claimed === null)
     return ref.executionId === "" ? null : { job: existing, isAnothers: true, isGone: true };
   return claimed === "changed" ? null : { job: claimed, isAnothers: true };
 }
 
+interface Claimant {
+  readonly instance: string;
+  readonly cluster: Cluster;
+  readonly signal: AbortSignal;
+}
+
 /** Null: it is gone. `changed`: by somebody who had to do with it. */
-async function claim(
-  seen: V1Job,
-  instance: string,
-  cluster: Cluster,
-  signal: AbortSignal,
-): Promise<V1Job | "changed" | null> {
+async function claimAs(made: V1Job, seen: V1Job, claimant: Claimant): Promise<V1Job | "changed" | null> {
+  const { instance, cluster, signal } = claimant;
   const name = seen.metadata?.name ?? "";
   try {
-    return await cluster.patchJob(name, claimPatch(seen, instance), signal);
+    return await cluster.patchJob(name, claimPatch(seen, instance, made), signal);
   } catch (error) {
     if (!isStatus(error, 409)) throw error;
     const now = await cluster.getJob(name, signal);
     if (now === null || now.metadata?.uid !== seen.metadata?.uid) return null;
     const isTheirs = instanceOf(now) === instanceOf(seen) && isEnded(now) === isEnded(seen);
     return isTheirs && now.metadata?.deletionTimestamp === undefined
-      ? claim(now, instance, cluster, signal)
+      ? claimAs(made, now, claimant)
       : "changed";
   }
 }

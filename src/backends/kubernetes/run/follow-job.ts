@@ -57,6 +57,8 @@ export interface FailedEnd {
 }
 
 const BACKOFF = { firstMs: 500, lastMs: 15_000 } as const;
+/** Of pods that no watch here shows: they keep the label of the worker id under which their Job was made. */
+const UNWATCHED_MS = 15_000;
 /** An API server that does not answer does not hold a report up. */
 const CONFIRM_MS = 5_000;
 
@@ -107,7 +109,9 @@ async function judge(
   }
   // Of a Job that has failed there may never be any news again.
   const recheckInMs = verdict.needsEvents === true ? look.againInMs() : verdict.recheckInMs;
-  return Math.min(Math.max(recheckInMs ?? LONGEST_TIMER_MS, 50), LONGEST_TIMER_MS);
+  const areUnwatched = seen.pods.length === 0 && view.pods.length > 0;
+  const longestMs = areUnwatched ? UNWATCHED_MS : LONGEST_TIMER_MS;
+  return Math.min(Math.max(recheckInMs ?? longestMs, 50), longestMs);
 }
 
 /**
