@@ -236,8 +236,7 @@ describe("a task on Kubernetes", () => {
 
   test("whose Job ends and is deleted in one breath is still reported as it ended", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const task = rig.run("t-1");
-    const { name } = (await cluster.jobOf("t-1")).metadata;
+    const { task, name } = await rig.follow();
     cluster.fail(name, 9);
     cluster.reap(name);
     await expect(task.ended).rejects.toMatchObject({ reason: "container_exit", exitCode: 9 });
