@@ -17,6 +17,9 @@ export interface FleetOptions {
   /** Their logs: files, for of what is written to a pipe or a socket the last lines before a kill may be lost. */
   readonly logs: string;
   readonly flags: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Lines of a log that no fault of a campaign excuses; those of the Direct backend's campaigns unless told. */
+  readonly complaints?: RegExp;
 }
 
 type Signal = "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT";
@@ -46,12 +49,12 @@ export class Fleet implements AsyncDisposable {
   /** Null: the seat is taken. One that was told to end holds nobody up: a successor beside it is an upgrade as some do it. */
   async start(seat: number): Promise<Member | null> {
     if (this.#at(seat)?.isEnding === false) return null;
-    const { note, urlFor, config, stateDir, temporary, logs, flags } = this.#options;
+    const { note, urlFor, config, stateDir, temporary, logs, flags, env } = this.#options;
     const number = this.#all.length + 1;
     note({ kind: "started", worker: number });
     const file = join(logs, String(number));
     const logDescriptor = openSync(file, "a");
-    const options = { logDescriptor, config, stateDir, env: { TMPDIR: temporary } };
+    const options = { logDescriptor, config, stateDir, env: { TMPDIR: temporary, ...env } };
     const argv = ["--web-socket-url", urlFor(number), ...flags];
     const process = await WorkerProcess.start({ ...options, flags: argv }).finally(() =>
       closeSync(logDescriptor),
@@ -102,7 +105,8 @@ export class Fleet implements AsyncDisposable {
 
   /** Once all have exited. */
   reports(): WorkerReport[] {
-    return this.#all.map(({ number, log }) => reportOf(number, log()));
+    const { complaints = COMPLAINTS } = this.#options;
+    return this.#all.map(({ number, log }) => reportOf(number, log(), complaints));
   }
 
   logs(): string {
@@ -137,20 +141,19 @@ export class Fleet implements AsyncDisposable {
 const NEVER_ON_DISK = /state folder cannot be used: going on in memory/;
 const LEAVES_DISK = "journal cannot be written: going on in memory";
 const RETURNS_TO_DISK = "journal is on disk again";
-/** What no fault of a campaign is an excuse for. */
 const COMPLAINTS =
   /unexpected error|journal damaged|cannot remove|cannot take over|was removed or replaced|cannot look for|uncaught|panic|segmentation/i;
 
 /** What cannot be done then is done at the next start, as docs/operations.md says of these lines. */
 const DISK_IS_FULL = /disk is full|ENOSPC/;
 
-function reportOf(worker: WorkerNumber, log: string): WorkerReport {
+function reportOf(worker: WorkerNumber, log: string, complaints: RegExp): WorkerReport {
   const isInMemory = log.lastIndexOf(LEAVES_DISK) > log.lastIndexOf(RETURNS_TO_DISK);
   return {
     worker,
     journal: NEVER_ON_DISK.test(log) ? "never" : isInMemory ? "memory" : "disk",
     wasInMemory: log.includes(LEAVES_DISK),
-    complaints: log.split("\n").filter((line) => COMPLAINTS.test(line) && !DISK_IS_FULL.test(line)),
+    complaints: log.split("\n").filter((line) => complaints.test(line) && !DISK_IS_FULL.test(line)),
   };
 }
 

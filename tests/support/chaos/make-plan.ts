@@ -1,6 +1,8 @@
 /** A seed's plan: nothing in it is thought out, so that what nobody thought of happens. */
-import type { Action, Direction, ExecutionPlan, Plan, Step, TaskPlan } from "./plan.ts";
+import { isLinkFault, LINK_FAULTS, linkFault } from "./link-faults.ts";
+import type { Action, ExecutionPlan, Plan, Step, TaskPlan } from "./plan.ts";
 import { Random } from "./random.ts";
+import { WORKER_FAULTS, workerFault } from "./worker-faults.ts";
 
 /** Long enough for a worker to be killed and started again some times, short enough for many seeds. */
 const LASTS_MS = 4_000;
@@ -99,24 +101,13 @@ function step(atMs: number, action: Action): Step {
   return { atMs, action };
 }
 
-/** How often each comes; what kills is what most is promised of. */
+/** How often each comes. */
 const FAULTS = {
-  kill: 6,
-  killForGood: 2,
-  terminate: 3,
-  terminateTwice: 1,
-  pause: 2,
-  killAt: 4,
-  storm: 2,
+  ...WORKER_FAULTS,
   killShim: 1,
   killWithShim: 1,
   pauseShim: 0.5,
-  cut: 3,
-  freeze: 3,
-  cutAt: 4,
-  refuse: 2,
-  down: 2,
-  delay: 1,
+  ...LINK_FAULTS,
   fillDisk: 0,
 } as const;
 
@@ -124,83 +115,21 @@ function makeFault(random: Random, seats: number, smallDisk: boolean): Step[] {
   const at = random.between(100, LASTS_MS - 500);
   const seat = random.between(0, seats - 1);
   const later = (least: number, most: number) => at + random.between(least, most);
-  const signal = (when: number, name: "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT") =>
-    step(when, { do: "signal", seat, signal: name });
-  const start = (when: number) => step(when, { do: "start", seat });
   const kind = random.weighted({ ...FAULTS, fillDisk: smallDisk ? 8 : 0 });
   switch (kind) {
-    case "kill":
-      return [signal(at, "SIGKILL"), start(random.chance(0.5) ? at : later(50, 1_500))];
-    case "killForGood":
-      return [signal(at, "SIGKILL")];
-    case "terminate":
-      return [signal(at, "SIGTERM"), start(later(300, 2_000))];
-    case "terminateTwice":
-      return [signal(at, "SIGTERM"), signal(later(0, 200), "SIGTERM"), start(later(250, 1_500))];
-    case "pause":
-      return [signal(at, "SIGSTOP"), signal(later(200, 1_500), "SIGCONT")];
-    case "killAt": {
-      const saying = random.pick(["task_claimed", "task_completed", "task_failed"] as const);
-      return [step(at, { do: "kill-at", saying }), start(later(300, 1_500))];
-    }
-    case "storm":
-      return storm(random, at).flatMap((when) => [signal(when, "SIGKILL"), start(when)]);
     case "killShim":
       return [step(at, { do: "signal-shim", seat, signal: "SIGKILL" })];
     case "killWithShim":
       return [
         step(at, { do: "signal-shim", seat, signal: "SIGKILL" }),
-        signal(at + random.between(0, 20), "SIGKILL"),
-        start(later(20, 1_000)),
+        step(later(0, 20), { do: "signal", seat, signal: "SIGKILL" }),
+        step(later(20, 1_000), { do: "start", seat }),
       ];
     case "pauseShim":
       return [step(at, { do: "signal-shim", seat, signal: "SIGSTOP" })];
-    default:
-      return linkFault(random, kind, at, later);
-  }
-}
-
-/** One after the other, each of them perhaps while it still takes over what the one before has left. */
-function storm(random: Random, at: number): number[] {
-  const moments = [at];
-  for (let more = random.between(1, 4); more > 0; more--)
-    moments.push((moments.at(-1) ?? at) + random.between(5, 120));
-  return moments;
-}
-
-type LinkFault = "cut" | "freeze" | "cutAt" | "refuse" | "down" | "delay" | "fillDisk";
-
-function linkFault(
-  random: Random,
-  kind: LinkFault,
-  at: number,
-  later: (least: number, most: number) => number,
-): Step[] {
-  switch (kind) {
-    case "cut":
-      return [step(at, { do: "cut", how: random.pick(["reset", "close"]), any: random.between(0, 999) })];
-    case "freeze": {
-      const direction = random.pick<Direction>(["both", "to-server", "to-client"]);
-      const end = random.chance(0.75) ? "cut-frozen" : "thaw";
-      return [step(at, { do: "freeze", direction }), step(later(100, 1_200), { do: end })];
-    }
-    case "cutAt":
-      return [step(at, { do: "cut-at", moment: random.pick(["frame", "ping"]) })];
-    case "refuse":
-      return [
-        step(at, { do: "refuse", status: random.pick([503, 429, 401]) }),
-        step(later(100, 800), { do: "refuse", status: null }),
-      ];
-    case "down":
-      return [step(at, { do: "down" }), step(later(50, 800), { do: "up" })];
-    case "delay":
-      return [
-        step(at, { do: "delay", ms: random.between(5, 60) }),
-        step(later(500, 2_000), { do: "delay", ms: 0 }),
-      ];
     case "fillDisk":
       return [step(at, { do: "fill-disk" }), step(later(100, 2_000), { do: "free-disk" })];
     default:
-      return kind satisfies never;
+      return isLinkFault(kind) ? linkFault(random, kind, at) : workerFault(random, kind, at, seat);
   }
 }

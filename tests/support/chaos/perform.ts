@@ -1,47 +1,69 @@
 /** Does one action of a plan. What it aims at may not be there at the moment; then nothing happens. */
-import type { Action } from "./plan.ts";
+import type { Assignment } from "../../../src/dev/assignment-of.ts";
+import type { Fleet } from "./fleet.ts";
+import type { SaidType } from "./history.ts";
+import type { Action, LinkAction, WorkerAction } from "./plan.ts";
+import type { RecordingPlane } from "./recording-plane.ts";
 import type { ChaosSite } from "./site.ts";
 
-type LinkAction = Extract<
-  Action,
-  { do: "offer" | "cancel" | "cut" | "freeze" | "cut-frozen" | "thaw" | "cut-at" | "refuse" | "delay" }
->;
+/** What of a campaign's host has to do with the links. */
+export interface LinkSite {
+  readonly plane: RecordingPlane;
+  assignment(task: number, execution: number): Assignment;
+}
+
+export interface WorkerSite {
+  readonly fleet: Fleet;
+  /** The next worker that says this is killed; null: none is. */
+  killAt: SaidType | null;
+}
 
 export async function perform(action: Action, site: ChaosSite): Promise<void> {
-  const { fleet, plane, disk } = site;
+  switch (action.do) {
+    case "signal-shim":
+      site.fleet.signalShim(action.seat, action.signal);
+      return;
+    case "fill-disk":
+      site.disk?.fill();
+      return;
+    case "free-disk":
+      site.disk?.free();
+      return;
+    case "start":
+    case "signal":
+    case "kill-at":
+      await performOnWorkers(action, site);
+      return;
+    default:
+      await performOnLinks(action, site);
+  }
+}
+
+export async function performOnWorkers(action: WorkerAction, site: WorkerSite): Promise<void> {
   switch (action.do) {
     case "start":
-      await fleet.start(action.seat);
+      await site.fleet.start(action.seat);
       return;
     case "signal":
-      fleet.signal(action.seat, action.signal);
-      return;
-    case "signal-shim":
-      fleet.signalShim(action.seat, action.signal);
+      site.fleet.signal(action.seat, action.signal);
       return;
     case "kill-at":
       site.killAt = action.saying;
       return;
+    default:
+      action satisfies never;
+  }
+}
+
+export async function performOnLinks(action: LinkAction, site: LinkSite): Promise<void> {
+  const { plane } = site;
+  switch (action.do) {
     case "down":
       await plane.down();
       return;
     case "up":
       await plane.up();
       return;
-    case "fill-disk":
-      disk?.fill();
-      return;
-    case "free-disk":
-      disk?.free();
-      return;
-    default:
-      performOnLinks(action, site);
-  }
-}
-
-function performOnLinks(action: LinkAction, site: ChaosSite): void {
-  const { plane } = site;
-  switch (action.do) {
     case "offer":
       offer(action, site);
       return;
@@ -78,7 +100,7 @@ function performOnLinks(action: LinkAction, site: ChaosSite): void {
   }
 }
 
-function offer({ task, execution, any }: Extract<Action, { do: "offer" }>, site: ChaosSite): void {
+function offer({ task, execution, any }: Extract<LinkAction, { do: "offer" }>, site: LinkSite): void {
   const { plane } = site;
   const link = plane.any(any);
   if (link === undefined) return;

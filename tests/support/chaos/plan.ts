@@ -23,8 +23,8 @@ export type Cut = "reset" | "close";
 export type Direction = "to-server" | "to-client" | "both";
 export type Moment = "frame" | "ping";
 
-/** `any`: a number by which one of the links that are open then is chosen. `seat`: of a worker, which may be empty. */
-export type Action =
+/** Of the control plane and the links to it. `any`: a number by which one of those that are open then is chosen. */
+export type LinkAction =
   | { readonly do: "offer"; readonly task: number; readonly execution: number; readonly any: number }
   | { readonly do: "cancel"; readonly taskId: string; readonly any: number }
   | { readonly do: "cut"; readonly how: Cut; readonly any: number }
@@ -34,28 +34,37 @@ export type Action =
   | { readonly do: "thaw" }
   /** The next link that brings this is cut at once: what it brought was read, and no pong comes back. */
   | { readonly do: "cut-at"; readonly moment: Moment }
-  /** The next worker that says this is killed at once. */
-  | { readonly do: "kill-at"; readonly saying: "task_claimed" | "task_completed" | "task_failed" }
   /** Null: welcome again. */
   | { readonly do: "refuse"; readonly status: number | null }
   | { readonly do: "down" }
   | { readonly do: "up" }
-  | { readonly do: "delay"; readonly ms: number }
+  | { readonly do: "delay"; readonly ms: number };
+
+/** Of the workers' own processes. `seat`: of a worker, which may be empty. */
+export type WorkerAction =
+  /** The next worker that says this is killed at once. */
+  | { readonly do: "kill-at"; readonly saying: "task_claimed" | "task_completed" | "task_failed" }
   | { readonly do: "start"; readonly seat: number }
   | {
       readonly do: "signal";
       readonly seat: number;
       readonly signal: "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT";
-    }
+    };
+
+export type Action =
+  | LinkAction
+  | WorkerAction
   | { readonly do: "signal-shim"; readonly seat: number; readonly signal: "SIGKILL" | "SIGSTOP" }
   | { readonly do: "fill-disk" }
   | { readonly do: "free-disk" };
 
-export interface Step {
+export interface Timed<A> {
   /** From the campaign's begin. */
   readonly atMs: number;
-  readonly action: Action;
+  readonly action: A;
 }
+
+export type Step = Timed<Action>;
 
 export interface Plan {
   readonly seed: number;

@@ -3,7 +3,8 @@
  * end, and other words for it.
  */
 import type { Assigned, OnLink } from "../history.ts";
-import type { At, Story, Telling } from "./stories.ts";
+import type { At } from "./conversation.ts";
+import type { Story, Telling } from "./stories.ts";
 
 export function isBegunAnew(story: Story, telling: Telling): boolean {
   return story.plan.executions.some(

@@ -1,13 +1,19 @@
 /** Rules of the wire: what is said, in which order, and how often. Docs/protocol.md, "Order", "Proof of delivery", "Redelivery". */
 import type { Said } from "../history.ts";
-import { isBegunAnew } from "./begun-anew.ts";
-import type { At, Story, Telling, Violation } from "./stories.ts";
+import type { At, Conversation, Hearing, Violation } from "./conversation.ts";
 
-export function checkOrder(telling: Telling): Violation[] {
+/** With what ran of each task. */
+type Story = Conversation & { readonly runs: readonly unknown[] };
+
+/** `isBegunAnew`: the documentation lets it be run by a second worker, and so end a second time, in other words. */
+export function checkOrder<S extends Story>(
+  telling: Hearing & { readonly stories: readonly S[] },
+  isBegunAnew: (story: S) => boolean,
+): Violation[] {
   return telling.stories.flatMap((story) => [
     ...unknownTypes(story, telling),
     ...claimedFirst(story),
-    ...oneEnd(story, telling),
+    ...(isBegunAnew(story) ? [] : oneEnd(story, telling)),
     ...everyClaimEnds(story, telling),
     ...nothingAfterRejection(story),
     ...copies(story, telling),
@@ -23,8 +29,8 @@ const TYPES: ReadonlySet<string> = new Set([
   "task_rejected",
 ]);
 
-function unknownTypes({ taskId }: Story, { history }: Telling): Violation[] {
-  return history.events
+function unknownTypes({ taskId }: Story, { events }: Hearing): Violation[] {
+  return events
     .filter((event) => event.kind === "said" && event.taskId === taskId && !TYPES.has(event.type))
     .map((event) => ({ rule: "type", taskId, what: JSON.stringify(event) }));
 }
@@ -36,14 +42,14 @@ function claimedFirst({ taskId, claims, ends }: Story): Violation[] {
 }
 
 /** Of one execution. Told again is told in the same words. */
-function oneEnd(story: Story, telling: Telling): Violation[] {
+function oneEnd(story: Story, telling: Hearing): Violation[] {
   const { taskId, ends, isPlain } = story;
-  if (!isPlain || telling.forgot(story) || isBegunAnew(story, telling)) return [];
+  if (!isPlain || telling.forgot(story)) return [];
   const words = [...new Set(ends.map((end) => end.words))];
   return words.length <= 1 ? [] : [{ rule: "one-end", taskId, what: words.join(" and ") }];
 }
 
-function everyClaimEnds(story: Story, telling: Telling): Violation[] {
+function everyClaimEnds(story: Story, telling: Hearing): Violation[] {
   const { taskId, claims, ends } = story;
   if (claims.length === 0 || ends.length > 0 || telling.forgot(story)) return [];
   return [{ rule: "every-claim-ends", taskId, what: "it was claimed, and no end of it was read" }];
@@ -66,7 +72,7 @@ function nothingAfterRejection({ taskId, assigned, claims, ends, rejections, run
  * Each connection brings what is owed once, and one answer more for each delivery. But for what two dead workers' journals
  * hold, because one was killed while it took the other's over: docs/protocol.md has it that "a message arrives at least once".
  */
-function copies({ taskId, isPlain, assigned, claims, ends }: Story, telling: Telling): Violation[] {
+function copies({ taskId, isPlain, assigned, claims, ends }: Story, telling: Hearing): Violation[] {
   if (!isPlain || telling.ends.some(({ worker, at }) => at - startOf(worker, telling) < TAKE_OVER_MS))
     return [];
   return [claims, ends].flatMap((said) =>
@@ -83,15 +89,15 @@ function copies({ taskId, isPlain, assigned, claims, ends }: Story, telling: Tel
 /** From a start to the moment from which all that dead workers left is in one journal, on a busy machine. */
 const TAKE_OVER_MS = 1_000;
 
-function startOf(worker: number, { history }: Telling): number {
-  return history.events.find((event) => event.kind === "started" && event.worker === worker)?.at ?? 0;
+function startOf(worker: number, { events }: Hearing): number {
+  return events.find((event) => event.kind === "started" && event.worker === worker)?.at ?? 0;
 }
 
 /**
  * Two pings that ask for proof came after it on its connection: the second is sent only when the first was answered, so
  * the worker knows that it was read. Told again by the same worker it can only be for another delivery.
  */
-function repeatedThoughProven(story: Story, telling: Telling): Violation[] {
+function repeatedThoughProven(story: Story, telling: Hearing): Violation[] {
   const { taskId, assigned, claims, ends } = story;
   if (assigned.length !== 1) return [];
   return [claims, ends].flatMap((said) =>
@@ -110,7 +116,7 @@ function repeatedThoughProven(story: Story, telling: Telling): Violation[] {
 }
 
 /** What was certainly read is answered after that, each time, by whoever comes after the one that read it if need be. */
-function unanswered(story: Story, telling: Telling): Violation[] {
+function unanswered(story: Story, telling: Hearing): Violation[] {
   const { taskId, assigned, claims, ends, rejections } = story;
   if (telling.forgot(story)) return [];
   const answers = [...claims, ...ends, ...rejections];

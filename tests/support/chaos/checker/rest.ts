@@ -2,10 +2,12 @@
 import { SHIM_COMMAND } from "../../../../src/cli/shim-command.ts";
 import type { History } from "../history.ts";
 import { isBeside } from "./begun-anew.ts";
-import type { Story, Telling, Violation } from "./stories.ts";
+import type { Violation } from "./conversation.ts";
+import { checkExits } from "./exits.ts";
+import type { Story, Telling } from "./stories.ts";
 
 export function checkRest(telling: Telling): Violation[] {
-  return [...leavings(telling), ...exits(telling), ...complaints(telling)];
+  return [...leavings(telling), ...checkExits(telling), ...complaints(telling)];
 }
 
 /** Of a worker that went while its journal was in memory nobody knows what it had: docs/protocol.md, "In-memory mode". */
@@ -71,25 +73,6 @@ function isJustEnded(at: number, { history, signals }: Telling): boolean {
 
 /** Between a file's time and this process's own. */
 const CLOCK_MS = 20;
-
-/** A worker ends when it is told to, and as it was told; or by a key that was refused before it had any connection. */
-function exits({ history, signals }: Telling): Violation[] {
-  return history.events.flatMap((event) => {
-    if (event.kind !== "exited") return [];
-    const { worker, status } = event;
-    const connected = history.events.some((other) => other.kind === "opened" && other.worker === worker);
-    const was = (signal: string) => signals(signal, worker).length > 0;
-    if (status === 0 && was("SIGTERM")) return [];
-    if (status === 137 && was("SIGKILL")) return [];
-    // Told to end before the program had begun to listen.
-    if (status === 143 && was("SIGTERM") && !connected) return [];
-    const refused = history.events.some(
-      (other) => other.kind === "refused" && other.worker === worker && other.status === 401,
-    );
-    if (status === 77 && refused && !connected) return [];
-    return [{ rule: "exit", taskId: null, what: `worker ${worker} ended with status ${status}` }];
-  });
-}
 
 function complaints({ history }: Telling): Violation[] {
   return history.workers.flatMap(({ worker, complaints }) =>

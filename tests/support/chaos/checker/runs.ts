@@ -1,6 +1,7 @@
 /** Rules of the ledger: what ran, how often, and beside whom. */
 import { isBegunAnew, isBegunAnewAs } from "./begun-anew.ts";
-import type { Run, Story, Telling, Violation } from "./stories.ts";
+import type { Violation } from "./conversation.ts";
+import type { Run, Story, Telling } from "./stories.ts";
 
 export function checkRuns(telling: Telling): Violation[] {
   return telling.stories.flatMap((story) => [

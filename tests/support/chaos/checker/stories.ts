@@ -1,23 +1,7 @@
 /** A history, told anew task by task: what each rule of the checker needs, found once. */
-import type {
-  Assigned,
-  CancellationSent,
-  Event,
-  History,
-  LedgerLine,
-  Said,
-  WorkerNumber,
-} from "../history.ts";
+import type { Event, History, LedgerLine, WorkerNumber } from "../history.ts";
 import type { TaskPlan } from "../plan.ts";
-
-export interface Violation {
-  readonly rule: string;
-  /** Null: it is about no task. */
-  readonly taskId: string | null;
-  readonly what: string;
-}
-
-export type At<T> = T & { readonly at: number; readonly index: number };
+import { type At, type Conversation, conversationOf, type Hearing, hear } from "./conversation.ts";
 
 /** One start of an agent. */
 export interface Run {
@@ -31,99 +15,39 @@ export interface Run {
   readonly end: { readonly at: number; readonly status: number } | null;
 }
 
-export interface Story {
-  readonly taskId: string;
+export interface Story extends Conversation {
   readonly plan: TaskPlan;
-  readonly assigned: readonly At<Assigned>[];
-  readonly cancelled: readonly At<CancellationSent>[];
-  readonly claims: readonly At<Said>[];
-  readonly ends: readonly At<Said>[];
-  readonly rejections: readonly At<Said>[];
   /** In the order of their starts. */
   readonly runs: readonly Run[];
   readonly teardowns: readonly LedgerLine[];
-  /** It has one execution and that one an id: all that is said of the task is said of this. */
-  readonly isPlain: boolean;
 }
 
-export interface Telling {
+export interface Telling extends Hearing {
   readonly history: History;
   readonly stories: readonly Story[];
-  signals(signal: string, worker?: WorkerNumber): readonly At<Event>[];
-  /** Of workers. */
-  readonly ends: readonly At<{ readonly worker: WorkerNumber }>[];
   shimKills(worker?: WorkerNumber): readonly At<Event>[];
-  /** Null: it was not. When its answer was read, everything before it on its link had been read. */
-  passedFenceAfter(index: number, connection: number): At<Said> | null;
-  /** Pings on the connection after this, as long as none of them can be the one of every 30 s. */
-  pingsAfter(index: number, connection: number): number;
-  /**
-   * Docs/protocol.md, "In-memory mode": what a worker had claimed or ended while its journal was in memory is not known to
-   * the next one, and its log says at its end that this was so.
-   */
-  forgot(story: Story): boolean;
 }
 
-/** The wire's ping of every 30 s asks for no proof, and waits for no pong. */
-const BEFORE_FIRST_PING_MS = 25_000;
-
 export function tell(history: History): Telling {
-  const events: readonly At<Event>[] = history.events.map((event, index) => ({ ...event, index }));
-  const openedAt = new Map(
-    events.flatMap((event) => (event.kind === "opened" ? [[event.connection, event.at]] : [])),
-  );
-  const answers = new Map<string, At<Said>>();
-  for (const event of events) {
-    if (event.kind === "said" && !answers.has(event.taskId)) answers.set(event.taskId, event);
-  }
-  const isOf = (event: Event, kind: Event["kind"], worker?: WorkerNumber) =>
-    event.kind === kind && (worker === undefined || ("worker" in event && event.worker === worker));
-  const forgetful = new Set(
-    history.workers.filter(({ journal }) => journal !== "disk").map(({ worker }) => worker),
-  );
+  const hearing = hear(history.events, history.workers);
   return {
+    ...hearing,
     history,
-    stories: history.tasks.map((plan) => storyOf(plan, events, history.ledger)),
-    signals: (signal, worker) =>
-      events.filter(
-        (event) => isOf(event, "signalled", worker) && "signal" in event && event.signal === signal,
+    stories: history.tasks.map((plan) => storyOf(plan, hearing.events, history.ledger)),
+    shimKills: (worker) =>
+      hearing.events.filter(
+        (event) => event.kind === "shim-killed" && (worker === undefined || event.worker === worker),
       ),
-    ends: events.filter((event) => event.kind === "exited"),
-    shimKills: (worker) => events.filter((event) => isOf(event, "shim-killed", worker)),
-    passedFenceAfter(index, connection) {
-      for (const event of events.slice(index + 1)) {
-        if (event.kind !== "fenced" || event.connection !== connection) continue;
-        const answer = answers.get(event.taskId);
-        if (answer !== undefined) return answer;
-      }
-      return null;
-    },
-    pingsAfter: (index, connection) =>
-      events
-        .slice(index + 1)
-        .filter((event) => event.kind === "pinged" && event.connection === connection)
-        .filter(({ at }) => at - (openedAt.get(connection) ?? 0) < BEFORE_FIRST_PING_MS).length,
-    forgot: ({ assigned, claims, ends }) =>
-      [...assigned, ...claims, ...ends].some(({ worker }) => forgetful.has(worker)),
   };
 }
 
 function storyOf(plan: TaskPlan, events: readonly At<Event>[], ledger: readonly LedgerLine[]): Story {
-  const { taskId, executions } = plan;
-  const own = events.filter((event) => "taskId" in event && event.taskId === taskId);
-  const said = own.filter((event) => event.kind === "said");
-  const lines = ledger.filter((line) => line.taskId === taskId);
+  const lines = ledger.filter(({ taskId }) => taskId === plan.taskId);
   return {
-    taskId,
+    ...conversationOf(plan, events),
     plan,
-    assigned: own.filter((event) => event.kind === "assigned"),
-    cancelled: own.filter((event) => event.kind === "cancelled"),
-    claims: said.filter(({ type }) => type === "task_claimed"),
-    ends: said.filter(({ type }) => type === "task_completed" || type === "task_failed"),
-    rejections: said.filter(({ type }) => type === "task_rejected"),
     runs: lines.filter(({ what }) => what === "start").map((start) => runOf(start, lines)),
     teardowns: lines.filter(({ what }) => what === "teardown"),
-    isPlain: executions.length === 1 && executions[0]?.executionId !== null,
   };
 }
 

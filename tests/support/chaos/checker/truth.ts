@@ -1,9 +1,10 @@
 /** What is said of a task is true: of its end by the agents' ledger, of the reason by what the campaign did. */
 import type { Said } from "../history.ts";
 import { isBegunAnew } from "./begun-anew.ts";
+import type { At, Violation } from "./conversation.ts";
 import { show } from "./order.ts";
 import { showRun } from "./runs.ts";
-import type { At, Story, Telling, Violation } from "./stories.ts";
+import type { Story, Telling } from "./stories.ts";
 
 export function checkTruth(telling: Telling): Violation[] {
   return telling.stories.flatMap((story) => [

@@ -4,20 +4,32 @@
  * inside of the worker, so what it says has to hold for every interleaving; where the documentation says that
  * something can be lost, the rule quotes that place.
  */
-import type { History } from "../history.ts";
+import type { Event, History } from "../history.ts";
+import { isBegunAnew } from "./begun-anew.ts";
+import type { Violation } from "./conversation.ts";
 import { checkOrder } from "./order.ts";
 import { checkRest } from "./rest.ts";
 import { checkRuns } from "./runs.ts";
-import { tell, type Violation } from "./stories.ts";
+import { tell } from "./stories.ts";
 import { checkTruth } from "./truth.ts";
 
 export function judge(history: History): Violation[] {
   const telling = tell(history);
-  return [...checkOrder(telling), ...checkRuns(telling), ...checkTruth(telling), ...checkRest(telling)];
+  return [
+    ...checkOrder(telling, (story) => isBegunAnew(story, telling)),
+    ...checkRuns(telling),
+    ...checkTruth(telling),
+    ...checkRest(telling),
+  ];
+}
+
+interface Witnesses {
+  readonly events: readonly Event[];
+  readonly ledger: readonly { readonly at: number; readonly taskId: string }[];
 }
 
 /** With all that happened to the tasks it is about, for whoever has to find out why. */
-export function describe(violations: readonly Violation[], history: History): string {
+export function describe(violations: readonly Violation[], history: Witnesses): string {
   const [first] = history.events;
   const since = (at: number) => String(Math.round(at - (first?.at ?? 0))).padStart(6);
   return violations
