@@ -135,6 +135,14 @@ export function goneUnseenFailure(container: string): TaskFailure {
   );
 }
 
+/** Of a container whose start a worker had asked for that was killed, and that has none as far as the engine knows. */
+export function unheardFailure(): TaskFailure {
+  return new TaskFailure(
+    "unknown",
+    "the worker was killed before it heard whether the task had started, and the engine knows of no start; it is safe to retry, unless that was killed in the same moment",
+  );
+}
+
 export function forgottenFailure(container: string): TaskFailure {
   return new TaskFailure(
     "container_wait",

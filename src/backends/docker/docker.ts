@@ -29,6 +29,7 @@ import {
   hasBegun,
   stopIn,
   stopOf,
+  unheardFailure,
 } from "./container-end.ts";
 import type { Disposal } from "./disposal.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -215,7 +216,7 @@ export class DockerBackend implements Backend {
     }
     if (claim.kind !== "ours") throw whenGone(handle, this.address, context.signal);
     const { state } = claim;
-    if (!hasBegun(state)) throw notBegun();
+    if (!hasBegun(state)) throw whenNotBegun(handle);
     await context.step("run", () => run.finish(state.id));
   }
 }
@@ -238,6 +239,16 @@ function whenGone(handle: DockerHandle, address: string, signal: AbortSignal): E
   if (stopped !== null) return stopped;
   if (started) return goneFailure(container);
   return starting ? goneUnseenFailure(container) : notBegun();
+}
+
+/**
+ * Of a task whose container has not been started, for all that its engine knows. One that was killed in the moment of a
+ * start has forgotten that, and the agent may run.
+ */
+function whenNotBegun(handle: DockerHandle): Error {
+  const stopped = stopIn(handle);
+  if (stopped !== null) return stopped;
+  return handle.starting ? unheardFailure() : notBegun();
 }
 
 /** False when it is for another worker to report, or was reported by one. */
