@@ -50,6 +50,11 @@ export class Daemon {
     throw new Error(`${name} did not start; its log ends with:\n${await this.#logTail()}`);
   }
 
+  /** To the program alone. Nothing where it does not run. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.running) this.#process?.kill(signal);
+  }
+
   async stop(signal: NodeJS.Signals): Promise<void> {
     const process = this.#process;
     if (process === null) return;

@@ -66,6 +66,11 @@ export class DockerEngine implements AsyncDisposable {
     await this.#daemon.start();
   }
 
+  /** To dockerd alone, as to pause it. */
+  signal(signal: NodeJS.Signals): void {
+    this.#daemon.signal(signal);
+  }
+
   /** With SIGTERM it stops its containers first, unless they outlive it. */
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
     await this.#daemon.stop(signal);
