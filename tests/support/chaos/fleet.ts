@@ -41,6 +41,9 @@ export class Fleet implements AsyncDisposable {
   readonly #seats = new Map<number, Member>();
   readonly #all: Member[] = [];
   readonly #stoppedShims: number[] = [];
+  /** Seats. */
+  readonly #starting = new Set<number>();
+  #count = 0;
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -48,23 +51,13 @@ export class Fleet implements AsyncDisposable {
 
   /** Null: the seat is taken. One that was told to end holds nobody up: a successor beside it is an upgrade as some do it. */
   async start(seat: number): Promise<Member | null> {
-    if (this.#at(seat)?.isEnding === false) return null;
-    const { note, urlFor, config, stateDir, temporary, logs, flags, env } = this.#options;
-    const number = this.#all.length + 1;
-    note({ kind: "started", worker: number });
-    const file = join(logs, String(number));
-    const logDescriptor = openSync(file, "a");
-    const options = { logDescriptor, config, stateDir, env: { TMPDIR: temporary, ...env } };
-    const argv = ["--web-socket-url", urlFor(number), ...flags];
-    const process = await WorkerProcess.start({ ...options, flags: argv }).finally(() =>
-      closeSync(logDescriptor),
-    );
-    const gone = process.exited.then((status) => note({ kind: "exited", worker: number, status }));
-    const log = () => readFileSync(file, "utf8");
-    const member = { number, process, log, gone, isEnding: false, isPaused: false, shims: [] };
-    this.#all.push(member);
-    this.#seats.set(seat, member);
-    return member;
+    if (this.#at(seat)?.isEnding === false || this.#starting.has(seat)) return null;
+    this.#starting.add(seat);
+    try {
+      return await this.#start(seat, ++this.#count);
+    } finally {
+      this.#starting.delete(seat);
+    }
   }
 
   signal(seat: number, signal: Signal): void {
@@ -73,9 +66,9 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** By its number. */
-  kill(worker: WorkerNumber): void {
+  kill(worker: WorkerNumber, signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): void {
     const member = this.#running().find(({ number }) => number === worker);
-    if (member !== undefined) this.#signal(member, "SIGKILL");
+    if (member !== undefined) this.#signal(member, signal);
   }
 
   /** Of the worker that has the seat, or of one that was killed there: its shim goes on for as long as its agents. */
@@ -117,6 +110,24 @@ export class Fleet implements AsyncDisposable {
     for (const { process } of this.#running()) process.kill("SIGKILL");
     for (const shim of this.#stoppedShims.filter(isShim)) signalIfThere(shim, "SIGCONT");
     for (const { process } of this.#all) await process[Symbol.asyncDispose]();
+  }
+
+  async #start(seat: number, number: WorkerNumber): Promise<Member> {
+    const { note, urlFor, config, stateDir, temporary, logs, flags, env } = this.#options;
+    note({ kind: "started", worker: number });
+    const file = join(logs, String(number));
+    const logDescriptor = openSync(file, "a");
+    const options = { logDescriptor, config, stateDir, env: { TMPDIR: temporary, ...env } };
+    const argv = ["--web-socket-url", urlFor(number), ...flags];
+    const process = await WorkerProcess.start({ ...options, flags: argv }).finally(() =>
+      closeSync(logDescriptor),
+    );
+    const gone = process.exited.then((status) => note({ kind: "exited", worker: number, status }));
+    const log = () => readFileSync(file, "utf8");
+    const member = { number, process, log, gone, isEnding: false, isPaused: false, shims: [] };
+    this.#all.push(member);
+    this.#seats.set(seat, member);
+    return member;
   }
 
   #running(): Member[] {

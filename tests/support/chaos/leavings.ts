@@ -35,13 +35,19 @@ export async function findLeavings(places: Places): Promise<Leavings> {
       name,
       at: lstatSync(join(places.state, "exits", name)).mtimeMs,
     })),
-    journal: namesIn(places.state)
-      .filter((name) => /^slot-\d+\.db$/.test(name))
-      .flatMap((name) => openRows(join(places.state, name))),
+    journal: journalIn(places.state),
   };
 }
 
-function processesOf(dir: string): string[] {
+/** Executions that have not ended, and frames that are owed. `state`: of a worker id. */
+export function journalIn(state: string): string[] {
+  return namesIn(state)
+    .filter((name) => /^slot-\d+\.db$/.test(name))
+    .flatMap((name) => openRows(join(state, name)));
+}
+
+/** `dir`: in the environment, the command line or the output of each. */
+export function processesOf(dir: string): string[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((pid) => `${textOf(pid, "cmdline")}\0${textOf(pid, "environ")}\0${outputOf(pid)}`.includes(dir))
@@ -66,7 +72,7 @@ function textOf(pid: string, name: "cmdline" | "environ"): string {
   }
 }
 
-function namesIn(dir: string): string[] {
+export function namesIn(dir: string): string[] {
   return existsSync(dir) ? readdirSync(dir).sort() : [];
 }
 

@@ -34,8 +34,15 @@ export async function healLinks(site: SettlingSite, { stopsWithinMs }: Patience)
   await within(fleet.end(plan.atLast), "all workers to exit", stopsWithinMs);
 }
 
-/** One worker takes everything over, is given everything once more, ends it, and is stopped. */
-export async function settle(site: SettlingSite, patience: Patience): Promise<void> {
+/**
+ * One worker takes everything over, is given everything once more, ends it, and is stopped. `beforeStop`: what it does beside
+ * its tasks may take longer.
+ */
+export async function settle(
+  site: SettlingSite,
+  patience: Patience,
+  beforeStop: () => Promise<void> = async () => {},
+): Promise<void> {
   const { plane, fleet } = site;
   const member = await fleet.start(0);
   if (member === null) throw new Error("A worker is left that was ended");
@@ -50,6 +57,7 @@ export async function settle(site: SettlingSite, patience: Patience): Promise<vo
   await offerAllAgain(site, await plane.waitForLink(member.number, patience.settlesWithinMs), patience);
   await idle(health, patience);
   site.note({ kind: "settled" });
+  await beforeStop();
   await within(fleet.end("SIGTERM"), "the last worker to exit", patience.stopsWithinMs);
 }
 

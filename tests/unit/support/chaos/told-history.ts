@@ -1,6 +1,7 @@
 /** Histories made by hand: one in which all is well, and what a test changes in it. */
-import type { Event, Happening, History, LedgerLine, Said } from "../../../support/chaos/history.ts";
+import type { Event, Happening, History, LedgerLine } from "../../../support/chaos/history.ts";
 import type { ExecutionPlan, TaskPlan } from "../../../support/chaos/plan.ts";
+import { exited, opened, settled, signalled, started } from "./told-events.ts";
 
 export const EXECUTION: ExecutionPlan = {
   executionId: "e0",
@@ -51,65 +52,6 @@ export function historyOf(entries: readonly Entry[], more: Partial<History> = {}
     ...more,
   };
 }
-
-interface Where {
-  readonly worker?: number;
-  readonly connection?: number;
-}
-
-const whose = ({ worker = 1, connection = worker }: Where) => ({ worker, connection });
-
-export const started = (worker = 1): Entry => ({ kind: "started", worker });
-export const opened = (where: Where = {}): Entry => ({ kind: "opened", ...whose(where) });
-export const pinged = (where: Where = {}): Entry => ({ kind: "pinged", ...whose(where) });
-export const exited = (worker = 1, status = 0): Entry => ({ kind: "exited", worker, status });
-export const signalled = (signal: "SIGKILL" | "SIGTERM", worker = 1): Entry => ({
-  kind: "signalled",
-  worker,
-  signal,
-});
-export const shimKilled = (worker = 1): Entry => ({ kind: "shim-killed", worker });
-export const settled: Entry = { kind: "settled" };
-
-export function assigned({
-  executionId = "e0",
-  ...where
-}: Where & { executionId?: string | null } = {}): Entry {
-  return { kind: "assigned", ...whose(where), taskId: "t", executionId };
-}
-
-export const cancelled = (where: Where = {}): Entry => ({ kind: "cancelled", ...whose(where), taskId: "t" });
-
-/** And answered. */
-export function fence(where: Where = {}): Entry[] {
-  const taskId = `fence-${JSON.stringify(where)}`;
-  const answer = { ...said("task_failed", { ...where, words: taskId, reason: "unknown" }), taskId };
-  return [{ kind: "fenced", ...whose(where), taskId }, answer];
-}
-
-function said(type: string, { worker, connection, ...rest }: Where & Partial<Said>): Said {
-  const where = whose({
-    ...(worker === undefined ? {} : { worker }),
-    ...(connection === undefined ? {} : { connection }),
-  });
-  const what = { type, reason: null, exitCode: null, cancelled: false, ...rest };
-  return { kind: "said", taskId: "t", words: JSON.stringify(what), ...where, ...what };
-}
-
-export const claimed = (where: Where = {}): Entry => said("task_claimed", where);
-export const rejected = (reason: string, where: Where = {}): Entry =>
-  said("task_rejected", { reason, ...where });
-export const completed = (where: Where = {}): Entry => said("task_completed", where);
-export const toldCancelled = (where: Where = {}): Entry =>
-  said("task_completed", { cancelled: true, ...where });
-export const failed = (
-  reason: string,
-  exitCode: number | null = null,
-  more: Where & Partial<Pick<Said, "words">> = {},
-): Entry => said("task_failed", { reason, exitCode, ...more });
-/** The words that go with `unknown`. */
-export const neverBegun = (where: Where = {}): Entry =>
-  said("task_failed", { reason: "unknown", words: "it is safe to retry", ...where });
 
 export function wrote(what: LedgerLine["what"], more: Partial<LedgerLine> = {}): Entry {
   return { ledger: { what, taskId: "t", executionId: "e0", pid: 100, status: null, ...more } };

@@ -2,30 +2,26 @@
 import { describe, expect, test } from "bun:test";
 import { judge } from "../../../support/chaos/checker/verdict.ts";
 import type { History } from "../../../support/chaos/history.ts";
-import * as told from "./told-history.ts";
 import {
   assigned,
-  begin,
   cancelled,
   claimed,
   completed,
-  type Entry,
   exited,
   failed,
   fence,
   neverBegun,
   opened,
   pinged,
-  ran,
   rejected,
   settled,
   shimKilled,
   signalled,
   started,
-  stop,
   toldCancelled,
-  wrote,
-} from "./told-history.ts";
+} from "./told-events.ts";
+import * as told from "./told-history.ts";
+import { begin, type Entry, ran, stop, wrote } from "./told-history.ts";
 
 function rulesBroken(entries: readonly Entry[], more: Partial<History> = {}): string[] {
   return judge(told.historyOf(entries, more)).map(({ rule }) => rule);
