@@ -1,4 +1,5 @@
 /** What happened in a campaign, as three witnesses tell it: the wire, the agents' ledger, and what was left behind. */
+import type { EngineHappening } from "./docker/happening.ts";
 import type { TaskPlan } from "./plan.ts";
 
 /** Of one process of the worker, from 1; a restart is another one. */
@@ -54,6 +55,7 @@ export type Happening =
       readonly signal: "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT";
     }
   | { readonly kind: "shim-killed" | "shim-stopped"; readonly worker: WorkerNumber }
+  | EngineHappening
   /** 128 + n after signal n. */
   | { readonly kind: "exited"; readonly worker: WorkerNumber; readonly status: number }
   /** The faults are over. */

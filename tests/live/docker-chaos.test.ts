@@ -1,0 +1,35 @@
+/**
+ * Campaigns of random faults against a real engine: it is killed, paused and pruned, its containers are taken away, and the
+ * workers and their links fare no better. CONTRIBUTING.md tells how to run more of them.
+ */
+import { expect, test } from "bun:test";
+import type { Flavour } from "../../scripts/services/docker-programs.ts";
+import { describe as tellOf } from "../support/chaos/checker/verdict.ts";
+import { runCampaign } from "../support/chaos/docker/campaign.ts";
+import { judge } from "../support/chaos/docker/checker/verdict.ts";
+import { makePlan } from "../support/chaos/docker/make-plan.ts";
+import { describePlan } from "../support/chaos/docker/plan.ts";
+import { seedsFrom } from "../support/chaos/seeds.ts";
+import { type LiveEngine, onEachEngine } from "../support/live-services.ts";
+
+const ASKED = process.env["OZ_CHAOS_SEEDS"];
+const SEEDS = seedsFrom(ASKED, [409, 410, 413]);
+
+function declareCampaigns({ flavour, registry }: LiveEngine<Flavour>): void {
+  test.each(SEEDS)(
+    "breaks no promise: seed %d",
+    async (seed) => {
+      const plan = makePlan(seed);
+      const { history, logs } = await runCampaign(plan, { flavour, registry });
+      const broken = judge(history);
+      const story = () => [describePlan(plan), tellOf(broken, history), logs].join("\n\n");
+      if (broken.length > 0 && process.env["OZ_CHAOS_REPORT"])
+        await Bun.write(`${process.env["OZ_CHAOS_REPORT"]}/${flavour}-seed-${seed}.txt`, story());
+      expect(broken, `OZ_CHAOS_SEEDS=${seed}\n${describePlan(plan)}\n${tellOf(broken, history)}`).toEqual([]);
+    },
+    180_000,
+  );
+}
+
+// One engine by itself takes half a minute of every test run, and the other one is troubled no otherwise.
+onEachEngine("a campaign of random faults", declareCampaigns, ASKED ? ["debian", "modern"] : ["debian"]);
