@@ -1,8 +1,8 @@
 /** A process that is being ended, and has not gone yet: kept in that state by a thread that runs on after its first one. */
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { TaskClaims } from "../../src/backends/direct/task-claims.ts";
 import { identify, isAlive, isExiting } from "../../src/process/process-table.ts";
+import { TaskClaims } from "../../src/task/claims/task-claims.ts";
 import { TempDir } from "../support/temp-dir.ts";
 import { eventually } from "../support/wait.ts";
 

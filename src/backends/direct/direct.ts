@@ -23,11 +23,11 @@ import {
   type RunContext,
   readOwnHandle,
 } from "../../task/backend.ts";
+import { HadTasks } from "../../task/claims/had-tasks.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { Agents, type AgentsOptions, type Prepared, type Watched } from "./agents.ts";
 import { Discards } from "./discards.ts";
 import { agentEnvironment, type Environment, MARK_NAME, markOf } from "./environment.ts";
-import { HadTasks } from "./had-tasks.ts";
 import { type DirectHandle, folderIn, readHandle, writeHandle } from "./handle.ts";
 import { makeHarnessFolder } from "./harness-folder.ts";
 import { leaveWorkspace } from "./leave-workspace.ts";

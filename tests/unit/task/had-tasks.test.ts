@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { HadTasks } from "../../../../src/backends/direct/had-tasks.ts";
-import { TempDir } from "../../../support/temp-dir.ts";
+import { HadTasks } from "../../../src/task/claims/had-tasks.ts";
+import { TempDir } from "../../support/temp-dir.ts";
 
 async function rig() {
   const dir = await TempDir.create("had");

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { TaskClaims } from "../../../../src/backends/direct/task-claims.ts";
-import { identify } from "../../../../src/process/process-table.ts";
-import { TempDir } from "../../../support/temp-dir.ts";
+import { identify } from "../../../src/process/process-table.ts";
+import { TaskClaims } from "../../../src/task/claims/task-claims.ts";
+import { TempDir } from "../../support/temp-dir.ts";
 
 /** As another worker would have written it. */
 function claimOf(pid: number, place: string, startedAt = identify(pid)?.startedAt): string {
