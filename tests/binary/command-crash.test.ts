@@ -147,7 +147,7 @@ describe("a worker killed while tasks are dispatched", () => {
         .filter((id) => id === task.task_id).length;
       expect([failureReason, terminals]).toEqual(["dispatch_command", 1]);
       if (exitCode === 5) expect(runs).toBe(1);
-      else expect([message, runs]).toEqual([expect.stringContaining("safe to retry"), 0]);
+      else expect([message, runs]).toEqual([expect.stringMatching(/safe to retry|nobody knows whether/), 0]);
     }
   });
 });

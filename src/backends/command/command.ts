@@ -93,7 +93,8 @@ export class CommandBackend implements Backend {
       process === null
         ? await searchWard(markOf(ref), exitFile, this.options.surveyor)
         : foundWard(process, exitFile, shim);
-    if (ward === null) throw notBegun();
+    if (ward === "never-begun") throw notBegun();
+    if (ward === "unheard") throw unheard();
     this.wards.set(ref.taskId, ward);
     return context.step("run", () => this.conclude(ref, ward, handle, NOTHING_TO_HIDE, context));
   }
@@ -150,6 +151,13 @@ function notBegun(): TaskFailure {
   return new TaskFailure(
     "dispatch_command",
     "the worker was killed before it had dispatched the task; it is safe to retry",
+  );
+}
+
+function unheard(): TaskFailure {
+  return new TaskFailure(
+    "dispatch_command",
+    "nobody knows whether dispatch_command was run: the worker was killed in the moment in which it dispatched the task; look whether your engine has the task before it is retried",
   );
 }
 

@@ -96,7 +96,8 @@ export class Agents {
   private async search({ workspace, exitFile, begun, process, shim }: DirectHandle): Promise<Ward | null> {
     if (exitFile === null || !begun) return null;
     if (process !== null) return foundWard(process, exitFile, shim);
-    return searchWard(markOf(workspace), exitFile, this.options.surveyor);
+    const found = await searchWard(markOf(workspace), exitFile, this.options.surveyor);
+    return typeof found === "string" ? null : found;
   }
 
   private async spawn(

@@ -23,23 +23,40 @@ export function newExitFile(folders: { readonly exitsDir: string } | null): stri
  * what the file system says when there is room for neither.
  */
 export function writeExitFile(path: string, { status, at }: WrittenExit): void {
+  writeWhole(path, String(status), at);
+}
+
+/** In its place, of a process that its shim was asked for and has not started. Does not throw: nobody knows then. */
+export function writeNeverBegun(path: string): void {
+  try {
+    writeWhole(path, NEVER_BEGUN, Date.now());
+  } catch {
+    // No room even for that.
+  }
+}
+
+/** No status is written so, and an earlier version reads it as none. */
+const NEVER_BEGUN = "-";
+
+/** `at` in ms since 1970. */
+function writeWhole(path: string, words: string, at: number): void {
   const time = at / 1_000;
   const unfinished = `${path}.new`;
   try {
-    writeFileSync(unfinished, `${status}\n`, { mode: 0o600 });
+    writeFileSync(unfinished, `${words}\n`, { mode: 0o600 });
     utimesSync(unfinished, time, time);
     renameSync(unfinished, path);
   } catch {
     removeExitFile(unfinished);
-    writeAsLink(path, String(status), time);
+    writeAsLink(path, words, time);
   }
 }
 
 /** It too whole or not at all: whoever reads it removes it at once, and a link gone before it had its time was made anew. */
-function writeAsLink(path: string, status: string, time: number): void {
+function writeAsLink(path: string, words: string, time: number): void {
   const unfinished = `${path}.link`;
   try {
-    symlinkSync(status, unfinished);
+    symlinkSync(words, unfinished);
     lutimesSync(unfinished, time, time);
     renameSync(unfinished, path);
   } catch (error) {
@@ -60,6 +77,11 @@ export function readExitFile(path: string): WrittenExit | null {
   if (match === null) return null;
   const at = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
   return at === undefined ? null : { status: Number(match[1]), at };
+}
+
+/** False: not as far as anybody has written down. */
+export function isNeverBegun(path: string): boolean {
+  return (readLink(path) ?? readText(path)) === `${NEVER_BEGUN}\n`;
 }
 
 /** Never throws: what stays goes at some later start, for it is of no use to anybody. */

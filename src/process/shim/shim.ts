@@ -15,7 +15,7 @@ import { openSoftLimits } from "../../runtime/soft-limits.ts";
 import { type Command, spawnDetached } from "../../runtime/spawn.ts";
 import { birthmarkOf } from "../birthmark.ts";
 import { readProcess } from "../process-table.ts";
-import { type WrittenExit, writeExitFile } from "./exit-file.ts";
+import { type WrittenExit, writeExitFile, writeNeverBegun } from "./exit-file.ts";
 import { type Before, openOomScore } from "./oom-score.ts";
 import { Output } from "./output-tail.ts";
 import type { FromShim, SpawnRequest, ToShim } from "./protocol.ts";
@@ -111,8 +111,11 @@ class Shim {
 
   private spawn(request: SpawnRequest): void {
     const { id, exitFile } = request;
-    // Read only after the daemon died: its successor may by now have said that this never started.
-    if (this.isOrphaned(request)) return;
+    // Read only after the daemon died: its successor may by now have said that nobody knows of it.
+    if (this.isOrphaned(request)) {
+      if (exitFile !== null) writeNeverBegun(exitFile);
+      return;
+    }
     let child: Child;
     try {
       child = { ...this.beginMarked(request), exitFile, end: null };

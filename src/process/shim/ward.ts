@@ -5,7 +5,7 @@ import { isAlive, NO_GROUP, type ProcessIdentity } from "../process-table.ts";
 import { groupIsEmpty } from "../process-tree.ts";
 import type { Mark, Surveyor } from "../stragglers.ts";
 import type { Exit, Supervised } from "./client.ts";
-import { readExitFile, removeExitFile } from "./exit-file.ts";
+import { isNeverBegun, readExitFile, removeExitFile } from "./exit-file.ts";
 import { wakeIfStopped } from "./shim-watch.ts";
 
 export interface Ward {
@@ -93,14 +93,20 @@ export function foundWard(identity: ProcessIdentity, exitFile: string, shim?: Pr
 /** Of a process that is gone, and that no pid can be mistaken for. */
 const NOBODY: ProcessIdentity = { pid: 0, startedAt: "", bootId: "gone" };
 
+/** `never-begun`: its shim has written down that it did not start it. `unheard`: nobody knows whether it did. */
+export type NotFound = "never-begun" | "unheard";
+
 /**
- * The daemon died between asking its shim for a process and hearing of its pid: it is the first that
- * has its mark. Null: it is not there, and left nothing, so it was never started as far as anybody knows.
+ * The daemon died between asking its shim for a process and hearing of its pid: it is the first that has its mark. Of one
+ * that is not there, and left nothing, the request was never read, or it ended with a shim that was killed, too.
  */
-export async function searchWard(mark: Mark, exitFile: string, surveyor: Surveyor): Promise<Ward | null> {
+export async function searchWard(mark: Mark, exitFile: string, surveyor: Surveyor): Promise<Ward | NotFound> {
   const identity = await surveyor.findFirst(mark);
   const ward = foundWard(identity ?? NOBODY, exitFile);
-  return identity === null && (await ward.exited).kind === "lost" ? null : ward;
+  if (identity !== null || (await ward.exited).kind === "exited") return ward;
+  if (!isNeverBegun(exitFile)) return "unheard";
+  removeExitFile(exitFile);
+  return "never-begun";
 }
 
 function awaitExitFile(
@@ -121,6 +127,7 @@ function awaitExitFile(
       const found = readExitFile(exitFile);
       if (found !== null) return settle({ kind: "exited", ...found });
       if (isAlive(identity)) return;
+      if (isNeverBegun(exitFile)) return settle({ kind: "lost" });
       const now = performance.now();
       goneSince ??= now;
       if (shim !== undefined && now - goneSince <= LIVING_SHIM_WRITES_MS && isAtWork(shim)) return;

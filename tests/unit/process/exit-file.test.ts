@@ -1,10 +1,12 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import {
+  isNeverBegun,
   newExitFile,
   readExitFile,
   removeExitFile,
   writeExitFile,
+  writeNeverBegun,
 } from "../../../src/process/shim/exit-file.ts";
 import { TempDir } from "../../support/temp-dir.ts";
 
@@ -82,4 +84,25 @@ test.each(["a folder", "below a file"])("one that cannot be removed is left: %s"
   await using dir = await TempDir.create("exit");
   writeFileSync(dir.join("file"), "");
   expect(() => removeExitFile(what === "a folder" ? dir.path : dir.join("file", "x"))).not.toThrow();
+});
+
+test.each([
+  ["a file", false],
+  ["a link, where no file can be written", true],
+])("that a process was never begun is no status, in %s", async (_what, isFull) => {
+  await using dir = await TempDir.create("exit");
+  const file = dir.join("x");
+  if (isFull) mkdirSync(`${file}.new`);
+  expect(isNeverBegun(file)).toBe(false);
+  writeNeverBegun(file);
+  expect([isNeverBegun(file), readExitFile(file)]).toEqual([true, null]);
+  writeExitFile(file, { status: 0, at: 0 });
+  expect(isNeverBegun(file)).toBe(false);
+});
+
+test("where that cannot be written nobody is bothered with it", async () => {
+  await using dir = await TempDir.create("exit");
+  mkdirSync(dir.join("x"));
+  writeNeverBegun(dir.join("x"));
+  expect(readdirSync(dir.path)).toEqual(["x"]);
 });

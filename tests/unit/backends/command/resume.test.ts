@@ -1,9 +1,9 @@
 /** A dispatch of a dead worker, whose end its shim has written down. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { createCommandBackend } from "../../../../src/backends/command/create.ts";
 import { identify } from "../../../../src/process/process-table.ts";
-import { writeExitFile } from "../../../../src/process/shim/exit-file.ts";
+import { writeExitFile, writeNeverBegun } from "../../../../src/process/shim/exit-file.ts";
 import { TempDir } from "../../../support/temp-dir.ts";
 import { recordLog } from "../../logging/recorded-log.ts";
 
@@ -76,4 +76,31 @@ test("has no more time than any other, though the clock was set back since it be
   );
   await expect(resumed).rejects.toMatchObject({ reason: "dispatch_timeout" });
   expect(await dispatch.exited).toBe(143);
+});
+
+describe("that was not heard of before its worker was killed", () => {
+  const resumed = async (exitFile: string) => {
+    await using backend = backendIn("/", 60_000);
+    const handle = { exitFile, deadline: Date.now() + 60_000, pid: null };
+    return await backend.resume(
+      ref,
+      handle,
+      contextThat(() => {}),
+    );
+  };
+
+  // Shim and worker were killed right after it had been begun, and it was told of as not dispatched and safe to retry.
+  test("is not said to be safe to retry: it may have ended with its shim", async () => {
+    await using dir = await TempDir.create("dispatch");
+    await expect(resumed(dir.join("exit"))).rejects.toThrow(
+      /nobody knows whether .* look whether your engine has the task before it is retried$/,
+    );
+  });
+
+  test("is, where its shim has written down that it did not begin it; of that nothing is left", async () => {
+    await using dir = await TempDir.create("dispatch");
+    writeNeverBegun(dir.join("exit"));
+    await expect(resumed(dir.join("exit"))).rejects.toThrow("it is safe to retry");
+    expect(existsSync(dir.join("exit"))).toBe(false);
+  });
 });
