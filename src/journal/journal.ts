@@ -116,10 +116,11 @@ export class Journal implements Disposable {
     this.attempt((statements) => statements.setCancelled(ref, null));
   }
 
-  /** It ended; `frame` (null for a task handed off) is owed to the far side. */
-  end(ref: ExecutionRef, frame: string | null): StoredFrame | null {
+  /** It ended; `frame` (null for a task handed off) is owed to the far side. `handle`: what is to be known of it from now on. */
+  end(ref: ExecutionRef, frame: string | null, handle: Handle | null = null): StoredFrame | null {
     this.followClock();
-    return this.attempt((statements) => statements.end(ref, frame, Date.now()));
+    const json = handle === null ? null : JSON.stringify(handle);
+    return this.attempt((statements) => statements.end(ref, frame, Date.now(), json));
   }
 
   /** Whether the same words are to be delivered yet, or are not proven to have been read. */

@@ -26,12 +26,15 @@ export interface StateFolders {
   readonly claimsDir: string;
   /** Where workspaces of ended tasks go, to be removed; likewise. */
   readonly discardsDir: string;
+  /** Where is written which executions somebody else runs by now; likewise. */
+  readonly handedOffDir: string;
 }
 
 export class Place implements StateFolders, Disposable {
   readonly exitsDir: string;
   readonly claimsDir: string;
   readonly discardsDir: string;
+  readonly handedOffDir: string;
   private readonly dir: string;
   private readonly log: Logger;
   private readonly onUnlockable: OnUnlockable;
@@ -45,6 +48,7 @@ export class Place implements StateFolders, Disposable {
     this.exitsDir = join(dir, "exits");
     this.claimsDir = join(dir, "claims");
     this.discardsDir = join(dir, "discards");
+    this.handedOffDir = join(dir, "handed-off");
     this.held = this.take(takeFreeSlot(dir, onUnlockable));
   }
 

@@ -83,10 +83,15 @@ export class Statements {
     );
   }
 
-  /** `now` in ms since 1970. */
-  end({ taskId, executionId }: ExecutionRef, frame: string | null, now: number): StoredFrame | null {
+  /** `now` in ms since 1970; `handle`: what is to be known of it from now on. */
+  end(
+    ref: ExecutionRef,
+    frame: string | null,
+    now: number,
+    handle: string | null = null,
+  ): StoredFrame | null {
     return this.together(() => {
-      this.sql(END).run(taskId, executionId, frame, now);
+      this.sql(END).run(ref.taskId, ref.executionId, frame, now, handle);
       return frame === null ? null : this.owe(frame);
     });
   }
@@ -172,9 +177,9 @@ export class Statements {
 
 const CLAIM = `INSERT OR REPLACE INTO executions (task_id, execution_id, handle, claimed_at)
   VALUES (?, ?, ?, ?)`;
-const END = `INSERT INTO executions (task_id, execution_id, terminal, claimed_at, ended_at)
-  VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO UPDATE
-  SET handle = NULL, terminal = excluded.terminal, ended_at = excluded.ended_at, cancelled_at = NULL`;
+const END = `INSERT INTO executions (task_id, execution_id, terminal, claimed_at, ended_at, handle)
+  VALUES (?1, ?2, ?3, ?4, ?4, ?5) ON CONFLICT DO UPDATE
+  SET handle = excluded.handle, terminal = excluded.terminal, ended_at = excluded.ended_at, cancelled_at = NULL`;
 /** Who has not read of an end may well ask for it to be run again, with the first words after a weekend without a link. */
 const FORGET = `DELETE FROM executions WHERE ended_at < iif(terminal IS NULL, ?2, ?1)
   AND (terminal IS NULL OR terminal NOT IN (SELECT frame FROM outbox))`;

@@ -1,14 +1,15 @@
 /** What the control plane is told about assignments: each answer is in the journal before it is on its way. */
-import type { ExecutionRef, Handle, StoredFrame } from "../journal/execution.ts";
+import type { Execution, ExecutionRef, Handle, StoredFrame } from "../journal/execution.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
 import { encodeOutbound, type Outbound } from "../protocol/outbound.ts";
 import type { Backend } from "./backend.ts";
+import { isLeft } from "./handed-off.ts";
 import type { Rejection } from "./observer.ts";
 
 export interface AnswersOptions {
   readonly workerId: string;
-  readonly backend: Pick<Backend, "reserve">;
+  readonly backend: Pick<Backend, "reserve" | "cancelHandedOff">;
   readonly journal: Journal;
   readonly log: Logger;
   /** A frame that is already in the journal; it is delivered however long that takes. */
@@ -59,8 +60,7 @@ export class Answers {
     // Without an execution id an ended task cannot be told from a new run of it.
     const known = ref.executionId === "" ? null : journal.find(ref);
     if (known === null || !known.ended) return false;
-    // Left to another worker of this host, which may be dead by now: whether it is, it takes to reserve the task.
-    if (known.terminal === null && backend.reserve !== undefined) return false;
+    if (known.terminal === null && isLeftToAnother(known, backend)) return false;
     log.info("assignment of an ended execution answered again", { ...ref });
     if (known.terminal === null) this.claimAgain(ref);
     else if (!isOnItsWay(known.terminal)) deliver(journal.owe(known.terminal));
@@ -70,4 +70,12 @@ export class Answers {
   private claimOf({ taskId }: ExecutionRef): Outbound {
     return { type: "task_claimed", taskId, workerId: this.options.workerId };
   }
+}
+
+/**
+ * It ended without a report, and not for an engine: where there is none, it is not one that could be told of a cancellation.
+ * The other may be dead by now: whether it is, it takes to reserve the task.
+ */
+function isLeftToAnother(known: Execution, { reserve, cancelHandedOff }: AnswersOptions["backend"]): boolean {
+  return isLeft(known) || (reserve !== undefined && cancelHandedOff === undefined);
 }

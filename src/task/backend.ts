@@ -81,7 +81,11 @@ export function notPrepared(): TaskFailure {
   return new TaskFailure("unknown", "the worker was killed while it prepared the task; it is safe to retry");
 }
 
-export type Completion = "completed" | "handed-off";
+/**
+ * `handed-off`: an engine has it, and its runtime reports. `left`: another worker of this host has the task, and reports; for a
+ * backend without `cancelHandedOff` that is what `handed-off` means, too.
+ */
+export type Completion = "completed" | "handed-off" | "left";
 
 export interface RunContext {
   /** Fires with a TaskStopped; the backend then ends the task gently, and rejects with that reason. */

@@ -2,12 +2,13 @@
  * Tasks that somebody else runs now. All that can still come for them is a cancellation, which is
  * passed on; a later one too when an earlier one failed, and not when it got through.
  */
-import type { Execution } from "../journal/execution.ts";
+import type { Execution, Handle } from "../journal/execution.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { type Backend, TaskFailure } from "./backend.ts";
 import type { TaskObserver } from "./observer.ts";
+import type { Outcome } from "./outcome.ts";
 
 export interface HandedOffOptions {
   readonly backend: Backend;
@@ -20,6 +21,17 @@ export interface HandedOffOptions {
 
 /** What the journal keeps of a task whose runtime has been told. */
 const CANCELLED = { cancelled: true } as const;
+/** And of one that another worker of this host has: that one passes a cancellation on. */
+const LEFT = { left: true } as const;
+
+/** What is kept of an execution that has ended so. */
+export function handleOf({ kind }: Outcome): Handle | null {
+  return kind === "left" ? LEFT : null;
+}
+
+export function isLeft({ handle }: Execution): boolean {
+  return handle?.["left"] === true;
+}
 
 export class HandedOff {
   private readonly options: HandedOffOptions;
@@ -101,7 +113,7 @@ function runOf({ taskId, executionId, claimedAt }: Execution): string {
   return JSON.stringify([taskId, executionId, claimedAt]);
 }
 
-/** False: its runtime knows already. */
-function isWanted({ handle }: Execution): boolean {
-  return handle?.["cancelled"] !== true;
+/** False: its runtime knows already, or is another worker's. */
+function isWanted(execution: Execution): boolean {
+  return execution.handle?.["cancelled"] !== true && !isLeft(execution);
 }

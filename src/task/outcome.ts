@@ -6,6 +6,8 @@ export type Outcome =
   | { readonly kind: "completed" }
   /** The company's own engine runs it now and reports by itself. */
   | { readonly kind: "handed-off" }
+  /** Another worker of this host runs the task now, and reports. */
+  | { readonly kind: "left" }
   | { readonly kind: "cancelled" }
   | {
       readonly kind: "failed";
@@ -20,7 +22,7 @@ export const SHUTDOWN_OUTCOME: Outcome = {
   message: "Task stopped because the worker is shutting down; it is safe to retry",
 };
 
-/** The one terminal message of an outcome; null for a task handed off, whose runtime reports by itself. */
+/** The one terminal message of an outcome; null where somebody else reports. */
 export function reportFor(taskId: string, outcome: Outcome): Outbound | null {
   switch (outcome.kind) {
     case "completed":
@@ -28,6 +30,7 @@ export function reportFor(taskId: string, outcome: Outcome): Outbound | null {
     case "cancelled":
       return { type: "task_completed", taskId, message: "Task cancelled by user request.", cancelled: true };
     case "handed-off":
+    case "left":
       return null;
     case "failed":
       return {

@@ -12,7 +12,7 @@ import { Admission } from "./admission.ts";
 import { Answers, type AnswersOptions } from "./answers.ts";
 import type { Adoption, Backend, Completion, Orphan, Reservation, RunContext } from "./backend.ts";
 import { EarlyCancellations } from "./early-cancellations.ts";
-import { HandedOff } from "./handed-off.ts";
+import { HandedOff, handleOf } from "./handed-off.ts";
 import { Inheritance, type Work } from "./inheritance.ts";
 import { type Rejection, type TaskObserver, type TaskTrail, UNOBSERVED_TRAIL } from "./observer.ts";
 import { type Outcome, reportFor } from "./outcome.ts";
@@ -262,7 +262,7 @@ export class Scheduler {
     const { journal, backend, deliver, unprovenEnds } = this.options;
     const { ref, trail } = task;
     const report = reportFor(ref.taskId, outcome);
-    const stored = journal.end(ref, report === null ? null : encodeOutbound(report));
+    const stored = journal.end(ref, report === null ? null : encodeOutbound(report), handleOf(outcome));
     this.running.delete(ref.taskId);
     if (stored !== null) deliver(stored);
     trail.ended(outcome, durationMs / 1_000, stored?.seq ?? null);

@@ -153,6 +153,7 @@ export function resultOf(outcome: Outcome): TaskResult {
     case "completed":
       return "succeeded";
     case "handed-off":
+    case "left":
       return "dispatched";
     case "cancelled":
     case "failed":

@@ -213,6 +213,7 @@ class SpanTrail implements TaskTrail {
         this.span.addEvent("task.completed");
         break;
       case "handed-off":
+      case "left":
         this.span.addEvent("task.dispatched");
         break;
       case "cancelled":

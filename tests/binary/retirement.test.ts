@@ -64,12 +64,13 @@ describe("a worker with --max-tasks", () => {
     site.plane.submit(assignment({ taskId: "t", executionId: "e1" }));
     await site.waitForNote("e1");
     await using second = await other.start({ ...held, ...shared });
+    // As long as it lives, no other worker of the host dispatches its task.
+    first.kill("SIGKILL");
+    await first.exited;
     other.plane.submit(assignment({ taskId: "t", executionId: "e2" }));
     await site.waitForNote("e2");
-    for (const worker of [first, second]) {
-      worker.kill("SIGKILL");
-      await worker.exited;
-    }
+    second.kill("SIGKILL");
+    await second.exited;
     const top = { max_tasks: 1, health_address: "127.0.0.1:0" };
     await using heir = await site.start({ ...held, top });
     const [, health = ""] = await heir.waitForLog(/health is told address=(\S+)/);

@@ -16,7 +16,7 @@ import { SharedVolumes } from "../../src/backends/docker/sidecars/shared-volume.
 import { Watcher } from "../../src/backends/docker/watcher.ts";
 import type { DockerSettings } from "../../src/config/settings.ts";
 import type { Handle } from "../../src/journal/execution.ts";
-import type { RunContext, StopReason } from "../../src/task/backend.ts";
+import type { Completion, RunContext, StopReason } from "../../src/task/backend.ts";
 import { TaskStopped } from "../../src/task/backend.ts";
 import type { TaskSpec } from "../../src/task/prepare.ts";
 import { StatefulEngine } from "../support/stateful-engine.ts";
@@ -142,9 +142,7 @@ export class DockerRig implements AsyncDisposable {
   }
 }
 
-export type Ended =
-  | { readonly kind: "completed" | "handed-off" }
-  | { readonly kind: "failed"; readonly error: unknown };
+export type Ended = { readonly kind: Completion } | { readonly kind: "failed"; readonly error: unknown };
 
 export interface TaskUnderTest {
   readonly ended: Promise<Ended>;
@@ -159,7 +157,7 @@ export interface TaskUnderTest {
 
 /** One task as the scheduler would run it. */
 export function underTest(
-  work: (context: RunContext) => Promise<"completed" | "handed-off">,
+  work: (context: RunContext) => Promise<Completion>,
   saved: Handle | null = null,
 ): TaskUnderTest {
   const stop = new AbortController();

@@ -43,6 +43,8 @@ export interface CommandWorkerOptions extends Omit<ProcessOptions, "plane" | "co
   readonly top?: Readonly<Record<string, unknown>>;
   /** More keys of `backend.command`; they win. */
   readonly block?: Readonly<Record<string, unknown>>;
+  /** The site's unless told. */
+  readonly plane?: ControlPlane;
   /** False: does not wait until it is connected. */
   readonly connected?: boolean;
 }
@@ -75,9 +77,9 @@ export class CommandSite implements AsyncDisposable {
     const backend = { command: { dispatch_command: dispatch, ...cancelling, ...block } };
     const all = {
       stateDir: this.stateDir,
+      plane: this.plane,
       ...rest,
       env: { NOTES: this.notes, ...rest.env },
-      plane: this.plane,
       config: JSON.stringify({ worker_id: WORKER_ID, ...top, backend }),
     };
     return await WorkerProcess.startUntil(all, connected ? CONNECTED : []);

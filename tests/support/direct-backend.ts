@@ -44,6 +44,7 @@ export async function directBackend({
       exitsDir: dir.path,
       claimsDir: dir.join("claims"),
       discardsDir: dir.join("discards"),
+      handedOffDir: dir.join("handed-off"),
     }),
     isJournalKept: () => true,
     shimCommand: SHIM_COMMAND,

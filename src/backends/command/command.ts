@@ -6,26 +6,30 @@
 import { once } from "../../config/once.ts";
 import type { ExecutionRef, Handle } from "../../journal/execution.ts";
 import type { StateFolders } from "../../journal/place.ts";
-import type { Redact } from "../../logging/redact.ts";
 import { newExitFile } from "../../process/shim/exit-file.ts";
 import { foundWard, searchWard, startedWard, type Ward } from "../../process/shim/ward.ts";
+import { NO_MARK } from "../../process/stragglers.ts";
+import type { Assignment } from "../../protocol/assignment.ts";
 import { dispatchPayload } from "../../protocol/dispatch-payload.ts";
 import { imageOf } from "../../protocol/stand-ins.ts";
 import {
   type Backend,
   type Completion,
+  type Reservation,
   type RunContext,
   readOwnHandle,
   TaskFailure,
 } from "../../task/backend.ts";
+import type { Claim } from "../../task/claims/task-claims.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
 import { listSidecars } from "../../task/sidecars.ts";
 import { tellEngine } from "./cancel.ts";
 import { confidentialTexts, confidentialValues } from "./confidential.ts";
-import { concludeDispatch, giveUpUnheard, NOTHING_TO_HIDE } from "./dispatch.ts";
+import { concludeDispatch, type Dispatch, giveUpUnheard, NOTHING_TO_HIDE } from "./dispatch.ts";
 import { dispatchEnvironment, markOf } from "./environment.ts";
 import { type DispatchHandle, type Ending, readHandle, writeHandle } from "./handle.ts";
 import { redactorOf } from "./last-words.ts";
+import { Siblings } from "./siblings.ts";
 import { type CommandTools, type ShellCall, ShellUnheard, startShell } from "./tools.ts";
 
 export interface CommandOptions extends CommandTools {
@@ -35,6 +39,13 @@ export interface CommandOptions extends CommandTools {
   readonly folders: () => StateFolders | null;
 }
 
+interface RunningDispatch extends Pick<Dispatch, "ref" | "ward" | "mark" | "redact"> {
+  readonly handle: DispatchHandle;
+}
+
+/** `run` saves a handle when it is about to dispatch: before that, it is safe to say that nothing was. */
+const UNPLANNED: Reservation = { planned: null };
+
 export class CommandBackend implements Backend {
   readonly kind = "command";
   readonly usesImages = true;
@@ -43,13 +54,19 @@ export class CommandBackend implements Backend {
   private readonly options: CommandOptions;
   /** Of dispatches whose end is not safe on disk yet, by task id. */
   private readonly wards = new Map<string, Ward>();
+  private readonly siblings: Siblings;
 
   constructor(options: CommandOptions) {
     this.options = options;
+    this.siblings = new Siblings(options.folders, options.surveyor);
   }
 
   get rememberHandedOffMs(): number {
     return this.options.settings.handedOffTtlMs;
+  }
+
+  reserve(assignment: Assignment): Reservation | null {
+    return this.siblings.take(assignment) ? UNPLANNED : null;
   }
 
   async run(task: TaskSpec, context: RunContext): Promise<Completion> {
@@ -82,33 +99,55 @@ export class CommandBackend implements Backend {
       ]),
     );
     const redact = (text: string) => (text === "" ? "" : redactor()(text));
-    return context.step("run", () => this.conclude(ref, ward, handle, redact, context));
+    const dispatch = { ref, ward, mark: markOf(ref), handle, redact };
+    return context.step("run", () => this.conclude(dispatch, context));
   }
 
   async resume(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+    const claim = this.siblings.inherit(ref);
+    try {
+      return await this.takeUp(ref, saved, claim, context);
+    } catch (error) {
+      const completion = this.siblings.completionOf(ref, claim, context.signal);
+      if (completion === null) throw error;
+      context.log.info(
+        "another worker on this host has the task, or has handed it over: what became of it here is not told",
+      );
+      return completion;
+    }
+  }
+
+  private async takeUp(
+    ref: ExecutionRef,
+    saved: Handle | null,
+    claim: Claim,
+    context: RunContext,
+  ): Promise<Completion> {
     const handle = readOwnHandle(saved, readHandle);
     if (handle === null || handle.exitFile === null) throw notBegun();
     const { process, exitFile, shim } = handle;
+    // What has its mark is the other's, and is left alone.
+    const mark = claim.kind === "taken" ? NO_MARK : markOf(ref);
     const ward =
       process === null
-        ? await searchWard(markOf(ref), exitFile, this.options.surveyor)
+        ? await searchWard(mark, exitFile, this.options.surveyor)
         : foundWard(process, exitFile, shim);
     if (ward === "never-begun") throw notBegun();
     if (ward === "unheard") throw unheard();
     this.wards.set(ref.taskId, ward);
-    return context.step("run", () => this.conclude(ref, ward, handle, NOTHING_TO_HIDE, context));
+    const dispatch = { ref, ward, mark, handle, redact: NOTHING_TO_HIDE };
+    return context.step("run", () => this.conclude(dispatch, context));
   }
 
-  private conclude(
-    ref: ExecutionRef,
-    ward: Ward,
-    handle: DispatchHandle,
-    redact: Redact,
-    context: RunContext,
-  ): Promise<Completion> {
+  private async conclude(running: RunningDispatch, context: RunContext): Promise<Completion> {
+    const { ref, ward, mark, handle, redact } = running;
     const { deadline, ending } = handle;
     const onEnding = (next: Ending) => context.saveHandle(writeHandle({ ...handle, ending: next }));
-    return concludeDispatch({ ref, ward, deadline, ending, onEnding, redact }, this.options, context);
+    const dispatch = { ref, ward, mark, deadline, ending, onEnding, redact };
+    const completion = await concludeDispatch(dispatch, this.options, context);
+    // Before its end is in the journal: whoever comes after a crash between the two finds its status again.
+    if (completion === "handed-off") this.siblings.handedOff(ref);
+    return completion;
   }
 
   async cancelHandedOff(ref: ExecutionRef, context: RunContext): Promise<void> {
@@ -118,9 +157,20 @@ export class CommandBackend implements Backend {
   forget({ taskId }: ExecutionRef): void {
     this.wards.get(taskId)?.forget();
     this.wards.delete(taskId);
+    this.siblings.ended(taskId);
+  }
+
+  letGo({ taskId }: ExecutionRef): void {
+    this.siblings.letGo(taskId);
+  }
+
+  /** No other worker's tasks are found here, but what dead ones left of theirs. */
+  async findOrphans(): Promise<void> {
+    this.siblings.sweep();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.siblings[Symbol.dispose]();
     this.options.shim[Symbol.dispose]();
   }
 

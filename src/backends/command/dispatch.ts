@@ -7,7 +7,7 @@ import { NO_GROUP } from "../../process/process-table.ts";
 import { groupIsEmpty, type ProcessTree, stopTree } from "../../process/process-tree.ts";
 import type { Exit, Exited } from "../../process/shim/client.ts";
 import type { Ward } from "../../process/shim/ward.ts";
-import { NO_MARK } from "../../process/stragglers.ts";
+import { type Mark, NO_MARK } from "../../process/stragglers.ts";
 import {
   type Completion,
   isCancelled,
@@ -27,6 +27,8 @@ import { failureWords, overTimeWords } from "./verdict.ts";
 export interface Dispatch {
   readonly ref: ExecutionRef;
   readonly ward: Ward;
+  /** What belongs to it beside its group; NO_MARK: nothing, for another worker dispatches the same execution. */
+  readonly mark: Mark;
   /** In ms since 1970. */
   readonly deadline: number;
   /** An earlier worker has told it to end. */
@@ -52,14 +54,14 @@ export async function concludeDispatch(
   tools: CommandTools,
   context: RunContext,
 ): Promise<Completion> {
-  const { ref, ward, deadline } = dispatch;
+  const { ref, ward, mark, deadline } = dispatch;
   const { settings, graceMs, surveyor } = tools;
   const leftMs = Math.min(Math.max(deadline - Date.now(), 0), settings.dispatchTimeoutMs);
   const onInterruption = (interruption: Interruption) => {
     const ending = endingOf(interruption);
     if (ending !== null) dispatch.onEnding(ending);
   };
-  const limits = { leftMs, graceMs, surveyor, mark: markOf(ref), onInterruption };
+  const limits = { leftMs, graceMs, surveyor, mark, onInterruption };
   const end = await seeThrough(ward, limits, context);
   logOutput(end.exit, dispatch.redact, context);
   const interruption = end.interruption ?? earlierInterruption(dispatch.ending, end.exit);
@@ -132,8 +134,8 @@ export function giveUpUnheard(ref: ExecutionRef, tools: CommandTools, context: R
   return endLost(tree, tools, context);
 }
 
-function giveUpLost({ ref, ward }: Dispatch, tools: CommandTools, context: RunContext): Promise<never> {
-  return endLost(treeOf(ward, markOf(ref)), tools, context);
+function giveUpLost({ ward, mark }: Dispatch, tools: CommandTools, context: RunContext): Promise<never> {
+  return endLost(treeOf(ward, mark), tools, context);
 }
 
 async function endLost(

@@ -64,8 +64,7 @@ export function moveIfThere(path: string, to: string): void {
 export function clearDead(folder: string): void {
   for (const entry of entriesOf(folder)) {
     const path = join(folder, entry);
-    const owner = ownerOf(path);
-    if (owner !== null && !isAtWork(owner.identity)) clear(path);
+    if (isOfDead(path)) clear(path);
   }
 }
 
@@ -76,6 +75,12 @@ function entriesOf(folder: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** Its worker is gone, and nobody has come after that one yet. Never throws. */
+export function isOfDead(path: string): boolean {
+  const owner = ownerOf(path);
+  return owner !== null && !isAtWork(owner.identity);
 }
 
 /** The system's code; null: it has the name. */

@@ -32,6 +32,17 @@ export class HadTasks implements Disposable {
     return this.claims.inherit(taskId, dir);
   }
 
+  /** It is a worker's that is gone, and whom nobody has followed yet: what that one began may go on. */
+  isOfDead(taskId: string): boolean {
+    return this.claims.isOfDead(taskId);
+  }
+
+  /** One that was taken, and is turned down after all. */
+  giveBack(taskId: string): void {
+    this.ended(taskId);
+    this.letGo(taskId);
+  }
+
   /** Once all that dead workers left is known here. */
   sweep(): void {
     this.claims.sweep();

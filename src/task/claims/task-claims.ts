@@ -15,6 +15,7 @@ import {
   clearDead,
   drop,
   isNamed,
+  isOfDead,
   livingOther,
   makeCard,
   moveIfThere,
@@ -58,6 +59,12 @@ export class TaskClaims implements Disposable {
     const folder = this.folder();
     const other = folder === null ? null : livingOther(noteOf(pathIn(folder, taskId)));
     return other === null ? this.tryTake(taskId, dir, false) : takenBy(other, taskId);
+  }
+
+  /** A worker had it that is gone, and whom nobody has followed yet: what it began may go on. Does not throw. */
+  isOfDead(taskId: string): boolean {
+    const folder = this.folder();
+    return folder !== null && isOfDead(pathIn(folder, taskId));
   }
 
   /** What dead workers left, once those of their tasks that were left are known here. Does not throw. */

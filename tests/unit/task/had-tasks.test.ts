@@ -46,3 +46,10 @@ test("none is left claimed by a worker that ends", async () => {
   at.had[Symbol.dispose]();
   expect(at.isClaimed("t")).toBe(false);
 });
+
+test("one that is turned down after all is had by nobody", async () => {
+  await using at = await rig();
+  at.had.take("t", "");
+  at.had.giveBack("t");
+  expect(at.isClaimed("t")).toBe(false);
+});

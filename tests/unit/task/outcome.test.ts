@@ -29,6 +29,7 @@ describe("reportFor", () => {
       { type: "task_completed", taskId: "t", message: "Task cancelled by user request.", cancelled: true },
     ],
     [{ kind: "handed-off" }, null],
+    [{ kind: "left" }, null],
     [
       { kind: "failed", reason: "evicted", message: "m" },
       { type: "task_failed", taskId: "t", message: "m", reason: "evicted" },

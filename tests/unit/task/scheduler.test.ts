@@ -252,6 +252,26 @@ describe("the same assignment again", () => {
     ]);
   });
 
+  // Of a backend with an engine, where what was handed off is claimed again.
+  test("after it was left to another runs, and is nobody's to be cancelled, where an engine could be told, too", async () => {
+    using rig = new SchedulerRig();
+    const told: string[] = [];
+    const cancelHandedOff = async ({ taskId }: { taskId: string }) => void told.push(taskId);
+    Object.assign(rig.backend, { cancelHandedOff });
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(1)).end("left");
+    await rig.ended(1);
+    rig.scheduler.cancel("t-1");
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(2)).end("handed-off");
+    await rig.ended(2);
+    rig.scheduler.offer(sampleAssignment());
+    expect([rig.backend.started.length, told]).toEqual([2, []]);
+    rig.scheduler.cancel("t-1");
+    expect(told).toEqual(["t-1"]);
+    expect(rig.sent).toEqual([claimed("t-1"), claimed("t-1"), claimed("t-1")]);
+  });
+
   test("without an execution id does not run twice at once, and runs again after its end", async () => {
     using rig = new SchedulerRig();
     const nameless = sampleAssignment({ executionId: "" });

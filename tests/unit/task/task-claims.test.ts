@@ -172,3 +172,14 @@ test("a worker whose state folder is none any more ends all the same", async () 
   await at.dir.write("claims", "");
   expect(() => at.claims[Symbol.dispose]()).not.toThrow();
 });
+
+test("whose worker is gone is told from one that nobody has, or a living worker", async () => {
+  await using at = await rig();
+  at.make("dead", DEAD);
+  at.make("living", claimOf(process.ppid, "/ws/"));
+  at.make("none", "no claim");
+  using _own = at.claims.take("own", "/ws/own");
+  const names = ["dead", "living", "none", "own", "nobody"];
+  expect(names.filter((name) => at.claims.isOfDead(name))).toEqual(["dead"]);
+  expect(new TaskClaims(() => null).isOfDead("dead")).toBe(false);
+});
