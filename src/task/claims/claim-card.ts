@@ -29,6 +29,11 @@ const ASIDE = "+";
 
 /** Null: nothing can be written there. */
 export function makeCard(folder: string, place: string): Card | null {
+  // A worker that starts in that moment takes one in which nothing is written yet for a dead one's, and removes it.
+  return writeCard(folder, place) ?? writeCard(folder, place);
+}
+
+function writeCard(folder: string, place: string): Card | null {
   const path = join(folder, `${CARD}${crypto.randomUUID()}`);
   try {
     mkdirSync(folder, { mode: 0o700, recursive: true });
@@ -64,7 +69,16 @@ export function moveIfThere(path: string, to: string): void {
 export function clearDead(folder: string): void {
   for (const entry of entriesOf(folder)) {
     const path = join(folder, entry);
-    if (isOfDead(path)) clear(path);
+    if (isOfDead(path) || (entry.startsWith(CARD) && isEmpty(path))) clear(path);
+  }
+}
+
+/** Its worker was killed before it had written who it is. */
+function isEmpty(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.size === 0;
+  } catch {
+    return false;
   }
 }
 

@@ -183,3 +183,12 @@ test("whose worker is gone is told from one that nobody has, or a living worker"
   expect(names.filter((name) => at.claims.isOfDead(name))).toEqual(["dead"]);
   expect(new TaskClaims(() => null).isOfDead("dead")).toBe(false);
 });
+
+// Once it stayed for good: what is empty tells of nobody, dead or alive.
+test("the file of a worker that was killed before it had written who it is goes when it is swept", async () => {
+  await using at = await rig();
+  at.make("+worker-killed", "");
+  using _own = at.claims.take("own", "/ws/own");
+  at.claims.sweep();
+  expect([at.tasks(), at.cards()]).toEqual([["own"], [expect.not.stringContaining("killed")]]);
+});
