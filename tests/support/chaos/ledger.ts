@@ -4,7 +4,7 @@ import type { TempDir } from "../temp-dir.ts";
 import type { LedgerLine } from "./history.ts";
 import type { ExecutionPlan } from "./plan.ts";
 
-const KINDS: ReadonlySet<string> = new Set(["start", "term", "robbed", "end", "setup", "teardown"]);
+const KINDS = ["start", "term", "robbed", "end", "setup", "teardown"] as const;
 
 export class Ledger {
   /** `oz_path`; with `setup` or `teardown` as its only argument, those commands. */
@@ -28,16 +28,7 @@ export class Ledger {
   }
 
   lines(): LedgerLine[] {
-    if (!existsSync(this.#file)) return [];
-    let lastAt = 0;
-    return readFileSync(this.#file, "utf8")
-      .split("\n")
-      .filter(Boolean)
-      .map((text) => {
-        const line = readLine(text, lastAt);
-        lastAt = line.at;
-        return line;
-      });
+    return readLedger(this.#file, KINDS);
   }
 }
 
@@ -54,13 +45,30 @@ export function variablesOf(plan: ExecutionPlan): Record<string, string> {
   };
 }
 
+type LineOf<What> = Omit<LedgerLine, "what"> & { readonly what: What };
+
+/** `kinds`: of lines. Throws for a line of another, which nobody writes. */
+export function readLedger<What extends string>(file: string, kinds: readonly What[]): LineOf<What>[] {
+  if (!existsSync(file)) return [];
+  let lastAt = 0;
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .filter(Boolean)
+    .map((text) => {
+      const line = readLine(text, kinds, lastAt);
+      lastAt = line.at;
+      return line;
+    });
+}
+
 /** What asks for the time may be ended by the agent's own SIGTERM: then it is not before that of the line before. */
-function readLine(line: string, lastAt: number): LedgerLine {
-  const [seconds, what = "", taskId = "", executionId = "-", pid, status = "-"] = line.split(" ");
-  if (!KINDS.has(what)) throw new Error(`The ledger has a line that nobody writes: ${line}`);
+function readLine<What extends string>(line: string, kinds: readonly What[], lastAt: number): LineOf<What> {
+  const [seconds, kind, taskId = "", executionId = "-", pid, status = "-"] = line.split(" ");
+  const what = kinds.find((known) => known === kind);
+  if (what === undefined) throw new Error(`The ledger has a line that nobody writes: ${line}`);
   return {
     at: Number(seconds) * 1_000 || lastAt,
-    what: what as LedgerLine["what"],
+    what,
     taskId,
     executionId: executionId === "-" ? null : executionId,
     pid: Number(pid),

@@ -1,8 +1,8 @@
 /** A seed's plan: nothing in it is thought out, so that what nobody thought of happens. */
-import { isLinkFault, LINK_FAULTS, linkFault } from "./link-faults.ts";
-import type { Action, ExecutionPlan, Plan, Step, TaskPlan } from "./plan.ts";
+import { makeFault } from "./faults.ts";
+import { offersOf } from "./offers.ts";
+import type { ExecutionPlan, Plan, TaskPlan } from "./plan.ts";
 import { Random } from "./random.ts";
-import { WORKER_FAULTS, workerFault } from "./worker-faults.ts";
 
 /** Long enough for a worker to be killed and started again some times, short enough for many seeds. */
 const LASTS_MS = 4_000;
@@ -24,9 +24,9 @@ export function makePlan(seed: number, { canMount }: PlanOptions): Plan {
   const tasks = Array.from({ length: many ? random.between(30, 50) : random.between(10, 18) }, (_, at) =>
     makeTask(random, `t${at}`),
   );
-  const offers = tasks.flatMap((task, at) => offersOf(random, task, at));
+  const offers = tasks.flatMap((task, at) => offersOf(random, { ...task, at }, LASTS_MS));
   const faults = Array.from({ length: random.between(4, 10) }, () =>
-    makeFault(random, seats, smallDisk),
+    makeFault(random, { seats, smallDisk, lastsMs: LASTS_MS }),
   ).flat();
   return {
     seed,
@@ -76,60 +76,4 @@ function distinct(random: Random, taken: Set<number>): number {
   if (taken.has(exit)) return distinct(random, taken);
   taken.add(exit);
   return exit;
-}
-
-function offersOf(random: Random, { taskId, executions }: TaskPlan, task: number): Step[] {
-  const begin = random.between(0, LASTS_MS - 1_000);
-  const any = () => random.between(0, 999);
-  const offers = executions.flatMap((_, execution) => {
-    const first = begin + execution * random.between(0, 1_500);
-    const again = Array.from({ length: Number(random.weighted({ 0: 6, 1: 3, 2: 2, 3: 1 })) }, () =>
-      random.chance(0.5) ? random.between(0, 100) : random.between(100, LASTS_MS),
-    );
-    return [0, ...again].map((after) =>
-      step(Math.min(first + after, LASTS_MS), { do: "offer", task, execution, any: any() }),
-    );
-  });
-  if (!random.chance(0.35)) return offers;
-  const cancelAt = begin + (random.chance(0.4) ? random.between(0, 150) : random.between(0, 2_500));
-  const named = random.chance(0.1) ? `${taskId}-unknown` : taskId;
-  const cancels = [cancelAt, ...(random.chance(0.3) ? [cancelAt + random.between(0, 300)] : [])];
-  return [...offers, ...cancels.map((at) => step(at, { do: "cancel", taskId: named, any: any() }))];
-}
-
-function step(atMs: number, action: Action): Step {
-  return { atMs, action };
-}
-
-/** How often each comes. */
-const FAULTS = {
-  ...WORKER_FAULTS,
-  killShim: 1,
-  killWithShim: 1,
-  pauseShim: 0.5,
-  ...LINK_FAULTS,
-  fillDisk: 0,
-} as const;
-
-function makeFault(random: Random, seats: number, smallDisk: boolean): Step[] {
-  const at = random.between(100, LASTS_MS - 500);
-  const seat = random.between(0, seats - 1);
-  const later = (least: number, most: number) => at + random.between(least, most);
-  const kind = random.weighted({ ...FAULTS, fillDisk: smallDisk ? 8 : 0 });
-  switch (kind) {
-    case "killShim":
-      return [step(at, { do: "signal-shim", seat, signal: "SIGKILL" })];
-    case "killWithShim":
-      return [
-        step(at, { do: "signal-shim", seat, signal: "SIGKILL" }),
-        step(later(0, 20), { do: "signal", seat, signal: "SIGKILL" }),
-        step(later(20, 1_000), { do: "start", seat }),
-      ];
-    case "pauseShim":
-      return [step(at, { do: "signal-shim", seat, signal: "SIGSTOP" })];
-    case "fillDisk":
-      return [step(at, { do: "fill-disk" }), step(later(100, 2_000), { do: "free-disk" })];
-    default:
-      return isLinkFault(kind) ? linkFault(random, kind, at) : workerFault(random, kind, at, seat);
-  }
 }

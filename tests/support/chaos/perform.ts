@@ -1,10 +1,10 @@
 /** Does one action of a plan. What it aims at may not be there at the moment; then nothing happens. */
 import type { Assignment } from "../../../src/dev/assignment-of.ts";
+import type { Tmpfs } from "../tmpfs.ts";
 import type { Fleet } from "./fleet.ts";
 import type { SaidType } from "./history.ts";
 import type { Action, LinkAction, WorkerAction } from "./plan.ts";
 import type { RecordingPlane } from "./recording-plane.ts";
-import type { ChaosSite } from "./site.ts";
 
 /** What of a campaign's host has to do with the links. */
 export interface LinkSite {
@@ -18,7 +18,12 @@ export interface WorkerSite {
   killAt: SaidType | null;
 }
 
-export async function perform(action: Action, site: ChaosSite): Promise<void> {
+/** With shims, and a state folder that may be on a disk of its own. */
+export interface HostSite extends LinkSite, WorkerSite {
+  readonly disk: Tmpfs | null;
+}
+
+export async function perform(action: Action, site: HostSite): Promise<void> {
   switch (action.do) {
     case "signal-shim":
       site.fleet.signalShim(action.seat, action.signal);

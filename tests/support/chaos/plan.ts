@@ -89,8 +89,12 @@ export interface Plan {
   readonly atLast: "SIGKILL" | "SIGTERM";
 }
 
+type Describable = Pick<Plan, "seed" | "steps"> & {
+  readonly tasks: readonly { readonly taskId: string; readonly executions: readonly object[] }[];
+};
+
 /** For whoever has to understand one that failed. */
-export function describePlan(plan: Plan): string {
+export function describePlan(plan: Describable): string {
   const { seed, tasks, steps, ...rest } = plan;
   return [
     `seed ${seed}: ${JSON.stringify(rest)}`,

@@ -3,16 +3,19 @@
  * end, and other words for it.
  */
 import type { Assigned, OnLink } from "../history.ts";
-import type { At } from "./conversation.ts";
-import type { Story, Telling } from "./stories.ts";
+import type { At, Conversation, Hearing } from "./conversation.ts";
 
-export function isBegunAnew(story: Story, telling: Telling): boolean {
+type Story = Conversation & {
+  readonly plan: { readonly executions: readonly { readonly executionId: string | null }[] };
+};
+
+export function isBegunAnew(story: Story, telling: Hearing): boolean {
   return story.plan.executions.some(
     ({ executionId }) => executionId !== null && isBegunAnewAs(story, executionId, telling),
   );
 }
 
-export function isBegunAnewAs(story: Story, executionId: string, telling: Telling): boolean {
+export function isBegunAnewAs(story: Story, executionId: string, telling: Hearing): boolean {
   const given = story.assigned.filter((assigned) => assigned.executionId === executionId);
   return (
     given.some((delivery) => {
@@ -27,7 +30,7 @@ export function isBegunAnewAs(story: Story, executionId: string, telling: Tellin
  * When the worker read it counts, which may have been frozen since it was sent, or its link: as its claim tells, or not after
  * its end.
  */
-function takenUp(delivery: At<Assigned>, { claims }: Story, telling: Telling): At<OnLink> {
+function takenUp(delivery: At<Assigned>, { claims }: Story, telling: Hearing): At<OnLink> {
   const { worker, index } = delivery;
   const claim = claims.find((each) => each.worker === worker && each.index > index);
   if (claim !== undefined) return claim;
@@ -44,22 +47,20 @@ function wasReadBefore(
   { worker, index }: At<OnLink>,
   before: readonly At<Assigned>[],
   { ends }: Story,
-  telling: Telling,
+  telling: Hearing,
 ): boolean {
   const read = ends.filter((end) => end.index < index && before.some((earlier) => earlier.index < end.index));
   const told = (earlier: At<Assigned>) =>
     read.some((end) => end.worker === worker && end.worker === earlier.worker && end.index > earlier.index);
   if (read.length === 0 || before.some(told)) return false;
-  return telling.history.workers.some(
-    (other) => other.worker !== worker && isBeside(other.worker, worker, telling),
-  );
+  return telling.workers.some((other) => other.worker !== worker && isBeside(other.worker, worker, telling));
 }
 
 /**
  * The same place: "The task of a worker that was killed may run anew in another one, unless its agent still runs in the
  * workspace." Or unless one that lives has taken it over by then.
  */
-function wasKilledBefore(later: At<OnLink>, before: readonly At<Assigned>[], telling: Telling): boolean {
+function wasKilledBefore(later: At<OnLink>, before: readonly At<Assigned>[], telling: Hearing): boolean {
   const [first] = before;
   return first !== undefined && isOrphaned(first, later, telling);
 }
@@ -69,8 +70,8 @@ function wasKilledBefore(later: At<OnLink>, before: readonly At<Assigned>[], tel
  * the second, which so did not take it over. And nobody who came after that lives, and could say that he has it. Killed or
  * not: a second signal ends a worker at once, and one that finds nobody to report to leaves that to the next start.
  */
-function isOrphaned(first: At<Assigned>, later: At<OnLink>, telling: Telling): boolean {
-  const { events } = telling.history;
+function isOrphaned(first: At<Assigned>, later: At<OnLink>, telling: Hearing): boolean {
+  const { events } = telling;
   return telling.ends.some((end) => {
     if (end.index < first.index || end.index > later.index) return false;
     if (!isBeside(later.worker, end.worker, telling)) return false;
@@ -87,8 +88,8 @@ function isOrphaned(first: At<Assigned>, later: At<OnLink>, telling: Telling): b
 }
 
 /** Where it was told to end: from there on whoever starts may be its successor. */
-function lastWord(worker: number, { history }: Telling): number {
-  return history.events.findIndex(
+function lastWord(worker: number, { events }: Hearing): number {
+  return events.findIndex(
     (event) => event.kind === "signalled" && event.worker === worker && /KILL|TERM/.test(event.signal),
   );
 }
@@ -97,7 +98,7 @@ function lastWord(worker: number, { history }: Telling): number {
  * Docs/protocol.md, "Redelivery": one that "was left to another worker on this host", which was given another execution of the
  * task when the first was dead, is run when it is delivered again.
  */
-function wasLeftToAnother(given: readonly At<Assigned>[], story: Story, telling: Telling): boolean {
+function wasLeftToAnother(given: readonly At<Assigned>[], story: Story, telling: Hearing): boolean {
   const [first] = given;
   const others = story.assigned.filter((each) => !given.includes(each));
   return (
@@ -106,10 +107,10 @@ function wasLeftToAnother(given: readonly At<Assigned>[], story: Story, telling:
 }
 
 /** They have lived at the same time: of what one did the other knows only what a claim tells. */
-export function isBeside(one: number, other: number, { history }: Telling): boolean {
+export function isBeside(one: number, other: number, { events }: Hearing): boolean {
   const lifeOf = (worker: number) => {
     const find = (kind: "started" | "exited") =>
-      history.events.findIndex((event) => event.kind === kind && event.worker === worker);
+      events.findIndex((event) => event.kind === kind && event.worker === worker);
     const exit = find("exited");
     return { start: find("started"), exit: exit < 0 ? Number.POSITIVE_INFINITY : exit };
   };

@@ -23,6 +23,7 @@ export interface Conversation {
 
 export interface Hearing {
   readonly events: readonly At<Event>[];
+  readonly workers: readonly WorkerReport[];
   signals(signal: string, worker?: WorkerNumber): readonly At<Event>[];
   /** Of workers. */
   readonly ends: readonly At<{ readonly worker: WorkerNumber }>[];
@@ -52,6 +53,7 @@ export function hear(happened: readonly Event[], workers: readonly WorkerReport[
   const forgetful = new Set(workers.filter(({ journal }) => journal !== "disk").map(({ worker }) => worker));
   return {
     events,
+    workers,
     signals: (signal, worker) =>
       events.filter(
         (event) =>

@@ -5,16 +5,20 @@ import type { At, Conversation, Hearing, Violation } from "./conversation.ts";
 /** With what ran of each task. */
 type Story = Conversation & { readonly runs: readonly unknown[] };
 
-/** `isBegunAnew`: the documentation lets it be run by a second worker, and so end a second time, in other words. */
+/**
+ * `isBegunAnew`: the documentation lets it be run by a second worker, and so end a second time, in other words. `isHandedOff`:
+ * somebody else runs it and tells of its end.
+ */
 export function checkOrder<S extends Story>(
   telling: Hearing & { readonly stories: readonly S[] },
   isBegunAnew: (story: S) => boolean,
+  isHandedOff: (story: S) => boolean = () => false,
 ): Violation[] {
   return telling.stories.flatMap((story) => [
     ...unknownTypes(story, telling),
     ...claimedFirst(story),
     ...(isBegunAnew(story) ? [] : oneEnd(story, telling)),
-    ...everyClaimEnds(story, telling),
+    ...(isHandedOff(story) ? [] : everyClaimEnds(story, telling)),
     ...nothingAfterRejection(story),
     ...copies(story, telling),
     ...repeatedThoughProven(story, telling),

@@ -2,7 +2,7 @@
 import { SHIM_COMMAND } from "../../../../src/cli/shim-command.ts";
 import type { History } from "../history.ts";
 import { isBeside } from "./begun-anew.ts";
-import type { Violation } from "./conversation.ts";
+import type { Hearing, Violation } from "./conversation.ts";
 import { checkExits } from "./exits.ts";
 import type { Story, Telling } from "./stories.ts";
 
@@ -45,13 +45,13 @@ function isLeftToAnother({ assigned }: Story, telling: Telling): boolean {
 }
 
 /** Docs/direct.md, "When its helper is stopped or killed": the next worker wakes it "after an agent's end", for which it looks after one. */
-function isStoppedShim(name: string, { history }: Telling): boolean {
-  return name.includes(SHIM_COMMAND) && history.events.some(({ kind }) => kind === "shim-stopped");
+export function isStoppedShim(name: string, { events }: Hearing): boolean {
+  return name.includes(SHIM_COMMAND) && events.some(({ kind }) => kind === "shim-stopped");
 }
 
 /** Docs/protocol.md, "In-memory mode": what is kept for a crash in that time is kept until the journal is on disk again. */
-function exitsIn(exits: History["left"]["exits"], telling: Telling): string[] {
-  if (telling.history.workers.some(({ wasInMemory }) => wasInMemory)) return [];
+export function exitsIn(exits: History["left"]["exits"], telling: Hearing): string[] {
+  if (telling.workers.some(({ wasInMemory }) => wasInMemory)) return [];
   return exits
     .filter(({ at }) => !isJustEnded(at, telling))
     .map(({ name, at }) => `exits: ${name}, of ${at}`);
@@ -64,8 +64,8 @@ const ACKNOWLEDGED_WITHIN_MS = 750;
  * Docs/operations.md, "State folder": a status "that nobody asks for any more" stays for a week, where the worker was killed, or
  * frozen and then killed, or told to end at once by a second signal, between the end and that moment.
  */
-function isJustEnded(at: number, { history, signals }: Telling): boolean {
-  const second = history.workers.flatMap(({ worker }) => signals("SIGTERM", worker).slice(1));
+function isJustEnded(at: number, { workers, signals }: Hearing): boolean {
+  const second = workers.flatMap(({ worker }) => signals("SIGTERM", worker).slice(1));
   return [...signals("SIGKILL"), ...signals("SIGSTOP"), ...second].some(
     (signal) => signal.at >= at - CLOCK_MS && signal.at <= at + ACKNOWLEDGED_WITHIN_MS,
   );
@@ -74,8 +74,8 @@ function isJustEnded(at: number, { history, signals }: Telling): boolean {
 /** Between a file's time and this process's own. */
 const CLOCK_MS = 20;
 
-function complaints({ history }: Telling): Violation[] {
-  return history.workers.flatMap(({ worker, complaints }) =>
+export function complaints({ workers }: Hearing): Violation[] {
+  return workers.flatMap(({ worker, complaints }) =>
     complaints.map((line) => ({ rule: "log", taskId: null, what: `worker ${worker}: ${line}` })),
   );
 }

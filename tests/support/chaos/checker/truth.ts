@@ -1,7 +1,7 @@
 /** What is said of a task is true: of its end by the agents' ledger, of the reason by what the campaign did. */
 import type { Said } from "../history.ts";
 import { isBegunAnew } from "./begun-anew.ts";
-import type { At, Violation } from "./conversation.ts";
+import type { At, Conversation, Hearing, Violation } from "./conversation.ts";
 import { show } from "./order.ts";
 import { showRun } from "./runs.ts";
 import type { Story, Telling } from "./stories.ts";
@@ -54,10 +54,10 @@ function whyUntrue(end: At<Said>, story: Story, telling: Telling): string | null
 }
 
 /** By a worker that was told to end before, and was still there when the task was first given to anybody. */
-function wasStopped(end: At<Said>, { assigned }: Story, telling: Telling): boolean {
+export function wasStopped(end: At<Said>, { assigned }: Conversation, telling: Hearing): boolean {
   const first = assigned[0]?.index ?? 0;
   return telling.signals("SIGTERM").some((signal) => {
-    const exit = telling.history.events.findIndex(
+    const exit = telling.events.findIndex(
       (event) => event.kind === "exited" && "worker" in signal && event.worker === signal.worker,
     );
     return signal.index < end.index && (exit < 0 || exit > first);
@@ -204,7 +204,16 @@ function untold(story: Story, telling: Telling): Violation[] {
   });
 }
 
-function untrueRejections({ taskId, rejections, assigned, plan }: Story, telling: Telling): Violation[] {
+/** `maxConcurrentTasks` 0: there is no limit. */
+export function untrueRejections(
+  {
+    taskId,
+    rejections,
+    assigned,
+    plan,
+  }: Conversation & { readonly plan: { readonly executions: readonly unknown[] } },
+  telling: Hearing & { readonly history: { readonly maxConcurrentTasks: number } },
+): Violation[] {
   const workers = new Set(assigned.map(({ worker }) => worker));
   const isTrue = (rejection: At<Said>) => {
     switch (rejection.reason) {
