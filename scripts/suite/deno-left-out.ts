@@ -105,9 +105,13 @@ export const SPARED: LeftOut = {
       }),
     ),
     {
-      what: "tests/binary/chaos.test.ts",
-      why: "half a minute of faults at random moments, which no runtime decides; each by itself is tried by files that run",
+      what: "tests/binary/command-siblings.test.ts",
+      why: "who has a task is read from files; that a dead daemon is told from a living one is seen by siblings.test.ts, which runs",
     },
+    ...["chaos", "command-chaos"].map((name) => ({
+      what: `tests/binary/${name}.test.ts`,
+      why: "half a minute of faults at random moments, which no runtime decides; each by itself is tried by files that run",
+    })),
     {
       what: "tests/binary/service.test.ts",
       why: "a service starts the executable, and the sources are none",

@@ -30,7 +30,11 @@ export function isBegunAnewAs(story: Story, executionId: string, telling: Hearin
  * When the worker read it counts, which may have been frozen since it was sent, or its link: as its claim tells, or not after
  * its end.
  */
-function takenUp(delivery: At<Assigned>, { claims }: Story, telling: Hearing): At<OnLink> {
+export function takenUp(
+  delivery: At<Assigned>,
+  { claims }: Pick<Conversation, "claims">,
+  telling: Hearing,
+): At<OnLink> {
   const { worker, index } = delivery;
   const claim = claims.find((each) => each.worker === worker && each.index > index);
   if (claim !== undefined) return claim;

@@ -2,9 +2,9 @@
 import { SHIM_COMMAND } from "../../../../src/cli/shim-command.ts";
 import type { History } from "../history.ts";
 import { isBeside } from "./begun-anew.ts";
-import type { Hearing, Violation } from "./conversation.ts";
+import type { Conversation, Hearing, Violation } from "./conversation.ts";
 import { checkExits } from "./exits.ts";
-import type { Story, Telling } from "./stories.ts";
+import type { Telling } from "./stories.ts";
 
 export function checkRest(telling: Telling): Violation[] {
   return [...leavings(telling), ...checkExits(telling), ...complaints(telling)];
@@ -34,7 +34,7 @@ function leavings(telling: Telling): Violation[] {
  * alone", and "any other folder that was there before the task is used and never removed": each takes it for the other's. And of
  * the first one's row nothing is left where the second one's takes its place, neither its exit status nor its private folder.
  */
-function isLeftToAnother({ assigned }: Story, telling: Telling): boolean {
+export function isLeftToAnother({ assigned }: Pick<Conversation, "assigned">, telling: Hearing): boolean {
   const given = new Set(assigned.map(({ worker }) => worker));
   const endOf = (worker: number) => telling.ends.find((end) => end.worker === worker)?.index ?? 0;
   return [...given].some((one) =>
