@@ -1,5 +1,5 @@
 /** What is said of a task is true: of its end by the agents' ledger, of the reason by what the campaign did. */
-import type { Said } from "../history.ts";
+import type { Assigned, Said } from "../history.ts";
 import { isBegunAnew } from "./begun-anew.ts";
 import type { At, Conversation, Hearing, Violation } from "./conversation.ts";
 import { show } from "./order.ts";
@@ -127,8 +127,7 @@ function whyUntrueUnknown(end: At<Said>, story: Story, telling: Telling): string
   // Without an id, it may be another run of the task that was not begun.
   if (plan.executions.some(({ executionId }) => executionId === null) && assigned.length > 1) return null;
   // Begun anew it has a second end, which may be of a run that was not begun.
-  const claimants = new Set(story.claims.map(({ worker }) => worker));
-  if (isBegunAnew(story, telling) && claimants.size > runs.length) return null;
+  if (isBegunAnew(story, telling) && mostRuns(story) > runs.length) return null;
   // Which execution it is said of nobody can tell: one of them has to fit.
   const wholeOf = (executionId: string | null) =>
     runs.find((run) => run.executionId === executionId && run.end !== null && run.end.at < end.at);
@@ -136,6 +135,15 @@ function whyUntrueUnknown(end: At<Said>, story: Story, telling: Telling): string
   const [first] = whole;
   if (first === undefined || whole.includes(undefined)) return null;
   return `an agent came to its end: ${showRun(first)}`;
+}
+
+/** Each worker that has claimed the task may have run it, and each execution that it was given and did not reject. */
+function mostRuns({ assigned, claims, rejections }: Story): number {
+  const answers = [...claims, ...rejections].toSorted((one, other) => one.index - other.index);
+  const isClaimed = ({ worker, index }: At<Assigned>) =>
+    answers.find((answer) => answer.worker === worker && answer.index > index)?.type === "task_claimed";
+  const begun = assigned.filter(isClaimed).map(({ worker, executionId }) => `${worker} ${executionId}`);
+  return Math.max(new Set(begun).size, new Set(claims.map(({ worker }) => worker)).size);
 }
 
 function before(

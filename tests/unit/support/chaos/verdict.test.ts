@@ -99,6 +99,25 @@ describe("nothing is held against", () => {
     ).toEqual([]);
   });
 
+  // Worker 3 follows both: of e0 it knows the end that 1 told of, and that 2 was about to run it once more.
+  test("one that was run, was read of, and was killed while another worker began it anew", () => {
+    const [own, third] = [{ worker: 2 }, { worker: 3 }];
+    const entries = [
+      ...[...begin, started(2), opened(own)],
+      ...[assigned(), claimed(), ...ran(5), STATUS_5],
+      ...[assigned({ executionId: "e1", ...own }), claimed(own), ...ran(6, asOther)],
+      failed("agent_invocation", 6, own),
+      ...[assigned(own), claimed(own)],
+      ...[signalled("SIGKILL"), signalled("SIGKILL", 2), exited(1, 137), exited(2, 137)],
+      ...[started(3), opened(third), neverBegun(third)],
+      ...[settled, signalled("SIGTERM", 3), exited(3)],
+    ];
+    const workers = [1, 2, 3].map((worker) => {
+      return { worker, journal: "disk", wasInMemory: false, complaints: [] } as const;
+    });
+    expect(rulesBroken(entries, { tasks: [told.DOUBLE], workers })).toEqual([]);
+  });
+
   test("what is lost with a worker whose journal was in memory", () => {
     const workers = [
       { worker: 1, journal: "memory", wasInMemory: true, complaints: [] },
