@@ -11,6 +11,7 @@
 #   CANCEL, CANCEL_SECONDS   the cancellation: `succeeds`, `fails-first` or `hangs`, and after how long
 folder='@FOLDER@'
 name=$OZ_RUN_ID.$OZ_EXECUTION_ID
+# shellcheck source=/dev/null # written for the campaign
 . "$folder/plans/$name"
 
 note() {
