@@ -102,6 +102,11 @@ export class FaultyPipe {
     return this.#port;
   }
 
+  /** Those that are open. */
+  get connections(): readonly PipedConnection[] {
+    return [...this.#connections.values()];
+  }
+
   /** The connection that the server behind sees as coming from this port. */
   connectionFrom(upstreamPort: number): PipedConnection | undefined {
     return this.#connections.get(upstreamPort);

@@ -201,19 +201,28 @@ export class ClusterSite implements AsyncDisposable {
     });
   }
 
-  /** Of a service account, which is made when it is not there; null: of nobody. @returns the path */
-  async kubeconfigOf(account: string | null, server?: string): Promise<string> {
+  /**
+   * Of a service account, which is made when it is not there; null: of nobody. `server`: another way to the API server,
+   * whose certificate is for `tlsServerName`. @returns the path
+   */
+  async kubeconfigOf(account: string | null, server?: string, tlsServerName?: string): Promise<string> {
     if (account === null) return await this.writeKubeconfig("none", server);
     const own = ["-n", this.namespace];
     await this.cluster.tryKubectl(...own, "create", "serviceaccount", account);
-    return await this.writeKubeconfig(
-      (await this.cluster.kubectl(...own, "create", "token", account)).trim(),
-      server,
-    );
+    const token = (await this.cluster.kubectl(...own, "create", "token", account)).trim();
+    return await this.writeKubeconfig(token, server, tlsServerName);
   }
 
-  async writeKubeconfig(token: string, server = this.cluster.server): Promise<string> {
-    const cluster = { server, "certificate-authority": this.cluster.certificateAuthority };
+  async writeKubeconfig(
+    token: string,
+    server = this.cluster.server,
+    tlsServerName?: string,
+  ): Promise<string> {
+    const cluster = {
+      server,
+      "certificate-authority": this.cluster.certificateAuthority,
+      "tls-server-name": tlsServerName,
+    };
     const text = JSON.stringify({
       apiVersion: "v1",
       kind: "Config",

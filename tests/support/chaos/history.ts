@@ -1,5 +1,6 @@
 /** What happened in a campaign, as three witnesses tell it: the wire, the agents' ledger, and what was left behind. */
 import type { EngineHappening } from "./docker/happening.ts";
+import type { ClusterHappening } from "./kubernetes/happening.ts";
 import type { TaskPlan } from "./plan.ts";
 
 /** Of one process of the worker, from 1; a restart is another one. */
@@ -56,6 +57,7 @@ export type Happening =
     }
   | { readonly kind: "shim-killed" | "shim-stopped"; readonly worker: WorkerNumber }
   | EngineHappening
+  | ClusterHappening
   /** 128 + n after signal n. */
   | { readonly kind: "exited"; readonly worker: WorkerNumber; readonly status: number }
   /** The faults are over. */
