@@ -3,8 +3,8 @@
  * and an engine do to a worker that hands tasks over. What came of it is judged by the wire, by what both commands wrote down, and
  * by what is left. CONTRIBUTING.md tells how to run more of them.
  */
-import { describe, expect, test } from "bun:test";
-import { describe as tellOf } from "../support/chaos/checker/verdict.ts";
+import { describe, test } from "bun:test";
+import { expectNothingBroken } from "../support/chaos/campaign-result.ts";
 import { runCampaign } from "../support/chaos/command/campaign.ts";
 import { judge } from "../support/chaos/command/checker/verdict.ts";
 import { makePlan } from "../support/chaos/command/make-plan.ts";
@@ -19,12 +19,9 @@ describe("a campaign of random faults with the Command backend", () => {
     "breaks no promise: seed %d",
     async (seed) => {
       const plan = makePlan(seed, { canMount: CAN_MOUNT });
-      const { history, logs } = await runCampaign(plan);
-      const broken = judge(history);
-      const story = () => [describePlan(plan), tellOf(broken, history), logs].join("\n\n");
-      if (broken.length > 0 && process.env["OZ_CHAOS_REPORT"])
-        await Bun.write(`${process.env["OZ_CHAOS_REPORT"]}/command-seed-${seed}.txt`, story());
-      expect(broken, `OZ_CHAOS_SEEDS=${seed}\n${describePlan(plan)}\n${tellOf(broken, history)}`).toEqual([]);
+      const result = await runCampaign(plan);
+      const broken = judge(result.history);
+      await expectNothingBroken({ ...result, seed, kind: "command", plan: describePlan(plan), broken });
     },
     120_000,
   );

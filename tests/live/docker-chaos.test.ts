@@ -2,9 +2,9 @@
  * Campaigns of random faults against a real engine: it is killed, paused and pruned, its containers are taken away, and the
  * workers and their links fare no better. CONTRIBUTING.md tells how to run more of them.
  */
-import { expect, test } from "bun:test";
+import { test } from "bun:test";
 import type { Flavour } from "../../scripts/services/docker-programs.ts";
-import { describe as tellOf } from "../support/chaos/checker/verdict.ts";
+import { expectNothingBroken } from "../support/chaos/campaign-result.ts";
 import { runCampaign } from "../support/chaos/docker/campaign.ts";
 import { judge } from "../support/chaos/docker/checker/verdict.ts";
 import { makePlan } from "../support/chaos/docker/make-plan.ts";
@@ -20,12 +20,9 @@ function declareCampaigns({ flavour, registry }: LiveEngine<Flavour>): void {
     "breaks no promise: seed %d",
     async (seed) => {
       const plan = makePlan(seed);
-      const { history, logs } = await runCampaign(plan, { flavour, registry });
-      const broken = judge(history);
-      const story = () => [describePlan(plan), tellOf(broken, history), logs].join("\n\n");
-      if (broken.length > 0 && process.env["OZ_CHAOS_REPORT"])
-        await Bun.write(`${process.env["OZ_CHAOS_REPORT"]}/${flavour}-seed-${seed}.txt`, story());
-      expect(broken, `OZ_CHAOS_SEEDS=${seed}\n${describePlan(plan)}\n${tellOf(broken, history)}`).toEqual([]);
+      const result = await runCampaign(plan, { flavour, registry });
+      const broken = judge(result.history);
+      await expectNothingBroken({ ...result, seed, kind: flavour, plan: describePlan(plan), broken });
     },
     180_000,
   );

@@ -2,8 +2,8 @@
  * Campaigns of random faults against a real cluster: the way to its API server is cut and frozen, its Jobs and pods are deleted and
  * suspended, and the workers and their links fare no better. CONTRIBUTING.md tells how to run more of them.
  */
-import { describe, expect, test } from "bun:test";
-import { describe as tellOf } from "../support/chaos/checker/verdict.ts";
+import { describe, test } from "bun:test";
+import { expectNothingBroken } from "../support/chaos/campaign-result.ts";
 import { runCampaign } from "../support/chaos/kubernetes/campaign.ts";
 import { judge } from "../support/chaos/kubernetes/checker/verdict.ts";
 import { makePlan } from "../support/chaos/kubernetes/make-plan.ts";
@@ -18,12 +18,9 @@ describe.skipIf(noCluster !== null)("a campaign of random faults on a real clust
     "breaks no promise: seed %d",
     async (seed) => {
       const plan = makePlan(seed);
-      const { history, logs } = await runCampaign(plan);
-      const broken = judge(history);
-      const story = () => [describePlan(plan), tellOf(broken, history), logs].join("\n\n");
-      if (broken.length > 0 && process.env["OZ_CHAOS_REPORT"])
-        await Bun.write(`${process.env["OZ_CHAOS_REPORT"]}/kubernetes-seed-${seed}.txt`, story());
-      expect(broken, `OZ_CHAOS_SEEDS=${seed}\n${describePlan(plan)}\n${tellOf(broken, history)}`).toEqual([]);
+      const result = await runCampaign(plan);
+      const broken = judge(result.history);
+      await expectNothingBroken({ ...result, seed, kind: "kubernetes", plan: describePlan(plan), broken });
     },
     240_000,
   );

@@ -5,25 +5,15 @@ import type { At, Conversation, Hearing, Violation } from "./conversation.ts";
 import { show } from "./order.ts";
 import { showRun } from "./runs.ts";
 import type { Story, Telling } from "./stories.ts";
+import { notHeeded, untrueEnds } from "./untrue-ends.ts";
 
 export function checkTruth(telling: Telling): Violation[] {
   return telling.stories.flatMap((story) => [
-    ...untrue(story, telling),
+    ...untrueEnds(story, (end) => whyUntrue(end, story, telling)),
     ...notCancelled(story, telling),
     ...untold(story, telling),
     ...untrueRejections(story, telling),
   ]);
-}
-
-/** Each in the words in which it was first said. */
-function untrue(story: Story, telling: Telling): Violation[] {
-  const firsts = [...Map.groupBy(story.ends, ({ words }) => words).values()].flatMap(
-    ([first]) => first ?? [],
-  );
-  return firsts.flatMap((end) => {
-    const why = whyUntrue(end, story, telling);
-    return why === null ? [] : [{ rule: "true", taskId: story.taskId, what: `${why}: ${show(end)}` }];
-  });
 }
 
 /** Null: it may be true. */
@@ -153,37 +143,17 @@ function before(
   return events.some((event) => event.index < index);
 }
 
-/**
- * A cancellation that was certainly read, by a worker that had claimed the task and not ended it, while the agent ran on:
- * it ends in no other words, whoever is killed after that. Unless that worker had been told to end before: the first
- * reason counts.
- */
 function notCancelled(story: Story, telling: Telling): Violation[] {
-  const { taskId, cancelled, claims, ends, runs, isPlain } = story;
-  if (!isPlain || telling.forgot(story) || isBegunAnew(story, telling)) return [];
+  if (!story.isPlain || telling.forgot(story) || isBegunAnew(story, telling)) return [];
   // Its time may have been over first.
   if (telling.history.maxTaskMs !== null) return [];
-  const heeded = cancelled.find(({ index, at, connection, worker }) => {
-    const read = telling.passedFenceAfter(index, connection);
-    if (read === null || !claims.some((claim) => claim.worker === worker && claim.index < index))
-      return false;
-    if (ends.some((end) => end.index < read.index)) return false;
-    if (telling.signals("SIGTERM").some((signal) => signal.index < read.index)) return false;
-    // Without an end of its own the stop has ended it, or somebody took it for an unknown one with its shim.
-    const isHeld = telling.shimKills().length === 0;
-    return runs.some(
+  // Without an end of its own the stop has ended it, or somebody took it for an unknown one with its shim.
+  const isHeld = telling.shimKills().length === 0;
+  return notHeeded(story, telling, (read, { at }) =>
+    story.runs.some(
       (run) => run.startAt < at && (run.end === null ? isHeld : run.end.at > read.at + CLOCK_MS),
-    );
-  });
-  const [end] = ends;
-  if (heeded === undefined || end === undefined || end.cancelled) return [];
-  return [
-    {
-      rule: "cancelled",
-      taskId,
-      what: `worker ${heeded.worker} was told to cancel it in time: ${show(end)}`,
-    },
-  ];
+    ),
+  );
 }
 
 /** Between a line of the ledger and this process's own clock. */

@@ -23,7 +23,7 @@ export function judge(history: History): Violation[] {
   ];
 }
 
-interface Witnesses {
+export interface Witnesses {
   readonly events: readonly Event[];
   readonly ledger: readonly { readonly at: number; readonly taskId: string }[];
 }

@@ -1,4 +1,6 @@
 /** Carries a plan out against the compiled worker and a real engine, lets things settle, and tells what happened. */
+
+import type { CampaignResult } from "../campaign-result.ts";
 import { healLinks, type Patience, settle } from "../settle.ts";
 import { takeSteps } from "../take-steps.ts";
 import type { DockerHistory } from "./history.ts";
@@ -6,16 +8,13 @@ import { perform } from "./perform.ts";
 import type { DockerPlan } from "./plan.ts";
 import { DockerChaosSite, type EngineChoice } from "./site.ts";
 
-export interface DockerCampaignResult {
-  readonly history: DockerHistory;
-  /** Of all workers, and of the engine. */
-  readonly logs: string;
-}
-
 /** An engine that was killed may take its time with what its containers left. */
 const PATIENCE: Patience = { settlesWithinMs: 60_000, stopsWithinMs: 40_000 };
 
-export async function runCampaign(plan: DockerPlan, choice: EngineChoice): Promise<DockerCampaignResult> {
+export async function runCampaign(
+  plan: DockerPlan,
+  choice: EngineChoice,
+): Promise<CampaignResult<DockerHistory>> {
   await using site = await DockerChaosSite.open(plan, choice);
   for (let seat = 0; seat < plan.seats; seat++) {
     const member = await site.fleet.start(seat);

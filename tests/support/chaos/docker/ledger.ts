@@ -1,10 +1,11 @@
 /** What the agents of a campaign write down of themselves, on a folder that is mounted into each container. */
 import { readFileSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readBootLedger } from "../boot-ledger.ts";
 import type { DockerLedgerLine } from "./history.ts";
 import type { AgentPlan } from "./plan.ts";
 
-const KINDS: ReadonlySet<string> = new Set(["start", "term", "tick", "missing", "end"]);
+const KINDS = ["start", "term", "tick", "missing", "end"] as const;
 
 export class DockerLedger {
   readonly folder: string;
@@ -33,10 +34,7 @@ export class DockerLedger {
   }
 
   lines(): DockerLedgerLine[] {
-    const startedAt = hostStartedAt();
-    // One that is being written has no end yet.
-    const lines = readFileSync(this.file, "utf8").split("\n").slice(0, -1);
-    return lines.map((line) => readLine(line, startedAt));
+    return readBootLedger(this.file, KINDS).map(({ where: container, ...line }) => ({ ...line, container }));
   }
 }
 
@@ -51,22 +49,5 @@ export function variablesOf(plan: AgentPlan): Record<string, string> {
     CHAOS_LINES: String(plan.lines),
     ...(plan.outOfMemory ? { CHAOS_OOM: "1" } : {}),
     ...(plan.writable ? { CHAOS_WRITABLE: "1" } : {}),
-  };
-}
-
-function hostStartedAt(): number {
-  return Date.now() - Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1_000;
-}
-
-function readLine(line: string, startedAt: number): DockerLedgerLine {
-  const [seconds, what = "", taskId = "", executionId = "", container = "", status = "-"] = line.split(" ");
-  if (!KINDS.has(what)) throw new Error(`The ledger has a line that nobody writes: ${line}`);
-  return {
-    at: Math.round(startedAt + Number(seconds) * 1_000),
-    what: what as DockerLedgerLine["what"],
-    taskId,
-    executionId,
-    container,
-    status: status === "-" ? null : Number(status),
   };
 }

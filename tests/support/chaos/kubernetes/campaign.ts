@@ -1,4 +1,6 @@
 /** Carries a plan out against the compiled worker and a real cluster, lets things settle, and tells what happened. */
+
+import type { CampaignResult } from "../campaign-result.ts";
 import { healLinks, type Patience, settle } from "../settle.ts";
 import { takeSteps } from "../take-steps.ts";
 import type { ClusterHistory } from "./history.ts";
@@ -6,16 +8,10 @@ import { perform } from "./perform.ts";
 import type { ClusterPlan } from "./plan.ts";
 import { ClusterChaosSite } from "./site.ts";
 
-export interface ClusterCampaignResult {
-  readonly history: ClusterHistory;
-  /** Of all workers. */
-  readonly logs: string;
-}
-
 /** A pod that nobody told of is found by the look that is taken every 30 s. */
 const PATIENCE: Patience = { settlesWithinMs: 90_000, stopsWithinMs: 25_000 };
 
-export async function runCampaign(plan: ClusterPlan): Promise<ClusterCampaignResult> {
+export async function runCampaign(plan: ClusterPlan): Promise<CampaignResult<ClusterHistory>> {
   await using site = await ClusterChaosSite.open(plan);
   for (let seat = 0; seat < plan.seats; seat++) {
     const member = await site.fleet.start(seat);

@@ -2,6 +2,7 @@
 import type { At, Violation } from "../../checker/conversation.ts";
 import { show } from "../../checker/order.ts";
 import { untrueRejections, wasStopped } from "../../checker/truth.ts";
+import { untrueEnds } from "../../checker/untrue-ends.ts";
 import type { Said } from "../../history.ts";
 import { DISPATCH_TIMEOUT_MS } from "../plan.ts";
 import { isDispatchedAnew } from "./dispatched-anew.ts";
@@ -9,22 +10,11 @@ import { accepted, type CommandStory, type CommandTelling, showRun } from "./sto
 
 export function checkTruth(telling: CommandTelling): Violation[] {
   return telling.stories.flatMap((story) => [
-    ...untrue(story, telling),
+    ...untrueEnds(story, (end) => whyUntrue(end, story, telling)),
     ...endedThoughAccepted(story, telling),
     ...untold(story, telling),
     ...untrueRejections(story, telling),
   ]);
-}
-
-/** Each in the words in which it was first said. */
-function untrue(story: CommandStory, telling: CommandTelling): Violation[] {
-  const firsts = [...Map.groupBy(story.ends, ({ words }) => words).values()].flatMap(
-    ([first]) => first ?? [],
-  );
-  return firsts.flatMap((end) => {
-    const why = whyUntrue(end, story, telling);
-    return why === null ? [] : [{ rule: "true", taskId: story.taskId, what: `${why}: ${show(end)}` }];
-  });
 }
 
 /** Null: it may be true. */

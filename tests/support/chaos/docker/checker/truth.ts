@@ -1,6 +1,7 @@
 /** What is said of a task is true: of its end by the agents' ledger, of the reason by what the campaign did. */
 import type { At, Violation } from "../../checker/conversation.ts";
 import { show } from "../../checker/order.ts";
+import { notHeeded, untrueEnds } from "../../checker/untrue-ends.ts";
 import type { Said } from "../../history.ts";
 import {
   mayBeUnknown,
@@ -13,22 +14,11 @@ import { type DockerStory, type DockerTelling, showRun } from "./stories.ts";
 
 export function checkTruth(telling: DockerTelling): Violation[] {
   return telling.stories.flatMap((story) => [
-    ...untrue(story, telling),
+    ...untrueEnds(story, (end) => whyUntrue(end, story, telling)),
     ...notCancelled(story, telling),
     ...untold(story, telling),
     ...untrueRejections(story, telling),
   ]);
-}
-
-/** Each in the words in which it was first said. */
-function untrue(story: DockerStory, telling: DockerTelling): Violation[] {
-  const firsts = [...Map.groupBy(story.ends, ({ words }) => words).values()].flatMap(
-    ([first]) => first ?? [],
-  );
-  return firsts.flatMap((end) => {
-    const why = whyUntrue(end, story, telling);
-    return why === null ? [] : [{ rule: "true", taskId: story.taskId, what: `${why}: ${show(end)}` }];
-  });
 }
 
 /** Null: it may be true. */
@@ -106,24 +96,8 @@ function whyUntrueUnknown(end: At<Said>, story: DockerStory, telling: DockerTell
   return runs.length === 0 ? null : `it ran: ${runs.map(showRun).join(", ")}`;
 }
 
-/**
- * A cancellation that was certainly read, by a worker that had claimed the task and not ended it, while the agent ran on: it ends
- * in no other words, whoever is killed after that. Unless that worker had been told to end before: the first reason counts.
- */
 function notCancelled(story: DockerStory, telling: DockerTelling): Violation[] {
-  const { taskId, cancelled, claims, ends, runs } = story;
-  const heeded = cancelled.find(({ index, connection, worker }) => {
-    const read = telling.passedFenceAfter(index, connection);
-    if (read === null || !claims.some((claim) => claim.worker === worker && claim.index < index))
-      return false;
-    if (ends.some((end) => end.index < read.index)) return false;
-    if (telling.signals("SIGTERM").some((signal) => signal.index < read.index)) return false;
-    return runs.some((run) => run.lastAt > read.at + CLOCK_MS);
-  });
-  const [end] = ends;
-  if (heeded === undefined || end === undefined || end.cancelled) return [];
-  const what = `worker ${heeded.worker} was told to cancel it in time: ${show(end)}`;
-  return [{ rule: "cancelled", taskId, what }];
+  return notHeeded(story, telling, (read) => story.runs.some((run) => run.lastAt > read.at + CLOCK_MS));
 }
 
 /** Between a line's time, which is to 10 ms, and this process's own. */

@@ -1,27 +1,17 @@
 /** What is said of a task is true: of its end by the agents' ledger, of the reason by what the campaign did. */
 import type { At, Violation } from "../../checker/conversation.ts";
 import { show } from "../../checker/order.ts";
+import { notHeeded, untrueEnds } from "../../checker/untrue-ends.ts";
 import type { Said } from "../../history.ts";
 import { type ClusterStory, type ClusterTelling, showRun, wasInterfered } from "./stories.ts";
 
 export function checkTruth(telling: ClusterTelling): Violation[] {
   return telling.stories.flatMap((story) => [
-    ...untrue(story, telling),
+    ...untrueEnds(story, (end) => whyUntrue(end, story, telling)),
     ...notCancelled(story, telling),
     ...untold(story),
     ...untrueRejections(story, telling),
   ]);
-}
-
-/** Each in the words in which it was first said. */
-function untrue(story: ClusterStory, telling: ClusterTelling): Violation[] {
-  const firsts = [...Map.groupBy(story.ends, ({ words }) => words).values()].flatMap(
-    ([first]) => first ?? [],
-  );
-  return firsts.flatMap((end) => {
-    const why = whyUntrue(end, story, telling);
-    return why === null ? [] : [{ rule: "true", taskId: story.taskId, what: `${why}: ${show(end)}` }];
-  });
 }
 
 /** Null: it may be true. */
@@ -83,26 +73,11 @@ function wasBegunAfterAll({ wasGivenAway, runs, cancelled, interfered }: Cluster
   return wasGivenAway && isGone;
 }
 
-/**
- * A cancellation that was certainly read, by a worker that had claimed the task and not ended it, while the agent ran on: it ends
- * in no other words, whoever is killed after that.
- */
 function notCancelled(story: ClusterStory, telling: ClusterTelling): Violation[] {
-  const { taskId, cancelled, claims, ends, runs, interfered, wasGivenAway } = story;
+  const { interfered, wasGivenAway } = story;
   // It may be another's by then, who ends it, or tells how it has ended.
   if (interfered.length > 0 || wasGivenAway) return [];
-  const heeded = cancelled.find(({ index, connection, worker }) => {
-    const read = telling.passedFenceAfter(index, connection);
-    if (read === null || !claims.some((claim) => claim.worker === worker && claim.index < index))
-      return false;
-    if (ends.some((end) => end.index < read.index)) return false;
-    if (telling.signals("SIGTERM").some((signal) => signal.index < read.index)) return false;
-    return runs.some((run) => run.lastAt > read.at + CLOCK_MS);
-  });
-  const [end] = ends;
-  if (heeded === undefined || end === undefined || end.cancelled) return [];
-  const what = `worker ${heeded.worker} was told to cancel it in time: ${show(end)}`;
-  return [{ rule: "cancelled", taskId, what }];
+  return notHeeded(story, telling, (read) => story.runs.some((run) => run.lastAt > read.at + CLOCK_MS));
 }
 
 /** Between a line's time, which is to 10 ms, and this process's own. */

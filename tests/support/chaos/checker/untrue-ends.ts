@@ -1,0 +1,41 @@
+/** Whether what a task's ends say is true, whatever ran it. */
+import type { CancellationSent, Said } from "../history.ts";
+import type { At, Conversation, Hearing, Violation } from "./conversation.ts";
+import { show } from "./order.ts";
+
+/** Each in the words in which it was first said. `whyUntrue`: null where it may be true. */
+export function untrueEnds(
+  { taskId, ends }: Conversation,
+  whyUntrue: (end: At<Said>) => string | null,
+): Violation[] {
+  const firsts = [...Map.groupBy(ends, ({ words }) => words).values()].flatMap(([first]) => first ?? []);
+  return firsts.flatMap((end) => {
+    const why = whyUntrue(end);
+    return why === null ? [] : [{ rule: "true", taskId, what: `${why}: ${show(end)}` }];
+  });
+}
+
+/**
+ * A cancellation that was certainly read, by a worker that had claimed the task and not ended it, while the agent ran on: it
+ * ends in no other words, whoever is killed after that. Unless that worker had been told to end before: the first
+ * reason counts. `ranOn`: whether an agent did, after `read`.
+ */
+export function notHeeded(
+  { taskId, cancelled, claims, ends }: Conversation,
+  hearing: Hearing,
+  ranOn: (read: At<Said>, sent: At<CancellationSent>) => boolean,
+): Violation[] {
+  const heeded = cancelled.find((sent) => {
+    const { index, connection, worker } = sent;
+    const read = hearing.passedFenceAfter(index, connection);
+    if (read === null || !claims.some((claim) => claim.worker === worker && claim.index < index))
+      return false;
+    if (ends.some((end) => end.index < read.index)) return false;
+    if (hearing.signals("SIGTERM").some((signal) => signal.index < read.index)) return false;
+    return ranOn(read, sent);
+  });
+  const [end] = ends;
+  if (heeded === undefined || end === undefined || end.cancelled) return [];
+  const what = `worker ${heeded.worker} was told to cancel it in time: ${show(end)}`;
+  return [{ rule: "cancelled", taskId, what }];
+}
