@@ -2,17 +2,16 @@
 import type { Assigned, Said } from "../history.ts";
 import { isBegunAnew } from "./begun-anew.ts";
 import type { At, Conversation, Hearing, Violation } from "./conversation.ts";
-import { show } from "./order.ts";
 import { showRun } from "./runs.ts";
+import { isStatusTold, notHeeded, untrueEnds, untrueRejections, wasGivenToDead } from "./sayings.ts";
 import type { Story, Telling } from "./stories.ts";
-import { notHeeded, untrueEnds } from "./untrue-ends.ts";
 
 export function checkTruth(telling: Telling): Violation[] {
   return telling.stories.flatMap((story) => [
     ...untrueEnds(story, (end) => whyUntrue(end, story, telling)),
     ...notCancelled(story, telling),
     ...untold(story, telling),
-    ...untrueRejections(story, telling),
+    ...untrueRejections(story, telling, mayRunBeside(story)),
   ]);
 }
 
@@ -104,11 +103,7 @@ const NOTICED_MS = 300;
 /** Docs/protocol.md, "The worker was killed in the moment in which it started a task. What it had started is ended". */
 function whyUntrueUnknown(end: At<Said>, story: Story, telling: Telling): string | null {
   const { runs, assigned, plan } = story;
-  // By a second signal, too, which ends it at once.
-  const isGone = assigned.some(({ worker, index }) =>
-    telling.ends.some((exit) => exit.worker === worker && exit.index > index && exit.index < end.index),
-  );
-  if (!isGone) return "no worker that had been given it was killed";
+  if (!wasGivenToDead(end, story, telling)) return "no worker that had been given it was killed";
   if (!end.words.includes("safe to retry")) return "the words do not say that it is safe to retry";
   // Docs/protocol.md, "In-memory mode": the disk may know the task as one that is being set up.
   if (telling.forgot(story)) return null;
@@ -175,37 +170,15 @@ function untold(story: Story, telling: Telling): Violation[] {
     const isStopped = terms.some(({ index }) => index > (assigned[0]?.index ?? 0));
     if (run.end === null || run.end.at > dueAt || isStopped) return [];
     const { status } = run.end;
-    const isTold = ends.some((end) =>
-      status === 0 ? end.type === "task_completed" && !end.cancelled : end.exitCode === status,
-    );
+    const isTold = isStatusTold(status, ends);
     return isTold ? [] : [{ rule: "told", taskId, what: `nobody told how ${showRun(run)} ended` }];
   });
 }
 
-/** `maxConcurrentTasks` 0: there is no limit. */
-export function untrueRejections(
-  {
-    taskId,
-    rejections,
-    assigned,
-    plan,
-  }: Conversation & { readonly plan: { readonly executions: readonly unknown[] } },
-  telling: Hearing & { readonly history: { readonly maxConcurrentTasks: number } },
-): Violation[] {
-  const workers = new Set(assigned.map(({ worker }) => worker));
-  const isTrue = (rejection: At<Said>) => {
-    switch (rejection.reason) {
-      case "worker at maximum concurrency":
-        return telling.history.maxConcurrentTasks > 0;
-      case "worker is shutting down":
-        return before(telling.signals("SIGTERM"), rejection);
-      case "another execution of this task is still running":
-        return plan.executions.length > 1 || workers.size > 1;
-      default:
-        return false;
-    }
-  };
-  return rejections
-    .filter((rejection) => !isTrue(rejection))
-    .map((rejection) => ({ rule: "rejected-truly", taskId, what: show(rejection) }));
+/** Another execution of the task, or the same one in another worker: more than one was offered. */
+export function mayRunBeside({
+  assigned,
+  plan,
+}: Conversation & { readonly plan: { readonly executions: readonly unknown[] } }): boolean {
+  return plan.executions.length > 1 || new Set(assigned.map(({ worker }) => worker)).size > 1;
 }

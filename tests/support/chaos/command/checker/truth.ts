@@ -1,8 +1,8 @@
 /** What is said of a task is true: of its end by the commands' ledger, of the reason by what the campaign did. */
 import type { At, Violation } from "../../checker/conversation.ts";
 import { show } from "../../checker/order.ts";
-import { untrueRejections, wasStopped } from "../../checker/truth.ts";
-import { untrueEnds } from "../../checker/untrue-ends.ts";
+import { untrueEnds, untrueRejections } from "../../checker/sayings.ts";
+import { mayRunBeside, wasStopped } from "../../checker/truth.ts";
 import type { Said } from "../../history.ts";
 import { DISPATCH_TIMEOUT_MS } from "../plan.ts";
 import { isDispatchedAnew } from "./dispatched-anew.ts";
@@ -13,7 +13,7 @@ export function checkTruth(telling: CommandTelling): Violation[] {
     ...untrueEnds(story, (end) => whyUntrue(end, story, telling)),
     ...endedThoughAccepted(story, telling),
     ...untold(story, telling),
-    ...untrueRejections(story, telling),
+    ...untrueRejections(story, telling, mayRunBeside(story)),
   ]);
 }
 

@@ -1,7 +1,12 @@
 /** What is said of a task is true: of its end by the agents' ledger, of the reason by what the campaign did. */
 import type { At, Violation } from "../../checker/conversation.ts";
-import { show } from "../../checker/order.ts";
-import { notHeeded, untrueEnds } from "../../checker/untrue-ends.ts";
+import {
+  isStatusTold,
+  notHeeded,
+  untrueEnds,
+  untrueRejections,
+  wasGivenToDead,
+} from "../../checker/sayings.ts";
 import type { Said } from "../../history.ts";
 import {
   mayBeUnknown,
@@ -17,7 +22,7 @@ export function checkTruth(telling: DockerTelling): Violation[] {
     ...untrueEnds(story, (end) => whyUntrue(end, story, telling)),
     ...notCancelled(story, telling),
     ...untold(story, telling),
-    ...untrueRejections(story, telling),
+    ...untrueRejections(story, telling, false),
   ]);
 }
 
@@ -81,11 +86,8 @@ function wasStopped(end: At<Said>, { assigned }: DockerStory, telling: DockerTel
 
 /** Docs/protocol.md: "The worker was killed in the moment in which it started a task." */
 function whyUntrueUnknown(end: At<Said>, story: DockerStory, telling: DockerTelling): string | null {
-  const { assigned, runs } = story;
-  const isGone = assigned.some(({ worker, index }) =>
-    telling.ends.some((exit) => exit.worker === worker && exit.index > index && exit.index < end.index),
-  );
-  if (!isGone) return "no worker that had been given it was killed";
+  const { runs } = story;
+  if (!wasGivenToDead(end, story, telling)) return "no worker that had been given it was killed";
   if (!end.words.includes("safe to retry")) return "the words do not say that it is safe to retry";
   if (end.words.includes("knows of no start")) {
     // Docs/docker.md, "Crashes, restarts, and several workers": "followed by one that says so".
@@ -113,9 +115,7 @@ function untold(story: DockerStory, telling: DockerTelling): Violation[] {
   return runs.flatMap((run) => {
     const { end } = run;
     if (end === null || wasToldToEnd(end.at, first, story, telling)) return [];
-    const isTold = ends.some((told) =>
-      end.status === 0 ? told.type === "task_completed" && !told.cancelled : told.exitCode === end.status,
-    );
+    const isTold = isStatusTold(end.status, ends);
     // With a restart policy only the first end counts.
     const isFirst = run === runs[0];
     return isTold || !isFirst
@@ -141,19 +141,3 @@ function wasToldToEnd(
 }
 
 const OWN_MS = 5_500;
-
-function untrueRejections({ taskId, rejections }: DockerStory, telling: DockerTelling): Violation[] {
-  const isTrue = (rejection: At<Said>) => {
-    switch (rejection.reason) {
-      case "worker at maximum concurrency":
-        return telling.history.maxConcurrentTasks > 0;
-      case "worker is shutting down":
-        return telling.signals("SIGTERM").some(({ index }) => index < rejection.index);
-      default:
-        return false;
-    }
-  };
-  return rejections
-    .filter((rejection) => !isTrue(rejection))
-    .map((rejection) => ({ rule: "rejected-truly", taskId, what: show(rejection) }));
-}

@@ -1,7 +1,12 @@
 /** What is said of a task is true: of its end by the agents' ledger, of the reason by what the campaign did. */
 import type { At, Violation } from "../../checker/conversation.ts";
-import { show } from "../../checker/order.ts";
-import { notHeeded, untrueEnds } from "../../checker/untrue-ends.ts";
+import {
+  isStatusTold,
+  notHeeded,
+  untrueEnds,
+  untrueRejections,
+  wasGivenToDead,
+} from "../../checker/sayings.ts";
 import type { Said } from "../../history.ts";
 import { type ClusterStory, type ClusterTelling, showRun, wasInterfered } from "./stories.ts";
 
@@ -10,7 +15,7 @@ export function checkTruth(telling: ClusterTelling): Violation[] {
     ...untrueEnds(story, (end) => whyUntrue(end, story, telling)),
     ...notCancelled(story, telling),
     ...untold(story),
-    ...untrueRejections(story, telling),
+    ...untrueRejections(story, telling, false),
   ]);
 }
 
@@ -56,11 +61,8 @@ function whyUntrueStatus(end: At<Said>, story: ClusterStory): string | null {
 }
 
 function whyUntrueUnknown(end: At<Said>, story: ClusterStory, telling: ClusterTelling): string | null {
-  const { assigned, runs } = story;
-  const isGone = assigned.some(({ worker, index }) =>
-    telling.ends.some((exit) => exit.worker === worker && exit.index > index && exit.index < end.index),
-  );
-  if (!isGone) return "no worker that had been given it was killed";
+  const { runs } = story;
+  if (!wasGivenToDead(end, story, telling)) return "no worker that had been given it was killed";
   if (end.reason === "unknown" && !end.words.includes("safe to retry"))
     return "the words do not say that it is safe to retry";
   if (runs.length === 0 || wasBegunAfterAll(story)) return null;
@@ -91,25 +93,7 @@ function untold(story: ClusterStory): Violation[] {
   return runs.flatMap((run) => {
     const { end } = run;
     if (end === null) return [];
-    const isTold = ends.some((told) =>
-      end.status === 0 ? told.type === "task_completed" && !told.cancelled : told.exitCode === end.status,
-    );
+    const isTold = isStatusTold(end.status, ends);
     return isTold ? [] : [{ rule: "told", taskId, what: `nobody told how ${showRun(run)} ended` }];
   });
-}
-
-function untrueRejections({ taskId, rejections }: ClusterStory, telling: ClusterTelling): Violation[] {
-  const isTrue = (rejection: At<Said>) => {
-    switch (rejection.reason) {
-      case "worker at maximum concurrency":
-        return telling.history.maxConcurrentTasks > 0;
-      case "worker is shutting down":
-        return telling.signals("SIGTERM").some(({ index }) => index < rejection.index);
-      default:
-        return false;
-    }
-  };
-  return rejections
-    .filter((rejection) => !isTrue(rejection))
-    .map((rejection) => ({ rule: "rejected-truly", taskId, what: show(rejection) }));
 }

@@ -1,4 +1,4 @@
-/** Whether what a task's ends say is true, whatever ran it. */
+/** Whether what is said of a task is true, whatever ran it. */
 import type { CancellationSent, Said } from "../history.ts";
 import type { At, Conversation, Hearing, Violation } from "./conversation.ts";
 import { show } from "./order.ts";
@@ -38,4 +38,46 @@ export function notHeeded(
   if (heeded === undefined || end === undefined || end.cancelled) return [];
   const what = `worker ${heeded.worker} was told to cancel it in time: ${show(end)}`;
   return [{ rule: "cancelled", taskId, what }];
+}
+
+/** An end like the one that an agent came to by itself is among these. */
+export function isStatusTold(status: number, ends: Conversation["ends"]): boolean {
+  return ends.some((end) =>
+    status === 0 ? end.type === "task_completed" && !end.cancelled : end.exitCode === status,
+  );
+}
+
+/** Before it was told of, a worker that had been given the task was gone: by a second signal, too, which ends it at once. */
+export function wasGivenToDead(end: At<Said>, { assigned }: Conversation, hearing: Hearing): boolean {
+  return assigned.some(({ worker, index }) =>
+    hearing.ends.some((exit) => exit.worker === worker && exit.index > index && exit.index < end.index),
+  );
+}
+
+export interface Rejecting extends Hearing {
+  /** `maxConcurrentTasks` 0: there is no limit. */
+  readonly history: { readonly maxConcurrentTasks: number };
+}
+
+/** `mayRun`: another execution of the task, or the same one in another worker. */
+export function untrueRejections(
+  { taskId, rejections }: Conversation,
+  hearing: Rejecting,
+  mayRun: boolean,
+): Violation[] {
+  const isTrue = (rejection: At<Said>) => {
+    switch (rejection.reason) {
+      case "worker at maximum concurrency":
+        return hearing.history.maxConcurrentTasks > 0;
+      case "worker is shutting down":
+        return hearing.signals("SIGTERM").some(({ index }) => index < rejection.index);
+      case "another execution of this task is still running":
+        return mayRun;
+      default:
+        return false;
+    }
+  };
+  return rejections
+    .filter((rejection) => !isTrue(rejection))
+    .map((rejection) => ({ rule: "rejected-truly", taskId, what: show(rejection) }));
 }
