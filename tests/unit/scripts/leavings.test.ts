@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename } from "node:path";
 import { leftIn } from "../../../scripts/suite/leavings.ts";
 import { TempDir } from "../../support/temp-dir.ts";
+import { eventually } from "../../support/wait.ts";
 import { runTests } from "./suite-rig.ts";
 
 const imports = `
@@ -56,10 +57,18 @@ test("tests beside engines, which they may start again, have no temporary folder
 const sleeper = (folder: string, seconds: number) =>
   Bun.spawn(["sleep", `${seconds}`], { env: { HOME: folder }, stdio: ["ignore", "ignore", "ignore"] });
 
+/** Until that is to be seen: a parent goes on before the kernel has laid its child's environment out. */
+const whenShown = ({ pid }: { readonly pid: number }, folder: string) =>
+  eventually(
+    () => readFileSync(`/proc/${pid}/environ`, "utf8").includes(folder),
+    "the environment of the process",
+  );
+
 describe.skipIf(process.platform !== "linux")("a process that came out of the folder", () => {
   test("is left when it has not ended after a while, and is ended then", async () => {
     await using dir = await TempDir.create();
     const child = sleeper(dir.path, 600);
+    await whenShown(child, dir.path);
     expect(await leftIn(dir.path, 0)).toEqual([`the process ${child.pid} (sleep 600)`]);
     expect([await child.exited, child.signalCode]).toEqual([137, "SIGKILL"]);
   });
@@ -87,6 +96,7 @@ describe.skipIf(process.platform !== "linux")("a process that came out of the fo
     await dir.write("b", "");
     await dir.write("a/c", "");
     const child = sleeper(other.path, 600);
+    await whenShown(child, other.path);
     expect(await leftIn(dir.path, 0)).toEqual(["a", "b"]);
     child.kill("SIGKILL");
     expect(await child.exited).toBe(137);
