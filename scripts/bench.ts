@@ -13,8 +13,16 @@ import { telemetryFigures } from "./benchmark/telemetry.ts";
 import { readArguments, requireKnown, runScript } from "./command-line.ts";
 import { Unavailable } from "./services/service.ts";
 
-const FULL: Scale = { rounds: 3, starts: 15, tasks: 200, burst: 1_000, held: 300, soak: 10_000 };
-const SMOKE: Scale = { rounds: 1, starts: 1, tasks: 10, burst: 50, held: 10, soak: 400 };
+const FULL: Scale = {
+  rounds: 3,
+  timedRounds: 15,
+  starts: 15,
+  tasks: 200,
+  burst: 1_000,
+  held: 300,
+  soak: 10_000,
+};
+const SMOKE: Scale = { rounds: 1, timedRounds: 1, starts: 1, tasks: 10, burst: 50, held: 10, soak: 400 };
 
 const DOCKER_FULL: DockerScale = { tasks: 15, atOnce: 20, rounds: 3 };
 const DOCKER_SMOKE: DockerScale = { tasks: 2, atOnce: 4, rounds: 1 };
