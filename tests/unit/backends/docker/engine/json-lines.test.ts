@@ -17,6 +17,26 @@ test("lines are read whole wherever they were cut, in the middle of a letter too
   }
 });
 
+test("values that nothing parts, and those over many lines, are read as Docker's own client reads them", async () => {
+  const text = '{"a":"}{\\"\\\\"}{"b":[{}]}\r\n{\n  "c": {\n    "d": "é"\n  }\n}null\n12\n"x"\n[1]';
+  const values = [{ a: '}{"\\' }, { b: [{}] }, { c: { d: "é" } }, null, 12, "x", [1]];
+  for (const size of [1, 2, 3, 7, 100]) expect(await read(text, size)).toEqual(values);
+});
+
+test("a value is told of as soon as it is whole, and not when the next one comes", async () => {
+  async function* oneThenSilence() {
+    yield new TextEncoder().encode('{"Action":"die"}');
+    await new Promise(() => {});
+  }
+  const { value } = await readJsonLines(oneThenSilence())[Symbol.asyncIterator]().next();
+  expect(value).toEqual({ Action: "die" });
+});
+
+test("brackets that do not match are no JSON", async () => {
+  await expect(read('{"a":[1}}', 2)).rejects.toBeInstanceOf(EngineError);
+  await expect(read("}\n", 2)).rejects.toBeInstanceOf(EngineError);
+});
+
 test("an empty stream has no lines", async () => {
   expect(await read("\r\n", 1)).toEqual([]);
 });
