@@ -19,7 +19,11 @@ export async function* readLog(body: ByteStream, framed: boolean): AsyncIterable
     return;
   }
   const frames = new FrameDecoder();
-  for await (const bytes of body) yield* frames.push(bytes);
+  for await (const bytes of body) {
+    yield* frames.push(bytes);
+    // After what came before it: the words of a task that failed are not lost to a stream that broke behind them.
+    frames.check();
+  }
   frames.end();
 }
 
@@ -32,11 +36,12 @@ export class FrameDecoder {
   #headerFilled = 0;
   #left = 0;
   #error = "";
+  #failure: EngineError | null = null;
 
-  /** Frames of one stream that follow each other become one chunk. @throws EngineError for no frames */
+  /** What came before a failure (see `check`). Frames of one stream that follow each other become one chunk. */
   push(bytes: Uint8Array): readonly LogChunk[] {
     const chunks = new Chunks(bytes.length);
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length && this.#failure === null; ) {
       if (this.#headerFilled < HEADER_BYTES) {
         at = this.#takeHeader(bytes, at);
         continue;
@@ -48,6 +53,11 @@ export class FrameDecoder {
       if (this.#left === 0) this.#endFrame();
     }
     return chunks.finish();
+  }
+
+  /** @throws EngineError for what is no frame, and with what the engine itself said in one */
+  check(): void {
+    if (this.#failure !== null) throw this.#failure;
   }
 
   /** @throws EngineError with what the engine said in the stream's last frame, were it cut short */
@@ -66,7 +76,8 @@ export class FrameDecoder {
   #readHeader(): void {
     const [stream = 0, one, two, three] = this.#header;
     if (stream > 3 || one !== 0 || two !== 0 || three !== 0) {
-      throw new EngineError(0, "The engine's log stream is not in frames as it should be");
+      this.#failure = new EngineError(0, "The engine's log stream is not in frames as it should be");
+      return;
     }
     this.#left = new DataView(this.#header.buffer).getUint32(4);
     if (this.#left === 0) this.#endFrame();
@@ -79,7 +90,7 @@ export class FrameDecoder {
 
   #endFrame(): void {
     this.#headerFilled = 0;
-    this.end();
+    if (this.#error !== "") this.#failure = new EngineError(0, this.#error);
   }
 }
 

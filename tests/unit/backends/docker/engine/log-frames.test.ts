@@ -60,6 +60,20 @@ describe("a framed log", () => {
     await expect(reading).rejects.toThrow("error grabbing logs: disk gone");
   });
 
+  test("that breaks keeps what came before, in the same read too", async () => {
+    const strange = Buffer.from([7, 0, 0, 0, 0, 0, 0, 1, 65]);
+    for (const [broken, words] of [
+      [logFrame(3, "disk gone"), "disk gone"],
+      [strange, "not in frames"],
+    ] as const) {
+      const reading = readLog(inPieces(Buffer.concat([logFrame(2, "last words\n"), broken]), 1000), true);
+      const chunks = reading[Symbol.asyncIterator]();
+      const { value } = await chunks.next();
+      expect(Buffer.from(value?.bytes ?? []).toString()).toBe("last words\n");
+      await expect(chunks.next()).rejects.toThrow(words);
+    }
+  });
+
   test("without frames is an error and not garbage", async () => {
     await expect(read(Buffer.from("plain text of a terminal"), 100)).rejects.toBeInstanceOf(EngineError);
   });
