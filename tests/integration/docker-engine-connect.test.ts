@@ -185,11 +185,12 @@ describe("an engine tells", () => {
     ["x86_64", "amd64"],
     ["aarch64", "arm64"],
     ["riscv64", "riscv64"],
+    ["AMD64", "amd64"],
   ])("its processor as its kernel calls it, %s", async (said, meant) => {
     await using fake = await FakeEngine.start();
-    version(fake, { Arch: said, Os: "linux" });
+    version(fake, { Arch: said, Os: "Linux" });
     await using engine = await connect({ DOCKER_HOST: fake.host });
-    expect(engine.platform.architecture).toBe(meant);
+    expect(engine.platform).toEqual({ os: "linux", architecture: meant });
   });
 });
 

@@ -117,6 +117,14 @@ describe("an image", () => {
     expect(site.far.pulls).toHaveLength(1);
   });
 
+  test("of the engine's platform is taken by any name that builders have for that", async () => {
+    await using site = await Site.create();
+    for (const architecture of ["x86_64", "AMD64"]) {
+      site.far.published.set("team/tool:1", { ...ARM, architecture });
+      expect((await site.ensure("team/tool:1")).reference.familiar).toBe("team/tool:1");
+    }
+  });
+
   test("is told of by one line when its pull begins and one when it has ended", async () => {
     await using site = await Site.create();
     await site.ensure("team/tool:1");

@@ -9,20 +9,15 @@ import { type EngineEvent, type EventOptions, readEvents } from "./events.ts";
 import { Facilities } from "./facilities.ts";
 import { fieldsOf, textOf } from "./fields.ts";
 import { Images } from "./images.ts";
+import { type Platform, readPlatform } from "./platform.ts";
 import { unreachable } from "./unreachable.ts";
 import { isSince, isVersion, negotiate } from "./version.ts";
 import { Volumes } from "./volumes.ts";
 
-/** As image platforms name it: linux, amd64 | arm64…. */
-export interface EnginePlatform {
-  readonly os: string;
-  readonly architecture: string;
-}
-
 interface About {
   readonly api: string;
   readonly version: string;
-  readonly platform: EnginePlatform;
+  readonly platform: Platform;
   readonly isPodman: boolean;
 }
 
@@ -30,17 +25,12 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A socket on which something else listens may say nothing for ever. */
 const FIRST_ANSWER_MS = 15_000;
-/** Kernel names, which some engines give instead of Go's. */
-const ARCHITECTURES: ReadonlyMap<string, string> = new Map([
-  ["x86_64", "amd64"],
-  ["aarch64", "arm64"],
-]);
 
 export class Engine implements AsyncDisposable {
   readonly chosen: ChosenEndpoint;
   /** As the engine says: 20.10.24, 5.4.0; for the log. */
   readonly version: string;
-  readonly platform: EnginePlatform;
+  readonly platform: Platform;
   readonly isPodman: boolean;
   readonly containers: Containers;
   readonly images: Images;
@@ -147,15 +137,11 @@ async function askWho(calls: Calls, chosen: ChosenEndpoint, signal: AbortSignal)
       `Cannot use the container engine at ${chosen.label} (${chosen.why}): ${agreed.refusal}`,
     );
   }
-  const architecture = textOf(fields, "Arch", "Architecture");
   return {
     api: agreed.api,
     version: textOf(fields, "Version", "ServerVersion"),
     isPodman: ping.isPodman,
-    platform: {
-      os: textOf(fields, "Os", "OSType") || "linux",
-      architecture: ARCHITECTURES.get(architecture) ?? architecture,
-    },
+    platform: readPlatform(textOf(fields, "Os", "OSType") || "linux", textOf(fields, "Arch", "Architecture")),
   };
 }
 

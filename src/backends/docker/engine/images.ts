@@ -3,13 +3,12 @@ import { type Calls, pathOf } from "./calls.ts";
 import { EngineError, incomplete, isMissing } from "./errors.ts";
 import { fieldsOf, numberOf, textMapOf, textOf, textsOf } from "./fields.ts";
 import { readJsonLines } from "./json-lines.ts";
+import { type Platform, readPlatform } from "./platform.ts";
 
-export interface ImageDetails {
+export interface ImageDetails extends Platform {
   readonly id: string;
   /** NAME@sha256:… */
   readonly repoDigests: readonly string[];
-  readonly os: string;
-  readonly architecture: string;
   /** Every container of it has them, unless it was given others. */
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -93,8 +92,7 @@ function readImage(value: unknown): ImageDetails {
   return {
     id: textOf(fields, "Id"),
     repoDigests: textsOf(fields["RepoDigests"]),
-    os: textOf(fields, "Os"),
-    architecture: textOf(fields, "Architecture"),
+    ...readPlatform(textOf(fields, "Os"), textOf(fields, "Architecture")),
     labels: textMapOf(fieldsOf(fields["Config"])["Labels"]),
   };
 }
