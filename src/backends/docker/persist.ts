@@ -25,6 +25,12 @@ export function isAway(error: unknown): boolean {
   return error instanceof EngineError && AWAY.includes(error.status);
 }
 
+/** Of what is away: nothing of the engine's own was heard, so what else it is asked comes to nobody either. */
+export function isOutOfReach(error: unknown): boolean {
+  if (error instanceof EngineGone) return error.code !== null;
+  return isAway(error) && !isSpoiled(error);
+}
+
 /**
  * Tries again as long as the engine does not answer; throws its last silence after `patienceMs`. One call that hung
  * for all of that says nothing of an engine that may have done what it was asked: it is asked a second time.

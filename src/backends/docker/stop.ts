@@ -1,6 +1,6 @@
 /** Ends a container gently, whatever the engine is doing meanwhile. */
 import { Backoff } from "../../async/backoff.ts";
-import { expiring, pause } from "../../async/wait.ts";
+import { expiring, outlasting, pause } from "../../async/wait.ts";
 import { LONGEST_TIMER_MS } from "../../config/duration.ts";
 import type { Logger } from "../../logging/logger.ts";
 import { wordsOf } from "../../logging/words-of.ts";
@@ -8,16 +8,19 @@ import { type Ended, hasEnded, wasEarlier } from "./container-end.ts";
 import { type ContainerState, isAtRest } from "./engine/container-state.ts";
 import type { Containers } from "./engine/containers.ts";
 import { EngineGone } from "./engine/errors.ts";
-import { isAway, persist, unlessRefused } from "./persist.ts";
+import { isAway, isOutOfReach, persist } from "./persist.ts";
 import type { Test, Watcher } from "./watcher.ts";
 
 const RETRY_MS = 500;
+/** Engines were seen to hang where they are asked how one container is, or a proxy to spoil that: both stop it all the same. */
+const LOOK_FIRST_MS = 3_000;
 const KILL_MS = 5_000;
 /** An engine that has not answered so long after the grace is stuck: its own kill comes at the end of the grace. */
 const STUCK_MS = 15_000;
 const STUCK_KILL_MS = 30_000;
 const LOOK_MS = 30_000;
 const REST_MS = 30_000;
+const HURRIED_REST_MS = 1_000;
 const END_RESTARTS_MS = 30_000;
 const STOPPED: Stopped = { endedBefore: null };
 const KILL_AGAIN = { firstMs: 60_000, lastMs: 10 * 60_000 };
@@ -69,19 +72,21 @@ export async function stopContainer(containers: Ends, stop: Stop): Promise<Conta
 }
 
 /**
- * Of one that was stopped, once it rests: its state where its end came before `askedAt`, in ms since 1970. A busy engine
- * says that one runs whose end it has not heard of.
+ * Of one that was stopped, once it rests: its state where its end came before `stoppedAt`, in ms since 1970. A busy
+ * engine says that one runs whose end it has not heard of. `hurry` as in `Stop`.
  */
 export async function findEarlierEnd(
   watcher: Pick<Watcher, "until">,
   id: string,
-  askedAt: number,
+  { stoppedAt, hurry }: { readonly stoppedAt: number; readonly hurry: AbortSignal },
 ): Promise<ContainerState | null> {
+  using hurried = outlasting(hurry, HURRIED_REST_MS);
+  using patience = expiring(hurried.signal, REST_MS);
   const resting: Test<Ended> = (state) => (isAtRest(state) ? { state } : null);
   const nobody: Ended = { state: null };
-  const { state } = await watcher.until(id, resting, AbortSignal.timeout(REST_MS)).catch(() => nobody);
+  const { state } = await watcher.until(id, resting, patience.signal).catch(() => nobody);
   if (state === null || !hasEnded(state)) return null;
-  return wasEarlier(Date.parse(state.finishedAt), askedAt) ? state : null;
+  return wasEarlier(Date.parse(state.finishedAt), stoppedAt) ? state : null;
 }
 
 /**
@@ -119,7 +124,7 @@ async function ask(containers: Ends, { id, graceMs }: Stop, signal: AbortSignal)
   while (!signal.aborted) {
     try {
       // An engine that was away tells late of an end; and never whose it is, once it was asked for one.
-      const state = asked ? null : await unlessRefused(containers.find(id, signal), null);
+      const state = asked ? null : await lookFirst(containers, id, signal);
       if (state !== null && hasEnded(state)) return { endedBefore: state };
       asked = true;
       // The engine counts in whole seconds; a try that was cut has used up some of the grace.
@@ -132,6 +137,21 @@ async function ask(containers: Ends, { id, graceMs }: Stop, signal: AbortSignal)
     await pause(RETRY_MS, signal);
   }
   return null;
+}
+
+/** How it is before anybody asks for its end; null: nobody tells. Throws where there is no engine to be asked. */
+async function lookFirst(
+  containers: Pick<Containers, "find">,
+  id: string,
+  signal: AbortSignal,
+): Promise<ContainerState | null> {
+  using patience = expiring(signal, LOOK_FIRST_MS);
+  try {
+    return await containers.find(id, patience.signal);
+  } catch (error) {
+    if (isOutOfReach(error)) throw error;
+    return null;
+  }
 }
 
 /** A stop may hang inside the engine for ever, and its kill with it. Null when the signal fired first. */

@@ -263,7 +263,9 @@ export class TaskRun {
       // Not to be called stopped: as far as anybody knows it runs.
       return await new Promise<never>(() => {});
     }
-    ended ??= await findEarlierEnd(watcher, id, stoppedAt);
+    // Of one that its user cancelled nobody asks when it ended.
+    if (ended === null && !isCancelled(signal))
+      ended = await findEarlierEnd(watcher, id, { stoppedAt, hurry });
     // Whatever an earlier worker had asked for counts again.
     if (ended !== null) this.save({ stopping: before.stopping, stoppedAt: before.stoppedAt });
     return ended;

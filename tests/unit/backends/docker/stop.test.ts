@@ -9,6 +9,7 @@ const STUCK_AFTER_MS = 25_000;
 
 let hurry: AbortController;
 let asked: string[];
+let find: (signal: AbortSignal) => Promise<null>;
 let kill: () => Promise<void>;
 let stop: (signal: AbortSignal) => Promise<void>;
 let random: ReturnType<typeof spyOn>;
@@ -19,6 +20,7 @@ beforeEach(() => {
   random = spyOn(Math, "random").mockReturnValue(0.5);
   hurry = new AbortController();
   asked = [];
+  find = async () => null;
   kill = () => Promise.reject(new EngineError(500, "permission denied"));
   stop = (signal) =>
     new Promise((_resolve, reject) => {
@@ -34,7 +36,7 @@ afterEach(() => {
 const begin = () =>
   stopContainer(
     {
-      find: async () => null,
+      find: (_id, signal) => find(signal),
       stop: (_id, _seconds, signal) => {
         asked.push("stop");
         return stop(signal);
@@ -65,6 +67,40 @@ describe("the stop of a container", () => {
     expect(await pass(499)).toEqual(["stop"]);
     stop = async () => {};
     expect(await pass(1)).toEqual(["stop", "stop"]);
+    expect(await stopping).toBe("stopped");
+  });
+
+  // The stop waited for that look: after the grace came SIGKILL, and no agent had heard of SIGTERM.
+  test("is asked for where the engine hangs in telling how the container is", async () => {
+    find = (signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      });
+    stop = async () => {};
+    const stopping = begin();
+    expect(await pass(2_999)).toEqual([]);
+    expect(await pass(1)).toEqual(["stop"]);
+    expect(await stopping).toBe("stopped");
+  });
+
+  test.each([
+    ["half an answer", new EngineGone("cut")],
+    ["a page", new EngineError(404, "Not found", true)],
+    ["a refusal", new EngineError(403, "denied")],
+  ])("is asked for at once where %s is all that tells how the container is", async (_what, answer) => {
+    find = () => Promise.reject(answer);
+    stop = async () => {};
+    expect(await begin()).toBe("stopped");
+    expect(asked).toEqual(["stop"]);
+  });
+
+  test("is not asked for while no engine can be reached to tell how the container is", async () => {
+    find = () => Promise.reject(new EngineGone("refused", { code: "ECONNREFUSED" }));
+    stop = async () => {};
+    const stopping = begin();
+    expect(await pass(499)).toEqual([]);
+    find = async () => null;
+    expect(await pass(1)).toEqual(["stop"]);
     expect(await stopping).toBe("stopped");
   });
 
