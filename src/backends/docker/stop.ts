@@ -22,7 +22,6 @@ const LOOK_MS = 30_000;
 const REST_MS = 30_000;
 const HURRIED_REST_MS = 1_000;
 const END_RESTARTS_MS = 30_000;
-const STOPPED: Stopped = { endedBefore: null };
 const KILL_AGAIN = { firstMs: 60_000, lastMs: 10 * 60_000 };
 
 type Ends = Pick<Containers, "find" | "stop" | "kill">;
@@ -34,10 +33,6 @@ export interface Stop {
   readonly hurry: AbortSignal;
   /** The engine has not said that it stopped, long after the grace: it is asked to kill from now on. */
   readonly onStuck: () => void;
-}
-
-interface Stopped {
-  readonly endedBefore: ContainerState | null;
 }
 
 /**
@@ -52,9 +47,10 @@ export async function stopContainer(containers: Ends, stop: Stop): Promise<Conta
   if (hurry.aborted) end();
   else hurry.addEventListener("abort", end, { once: true });
   try {
+    const before = await lookFirst(containers, id, over.signal);
+    if (before !== null && hasEnded(before)) return before;
     const ways = [ask(containers, stop, over.signal), killStuck(containers, stop, over.signal)];
-    const stopped = await Promise.race(ways);
-    if (stopped !== null) return stopped.endedBefore;
+    if (await Promise.race(ways)) return null;
   } finally {
     hurry.removeEventListener("abort", end);
     end();
@@ -117,62 +113,63 @@ export async function mayRun(containers: Pick<Containers, "find">, id: string): 
   }
 }
 
-/** Null when the signal fired first. */
-async function ask(containers: Ends, { id, graceMs }: Stop, signal: AbortSignal): Promise<Stopped | null> {
-  const deadline = performance.now() + graceMs;
-  let asked = false;
+/**
+ * How it is before anybody asks for its end: an engine that was away tells late of one, and never whose it is once it
+ * was asked. It is waited for, without the grace getting shorter. Null: nobody tells, or the signal fired.
+ */
+async function lookFirst(
+  containers: Pick<Containers, "find">,
+  id: string,
+  signal: AbortSignal,
+): Promise<ContainerState | null> {
   while (!signal.aborted) {
+    using patience = expiring(signal, LOOK_FIRST_MS);
     try {
-      // An engine that was away tells late of an end; and never whose it is, once it was asked for one.
-      const state = asked ? null : await lookFirst(containers, id, signal);
-      if (state !== null && hasEnded(state)) return { endedBefore: state };
-      asked = true;
-      // The engine counts in whole seconds; a try that was cut has used up some of the grace.
-      const seconds = Math.max(0, Math.ceil((deadline - performance.now()) / 1000));
-      await containers.stop(id, seconds, signal);
-      return STOPPED;
+      return await containers.find(id, patience.signal);
     } catch (error) {
-      if (!signal.aborted && !isAway(error)) throw error;
+      if (!isOutOfReach(error)) return null;
     }
     await pause(RETRY_MS, signal);
   }
   return null;
 }
 
-/** How it is before anybody asks for its end; null: nobody tells. Throws where there is no engine to be asked. */
-async function lookFirst(
-  containers: Pick<Containers, "find">,
-  id: string,
-  signal: AbortSignal,
-): Promise<ContainerState | null> {
-  using patience = expiring(signal, LOOK_FIRST_MS);
-  try {
-    return await containers.find(id, patience.signal);
-  } catch (error) {
-    if (isOutOfReach(error)) throw error;
-    return null;
+/** False when the signal fired first. */
+async function ask(containers: Ends, { id, graceMs }: Stop, signal: AbortSignal): Promise<boolean> {
+  const deadline = performance.now() + graceMs;
+  while (!signal.aborted) {
+    try {
+      // The engine counts in whole seconds; a try that was cut has used up some of the grace.
+      const seconds = Math.max(0, Math.ceil((deadline - performance.now()) / 1000));
+      await containers.stop(id, seconds, signal);
+      return true;
+    } catch (error) {
+      if (!signal.aborted && !isAway(error)) throw error;
+    }
+    await pause(RETRY_MS, signal);
   }
+  return false;
 }
 
-/** A stop may hang inside the engine for ever, and its kill with it. Null when the signal fired first. */
+/** A stop may hang inside the engine for ever, and its kill with it. False when the signal fired first. */
 async function killStuck(
   containers: Ends,
   { id, graceMs, onStuck }: Stop,
   signal: AbortSignal,
-): Promise<Stopped | null> {
+): Promise<boolean> {
   await pause(Math.min(graceMs + STUCK_MS, LONGEST_TIMER_MS), signal);
-  if (signal.aborted) return null;
+  if (signal.aborted) return false;
   onStuck();
   const backoff = new Backoff(KILL_AGAIN);
   while (!signal.aborted) {
     using patience = expiring(signal, STUCK_KILL_MS);
     try {
       await containers.kill(id, "SIGKILL", patience.signal);
-      return STOPPED;
+      return true;
     } catch {
       // Stuck as well, or refused: the stop may still come through, and is waited for.
     }
     await pause(backoff.next(), signal);
   }
-  return null;
+  return false;
 }

@@ -9,6 +9,7 @@ const STUCK_AFTER_MS = 25_000;
 
 let hurry: AbortController;
 let asked: string[];
+let graces: number[];
 let find: (signal: AbortSignal) => Promise<null>;
 let kill: () => Promise<void>;
 let stop: (signal: AbortSignal) => Promise<void>;
@@ -20,6 +21,7 @@ beforeEach(() => {
   random = spyOn(Math, "random").mockReturnValue(0.5);
   hurry = new AbortController();
   asked = [];
+  graces = [];
   find = async () => null;
   kill = () => Promise.reject(new EngineError(500, "permission denied"));
   stop = (signal) =>
@@ -37,8 +39,9 @@ const begin = () =>
   stopContainer(
     {
       find: (_id, signal) => find(signal),
-      stop: (_id, _seconds, signal) => {
+      stop: (_id, seconds, signal) => {
         asked.push("stop");
+        graces.push(seconds);
         return stop(signal);
       },
       kill: () => {
@@ -94,14 +97,17 @@ describe("the stop of a container", () => {
     expect(asked).toEqual(["stop"]);
   });
 
-  test("is not asked for while no engine can be reached to tell how the container is", async () => {
+  // Back after 20 s, it was asked for a stop without any grace; and told to kill 5 s later, as if it were stuck.
+  test("has its whole grace from an engine that cannot be reached at first", async () => {
     find = () => Promise.reject(new EngineGone("refused", { code: "ECONNREFUSED" }));
-    stop = async () => {};
     const stopping = begin();
-    expect(await pass(499)).toEqual([]);
+    for (let waitedMs = 0; waitedMs < 60_000; waitedMs += 500) expect(await pass(500)).toEqual([]);
     find = async () => null;
-    expect(await pass(1)).toEqual(["stop"]);
-    expect(await stopping).toBe("stopped");
+    expect(await pass(500)).toEqual(["stop"]);
+    expect(graces).toEqual([GRACE_MS / 1_000]);
+    expect(await pass(STUCK_AFTER_MS - 1)).toEqual(["stop"]);
+    hurry.abort();
+    expect(await stopping).toBeInstanceOf(EngineError);
   });
 
   test("becomes a kill every now and then while the engine, stuck, refuses that", async () => {
