@@ -10,6 +10,14 @@ export interface ExecutionRef {
 /** What a backend needs to find its task again after a restart: ids, pids, paths; plain JSON, no secrets. */
 export type Handle = Readonly<Record<string, string | number | boolean | null>>;
 
+/**
+ * What stands where the handle was of an execution that ended without a report, and not because an engine has it: it was left
+ * to another worker of this host, which passes its cancellation on, too.
+ */
+export const LEFT: Handle = { left: true };
+/** The same, and another worker has taken it: wherever that one is, this one has nothing to do with it any more. */
+export const TAKEN: Handle = { taken: true };
+
 export interface Execution extends ExecutionRef {
   /** Null until the backend saved one. */
   readonly handle: Handle | null;

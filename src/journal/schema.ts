@@ -1,5 +1,6 @@
 /** The journal's tables. Ids, handles, outcomes and finished frames: never an environment value. */
 import type { DatabaseSync } from "node:sqlite";
+import { LEFT, TAKEN } from "./execution.ts";
 
 /**
  * A file of another format, older or newer, is rewritten in this one when it is opened (recast.ts), so that
@@ -12,7 +13,7 @@ const TABLES = `
     task_id      TEXT NOT NULL,
     execution_id TEXT NOT NULL,     -- '' when the server sent none
     handle       TEXT,              -- JSON of the backend, null until it has something to find again
-    terminal     TEXT,              -- the frame that ended it; null for a task handed off
+    terminal     TEXT,              -- the frame that ended it; null for a task handed off or left to another worker
     claimed_at   INTEGER NOT NULL,  -- ms since 1970
     ended_at     INTEGER,           -- the same; null while it runs
     cancelled_at INTEGER,           -- the same; null when nobody cancelled it, or that came to its end
@@ -89,19 +90,34 @@ export function mergeRows(from: DatabaseSync, into: DatabaseSync, held: FrameCou
   });
 }
 
+const isEndedIn = (row: string) => `${row}.ended_at IS NOT NULL`;
+
 /**
  * Two values by which the later of two rows is the greater one: when its execution last began or ended, and whether it has
  * ended. One that ended without a report counts from its beginning: whom it was left to had begun it before that end.
  */
 const lastWordIn = (row: string) =>
-  `(iif(${row}.terminal IS NULL, ${row}.claimed_at, ${row}.ended_at), ${row}.ended_at IS NOT NULL)`;
+  `(iif(${row}.terminal IS NULL, ${row}.claimed_at, ${row}.ended_at), ${isEndedIn(row)})`;
+
+const LEFT_TO_WORKERS = [LEFT, TAKEN].map((handle) => `'${JSON.stringify(handle)}'`).join(", ");
+const isLeftIn = (row: string) =>
+  `(${isEndedIn(row)} AND ${row}.terminal IS NULL AND ${row}.handle IN (${LEFT_TO_WORKERS}))`;
+
+/**
+ * True for the row that counts, of which the other is `than`. What was left to another worker counts less than what that one
+ * had, whichever was begun first: it is that one's to report. Only the same beginning is that of the same row, as it was before.
+ */
+const countsMore = (row: string, than: string) => `CASE
+  WHEN ${isLeftIn(than)} AND NOT ${isEndedIn(row)} THEN ${row}.claimed_at <> ${than}.claimed_at
+  WHEN ${isLeftIn(row)} AND NOT ${isEndedIn(than)} THEN ${row}.claimed_at = ${than}.claimed_at
+  ELSE ${lastWordIn(row)} > ${lastWordIn(than)} END`;
 
 /** Two workers had one execution, one after the other: the second may have been given it when the first had ended it, or was dead. */
 const ADD_EXECUTION = `${INSERT_EXECUTION}
   ON CONFLICT DO UPDATE SET ${["handle", "terminal", "claimed_at", "ended_at", "cancelled_at"]
     .map((column) => `${column} = excluded.${column}`)
     .join(", ")}
-  WHERE ${lastWordIn("excluded")} > ${lastWordIn("executions")}`;
+  WHERE ${countsMore("excluded", "executions")}`;
 
 function transfer(
   from: DatabaseSync,

@@ -2,7 +2,7 @@
  * Tasks that somebody else runs now. All that can still come for them is a cancellation, which is
  * passed on; a later one too when an earlier one failed, and not when it got through.
  */
-import type { Execution, Handle } from "../journal/execution.ts";
+import { type Execution, type Handle, LEFT, TAKEN } from "../journal/execution.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
@@ -21,12 +21,12 @@ export interface HandedOffOptions {
 
 /** What the journal keeps of a task whose runtime has been told. */
 const CANCELLED = { cancelled: true } as const;
-/** And of one that another worker of this host has: that one passes a cancellation on. */
-const LEFT = { left: true } as const;
 
 /** What is kept of an execution that has ended so. */
-export function handleOf({ kind }: Outcome): Handle | null {
-  return kind === "left" ? LEFT : null;
+export function handleOf({ kind }: Outcome, { cancelHandedOff }: Backend): Handle | null {
+  if (kind === "left") return LEFT;
+  // Where there is no engine that could be told of a cancellation, none can have it.
+  return kind === "handed-off" && cancelHandedOff === undefined ? TAKEN : null;
 }
 
 export function isLeft({ handle }: Execution): boolean {

@@ -262,7 +262,8 @@ export class Scheduler {
     const { journal, backend, deliver, unprovenEnds } = this.options;
     const { ref, trail } = task;
     const report = reportFor(ref.taskId, outcome);
-    const stored = journal.end(ref, report === null ? null : encodeOutbound(report), handleOf(outcome));
+    const frame = report === null ? null : encodeOutbound(report);
+    const stored = journal.end(ref, frame, handleOf(outcome, backend));
     this.running.delete(ref.taskId);
     if (stored !== null) deliver(stored);
     trail.ended(outcome, durationMs / 1_000, stored?.seq ?? null);

@@ -1,6 +1,7 @@
 /** What two dead workers knew of one execution becomes one row of their successor's journal. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { openMemoryDatabase } from "../../../src/journal/database.ts";
+import { type Handle, LEFT as LEFT_MARK, TAKEN } from "../../../src/journal/execution.ts";
 import { mergeRows } from "../../../src/journal/schema.ts";
 import { Statements } from "../../../src/journal/statements.ts";
 
@@ -10,15 +11,18 @@ const REF = { taskId: "t", executionId: "e" };
 interface Known {
   readonly claimedAt: number;
   readonly endedAt: number | null;
-  /** Its end was somebody else's to report. */
+  /** Its end was somebody else's to report: of an engine, or of another worker. */
   readonly isLeft?: boolean;
+  /** Which of them, as far as that is known. */
+  readonly mark?: Handle;
 }
 
-function journalOf({ claimedAt, endedAt, isLeft = false }: Known) {
+function journalOf({ claimedAt, endedAt, isLeft = false, mark }: Known) {
   const database = openMemoryDatabase();
   const statements = new Statements(database);
   statements.claim(REF, JSON.stringify({ of: claimedAt }), "claimed", claimedAt);
-  if (endedAt !== null) statements.end(REF, isLeft ? null : `ended ${endedAt}`, endedAt);
+  const kept = mark === undefined ? null : JSON.stringify(mark);
+  if (endedAt !== null) statements.end(REF, isLeft ? null : `ended ${endedAt}`, endedAt, kept);
   return { database, statements };
 }
 
@@ -86,6 +90,66 @@ test.each([
 ])("the report of whoever it was left to counts: in the %s journal", (_which, into, from) => {
   expect(merged(into, from)).toMatchObject({ ended: true, terminal: "ended 3500" });
 });
+
+type State = "running" | "reported" | "handed-off" | "left" | "taken";
+const STATES: readonly State[] = ["running", "reported", "handed-off", "left", "taken"];
+
+function knownOf(state: State, claimedAt: number, endedAt: number): Known {
+  switch (state) {
+    case "running":
+      return { claimedAt, endedAt: null };
+    case "reported":
+      return { claimedAt, endedAt };
+    case "handed-off":
+      return { claimedAt, endedAt, isLeft: true };
+    case "left":
+      return { claimedAt, endedAt, isLeft: true, mark: LEFT_MARK };
+    case "taken":
+      return { claimedAt, endedAt, isLeft: true, mark: TAKEN };
+    default:
+      return state satisfies never;
+  }
+}
+
+type Which = "former" | "later";
+
+/** By what became of the one that was claimed first, and in which order it ended: which counts, for each state of the later. */
+const PAIRS: readonly (readonly [former: State, endedAt: number, counts: Readonly<Record<State, Which>>])[] =
+  [
+    // What an engine has it has, whoever began before. What is another worker's is perhaps the former one's, which was hidden.
+    ["running", 0, { ...all("later"), left: "former", taken: "former" }],
+    ["reported", 2_000, all("later")],
+    ["reported", 5_000, all("former")],
+    ...(["handed-off", "left", "taken"] as const).flatMap((former) =>
+      [2_000, 5_000].map((endedAt) => [former, endedAt, all("later")] as const),
+    ),
+  ];
+
+function all(which: Which): Record<State, Which> {
+  return { running: which, reported: which, "handed-off": which, left: which, taken: which };
+}
+
+describe.each(PAIRS)(
+  "of one that is %s, at %d, and of another that was claimed later",
+  (former, at, counts) => {
+    test.each(STATES)("the right one counts when that is %s", (state) => {
+      const rows = { former: knownOf(former, 1_000, at), later: knownOf(state, 3_000, 4_000) };
+      const wanted = journalOf(rows[counts[state]]).statements.find(REF);
+      expect(merged(rows.former, rows.later)).toEqual(wanted);
+      expect(merged(rows.later, rows.former)).toEqual(wanted);
+    });
+  },
+);
+
+// A take-over that was cut short had left a row in both, and it went on in one.
+test.each(STATES)(
+  "of two that were claimed at once, one of which runs, the other counts when it is %s",
+  (state) => {
+    const rows = [knownOf("running", 1_000, 0), knownOf(state, 1_000, 4_000)] as const;
+    const wanted = journalOf(rows[1]).statements.find(REF);
+    expect([merged(rows[0], rows[1]), merged(rows[1], rows[0])]).toEqual([wanted, wanted]);
+  },
+);
 
 test("a cancellation that only the other journal knows of an execution begun anew is kept", () => {
   const own = journalOf(ENDED);

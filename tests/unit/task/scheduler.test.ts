@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, jest, test } from "bun:test";
+import { TAKEN } from "../../../src/journal/execution.ts";
 import { encodeOutbound } from "../../../src/protocol/outbound.ts";
 import { TaskFailure } from "../../../src/task/backend.ts";
 import { sampleAssignment } from "./sample-assignment.ts";
@@ -125,6 +126,20 @@ describe("one task", () => {
     await rig.ended(1);
     rig.scheduler.offer(sampleAssignment({ taskId: "t-2" }));
     expect(rig.sent).toEqual([claimed("t-1"), claimed("t-2")]);
+  });
+
+  // A later worker's journal has to know whether another row of the execution may be of whoever it was left to.
+  test.each([
+    ["to an engine, which can be told of a cancellation", { cancelHandedOff: async () => {} }, null],
+    ["to another worker, where there is no engine", {}, TAKEN],
+  ])("that is handed off %s, is kept as that", async (_to, more, handle) => {
+    using rig = new SchedulerRig();
+    Object.assign(rig.backend, more);
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(1)).end("handed-off");
+    await rig.ended(1);
+    const ref = { taskId: "t-1", executionId: "exec-t-1" };
+    expect(rig.journal.find(ref)).toMatchObject({ ended: true, terminal: null, handle });
   });
 
   test("has its handle in the journal from the moment that it is saved", async () => {
