@@ -100,8 +100,10 @@ async function judge(
     view = await look.take(seen, context.signal);
     verdict = classify(view);
   }
+  const areUnwatched = seen.pods.length === 0 && view.pods.length > 0;
+  const longestMs = areUnwatched ? UNWATCHED_MS : LONGEST_TIMER_MS;
   const doubtMs = context.passing.doubtMs(verdict);
-  if (doubtMs > 0) return doubtMs;
+  if (doubtMs > 0) return Math.min(doubtMs, longestMs);
   if (verdict.kind === "succeeded") return { kind: "succeeded" };
   if (verdict.kind === "failed") {
     const mayBegin = isSuspended(job) || view.pods.some(isAtWork);
@@ -109,8 +111,6 @@ async function judge(
   }
   // Of a Job that has failed there may never be any news again.
   const recheckInMs = verdict.needsEvents === true ? look.againInMs() : verdict.recheckInMs;
-  const areUnwatched = seen.pods.length === 0 && view.pods.length > 0;
-  const longestMs = areUnwatched ? UNWATCHED_MS : LONGEST_TIMER_MS;
   return Math.min(Math.max(recheckInMs ?? longestMs, 50), longestMs);
 }
 
@@ -150,7 +150,7 @@ async function whenMissing(target: JobToFollow, look: FreshLook, context: Follow
   for (;;) {
     try {
       const found = sameJob(await cluster.getJob(target.name, signal), target);
-      if (found === null) return vanished(target, context);
+      if (found === null) return vanished(target, last, context);
       const decided = decidedElsewhere(found, target);
       if (decided !== null) return decided;
       const outcome = await judge(found, target, look, context);
@@ -167,8 +167,11 @@ async function whenMissing(target: JobToFollow, look: FreshLook, context: Follow
   }
 }
 
-function vanished(target: JobToFollow, context: FollowContext): JobEnd {
-  const verdict = classify(viewOf(null, target, context));
+/** `last`: as it was when it went; null: nobody saw that. */
+function vanished(target: JobToFollow, last: V1Job | null, context: FollowContext): JobEnd {
+  // That it had failed says more than that it is gone, and nothing more of it can be read.
+  const job = last !== null && isFinished(last) ? last : null;
+  const verdict = classify({ ...viewOf(job, target, context), events: [] });
   if (verdict.kind === "succeeded") return { kind: "vanished", failure: null };
   if (verdict.kind === "failed") return { kind: "vanished", failure: verdict };
   const where = `Job "${target.name}" in namespace "${context.cluster.namespace}"`;

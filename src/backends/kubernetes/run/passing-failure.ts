@@ -1,11 +1,9 @@
 /**
  * Waits with what passes by itself: a kubelet that could not ask the API server for a Secret says that the container cannot
- * be made, and makes it once the server is back. Its task was failed by then, and the agent worked.
+ * be made, and makes it once the server is back. Its task was failed by then, and the agent worked. And a Job that is out of
+ * time says so when its server is back, perhaps before its pod is seen to have ended long ago.
  */
 import type { Verdict } from "../verdict/view.ts";
-
-/** It is seen only when the server is back, and the kubelet asks again within half of that. */
-const PATIENCE_MS = 60_000;
 
 export class PassingFailure {
   /** By performance.now, since when this worker sees it: when it began is told nowhere. Null: it is not so. */
@@ -13,11 +11,12 @@ export class PassingFailure {
 
   /** For how long it is not to be believed; 0: it is. */
   doubtMs(verdict: Verdict): number {
-    if (verdict.kind !== "failed" || verdict.mayPass !== true) {
+    const afterMs = verdict.kind === "failed" ? (verdict.believedAfterMs ?? 0) : 0;
+    if (afterMs === 0) {
       this.since = null;
       return 0;
     }
     this.since ??= performance.now();
-    return Math.max(0, this.since + PATIENCE_MS - performance.now());
+    return Math.max(0, this.since + afterMs - performance.now());
   }
 }

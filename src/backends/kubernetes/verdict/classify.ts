@@ -6,7 +6,7 @@ import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { hasEnded } from "./containers.ts";
 import { deadlineText, endedWellInTime, failedContainer, failedInitContainer } from "./ended-containers.ts";
 import { failureOf, isComplete, isOver } from "./job-condition.ts";
-import { lingering } from "./lingering-pods.ts";
+import { endsDueMs, lingering } from "./lingering-pods.ts";
 import { podless, unmountable, unschedulable } from "./pending-pods.ts";
 import { type JobView, podsEver, type Verdict } from "./view.ts";
 import { stuckContainer } from "./waiting-containers.ts";
@@ -71,9 +71,14 @@ function evicted(view: JobView, pod: V1Pod): Verdict | null {
 function outOfTime(view: JobView, job: V1Job): Verdict | null {
   const failure = failureOf(job);
   if (failure?.reason !== "DeadlineExceeded") return null;
-  if (podsEver(view).some((pod) => endedWellInTime(view, pod))) return { kind: "succeeded" };
+  const pods = podsEver(view);
+  if (pods.some((pod) => endedWellInTime(view, pod))) return { kind: "succeeded" };
+  // The watch of Jobs may be ahead of that of pods.
+  if (pods.length === 0 && view.events === null) return { kind: "running", needsEvents: true };
   const message = withWords(deadlineText(view), reasonText(failure));
-  return { kind: "failed", reason: "active_deadline", message };
+  const failed = { kind: "failed", reason: "active_deadline", message } as const;
+  const dueMs = endsDueMs(view);
+  return dueMs === 0 ? failed : { ...failed, believedAfterMs: dueMs };
 }
 
 /** The template may give the pod a deadline of its own. */

@@ -5,8 +5,11 @@ import { deadlineOf, isOver, saysDeadline } from "./job-condition.ts";
 import type { Failed, JobView } from "./view.ts";
 import { jobText, KILLED, podText, reasonText, signalHint, withWords } from "./words.ts";
 
-/** Times of a pod's status are whole seconds, and its node has a clock of its own. */
-const CLOCKS_MS = 1000;
+/**
+ * Times of a status are whole seconds, and a node's clock may be two of them behind the cluster's: what ends that close to its
+ * deadline, or when nobody says, may have been ended by it.
+ */
+const CLOCKS_MS = 2000;
 
 interface Ended {
   readonly view: JobView;
@@ -62,13 +65,15 @@ function deadlineInstead(ended: Ended): Failed | null {
   const at = view.job === null ? null : deadlineOf(view.job);
   const late = at !== null && (how.finishedAt?.getTime() ?? view.nowMs) >= at - CLOCKS_MS;
   const killed = KILLED.has(exitStatus) || pod.metadata?.deletionTimestamp !== undefined;
-  const said = pod.status?.reason === "DeadlineExceeded" || (view.job !== null && saysDeadline(view.job));
+  // A server that was away past the deadline hears of a pod that had ended before it only when it has called its Job late.
+  const saidOfJob = view.job !== null && saysDeadline(view.job) && (late || at === null);
+  const said = saidOfJob || pod.status?.reason === "DeadlineExceeded";
   const wasDeadline = said ? late || killed : late && killed;
   if (!wasDeadline) return null;
   return { kind: "failed", reason: "active_deadline", message: `${deadlineText(view)}; ${messageOf(ended)}` };
 }
 
-/** A controller that was away for a while counts a pod's end only later, and calls its Job late then. */
+/** The same of one that ended well: its Job is called late by a controller that was away, or that counts its end only later. */
 export function endedWellInTime({ job }: JobView, pod: V1Pod): boolean {
   const at = job === null ? null : deadlineOf(job);
   if (at === null || pod.status?.phase !== "Succeeded") return false;

@@ -45,6 +45,6 @@ export interface Failed {
   readonly message: string;
   /** The container's own, 128+signal. */
   readonly exitCode?: number;
-  /** True: it may pass by itself, and is to be believed only when it lasts. */
-  readonly mayPass?: true;
+  /** What is on its way may say otherwise: it is to be believed only when it has lasted so long. */
+  readonly believedAfterMs?: number;
 }

@@ -25,6 +25,8 @@ const WAITING: Readonly<Record<string, FailureReason>> = {
  * minutes until the cluster takes it, as when what encrypts Secrets at rest is away.
  */
 const SECRET_PATIENCE_MS = 60_000;
+/** It is seen only when the server is back, and the kubelet asks again within half of that. */
+const UNREAD_PATIENCE_MS = 60_000;
 
 export function stuckContainer(view: JobView, pod: V1Pod): Verdict | null {
   if (hasEnded(pod)) return null;
@@ -40,7 +42,8 @@ export function stuckContainer(view: JobView, pod: V1Pod): Verdict | null {
     );
     const atInit = reason === "container_create" && isInit(container);
     const failed: Verdict = { kind: "failed", reason: atInit ? "init_container" : reason, message };
-    return isUnread(waiting) && !isOver(view.job) ? { ...failed, mayPass: true } : failed;
+    if (!isUnread(waiting) || isOver(view.job)) return failed;
+    return { ...failed, believedAfterMs: UNREAD_PATIENCE_MS };
   }
   return null;
 }

@@ -109,7 +109,7 @@ const TABLE: readonly (readonly [string, Partial<JobView>, object])[] = [
     },
     failure("volume_mount"),
   ],
-  ["a deadline", { job: job({ conditions: [TOO_LATE] }) }, failure("active_deadline")],
+  ["a deadline", { job: job({ conditions: [TOO_LATE] }), events: [] }, failure("active_deadline")],
   [
     "a deadline of the template's own",
     { pods: [pod({ phase: "Failed", reason: "DeadlineExceeded", main: [ended(137)] })] },
@@ -244,8 +244,8 @@ describe("a container that was killed at the deadline", () => {
     expect(classify(view({ job: job(late), pods }))).toMatchObject(failure("active_deadline"));
   });
 
-  test("although its node's clock is a second behind", () => {
-    const pods = [pod({ main: [ended(137, { finishedAgo: 2 })] })];
+  test("although its node's clock is two seconds behind", () => {
+    const pods = [pod({ main: [ended(137, { finishedAgo: 3 })] })];
     expect(classify(view({ job: job(late), pods }))).toMatchObject(failure("active_deadline"));
   });
 
@@ -273,10 +273,32 @@ describe("a container that was killed at the deadline", () => {
     ["failed by itself before it", { ...late, conditions: [TOO_LATE] }, ended(3, { finishedAgo: 20 })],
     ["failed by itself after it", late, ended(3)],
     ["was killed before it", late, ended(137, { finishedAgo: 20 })],
+    [
+      "was killed before it, and called late",
+      { ...late, conditions: [TOO_LATE] },
+      ended(137, { finishedAgo: 4 }),
+    ],
     ["was killed where there is none", {}, ended(137)],
   ])("is not one that %s", (_what, fields, container) => {
     const found = classify(view({ job: job(fields), pods: [pod({ main: [container] })] }));
     expect(found).toMatchObject({ kind: "failed", reason: "container_exit" });
+  });
+
+  // Seen when the API server stood still until after it: the controller had the pod deleted before its end was told.
+  test.each(["FailureTarget", "Failed"])(
+    "is not one that had ended before it, although its pod is deleted for it by then: %s",
+    (type) => {
+      const pods = [pod({ main: [ended(31, { finishedAgo: 20 })], beingDeleted: true })];
+      const seen = view({ job: job({ ...late, conditions: [{ ...TOO_LATE, type }] }), pods });
+      expect(classify(seen)).toMatchObject(failure("container_exit", 31));
+    },
+  );
+
+  test("is one whose node says so, by a deadline of the template's own", () => {
+    const pods = [
+      pod({ phase: "Failed", reason: "DeadlineExceeded", main: [ended(137, { finishedAgo: 20 })] }),
+    ];
+    expect(classify(view({ job: job(late), pods }))).toMatchObject(failure("active_deadline"));
   });
 
   // Seen when the Job controller was away until after it: the agent's work was done, and told as failed.
@@ -298,6 +320,29 @@ describe("a container that was killed at the deadline", () => {
   test("is not one that ran out of memory", () => {
     const pods = [pod({ main: [ended(137, { reason: "OOMKilled" })] })];
     expect(classify(view({ job: job(late), pods }))).toMatchObject(failure("container_oom", 137));
+  });
+});
+
+// Watches of Jobs and of pods are opened again one after the other: an agent that had ended in time was told as late.
+describe("a Job that is out of time", () => {
+  const late = job({ activeDeadlineSeconds: 60, startedAgo: 61, conditions: [TOO_LATE] });
+
+  test.each<readonly [string, Partial<JobView>, number]>([
+    ["its pod has ended", { pods: [pod({ phase: "Succeeded", main: [ended(0)] })] }, 0],
+    ["its pod has gone, and nobody saw how it ended", { formerPods: [pod({ main: [running()] })] }, 0],
+    ["its pod has not ended, and has the grace that any has", { pods: [pod()] }, 90_000],
+    ["its pod has a longer grace", { pods: [pod({ graceSeconds: 120 })] }, 180_000],
+  ])("is told as that, when %s", (_what, fields, believedAfterMs) => {
+    const verdict = classify(view({ job: late, ...fields }));
+    expect({ believedAfterMs: 0, ...verdict }).toMatchObject({
+      ...failure("active_deadline"),
+      believedAfterMs,
+    });
+  });
+
+  test("is not told as that before its pods have been read once", () => {
+    expect(classify(view({ job: late }))).toEqual({ kind: "running", needsEvents: true });
+    expect(classify(view({ job: late, events: [] }))).toMatchObject(failure("active_deadline"));
   });
 });
 
@@ -410,7 +455,7 @@ describe("a message", () => {
     ],
     [
       "of a deadline tells how long it is",
-      { job: job({ conditions: [TOO_LATE], activeDeadlineSeconds: 60 }) },
+      { job: job({ conditions: [TOO_LATE], activeDeadlineSeconds: 60 }), events: [] },
       ["60 s"],
     ],
   ])("%s", (_what, fields, words) => {
