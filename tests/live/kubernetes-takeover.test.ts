@@ -1,4 +1,4 @@
-/** Workers and API servers that end in the middle: every task on a real cluster keeps its one true result. */
+/** Workers, API servers and kubelets that fail in the middle: every task on a real cluster keeps its one true result. */
 import { describe, expect, test } from "bun:test";
 import { assignments } from "../support/assignments.ts";
 import { taskIdOf } from "../support/direct-site.ts";
@@ -61,4 +61,34 @@ describe.skipIf(noCluster !== null)("on a real cluster", () => {
     expectOnce(site, runs);
     expect(worker.running).toBe(true);
   }, 150_000);
+
+  // Their Jobs were called late, and their pods were deleted for that, before anybody had heard that they had ended.
+  test("agents that end in time are told of as they ended by a kubelet that is held up past the deadline", async () => {
+    await using site = await ClusterSite.create();
+    await using worker = await site.start({ kubernetes: { active_deadline_seconds: 10 } });
+    const codes = ["0", "31"];
+    const held = await Promise.all(codes.map((code) => site.hold(1, { env: { AGENT_EXIT: code } })));
+    const runs = held.flat();
+    const areLate = async () => (await site.jobs()).every((job) => isLate(job));
+    {
+      using _stalled = site.cluster.stall("kubelet");
+      for (const run of runs) run.release();
+      await eventually(() => runs.every((run) => run.ended), "the agents to end");
+      await eventually(areLate, "the Jobs to be called late", {
+        timeoutMs: TASK_TIMEOUT_MS,
+        intervalMs: 250,
+      });
+    }
+    const ends = await Promise.all(runs.map((run) => site.ended(run)));
+    expect(ends).toMatchObject([
+      { state: "completed" },
+      { state: "failed", failureReason: "container_exit", exitCode: 31 },
+    ]);
+    expectOnce(site, runs);
+    expect(worker.running).toBe(true);
+  }, 150_000);
 });
+
+function isLate({ status }: { status: { conditions?: readonly { reason?: string }[] } }): boolean {
+  return (status.conditions ?? []).some(({ reason }) => reason === "DeadlineExceeded");
+}

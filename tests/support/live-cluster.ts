@@ -93,6 +93,13 @@ export class LiveCluster {
     await this.#run("restart", [name]);
   }
 
+  /** One of its programs stands still until that is disposed of: whatever runs goes on, and nobody hears of it. */
+  stall(name: "kube-apiserver" | "kubelet"): Disposable {
+    const [pid] = readFileSync(join(this.#dir, "pids", name), "utf8").split(" ");
+    process.kill(Number(pid), "SIGSTOP");
+    return { [Symbol.dispose]: () => void process.kill(Number(pid), "SIGCONT") };
+  }
+
   /** A token as the cluster signs them, but long expired. */
   expiredToken(serviceAccount: string, namespace: string): string {
     const der = readFileSync(join(this.#dir, "pki/sa.pub"), "utf8").replace(/-----[^-]+-----|\s/g, "");

@@ -14,7 +14,14 @@ export type Interference =
   | "suspend"
   | "resume";
 
+/** One that all campaigns and all of the cluster share. */
+export type ClusterProgram = "kube-apiserver" | "kubelet";
+
+/** It stands still until it goes on. */
+export type Stall = "stop" | "continue";
+
 export type ClusterHappening =
+  | { readonly kind: "stalled"; readonly program: ClusterProgram; readonly how: Stall }
   | { readonly kind: "api"; readonly trouble: ApiTrouble }
   /** Or was begun: what was not there at the moment had nothing done to it. */
   | { readonly kind: "interfered"; readonly taskId: string; readonly how: Interference };

@@ -35,6 +35,8 @@ export interface ClusterLeavings {
 export interface ClusterHistory {
   readonly tasks: readonly ClusterTaskPlan[];
   readonly maxConcurrentTasks: number;
+  /** Of every Job. Null: there is none. */
+  readonly deadlineSeconds: number | null;
   /** In the order in which they came to pass. */
   readonly events: readonly Event[];
   /** In the order in which they were written. */

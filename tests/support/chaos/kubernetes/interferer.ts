@@ -13,13 +13,21 @@ export interface InterfererOptions {
 
 export class Interferer {
   readonly #options: InterfererOptions;
+  /** Of the one before: while the server stands still several wait, and would be taken in any order. */
+  #done: Promise<void> = Promise.resolve();
 
   constructor(options: InterfererOptions) {
     this.#options = options;
   }
 
   /** What is not there at the moment, or is not taken, is none of the campaign's. */
-  async interfere(
+  interfere(task: ClusterTaskPlan, how: Interference): Promise<void> {
+    const done = this.#done.then(() => this.#interfere(task, how));
+    this.#done = done.catch(() => {});
+    return done;
+  }
+
+  async #interfere(
     { taskId, executions: [{ executionId }] }: ClusterTaskPlan,
     how: Interference,
   ): Promise<void> {

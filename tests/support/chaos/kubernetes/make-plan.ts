@@ -3,7 +3,7 @@ import { isLinkFault, LINK_FAULTS, linkFault } from "../link-faults.ts";
 import type { Timed } from "../plan.ts";
 import { Random } from "../random.ts";
 import { WORKER_FAULTS, workerFault } from "../worker-faults.ts";
-import type { Interference } from "./happening.ts";
+import type { ClusterProgram, Interference, Stall } from "./happening.ts";
 import type { AgentPlan, ClusterAction, ClusterPlan, ClusterTaskPlan } from "./plan.ts";
 
 /** Long enough for pods to be made and ended, short enough for a test run. */
@@ -17,14 +17,43 @@ export function makePlan(seed: number): ClusterPlan {
   const faults = Array.from({ length: random.between(5, 9) }, () =>
     makeFault(random, { seats, tasks: tasks.length }),
   );
+  const maxConcurrentTasks = random.chance(0.2) ? 3 : 0;
+  const atLast = random.pick<ClusterPlan["atLast"]>(["SIGKILL", "SIGTERM"]);
+  const deadlineSeconds = random.chance(0.4) ? random.pick([6, 9]) : null;
+  const stalls = deadlineSeconds === null ? [] : stallOver(random, deadlineSeconds, offers);
+  const steps = [...offers, ...faults.flat(), ...stalls, ...restarts(seats)];
   return {
     seed,
     tasks,
-    steps: [...offers, ...faults.flat(), ...restarts(seats)].toSorted((one, other) => one.atMs - other.atMs),
+    steps: steps.toSorted((one, other) => one.atMs - other.atMs),
     seats,
-    maxConcurrentTasks: random.chance(0.2) ? 3 : 0,
-    atLast: random.pick(["SIGKILL", "SIGTERM"]),
+    maxConcurrentTasks,
+    deadlineSeconds,
+    atLast,
   };
+}
+
+/**
+ * The server stands still past the deadline of what has just begun, and what ends meanwhile it hears of only when the kubelet
+ * goes on, too.
+ */
+function stallOver(
+  random: Random,
+  deadlineSeconds: number,
+  offers: readonly Timed<ClusterAction>[],
+): Timed<ClusterAction>[] {
+  const begins = offers.filter(({ action }) => action.do === "offer").map(({ atMs }) => atMs);
+  const stopsAt = random.pick([1_500, ...begins]) + random.between(500, 2_000);
+  const goesOnAt = stopsAt + deadlineSeconds * 1_000 + random.between(0, 2_000);
+  const stall = (atMs: number, program: ClusterProgram, how: Stall) =>
+    step(atMs, { do: "stall", program, how });
+  return [
+    stall(stopsAt, "kube-apiserver", "stop"),
+    // By then it has begun what it was told of before.
+    stall(stopsAt + 1_500, "kubelet", "stop"),
+    stall(goesOnAt, "kube-apiserver", "continue"),
+    stall(goesOnAt + random.pick([0, 500, 1_500]), "kubelet", "continue"),
+  ];
 }
 
 /** As a service manager does: a worker that could not start without its cluster, or was killed for good, is back after a while. */

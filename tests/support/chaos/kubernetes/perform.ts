@@ -9,6 +9,9 @@ export async function perform(action: ClusterAction, site: ClusterChaosSite): Pr
     case "api":
       await site.api.make(action.trouble);
       return;
+    case "stall":
+      site.stalls.make(action.program, action.how);
+      return;
     case "interfere": {
       const task = site.plan.tasks[action.task];
       if (task !== undefined) site.background(site.interferer.interfere(task, action.how));

@@ -1,6 +1,6 @@
 /** What a campaign against a cluster is going to do. Plain data, made from a seed. */
 import type { LinkAction, Timed, WorkerAction } from "../plan.ts";
-import type { ApiTrouble, Interference } from "./happening.ts";
+import type { ApiTrouble, ClusterProgram, Interference, Stall } from "./happening.ts";
 
 export interface AgentPlan {
   readonly executionId: string;
@@ -27,6 +27,7 @@ export type ClusterAction =
   /** To one that did not, as if the other had been taken for lost. */
   | { readonly do: "offer-other"; readonly task: number; readonly any: number }
   | { readonly do: "api"; readonly trouble: ApiTrouble }
+  | { readonly do: "stall"; readonly program: ClusterProgram; readonly how: Stall }
   | { readonly do: "interfere"; readonly task: number; readonly how: Interference };
 
 export interface ClusterPlan {
@@ -38,6 +39,8 @@ export interface ClusterPlan {
   readonly seats: number;
   /** 0: no limit. */
   readonly maxConcurrentTasks: number;
+  /** Of every Job. Null: it has all the time it wants. */
+  readonly deadlineSeconds: number | null;
   /** How the workers are ended that are there when the faults are over. */
   readonly atLast: "SIGKILL" | "SIGTERM";
 }

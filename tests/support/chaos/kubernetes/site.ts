@@ -12,6 +12,7 @@ import { Interferer } from "./interferer.ts";
 import { type ClusterPlaces, findLeavings, isClear } from "./leavings.ts";
 import { PodLedger, variablesOf } from "./ledger.ts";
 import type { ClusterPlan } from "./plan.ts";
+import { Stalls } from "./stalls.ts";
 
 const WORKER_ID = "chaos";
 const GRACE_SECONDS = 2;
@@ -26,6 +27,7 @@ export class ClusterChaosSite implements AsyncDisposable {
   readonly fleet: Fleet;
   readonly api: ApiPath;
   readonly interferer: Interferer;
+  readonly stalls: Stalls;
   killAt: SaidType | null = null;
   readonly #holders = new Map<string, WorkerNumber>();
   readonly #claimed = new Set<string>();
@@ -44,6 +46,7 @@ export class ClusterChaosSite implements AsyncDisposable {
     const note = (happening: Happening) => this.note(happening);
     parts.plane.listen(note);
     const { cluster, namespace } = parts.site;
+    this.stalls = held.use(new Stalls(cluster, note));
     this.interferer = new Interferer({ cluster, namespace, note });
     const { stateDir, temporary, logs } = parts;
     this.fleet = held.use(
@@ -123,8 +126,9 @@ export class ClusterChaosSite implements AsyncDisposable {
   async history(): Promise<ClusterHistory> {
     const { ledger, events } = this.#parts;
     const left = await findLeavings(this.#places());
-    const { tasks, maxConcurrentTasks } = this.plan;
-    return { tasks, maxConcurrentTasks, events, ledger: ledger.lines(), workers: this.fleet.reports(), left };
+    const { tasks, maxConcurrentTasks, deadlineSeconds } = this.plan;
+    const workers = this.fleet.reports();
+    return { tasks, maxConcurrentTasks, deadlineSeconds, events, ledger: ledger.lines(), workers, left };
   }
 
   /**
@@ -163,10 +167,12 @@ export class ClusterChaosSite implements AsyncDisposable {
 
   #config(): string {
     const { site, kubeconfig, ledger } = this.#parts;
+    const { deadlineSeconds, maxConcurrentTasks } = this.plan;
+    const limit = deadlineSeconds === null ? {} : { active_deadline_seconds: deadlineSeconds };
     return site.config({
       workerId: WORKER_ID,
-      top: { max_concurrent_tasks: this.plan.maxConcurrentTasks, log_level: "debug" },
-      kubernetes: { kubeconfig },
+      top: { max_concurrent_tasks: maxConcurrentTasks, log_level: "debug" },
+      kubernetes: { kubeconfig, ...limit },
       task: { env: [{ name: "FAKE_AGENT", value: ledger.program }] },
       pod: { terminationGracePeriodSeconds: GRACE_SECONDS },
     });

@@ -35,7 +35,9 @@ function wasApiTroubled(worker: WorkerNumber, { events }: ClusterTelling): boole
   const troubles = events.filter((event) => event.kind === "api");
   const before = troubles.findLast(({ index }) => index < started);
   const wasAway = before?.trouble === "leave" || before?.trouble === "freeze";
-  return wasAway || troubles.some(({ index }) => index > started && index < gone);
+  const stalls = events.filter((event) => event.kind === "stalled" && event.program === "kube-apiserver");
+  const wasStalled = stalls.some(({ index }) => index < gone) && stalls.some(({ index }) => index > started);
+  return wasAway || wasStalled || troubles.some(({ index }) => index > started && index < gone);
 }
 
 function complaints({ history }: ClusterTelling): Violation[] {

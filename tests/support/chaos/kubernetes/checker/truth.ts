@@ -8,13 +8,13 @@ import {
   wasGivenToDead,
 } from "../../checker/sayings.ts";
 import type { Said } from "../../history.ts";
-import { type ClusterStory, type ClusterTelling, showRun, wasInterfered } from "./stories.ts";
+import { type ClusterStory, type ClusterTelling, type PodRun, showRun, wasInterfered } from "./stories.ts";
 
 export function checkTruth(telling: ClusterTelling): Violation[] {
   return telling.stories.flatMap((story) => [
     ...untrueEnds(story, (end) => whyUntrue(end, story, telling)),
     ...notCancelled(story, telling),
-    ...untold(story),
+    ...untold(story, telling),
     ...untrueRejections(story, telling, false),
   ]);
 }
@@ -25,8 +25,11 @@ function whyUntrue(end: At<Said>, story: ClusterStory, telling: ClusterTelling):
   switch (end.reason) {
     case "container_exit":
       return whyUntrueStatus(end, story);
+    case "active_deadline":
+      return whyUntrueDeadline(end, story, telling);
     case "job_failed":
-      return wasInterfered(story, end) ? null : "nobody had done anything to its Job or its pod";
+      if (wasInterfered(story, end) || mayBeUnseen(end, story, telling)) return null;
+      return "nobody had done anything to its Job or its pod";
     case "image_pull":
       return story.plan.imageMissing ? null : "its image is there";
     // Docs/kubernetes.md: "A worker that was killed between creating a Job and its Secret reports that task as failed". Whoever
@@ -60,6 +63,34 @@ function whyUntrueStatus(end: At<Said>, story: ClusterStory): string | null {
   return `no agent ended with ${exitCode} by itself; there were ${runs.map(showRun).join(", ") || "none"}`;
 }
 
+function whyUntrueDeadline(end: At<Said>, story: ClusterStory, telling: ClusterTelling): string | null {
+  if (telling.history.deadlineSeconds === null) return "no Job has a deadline";
+  const inTime = story.runs.find((run) => endedInTime(run, story, telling));
+  if (inTime === undefined || wasInterfered(story, end) || mayBeUnseen(end, story, telling)) return null;
+  return `${showRun(inTime)} had ended in time`;
+}
+
+/** The pods of a Job that is out of time are deleted: who gets it after that finds nothing that tells how its agent ended. */
+function mayBeUnseen(end: At<Said>, { runs, claims }: ClusterStory, { history }: ClusterTelling): boolean {
+  const hadIt = claims.find(({ worker }) => worker === end.worker)?.at ?? Number.POSITIVE_INFINITY;
+  return history.deadlineSeconds !== null && runs.every(({ lastAt }) => lastAt < hadIt);
+}
+
+/** By itself, and certainly: its Job began no earlier than it was given to anybody. */
+function endedInTime(
+  { end, termAt }: PodRun,
+  { assigned }: ClusterStory,
+  { history: { deadlineSeconds } }: ClusterTelling,
+): boolean {
+  const [first] = assigned;
+  if (end === null || termAt !== null) return false;
+  if (deadlineSeconds === null) return true;
+  return first !== undefined && end.at < first.at + deadlineSeconds * 1_000 - WHOLE_SECONDS_MS;
+}
+
+/** The cluster tells its times in whole seconds, and within two of them the worker goes by what the Job says. */
+const WHOLE_SECONDS_MS = 3_000;
+
 function whyUntrueUnknown(end: At<Said>, story: ClusterStory, telling: ClusterTelling): string | null {
   const { runs } = story;
   if (!wasGivenToDead(end, story, telling)) return "no worker that had been given it was killed";
@@ -86,13 +117,15 @@ function notCancelled(story: ClusterStory, telling: ClusterTelling): Violation[]
 const CLOCK_MS = 60;
 
 /** How an agent ended is told, whatever was killed, unless its user or somebody else had a say in it. */
-function untold(story: ClusterStory): Violation[] {
+function untold(story: ClusterStory, telling: ClusterTelling): Violation[] {
   const { taskId, runs, ends, cancelled } = story;
   const [first] = ends;
   if (first === undefined || cancelled.length > 0 || wasInterfered(story, first)) return [];
   return runs.flatMap((run) => {
     const { end } = run;
     if (end === null) return [];
+    // Whether that is true is judged by itself.
+    if (first.reason === "active_deadline" || mayBeUnseen(first, story, telling)) return [];
     const isTold = isStatusTold(end.status, ends);
     return isTold ? [] : [{ rule: "told", taskId, what: `nobody told how ${showRun(run)} ended` }];
   });

@@ -25,7 +25,7 @@ describe("a plan against a cluster", () => {
       ...["api cut", "api cut-frozen", "api freeze", "api leave", "api return", "api thaw", "cancel", "cut"],
       ...["cut-at", "cut-frozen", "delay", "down", "freeze", "interfere delete-job", "interfere delete-pod"],
       ...["interfere force-pod", "interfere resume", "interfere suspend", "kill-at", "offer", "offer-again"],
-      ...["offer-other", "refuse", "signal", "start", "thaw", "up"],
+      ...["offer-other", "refuse", "signal", "stall kube-apiserver", "stall kubelet", "start", "thaw", "up"],
     ]);
   });
 });
@@ -36,6 +36,8 @@ function nameOf(action: ClusterAction): string {
       return `api ${action.trouble}`;
     case "interfere":
       return `interfere ${action.how}`;
+    case "stall":
+      return `stall ${action.program}`;
     default:
       return action.do;
   }

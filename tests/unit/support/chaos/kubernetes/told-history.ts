@@ -32,7 +32,16 @@ export function historyOf(entries: readonly Entry[], more: Partial<ClusterHistor
     else events.push({ ...entry, at });
   }
   const workers = [{ worker: 1, journal: "disk", wasInMemory: false, complaints: [] }] as const;
-  return { tasks: [PLAIN], maxConcurrentTasks: 0, events, ledger, workers, left: NOTHING_LEFT, ...more };
+  return {
+    tasks: [PLAIN],
+    maxConcurrentTasks: 0,
+    deadlineSeconds: null,
+    events,
+    ledger,
+    workers,
+    left: NOTHING_LEFT,
+    ...more,
+  };
 }
 
 export function wrote(what: PodLedgerLine["what"], more: Partial<PodLedgerLine> = {}): Entry {

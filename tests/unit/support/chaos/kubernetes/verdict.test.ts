@@ -1,6 +1,7 @@
 /** The judge of campaigns against a cluster: a history in which all is well is let pass, and each kind of wrong is named. */
 import { describe, expect, test } from "bun:test";
 import { judge } from "../../../../support/chaos/kubernetes/checker/verdict.ts";
+import type { Stall } from "../../../../support/chaos/kubernetes/happening.ts";
 import type { ClusterHistory } from "../../../../support/chaos/kubernetes/history.ts";
 import {
   assigned,
@@ -109,6 +110,43 @@ describe("nothing is held against", () => {
   });
 });
 
+/** Moments are 100 ms apart. */
+const waits = (seconds: number): Entry[] => Array.from({ length: seconds * 10 }, () => wrote("tick"));
+const LATE = failed("active_deadline");
+const withDeadline = { deadlineSeconds: 6 } as const;
+
+describe("of a Job that has a deadline nothing is held against", () => {
+  check([
+    [
+      "an agent that is killed at it",
+      [],
+      [...given, wrote("start"), ...waits(6), wrote("term"), LATE],
+      withDeadline,
+    ],
+    ["one that ended in time", [], [...given, ...ran(5), STATUS_5], withDeadline],
+    ["one that ended shortly before it", [], [...given, ...waits(4), ...ran(5), LATE], withDeadline],
+    [
+      "one whose pod somebody deleted",
+      [],
+      [...given, interfered("delete-pod"), ...ran(5), LATE],
+      withDeadline,
+    ],
+  ]);
+
+  test.each([LATE, failed("job_failed")])("whoever was given it when its agent had ended", (end) => {
+    const entries = [...begin, ...given, ...ran(5), ...followed, { ...end, ...second }, ...stopSecond];
+    expect(rulesBroken(entries, withDeadline)).toEqual([]);
+  });
+});
+
+test("a worker that cannot start while the API server stands still is let pass", () => {
+  const stall = (how: Stall): Entry => ({ kind: "stalled", program: "kube-apiserver", how });
+  const stalled = [stall("stop"), started(2), exited(2, 1), stall("continue")];
+  expect(rulesBroken([...begin, ...stalled, ...stop])).toEqual([]);
+  const after = [stall("stop"), stall("continue"), started(2), exited(2, 1)];
+  expect(rulesBroken([...begin, ...after, ...stop])).toEqual(["exit"]);
+});
+
 describe("it is named, as for every backend,", () => {
   check([
     ["an end without a claim", ["claimed-first"], [assigned(), ...ran(5), STATUS_5]],
@@ -159,6 +197,14 @@ describe("it is named", () => {
     ],
     ["a cancellation that nobody asked for", ["true", "told"], [...given, ...ran(5), toldCancelled()]],
     ["a Job that nobody has touched", ["true", "told"], [...given, ...ran(5), failed("job_failed")]],
+    ["a deadline of a Job that has none", ["true"], [...given, ...ran(5), LATE]],
+    ["a deadline of an agent that had ended in time", ["true"], [...given, ...ran(5), LATE], withDeadline],
+    [
+      "a Job with a deadline that nobody has touched",
+      ["true", "told"],
+      [...given, ...ran(5), failed("job_failed")],
+      withDeadline,
+    ],
     ["an image that is there", ["true"], [...given, failed("image_pull")]],
     ["a reason that nothing is a reason for", ["true"], [...given, wrote("start"), failed("job_watch")]],
     ["a task that was never begun although no worker was killed", ["true"], [...given, neverBegun()]],
