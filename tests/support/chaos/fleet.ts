@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { SHIM_COMMAND } from "../../../src/cli/shim-command.ts";
 import { shimsOf } from "../shims.ts";
 import { WorkerProcess } from "../worker-process.ts";
-import type { WorkerNumber, WorkerReport } from "./history.ts";
+import type { Happening, WorkerNumber, WorkerReport } from "./history.ts";
 import type { Note } from "./recording-plane.ts";
 
 export interface FleetOptions {
@@ -22,14 +22,14 @@ export interface FleetOptions {
   readonly complaints?: RegExp;
 }
 
-type Signal = "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT";
+type Signal = Extract<Happening, { kind: "signalled" }>["signal"];
 
 interface Member {
   readonly number: WorkerNumber;
   readonly process: WorkerProcess;
   readonly log: () => string;
   readonly gone: Promise<void>;
-  /** SIGKILL or SIGTERM was sent to it. */
+  /** SIGKILL, SIGTERM or SIGQUIT was sent to it. */
   isEnding: boolean;
   isPaused: boolean;
   /** Those that it had when it was killed. */

@@ -53,7 +53,7 @@ export type Happening =
   | {
       readonly kind: "signalled";
       readonly worker: WorkerNumber;
-      readonly signal: "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT";
+      readonly signal: "SIGKILL" | "SIGTERM" | "SIGQUIT" | "SIGSTOP" | "SIGCONT";
     }
   | { readonly kind: "shim-killed" | "shim-stopped"; readonly worker: WorkerNumber }
   | EngineHappening

@@ -3,6 +3,7 @@ import { makeFault } from "./faults.ts";
 import { offersOf } from "./offers.ts";
 import type { ExecutionPlan, Plan, TaskPlan } from "./plan.ts";
 import { Random } from "./random.ts";
+import { drainOf } from "./worker-faults.ts";
 
 /** Long enough for a worker to be killed and started again some times, short enough for many seeds. */
 const LASTS_MS = 4_000;
@@ -28,11 +29,7 @@ export function makePlan(seed: number, { canMount }: PlanOptions): Plan {
   const faults = Array.from({ length: random.between(4, 10) }, () =>
     makeFault(random, { seats, smallDisk, lastsMs: LASTS_MS }),
   ).flat();
-  return {
-    seed,
-    tasks,
-    steps: [...offers, ...faults].toSorted((one, other) => one.atMs - other.atMs),
-    seats,
+  const others = {
     maxConcurrentTasks: random.chance(0.3) ? 4 : 0,
     hooks,
     maxTaskMs: random.chance(0.1) ? 1_000 : null,
@@ -40,7 +37,9 @@ export function makePlan(seed: number, { canMount }: PlanOptions): Plan {
     shareFolder: seats === 1 && random.chance(0.15),
     smallDisk,
     atLast: random.chance(0.6) ? "SIGKILL" : "SIGTERM",
-  };
+  } as const;
+  const steps = [...offers, ...faults, ...drainOf(random, { seats, lastsMs: LASTS_MS })];
+  return { seed, tasks, steps: steps.toSorted((one, other) => one.atMs - other.atMs), seats, ...others };
 }
 
 function makeTask(random: Random, taskId: string): TaskPlan {

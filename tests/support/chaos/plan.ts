@@ -48,7 +48,7 @@ export type WorkerAction =
   | {
       readonly do: "signal";
       readonly seat: number;
-      readonly signal: "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT";
+      readonly signal: "SIGKILL" | "SIGTERM" | "SIGQUIT" | "SIGSTOP" | "SIGCONT";
     };
 
 export type Action =

@@ -45,6 +45,26 @@ export function workerFault(
   }
 }
 
+/**
+ * A worker that is asked to drain, and perhaps to stop after all while its tasks end; another may be started beside it. Not in
+ * every plan, and to be asked for last, so that what else a seed stands for stays as it is.
+ */
+export function drainOf(
+  random: Random,
+  { seats, lastsMs }: { readonly seats: number; readonly lastsMs: number },
+): Timed<WorkerAction>[] {
+  if (!random.chance(0.3)) return [];
+  const at = random.between(100, lastsMs - 500);
+  const seat = random.between(0, seats - 1);
+  const later = (most: number) => at + random.between(0, most);
+  const stop = step(later(2_000), { do: "signal", seat, signal: "SIGTERM" });
+  return [
+    step(at, { do: "signal", seat, signal: "SIGQUIT" }),
+    ...(random.chance(0.3) ? [stop] : []),
+    step(later(1_500), { do: "start", seat }),
+  ];
+}
+
 function step(atMs: number, action: WorkerAction): Timed<WorkerAction> {
   return { atMs, action };
 }

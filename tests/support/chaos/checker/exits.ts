@@ -17,10 +17,11 @@ export function checkExits(
     const { worker, status } = event;
     const connected = events.some((other) => other.kind === "opened" && other.worker === worker);
     const was = (signal: string) => signals(signal, worker).length > 0;
-    if (status === 0 && was("SIGTERM")) return [];
+    if (status === 0 && (was("SIGTERM") || was("SIGQUIT"))) return [];
     if (status === 137 && was("SIGKILL")) return [];
     // Told to end before the program had begun to listen.
     if (status === 143 && was("SIGTERM") && !connected) return [];
+    if (status === 131 && was("SIGQUIT") && !connected) return [];
     const refused = events.some(
       (other) => other.kind === "refused" && other.worker === worker && other.status === 401,
     );

@@ -70,7 +70,9 @@ export function untrueRejections(
       case "worker at maximum concurrency":
         return hearing.history.maxConcurrentTasks > 0;
       case "worker is shutting down":
-        return hearing.signals("SIGTERM").some(({ index }) => index < rejection.index);
+        return [...hearing.signals("SIGTERM"), ...hearing.signals("SIGQUIT")].some(
+          ({ index }) => index < rejection.index,
+        );
       case "another execution of this task is still running":
         return mayRun;
       default:

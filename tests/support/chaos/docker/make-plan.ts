@@ -2,7 +2,7 @@
 import { isLinkFault, LINK_FAULTS, linkFault } from "../link-faults.ts";
 import type { Timed } from "../plan.ts";
 import { Random } from "../random.ts";
-import { WORKER_FAULTS, workerFault } from "../worker-faults.ts";
+import { drainOf, WORKER_FAULTS, workerFault } from "../worker-faults.ts";
 import type { Prunable } from "./happening.ts";
 import {
   type AgentPlan,
@@ -23,10 +23,7 @@ export function makePlan(seed: number): DockerPlan {
   const tasks = Array.from({ length: random.between(6, 10) }, (_, at) => makeTask(random, at));
   const offers = tasks.flatMap(({ taskId }, task) => offersOf(random, taskId, task));
   const faults = Array.from({ length: random.between(5, 9) }, () => makeFault(random, seats));
-  return {
-    seed,
-    tasks,
-    steps: [...offers, ...faults.flat(), ...restarts(seats)].toSorted((one, other) => one.atMs - other.atMs),
+  const others = {
     ambushes: tasks.flatMap(({ taskId }, task) =>
       random.chance(0.5) ? [makeAmbush(random, { taskId, task, seats })] : [],
     ),
@@ -35,9 +32,12 @@ export function makePlan(seed: number): DockerPlan {
     maxConcurrentTasks: random.chance(0.2) ? 2 : 0,
     graceMs: random.pick([1_000, 2_000]),
     drainMs: random.chance(0.2) ? 1_500 : 0,
-    pull: random.pick(["always", "if-not-present"]),
-    atLast: random.pick(["SIGKILL", "SIGTERM"]),
-  };
+    pull: random.pick<DockerPlan["pull"]>(["always", "if-not-present"]),
+    atLast: random.pick<DockerPlan["atLast"]>(["SIGKILL", "SIGTERM"]),
+  } as const;
+  const drain = drainOf(random, { seats, lastsMs: LASTS_MS });
+  const steps = [...offers, ...faults.flat(), ...drain, ...restarts(seats)];
+  return { seed, tasks, steps: steps.toSorted((one, other) => one.atMs - other.atMs), ...others };
 }
 
 /** As a service manager does: a worker that could not start without its engine, or was killed for good, is back after a while. */

@@ -12,7 +12,7 @@ export const started = (worker = 1): Happening => ({ kind: "started", worker });
 export const opened = (where: Where = {}): Happening => ({ kind: "opened", ...whose(where) });
 export const pinged = (where: Where = {}): Happening => ({ kind: "pinged", ...whose(where) });
 export const exited = (worker = 1, status = 0): Happening => ({ kind: "exited", worker, status });
-export const signalled = (signal: "SIGKILL" | "SIGTERM", worker = 1): Happening => ({
+export const signalled = (signal: "SIGKILL" | "SIGTERM" | "SIGQUIT", worker = 1): Happening => ({
   kind: "signalled",
   worker,
   signal,

@@ -330,6 +330,16 @@ describe("it is named", () => {
     expect(rulesBroken([...begin, ...entries, ...stop], more)).toEqual(rules);
   });
 
+  test("a task that is stopped by a worker that was asked to drain, which may reject one, and end", () => {
+    const drains = [...begin, assigned(), claimed(), wrote("start"), signalled("SIGQUIT")];
+    const stopped = [wrote("term"), failed("graceful_shutdown"), settled, exited(1, 0)];
+    expect(rulesBroken([...drains, ...stopped])).toEqual(["true"]);
+    const ends = [wrote("end", { status: 5 }), failed("agent_invocation", 5), settled, exited(1, 0)];
+    expect(rulesBroken([...drains, ...ends])).toEqual([]);
+    const rejects = [assigned(), rejected("worker is shutting down"), settled, exited(1, 0)];
+    expect(rulesBroken([...begin, signalled("SIGQUIT"), ...rejects])).toEqual([]);
+  });
+
   test("a worker that ends by itself", () => {
     expect(rulesBroken([...begin, exited(1, 1)])).toEqual(["exit"]);
     expect(rulesBroken([...begin, exited(1, 0)])).toEqual(["exit"]);
