@@ -1,5 +1,5 @@
 /** Ends a running Job the gentle way: its pods get their grace period, in which the teardown runs. */
-import type { V1Job } from "@kubernetes/client-node";
+import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { Backoff } from "../../../async/backoff.ts";
 import { expiring, pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
@@ -8,7 +8,6 @@ import { type RunContext, TaskStopped } from "../../../task/backend.ts";
 import type { Cluster } from "../cluster.ts";
 import { instanceOf, stoppingPatch } from "../ownership/marks.ts";
 import { PASSED_DEADLINE } from "../verdict/job-condition.ts";
-import { longestGraceMs } from "../verdict/lingering-pods.ts";
 import type { Observatory } from "../watch/observatory.ts";
 import type { JobHandle, StoppedBy } from "./handle.ts";
 
@@ -38,6 +37,7 @@ const NOTE_MS = 5_000;
 const UNREAD_MS = 1_000;
 /** On top of the pod's own grace period: the kubelet's work before and after it. */
 const MARGIN_MS = 30_000;
+const DEFAULT_GRACE_SECONDS = 30;
 const BACKOFF = { firstMs: 250, lastMs: 5_000 } as const;
 /** The watch tells when a pod is gone; this is for one that stands still. */
 const LOOK_MS = 5_000;
@@ -132,4 +132,9 @@ async function endJob(job: JobToStop, options: StopOptions): Promise<"ending" | 
 function isLeft(name: string, uid: string, { observatory, cleanup }: StopOptions): boolean {
   if (observatory.store.livePods(name, uid).length > 0) return true;
   return cleanup && observatory.store.job(name)?.metadata?.uid === uid;
+}
+
+function longestGraceMs(pods: readonly V1Pod[]): number {
+  const seconds = pods.map(({ spec }) => spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS);
+  return Math.max(DEFAULT_GRACE_SECONDS, ...seconds) * 1000;
 }

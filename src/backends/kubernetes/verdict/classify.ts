@@ -6,11 +6,17 @@ import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { hasEnded } from "./containers.ts";
 import { deadlineText, endedWellInTime, failedContainer, failedInitContainer } from "./ended-containers.ts";
 import { failureOf, isComplete, isOver } from "./job-condition.ts";
-import { endsDueMs, lingering } from "./lingering-pods.ts";
+import { lingering } from "./lingering-pods.ts";
 import { podless, unmountable, unschedulable } from "./pending-pods.ts";
 import { type JobView, podsEver, type Verdict } from "./view.ts";
 import { stuckContainer } from "./waiting-containers.ts";
 import { jobText, outsideHint, podText, reasonText, withWords } from "./words.ts";
+
+/**
+ * A kubelet that could not reach the API server tells of its pods within 10 s of that one's return, and a watch is mostly opened again
+ * as soon. An agent of which nothing has been heard by then had not ended in time.
+ */
+const UNHEARD_MS = 20_000;
 
 /** Null: it says nothing. `running`: it may say something later. */
 type Rule = (view: JobView) => readonly (Verdict | null)[];
@@ -77,8 +83,7 @@ function outOfTime(view: JobView, job: V1Job): Verdict | null {
   if (pods.length === 0 && view.events === null) return { kind: "running", needsEvents: true };
   const message = withWords(deadlineText(view), reasonText(failure));
   const failed = { kind: "failed", reason: "active_deadline", message } as const;
-  const dueMs = endsDueMs(view);
-  return dueMs === 0 ? failed : { ...failed, believedAfterMs: dueMs };
+  return view.pods.every(hasEnded) ? failed : { ...failed, believedAfterMs: UNHEARD_MS };
 }
 
 /** The template may give the pod a deadline of its own. */

@@ -2,30 +2,16 @@
  * What follows from pods that are to go and do not, because their node is lost. From Kubernetes 1.31 on a Job that
  * the cluster has given up, for its deadline or its pod, says that it has failed only when all its pods have ended.
  */
-import type { V1Job, V1Pod } from "@kubernetes/client-node";
+import type { V1Job } from "@kubernetes/client-node";
 import { hasEnded } from "./containers.ts";
 import { deadlineText } from "./ended-containers.ts";
 import { failureTargetOf, isFinished } from "./job-condition.ts";
 import type { JobView, Verdict } from "./view.ts";
 import { jobText, podText, reasonText, withWords } from "./words.ts";
 
-/** Beyond the pod's own grace: for the kill, for a kubelet that is busy, and for a watch that has to be opened again. */
+/** Beyond the pod's own grace, which is over at its deletionTimestamp: for the kill, and for a kubelet that is busy. */
 const MARGIN_MS = 60_000;
-const DEFAULT_GRACE_SECONDS = 30;
 
-/** Of the pods that have not ended: within which time they do, or go, from when their Job is over. 0: there are none. */
-export function endsDueMs({ pods }: JobView): number {
-  const left = pods.filter((pod) => !hasEnded(pod));
-  return left.length === 0 ? 0 : longestGraceMs(left) + MARGIN_MS;
-}
-
-/** No shorter than what a pod without a word of it gets. */
-export function longestGraceMs(pods: readonly V1Pod[]): number {
-  const seconds = pods.map(({ spec }) => spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS);
-  return Math.max(DEFAULT_GRACE_SECONDS, ...seconds) * 1000;
-}
-
-/** The grace is over at the pod's deletionTimestamp. */
 export function lingering(view: JobView, job: V1Job): Verdict | null {
   const decided = failureTargetOf(job);
   const left = view.pods.filter((pod) => !hasEnded(pod));

@@ -330,8 +330,7 @@ describe("a Job that is out of time", () => {
   test.each<readonly [string, Partial<JobView>, number]>([
     ["its pod has ended", { pods: [pod({ phase: "Succeeded", main: [ended(0)] })] }, 0],
     ["its pod has gone, and nobody saw how it ended", { formerPods: [pod({ main: [running()] })] }, 0],
-    ["its pod has not ended, and has the grace that any has", { pods: [pod()] }, 90_000],
-    ["its pod has a longer grace", { pods: [pod({ graceSeconds: 120 })] }, 180_000],
+    ["its pod has neither ended nor gone", { pods: [pod()] }, 20_000],
   ])("is told as that, when %s", (_what, fields, believedAfterMs) => {
     const verdict = classify(view({ job: late, ...fields }));
     expect({ believedAfterMs: 0, ...verdict }).toMatchObject({

@@ -50,7 +50,6 @@ export interface PodFields {
   /** It is being deleted, and its grace was over so many seconds ago. */
   readonly goneSince?: number;
   readonly createdAgo?: number;
-  readonly graceSeconds?: number;
 }
 
 export function pod(fields: PodFields = {}): V1Pod {
@@ -65,7 +64,6 @@ export function pod(fields: PodFields = {}): V1Pod {
         : {}),
     },
     spec: {
-      ...(fields.graceSeconds === undefined ? {} : { terminationGracePeriodSeconds: fields.graceSeconds }),
       containers: main.map(({ name }) => ({ name })),
       initContainers: init.map(({ name }) => ({
         name,
