@@ -2,6 +2,7 @@
 import {
   type Identifier,
   isClassDeclaration,
+  isFunctionDeclaration,
   isGetAccessorDeclaration,
   isIdentifier,
   isMethodDeclaration,
@@ -21,11 +22,43 @@ export const unused: Rule = {
     const uses = usesIn(tree.modules.filter(({ path }) => !path.startsWith("tests/")));
     // The control plane of `dev` is the far side of the tests, too.
     const usesOfDev = usesIn(tree.modules);
+    const files = filesNaming(tree.modules);
     return tree.modules
       .filter(({ path }) => inSource(path) && !path.startsWith("src/runtime/deno/"))
-      .flatMap((module) => unusedIn(module, module.path.startsWith("src/dev/") ? usesOfDev : uses));
+      .flatMap((module) => [
+        ...unusedIn(module, module.path.startsWith("src/dev/") ? usesOfDev : uses),
+        ...neverImportedIn(module, usesOfDev, files),
+      ]);
   },
 };
+
+/** By name, in how many files it stands. */
+function filesNaming(modules: readonly Module[]): ReadonlyMap<string, number> {
+  const files = new Map<string, number>();
+  for (const { syntax } of modules) {
+    const names = new Set([...walk(syntax)].filter(isIdentifier).map(({ text }) => text));
+    for (const name of names) files.set(name, (files.get(name) ?? 0) + 1);
+  }
+  return files;
+}
+
+/** Of what runs: a type is exported for whoever calls what it is a parameter of. What nobody uses at all is not among it. */
+function neverImportedIn(
+  module: Module,
+  uses: ReadonlySet<string>,
+  files: ReadonlyMap<string, number>,
+): Finding[] {
+  const findings: Finding[] = [];
+  for (const node of walk(module.syntax)) {
+    const runs = isFunctionDeclaration(node) || isClassDeclaration(node) || isVariableDeclaration(node);
+    const name = runs ? declaredName(node) : null;
+    if (name === null || !uses.has(name.text) || (files.get(name.text) ?? 0) > 1) continue;
+    const what = `no other file uses ${name.text}`;
+    const todo = "do not export it";
+    findings.push({ file: module.path, line: lineOf(module, node), what, todo, symbol: name.text });
+  }
+  return findings;
+}
 
 /** Names as often as they stand anywhere but where they are declared. */
 function usesIn(modules: readonly Module[]): ReadonlySet<string> {

@@ -22,11 +22,11 @@ export interface CommandInfo {
   readonly examples: readonly string[];
 }
 
-export const VERSION_FLAGS = {
+const VERSION_FLAGS = {
   json: { type: "boolean", description: "As one JSON object" },
 } satisfies FlagDefs;
 
-export const DOCTOR_FLAGS = {
+const DOCTOR_FLAGS = {
   "config-only": {
     type: "boolean",
     description: "Look at flags and config file alone: no key is read, nobody is asked",
@@ -34,7 +34,7 @@ export const DOCTOR_FLAGS = {
   json: { type: "boolean", description: "Tell it as one JSON object" },
 } satisfies FlagDefs;
 
-export const HEALTH_FLAGS = {
+const HEALTH_FLAGS = {
   address: {
     type: "string",
     valueHint: "HOST:PORT",

@@ -35,7 +35,7 @@ export function childOf(schema: v.GenericSchema, key: string | number): v.Generi
 }
 
 /** Empty for what is no setting of its own. */
-export function infoOf(schema: v.GenericSchema): SettingInfo {
+function infoOf(schema: v.GenericSchema): SettingInfo {
   return v.getMetadata(unwrap(schema));
 }
 

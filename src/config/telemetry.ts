@@ -2,13 +2,13 @@
 import type { HostEnvironment } from "./host-environment.ts";
 import { OtelEnvironment } from "./otel-environment.ts";
 
-export const METRICS_EXPORTERS = ["otlp", "prometheus", "console"] as const;
+const METRICS_EXPORTERS = ["otlp", "prometheus", "console"] as const;
 export type MetricsExporter = (typeof METRICS_EXPORTERS)[number];
 
-export const TRACES_EXPORTERS = ["otlp", "console"] as const;
+const TRACES_EXPORTERS = ["otlp", "console"] as const;
 export type TracesExporter = (typeof TRACES_EXPORTERS)[number];
 
-export const OTLP_PROTOCOLS = ["http/protobuf", "http/json", "grpc"] as const;
+const OTLP_PROTOCOLS = ["http/protobuf", "http/json", "grpc"] as const;
 export type OtlpProtocol = (typeof OTLP_PROTOCOLS)[number];
 
 export interface OtlpSettings {

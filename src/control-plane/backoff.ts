@@ -2,9 +2,9 @@
 import { Backoff } from "../async/backoff.ts";
 
 export const FIRST_BOUND_MS = 1_000;
-export const LAST_BOUND_MS = 60_000;
+const LAST_BOUND_MS = 60_000;
 /** A refused key may be replaced at any time, but not every second. */
-export const REFUSED_FLOOR_MS = 30_000;
+const REFUSED_FLOOR_MS = 30_000;
 
 export class ReconnectBackoff extends Backoff {
   constructor(random?: () => number) {

@@ -1,8 +1,7 @@
 /** What the link tells of itself, at once (LinkObserver) and when it is asked (LinkStatus). */
 
 /** Why another connection has to be made: none came about, or the one there was ended. */
-export const RECONNECT_REASONS = ["dial_failed", "remote_close"] as const;
-export type ReconnectReason = (typeof RECONNECT_REASONS)[number];
+export type ReconnectReason = "dial_failed" | "remote_close";
 
 /** None of these may throw. */
 export interface LinkObserver {

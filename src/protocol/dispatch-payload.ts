@@ -6,7 +6,7 @@ import * as v from "valibot";
 import type { Assignment, Sidecar } from "./assignment.ts";
 import { executionIdOf, imageOf } from "./stand-ins.ts";
 
-export const PAYLOAD_VERSION = 1;
+const PAYLOAD_VERSION = 1;
 
 function described<const S extends v.GenericSchema>(schema: S, text: string) {
   return v.pipe(schema, v.description(text));

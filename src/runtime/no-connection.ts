@@ -40,7 +40,7 @@ function firstStop({ url, proxy }: Way): { whom: string; host: string; port: num
 }
 
 /** Words that go on after "no connection to HOST: "; null: there can be one. Never rejects. */
-export async function whyNoConnection(host: string, port: number): Promise<string | null> {
+async function whyNoConnection(host: string, port: number): Promise<string | null> {
   try {
     const addresses = await within(lookUp(host), ASK_MS, null);
     if (addresses === null) return "its name server does not answer in time";

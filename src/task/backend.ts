@@ -115,8 +115,7 @@ export interface RunContext {
  * its start to its end. `cleanup` is what comes after it and changes no result: a step of that name
  * that throws is counted as a failed cleanup, and whoever called it goes on.
  */
-export const STEP_NAMES = ["pull", "sidecar", "create", "run", "cleanup"] as const;
-export type StepName = (typeof STEP_NAMES)[number];
+export type StepName = "pull" | "sidecar" | "create" | "run" | "cleanup";
 
 /** A task whose worker is proven dead, and which no journal here knows. */
 export interface Orphan extends ExecutionRef {

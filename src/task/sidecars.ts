@@ -4,7 +4,7 @@ import type { Assignment, Sidecar } from "../protocol/assignment.ts";
 import { TaskFailure } from "./backend.ts";
 
 /** Where the agent itself is found, whatever the task's image. */
-export const AGENT_MOUNT_PATH = "/agent";
+const AGENT_MOUNT_PATH = "/agent";
 
 /**
  * The agent's first, read-only, then the additional ones in their order. Throws a TaskFailure

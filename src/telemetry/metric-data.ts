@@ -110,7 +110,7 @@ export class CatalogueProducer implements MetricProducer {
 }
 
 /** As the specification has it for each preference. */
-export function temporalityOf(preference: Temporality, type: InstrumentType): AggregationTemporality {
+function temporalityOf(preference: Temporality, type: InstrumentType): AggregationTemporality {
   switch (preference) {
     case "cumulative":
       return AggregationTemporality.CUMULATIVE;

@@ -148,7 +148,7 @@ export function cleanupReasonOf(error: unknown): FailureReason {
   return error instanceof TaskFailure ? error.reason : "cleanup";
 }
 
-export function resultOf(outcome: Outcome): TaskResult {
+function resultOf(outcome: Outcome): TaskResult {
   switch (outcome.kind) {
     case "completed":
       return "succeeded";

@@ -10,7 +10,7 @@ import {
 import type { ProcessIdentity } from "../../process/process-table.ts";
 
 /** Why a worker has told a dispatch to end, which it may not have lived to see. */
-export const ENDINGS = ["over-time", "shutdown", "timeout"] as const;
+const ENDINGS = ["over-time", "shutdown", "timeout"] as const;
 export type Ending = (typeof ENDINGS)[number];
 
 export interface DispatchHandle {

@@ -31,7 +31,7 @@ const HEADER_BYTES = 8;
 /** An error of the engine's own in the stream (stream 3) has one sentence. */
 const LONGEST_ERROR_BYTES = 4096;
 
-export class FrameDecoder {
+class FrameDecoder {
   readonly #header = new Uint8Array(HEADER_BYTES);
   #headerFilled = 0;
   #left = 0;

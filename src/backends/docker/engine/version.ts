@@ -1,9 +1,9 @@
 /** Which version of the API is spoken. Engines refuse those that are too old for them, so none is pinned. */
 
 /** Docker 1.13: the first with limits in parts of a processor. What came later is asked for and not relied on. */
-export const OLDEST_API = "1.25";
+const OLDEST_API = "1.25";
 /** What this client was written for; a newer engine is spoken to in this one. */
-export const NEWEST_API = "1.56";
+const NEWEST_API = "1.56";
 
 /** Negative, zero or positive, by number: 1.9 < 1.41. */
 export function compareVersions(one: string, other: string): number {

@@ -23,7 +23,7 @@ export interface HelperCall {
 }
 
 /** Helpers of clouds ask their cloud; those of desktops may wait for a person, who is not here. */
-export const HELPER_LIMIT_MS = 30_000;
+const HELPER_LIMIT_MS = 30_000;
 /** A registry's token takes a few thousand bytes. */
 const MOST_OUTPUT_BYTES = 256 * 1024;
 /** Fixed words of the protocol, which has no exit status for it. */

@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { executionIdOf } from "../../../protocol/stand-ins.ts";
 
 export const WORKER_ID_LABEL = "oz-worker-id";
-export const TASK_ID_LABEL = "oz-task-id";
-export const EXECUTION_ID_LABEL = "oz-execution-id";
+const TASK_ID_LABEL = "oz-task-id";
+const EXECUTION_ID_LABEL = "oz-execution-id";
 export const WORKER_HASH_LABEL = "oz-worker-hash";
 export const TASK_HASH_LABEL = "oz-task-hash";
 export const EXECUTION_HASH_LABEL = "oz-execution-hash";

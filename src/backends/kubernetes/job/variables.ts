@@ -4,7 +4,7 @@ import { builtInEnvironment, type TaskSpec } from "../../../task/prepare.ts";
 import { expanded, literal } from "./expansion.ts";
 
 export const WORKSPACE = "/workspace";
-export const ENVIRONMENT_FILE = `${WORKSPACE}/.oz-env`;
+const ENVIRONMENT_FILE = `${WORKSPACE}/.oz-env`;
 
 /**
  * The task's variables, then the worker's own, which win: of two variables of one name the kubelet
