@@ -9,6 +9,9 @@ export const ADDRESS_RULE = 'must be an address such as "127.0.0.1:8152", "[::1]
 /** Asked by the health command unless told, and so the one to listen on. */
 export const SUGGESTED_ADDRESS = "127.0.0.1:8152";
 
+/** Where what is given cannot be listened on. */
+export const HEALTH_ADDRESS_HINT = "set health_address (--health-address) to a free address of this host";
+
 const shape = once(() => new RegExp(ADDRESS));
 
 /** Null: not one. */

@@ -1,14 +1,12 @@
 /** Whether health could be told. */
-import { addressText } from "../config/address.ts";
+import { addressText, HEALTH_ADDRESS_HINT } from "../config/address.ts";
 import type { ListenAddress } from "../config/settings.ts";
 import type { Finding } from "./finding.ts";
 import { tryListening } from "./listening.ts";
 
-const REMEDY = "set health_address (--health-address) to a free address of this host";
-
 /** A worker goes on without, so nothing is worse than a warning. */
 export async function checkHealth(address: ListenAddress): Promise<Finding> {
-  const trouble = await tryListening(address, REMEDY);
+  const trouble = await tryListening(address, HEALTH_ADDRESS_HINT);
   const url = `http://${addressText(address)}`;
   if (trouble === null) return { name: "health", status: "ok", detail: `can be told at ${url}` };
   const { why, hint } = trouble;

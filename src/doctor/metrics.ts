@@ -1,6 +1,7 @@
 /** Where metrics and traces would go. */
 import { addressText } from "../config/address.ts";
 import type { MetricsSettings, TelemetrySettings } from "../config/telemetry.ts";
+import { PROMETHEUS_HINT } from "../telemetry/export-trouble.ts";
 import { type CollectorInput, checkCollector } from "./collector.ts";
 import type { Finding } from "./finding.ts";
 import { tryListening } from "./listening.ts";
@@ -52,11 +53,8 @@ export async function checkTraces(
 
 const ON_STANDARD_OUTPUT = "written to standard output";
 
-const REMEDY =
-  "set OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT to an address of this host that is free";
-
 async function checkPrometheus(address: MetricsSettings["prometheus"]): Promise<Finding> {
-  const trouble = await tryListening(address, REMEDY);
+  const trouble = await tryListening(address, PROMETHEUS_HINT);
   const where = `at http://${addressText(address)}/metrics for Prometheus`;
   if (trouble === null) return { name: "metrics", status: "ok", detail: `can be fetched ${where}` };
   const { why, hint } = trouble;

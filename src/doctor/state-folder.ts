@@ -1,14 +1,15 @@
 /** Whether the worker could keep its journal on disk. Nothing is made, and no slot is taken from a running worker. */
-import { accessSync, constants, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { FOREIGN_LOCK, FOREIGN_LOCK_HINT, STATE_DIR_HINT } from "../journal/open.ts";
 import { workerStateDir } from "../journal/path-component.ts";
+import { isForbidden } from "../journal/slot.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { lookAtFolder } from "../process/makeable-folder.ts";
 import type { Finding } from "./finding.ts";
 import { freeBytesAt, sizeText } from "./free-space.ts";
 
 const LITTLE_BYTES = 100 * 1024 * 1024;
-const HINT = "set state_dir (--state-dir) to a folder that this user can write, with room for it";
 
 export async function checkStateFolder(stateDir: string, workerId: string): Promise<Finding> {
   const dir = workerStateDir(stateDir, workerId);
@@ -20,8 +21,8 @@ export async function checkStateFolder(stateDir: string, workerId: string): Prom
       return {
         name: "state-folder",
         status: "warn",
-        detail: `${foreign} may not be used by this user: its slot is passed over, with what a dead worker may have left in it`,
-        hint: `run all workers of this id on this host as one user, and give the folder with all in it to that one (chown -R)`,
+        detail: `${foreign} ${FOREIGN_LOCK}`,
+        hint: FOREIGN_LOCK_HINT,
       };
     }
     const free = await freeBytesAt(nearest);
@@ -38,20 +39,11 @@ export async function checkStateFolder(stateDir: string, workerId: string): Prom
 /** As at a start, where it costs a warning: tasks run and are reported, but not after a crash. */
 function unusable(dir: string, why: string): Finding {
   const detail = `${dir} cannot be used: ${why}; the worker would go on in memory, and a crash would lose running tasks' results`;
-  return { name: "state-folder", status: "warn", detail, hint: HINT };
+  return { name: "state-folder", status: "warn", detail, hint: STATE_DIR_HINT };
 }
 
 /** Root's, most of the time, as whom a worker was started once. */
 function foreignLockIn(dir: string): string | null {
   const locks = readdirSync(dir).filter((name) => /^slot-\d+\.lock$/.test(name));
   return locks.map((name) => join(dir, name)).find(isForbidden) ?? null;
-}
-
-function isForbidden(file: string): boolean {
-  try {
-    accessSync(file, constants.R_OK | constants.W_OK);
-    return false;
-  } catch {
-    return true;
-  }
 }

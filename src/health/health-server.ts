@@ -1,5 +1,5 @@
 /** Health over HTTP: for probes, for load balancers, for whoever wants to know what a worker does. */
-import { addressText } from "../config/address.ts";
+import { addressText, HEALTH_ADDRESS_HINT } from "../config/address.ts";
 import type { ListenAddress } from "../config/settings.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Redact } from "../logging/redact.ts";
@@ -45,7 +45,7 @@ export function serveHealth({ address, sources, redact, log }: HealthOptions): A
     log.warn("health cannot be told; the worker goes on without", {
       address: addressText(address),
       why: wordsOf(error),
-      hint: "set health_address (--health-address) to a free address of this host",
+      hint: HEALTH_ADDRESS_HINT,
     });
     return { async [Symbol.asyncDispose]() {} };
   }

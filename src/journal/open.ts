@@ -20,6 +20,14 @@ export interface OpenJournal extends Disposable {
   sizeBytes(): number;
 }
 
+export const STATE_DIR_HINT =
+  "set state_dir (--state-dir) to a folder that this user can write, with room for it";
+/** Said of a lock file of another user's. */
+export const FOREIGN_LOCK =
+  "may not be used by this user: its slot is passed over, with what a dead worker may have left in it";
+export const FOREIGN_LOCK_HINT =
+  "run all workers of this id on this host as one user, and give the folder with all in it to that one (chown -R)";
+
 /** Never throws: without a usable folder there is one warning, and the journal is in memory. */
 export function openJournal(
   stateDir: string,
@@ -42,7 +50,7 @@ export function openJournal(
     log.warn("state folder cannot be used: going on in memory, a crash would lose running tasks' results", {
       stateDir: dir,
       error: wordsOf(error),
-      hint: "set state_dir (--state-dir) to a folder that this user can write, with room for it",
+      hint: STATE_DIR_HINT,
     });
     return own(new Journal(null, log, rememberHandedOffMs), null);
   } finally {
@@ -57,13 +65,7 @@ function passedOver(file: string, why: Unlockable): [message: string, fields: Fi
       { file, hint: "stop all workers of this id on this host, remove the file, and start them again" },
     ];
   }
-  return [
-    "lock file may not be used by this user: its slot is passed over, with what a dead worker may have left in it",
-    {
-      file,
-      hint: "run all workers of this id on this host as one user, and give the folder with all in it to that one (chown -R)",
-    },
-  ];
+  return [`lock file ${FOREIGN_LOCK}`, { file, hint: FOREIGN_LOCK_HINT }];
 }
 
 /** An exit status that no daemon asked for in this time belongs to a task that nobody remembers. */

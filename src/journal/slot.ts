@@ -81,7 +81,7 @@ function trySlot(dir: string, number: number, onUnlockable: OnUnlockable): Slot 
 }
 
 /** False for what is not there, and where nobody may write. */
-function isForbidden(path: string): boolean {
+export function isForbidden(path: string): boolean {
   try {
     accessSync(path, constants.R_OK | constants.W_OK);
     return false;

@@ -9,6 +9,9 @@ export function noCollector(exporter: "OTEL_METRICS_EXPORTER" | "OTEL_TRACES_EXP
   return `set OTEL_EXPORTER_OTLP_ENDPOINT to a collector, whose port is mostly 4318, or 4317 with OTEL_EXPORTER_OTLP_PROTOCOL=grpc; or set ${exporter}=none`;
 }
 
+export const PROMETHEUS_HINT =
+  "set OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT to an address of this host that is free";
+
 export class ExportTrouble {
   private readonly log: Logger;
   private readonly what: "metrics" | "traces";

@@ -6,14 +6,11 @@ import type { Logger } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { AwaitedCollector } from "./awaited-collector.ts";
 import { catalogueOf, type Metric } from "./catalogue.ts";
-import { ExportTrouble, noCollector } from "./export-trouble.ts";
+import { ExportTrouble, noCollector, PROMETHEUS_HINT } from "./export-trouble.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { describeWorker, type ResourceInput } from "./resource.ts";
 import type { Tally } from "./tally.ts";
 import type { WorkerFigures } from "./worker-figures.ts";
-
-const PROMETHEUS_HINT =
-  "set OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT to an address of this host that is free";
 
 export interface MetricsOptions {
   readonly settings: MetricsSettings;
