@@ -1,6 +1,6 @@
 /** The composition root: builds the parts, starts them, and stops them in order, each with a budget. */
 import type { StopRequest } from "./async/stop-request.ts";
-import { turns, within } from "./async/wait.ts";
+import { firing, turns, within } from "./async/wait.ts";
 import { prepareBackend } from "./backends/create.ts";
 import { BUILD } from "./build-info.ts";
 import { once } from "./config/once.ts";
@@ -85,7 +85,8 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   opened = state;
   const parts = { backend, link, inbox, outbox, unprovenEnds, retirement, telemetry, state };
   await using tasks = await openTasks(options, parts);
-  const end = await Promise.race([linkEnded, whenFired(options.stop.signal), retirement.reached]);
+  using asked = firing(options.stop.signal);
+  const end = await Promise.race([linkEnded, asked.fired.then(() => null), retirement.reached]);
   if (end?.kind === "unauthorized") return refused(options, end.status);
   await shutDown({ options, backend, scheduler: tasks.scheduler, link, linkEnded, outbox });
   return "stopped";
@@ -187,9 +188,4 @@ function refused({ settings, log }: WorkerOptions, status: number): WorkerEnd {
     hint: KEY_REFUSED_HINT,
   });
   return "unauthorized";
-}
-
-function whenFired(signal: AbortSignal): Promise<null> {
-  if (signal.aborted) return Promise.resolve(null);
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(null), { once: true }));
 }

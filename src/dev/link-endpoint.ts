@@ -1,4 +1,5 @@
 /** The WebSocket endpoint for workers: who is let in, what their frames and their going away set off. */
+import { firing } from "../async/wait.ts";
 import type { Answer, ServerSocket, SocketHandlers } from "../runtime/serve.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import type { Faults } from "./faults.ts";
@@ -42,7 +43,8 @@ export class LinkEndpoint {
     const fault = this.#parts.faults.takeHandshakeFault();
     if (fault?.kind === "hang") {
       this.#note(workerId, "hung");
-      await Promise.race([aborted(request.signal), this.#stopped.promise]);
+      using gone = firing(request.signal);
+      await Promise.race([gone.fired, this.#stopped.promise]);
       return { response: new Response(null, { status: 503 }) };
     }
     const refusal =
@@ -104,11 +106,4 @@ export class LinkEndpoint {
       if (link.silentForMs > DEAD_LINK_MS) link.pipe.cut("reset");
     }
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -2,6 +2,7 @@
  * `docker-credential-NAME get`: the program that keeps credentials in a keychain or makes them anew.
  * Source: github.com/docker/docker-credential-helpers, its README and client/client.go.
  */
+import { expiring } from "../../../async/wait.ts";
 import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import { forHelpers } from "../../../process/worker-environment.ts";
 import { type Captured, runCaptured } from "../../../runtime/captured-child.ts";
@@ -39,16 +40,16 @@ export async function askHelper(call: HelperCall, signal: AbortSignal): Promise<
     return { kind: "failed", why: `${JSON.stringify(call.name)} is no name of a credential helper` };
   }
   const limitMs = call.limitMs ?? HELPER_LIMIT_MS;
-  const limit = AbortSignal.timeout(limitMs);
+  using limit = expiring(signal, limitMs);
   try {
     const captured = await runCaptured(
       { argv: [program, "get"], cwd: "/", env: forHelpers(call.environment) },
-      { stdin: call.server, maxBytes: MOST_OUTPUT_BYTES, signal: AbortSignal.any([signal, limit]) },
+      { stdin: call.server, maxBytes: MOST_OUTPUT_BYTES, signal: limit.signal },
     );
     return answerOf(captured, failed);
   } catch (error) {
     signal.throwIfAborted();
-    return failed(limit.aborted ? `gave no answer within ${limitMs / 1_000} s` : whyNotStarted(error));
+    return failed(limit.expired ? `gave no answer within ${limitMs / 1_000} s` : whyNotStarted(error));
   }
 }
 
