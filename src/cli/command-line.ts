@@ -93,8 +93,8 @@ async function carryOut(
     case "service": {
       const { runServiceCommand } = await import("./service.ts");
       const { platform, argv0, execPath } = process;
-      const startedAs = { argv0, execPath };
-      return runServiceCommand(commandLine, { host, platform, startedAs, write, writeError });
+      const edge = { host, environment: definedOnly(host.env), platform, startedAs: { argv0, execPath } };
+      return runServiceCommand(commandLine, { ...edge, write, writeError });
     }
     case "doctor": {
       // A status of 0 would say that all is well.

@@ -27,6 +27,8 @@ import type { ServiceRequest } from "./service-request.ts";
 
 export interface ServiceEdge {
   readonly host: Host;
+  /** For the service manager's commands. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly platform: string;
   /** How this executable was started. */
   readonly startedAs: StartedAs;
@@ -153,13 +155,10 @@ function closedToOthers(path: string, bit: number): string | null {
   return (statSync(path).mode & bit) === 0 ? path : null;
 }
 
-function commandRunner({ host }: ServiceEdge) {
+function commandRunner({ environment }: ServiceEdge) {
   return async (argv: readonly string[]): Promise<number> => {
-    const entries = Object.entries(host.env).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined,
-    );
     try {
-      return await startForegroundChild(argv, Object.fromEntries(entries), "none").exited;
+      return await startForegroundChild(argv, environment, "none").exited;
     } catch (error) {
       throw new ServiceError(`Cannot start ${argv[0]}: ${wordsOf(error)}`, { cause: error });
     }

@@ -19,12 +19,9 @@ export class OutageLog {
     this.failures += 1;
     if (this.failures === 1) this.since = now;
     const due = this.failures === 1 || now - this.saidAt >= REMIND_EVERY_MS;
-    if (due) {
-      this.saidAt = now;
-      this.log.warn(message, { ...fields, attempts: this.failures });
-    } else {
-      this.log.debug(message, { ...fields, attempts: this.failures });
-    }
+    if (due) this.saidAt = now;
+    const say = due ? this.log.warn : this.log.debug;
+    say(message, { ...fields, attempts: this.failures });
   }
 
   recovered(): Fields {

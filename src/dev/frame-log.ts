@@ -21,6 +21,9 @@ export function isTerminal(frame: Frame): boolean {
   return TERMINAL_TYPES.has(frame.type);
 }
 
+/** So many in the message of a wait that failed. */
+const DESCRIBED = 8;
+
 export class FrameLog {
   readonly #keep: number;
   #frames: Frame[] = [];
@@ -71,9 +74,9 @@ export class FrameLog {
   }
 
   /** The last few, for the message of a wait that failed. */
-  describeTail(count = 8): string {
+  describeTail(): string {
     const tail = this.#frames
-      .slice(-count)
+      .slice(-DESCRIBED)
       .map((frame) => `${frame.type}(${frame.taskId})#${frame.connection}`);
     return `${this.#dropped + this.#frames.length} frames so far, the last: ${tail.join(", ") || "none"}`;
   }

@@ -102,7 +102,7 @@ export class Journal implements Disposable {
     return this.attempt((statements) => statements.claim(ref, json, frame, Date.now()));
   }
 
-  saveHandle(ref: ExecutionRef, handle: Handle | null): void {
+  saveHandle(ref: ExecutionRef, handle: Handle): void {
     this.attempt((statements) => statements.saveHandle(ref, JSON.stringify(handle)));
   }
 

@@ -140,7 +140,7 @@ export class Statements {
     this.together(() => {
       this.db.exec("DELETE FROM executions; DELETE FROM outbox");
       const execution = this.sql(INSERT_EXECUTION);
-      for (const row of other.sql(`${SELECT_EXECUTIONS}`).all()) {
+      for (const row of other.sql(SELECT_EXECUTIONS).all()) {
         execution.run(...EXECUTION_COLUMNS.map((column) => row[column] ?? null));
       }
       const frame = this.sql("INSERT INTO outbox (seq, frame) VALUES (?, ?)");

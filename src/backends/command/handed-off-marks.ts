@@ -39,14 +39,14 @@ export class HandedOffMarks {
   /** Does not throw. */
   has(ref: ExecutionRef): boolean {
     const folder = this.folder();
-    return folder !== null && ref.executionId !== "" && isThere(pathIn(folder, ref), LASTS_MS);
+    return folder !== null && ref.executionId !== "" && isThere(pathIn(folder, ref));
   }
 
   /** What is over: a look at each, once an hour. Does not throw. */
   prune(): void {
     this.prunedAt = performance.now();
     const folder = this.folder();
-    for (const path of folder === null ? [] : filesIn(folder)) if (!isThere(path, LASTS_MS)) remove(path);
+    for (const path of folder === null ? [] : filesIn(folder)) if (!isThere(path)) remove(path);
   }
 }
 
@@ -54,11 +54,11 @@ function pathIn(folder: string, { taskId, executionId }: ExecutionRef): string {
   return join(folder, pathComponentOf(JSON.stringify([taskId, executionId]), DIGEST_CHARACTERS));
 }
 
-/** False also where it cannot be seen. */
-function isThere(path: string, forMs: number): boolean {
+/** And not over yet. False also where it cannot be seen. */
+function isThere(path: string): boolean {
   try {
     const at = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
-    return at !== undefined && Date.now() - at < forMs;
+    return at !== undefined && Date.now() - at < LASTS_MS;
   } catch {
     return false;
   }
