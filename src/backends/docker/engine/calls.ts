@@ -5,8 +5,8 @@ import type { Channel } from "../../../runtime/byte-channel.ts";
 import type { Agreement } from "./agreement.ts";
 import { EngineError, EngineGone, isMissing, NOT_FOUND } from "./errors.ts";
 import { type ByteStream, exchange, type Response, SourceBroke } from "./exchange.ts";
-import { fieldsOf, textOf } from "./fields.ts";
 import { Limit } from "./limit.ts";
+import { LARGEST_REFUSAL_BYTES, notTheApi, readText, refusalOf } from "./refusal.ts";
 
 export type { ByteStream } from "./exchange.ts";
 
@@ -19,7 +19,7 @@ export interface CallOptions {
   readonly json?: object;
   /** Sent as a tar archive. */
   readonly tar?: Uint8Array | ByteStream;
-  /** For the whole call; null: as long as it takes. Left out: QUICK_CALL_MS. */
+  /** For the whole call; null: as long as it takes. Left out: QUICK_CALL_MS, but of a stream as long as it takes. */
   readonly limitMs?: number | null;
   /** The engine has no words for what it did, and says so by its status: any other answer is somebody else's. */
   readonly wordless?: boolean;
@@ -37,8 +37,6 @@ const BAD_REQUEST = 400;
 /** What was asked for is so already. */
 const NOT_MODIFIED = 304;
 const NO_CONTENT = 204;
-/** Enough of an error's page to know where it comes from. */
-const LARGEST_REFUSAL_BYTES = 64 * 1024;
 
 export class Calls {
   readonly #dial: Dial;
@@ -190,7 +188,7 @@ export class Calls {
     const response = await exchange(channel, { method, target, headers, body }, signal);
     // A router that finds no id in a path sends the caller elsewhere: what follows is no answer to the question.
     if (response.status < 300 || response.status === NOT_MODIFIED) return response;
-    throw refusal(response.status, await readText(response.body, LARGEST_REFUSAL_BYTES));
+    throw refusalOf(response.status, await readText(response.body, LARGEST_REFUSAL_BYTES));
   }
 
   async #told<T>(what: string, limit: Limit, work: () => Promise<T>): Promise<T> {
@@ -233,42 +231,4 @@ function queryOf(query: Readonly<Record<string, QueryValue>>): string {
 /** An id, a name or a reference in a path: slashes stay, as the engine's router wants them. */
 export function pathOf(name: string): string {
   return encodeURIComponent(name).replace(/%(?:2F|3A|40)/g, decodeURIComponent);
-}
-
-function refusal(status: number, text: string): EngineError {
-  // Podman sends some of its errors twice in one answer.
-  for (const part of new Set([text, text.split("\n", 1)[0] ?? ""])) {
-    try {
-      const words = textOf(fieldsOf(JSON.parse(part)), "message", "cause");
-      if (words !== "") return new EngineError(status, words);
-    } catch {
-      // Whoever this is, it is not the engine.
-    }
-  }
-  return notTheApi(status, text);
-}
-
-/** @returns an error that quotes the beginning of what came instead */
-export function notTheApi(status: number, text: string): EngineError {
-  const words = text
-    .replace(/<(style|script)\b.*?<\/\1>/gis, " ")
-    .replace(/<[^>]*>/g, " ")
-    .replace(/\s+/g, " ")
-    .trim();
-  const quoted = words === "" ? "nothing" : JSON.stringify(words.slice(0, 120));
-  return new EngineError(
-    status,
-    `It answered with status ${status} and something that is not the Docker API (is a proxy in between?): ${quoted}`,
-    true,
-  );
-}
-
-async function readText(body: ByteStream, mostBytes: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const bytes of body) {
-    text += decoder.decode(bytes, { stream: true });
-    if (text.length > mostBytes) break;
-  }
-  return text + decoder.decode();
 }

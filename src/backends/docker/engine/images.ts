@@ -36,6 +36,8 @@ export interface PullProgress {
 const EMPTY = { repo: "localhost/oz-worker-empty", tag: "latest" } as const;
 /** The end of an archive, before which there is nothing. */
 const EMPTY_TAR_BYTES = 1024;
+/** Nothing is fetched for it, and nothing unpacked. */
+const EMPTY_MS = 60_000;
 
 export class Images {
   readonly #calls: Calls;
@@ -78,7 +80,8 @@ export class Images {
     const { repo, tag } = EMPTY;
     const reference = `${repo}:${tag}`;
     if ((await this.inspect(reference, signal)) !== null) return reference;
-    const options = { query: { fromSrc: "-", repo, tag }, tar: new Uint8Array(EMPTY_TAR_BYTES) };
+    const tar = new Uint8Array(EMPTY_TAR_BYTES);
+    const options = { query: { fromSrc: "-", repo, tag }, tar, limitMs: EMPTY_MS };
     const { body } = await this.#calls.stream("POST", "/images/create", options, signal);
     for await (const line of readJsonLines(body)) readProgress(line);
     return reference;

@@ -2,8 +2,8 @@
  * Streams of JSON values. Engines send one a line; what stands in for them, or between, also sends them back to back, or
  * one over many lines. So a value ends where its brackets do.
  */
-import { notTheApi } from "./calls.ts";
 import type { ByteStream } from "./exchange.ts";
+import { notTheApi } from "./refusal.ts";
 
 /** A line of progress has a few hundred characters, an event with many labels a few thousand. */
 const LONGEST_VALUE = 1024 * 1024;
