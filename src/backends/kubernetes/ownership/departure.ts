@@ -1,8 +1,8 @@
 /** How a Job went that this worker has noted as its own and did not get: mostly, its end was told by who had it. */
 import type { V1Job } from "@kubernetes/client-node";
 import { isFinished } from "../verdict/job-condition.ts";
-import type { Subscription } from "../watch/job-store.ts";
 import { isNewer } from "../watch/resource-version.ts";
+import type { Subscription } from "../watch/subscription.ts";
 import { instanceOf, isEnded } from "./marks.ts";
 
 /** Whoever waits for the watch to tell of it. */

@@ -11,7 +11,7 @@ import { classify } from "../verdict/classify.ts";
 import { isAtWork } from "../verdict/containers.ts";
 import { isFinished, isSuspended } from "../verdict/job-condition.ts";
 import { type Failed, type JobView, podsEver } from "../verdict/view.ts";
-import type { Subscription } from "../watch/job-store.ts";
+import type { Subscription } from "../watch/subscription.ts";
 import { FreshLook } from "./fresh-look.ts";
 import type { StoppedBy } from "./handle.ts";
 import { HeldUp } from "./held-up.ts";

@@ -7,7 +7,7 @@ import { ClusterError } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { EXECUTION_HASH_LABEL } from "../job/labels.ts";
 import { type JobView, podsEver } from "../verdict/view.ts";
-import { isOwnedBy } from "../watch/job-store.ts";
+import { isOwnedBy } from "../watch/pod-owner.ts";
 
 export interface FreshLookOptions {
   /** The Job's. */

@@ -1,26 +1,10 @@
 /** What is known of this worker id's Jobs and pods, and who wants to hear when it changes. */
-import type { V1Job, V1OwnerReference, V1Pod } from "@kubernetes/client-node";
-import { firing, pause } from "../../../async/wait.ts";
-import { EXECUTION_HASH_LABEL, TASK_HASH_LABEL } from "../job/labels.ts";
+import type { V1Job, V1Pod } from "@kubernetes/client-node";
+import { firing } from "../../../async/wait.ts";
 import { isOver } from "../verdict/job-condition.ts";
+import { hasMarksOf, isOwnedBy, jobNameIn } from "./pod-owner.ts";
 import { isNewer } from "./resource-version.ts";
-
-/** The labels by which a Job's controller marks its pods: the present ones, and those of older clusters. */
-const JOB_NAME_LABELS = ["batch.kubernetes.io/job-name", "job-name"] as const;
-const JOB_UID_LABELS = ["batch.kubernetes.io/controller-uid", "controller-uid"] as const;
-
-/** Those of its task and execution. */
-const OWN_LABELS = [TASK_HASH_LABEL, EXECUTION_HASH_LABEL] as const;
-
-interface Entry {
-  job: V1Job | null;
-  /** By name. */
-  readonly pods: Map<string, V1Pod>;
-  /** Kept of what is gone, while somebody listens: its last state tells how it ended. */
-  lastJob: V1Job | null;
-  readonly lastPods: Map<string, V1Pod>;
-  readonly listeners: Set<Subscription>;
-}
+import { type JobEntry, Subscription } from "./subscription.ts";
 
 /** One side of the store that one watch fills. */
 export interface Side<T> {
@@ -33,7 +17,7 @@ export interface Side<T> {
 }
 
 export class JobStore {
-  private readonly entries = new Map<string, Entry>();
+  private readonly entries = new Map<string, JobEntry>();
   private readonly listed = Promise.withResolvers<void>();
 
   readonly jobs: Side<V1Job> = {
@@ -126,16 +110,15 @@ export class JobStore {
 
   /** Null: of none that is known. */
   private jobNameOf(pod: V1Pod): string | null {
-    const labelled = labelOf(pod, JOB_NAME_LABELS) ?? ownersOf(pod).find(({ kind }) => kind === "Job")?.name;
-    if (labelled !== undefined) return labelled;
+    const told = jobNameIn(pod);
+    if (told !== undefined) return told;
     // Of a controller that marks nothing, the marks of the template are left. They lead to no Job that is gone already.
     const podName = pod.metadata?.name ?? "";
     for (const [name, { pods }] of this.entries) if (pods.has(podName)) return name;
-    const job = this.allJobs().find((each) => OWN_LABELS.every((label) => isSame(label, each, pod)));
-    return job?.metadata?.name ?? null;
+    return this.allJobs().find((job) => hasMarksOf(job, pod))?.metadata?.name ?? null;
   }
 
-  private keepJob(entry: Entry, job: V1Job): void {
+  private keepJob(entry: JobEntry, job: V1Job): void {
     entry.job = job;
     this.tell(entry);
   }
@@ -166,7 +149,7 @@ export class JobStore {
     return subscription;
   }
 
-  private entry(name: string): Entry {
+  private entry(name: string): JobEntry {
     let entry = this.entries.get(name);
     if (entry === undefined) {
       entry = { job: null, pods: new Map(), lastJob: null, lastPods: new Map(), listeners: new Set() };
@@ -175,65 +158,12 @@ export class JobStore {
     return entry;
   }
 
-  private tell({ listeners }: Entry): void {
+  private tell({ listeners }: JobEntry): void {
     for (const listener of listeners) listener.wake();
   }
 
-  private dropIfEmpty(name: string, { job, pods, listeners }: Entry): void {
+  private dropIfEmpty(name: string, { job, pods, listeners }: JobEntry): void {
     if (job === null && pods.size === 0 && listeners.size === 0) this.entries.delete(name);
-  }
-}
-
-export class Subscription implements Disposable {
-  private readonly entry: Entry;
-  private readonly close: () => void;
-  private news = new AbortController();
-
-  constructor(entry: Entry, close: () => void) {
-    this.entry = entry;
-    this.close = close;
-  }
-
-  get job(): V1Job | null {
-    return this.entry.job;
-  }
-
-  /** As it was when it went; null: it is there, or nobody saw it go. */
-  get lastJob(): V1Job | null {
-    return this.entry.job === null ? this.entry.lastJob : null;
-  }
-
-  /** Of the Job with that uid, those that are there. */
-  pods(uid: string): readonly V1Pod[] {
-    return [...this.entry.pods.values()].filter((pod) => isOwnedBy(pod, uid));
-  }
-
-  /** Of the Job with that uid, those that are gone, as they last were. */
-  formerPods(uid: string): readonly V1Pod[] {
-    const { pods, lastPods } = this.entry;
-    return [...lastPods].flatMap(([name, pod]) => (pods.has(name) || !isOwnedBy(pod, uid) ? [] : [pod]));
-  }
-
-  wake(): void {
-    this.news.abort();
-  }
-
-  /** From here on, changes are news. Called before looking, so that none is missed. */
-  look(): void {
-    if (this.news.signal.aborted) this.news = new AbortController();
-  }
-
-  /** Resolves when something changed since `look`, after `ms`, or when the signal fires. */
-  async changed(ms: number, signal: AbortSignal): Promise<void> {
-    const { news } = this;
-    const stop = () => news.abort();
-    signal.addEventListener("abort", stop, { once: true });
-    if (!signal.aborted) await pause(ms, news.signal);
-    signal.removeEventListener("abort", stop);
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 }
 
@@ -259,24 +189,4 @@ function replaceIn<T extends V1Job | V1Pod>(
 function missingFrom<T extends V1Job | V1Pod>(items: readonly T[], known: readonly T[]): readonly T[] {
   const present = new Set(items.map(({ metadata }) => metadata?.name));
   return known.filter(({ metadata }) => !present.has(metadata?.name));
-}
-
-/** The Job's uid says more than its name, which a later one may have; without a word of it, the name has to do. */
-export function isOwnedBy(pod: V1Pod, uid: string): boolean {
-  const owners = ownersOf(pod);
-  if (owners.length > 0) return owners.some((owner) => (owner.uid ?? "") === uid);
-  return (labelOf(pod, JOB_UID_LABELS) ?? uid) === uid;
-}
-
-function ownersOf({ metadata }: V1Pod): readonly V1OwnerReference[] {
-  return metadata?.ownerReferences ?? [];
-}
-
-function labelOf({ metadata }: V1Pod, names: readonly string[]): string | undefined {
-  return names.map((name) => metadata?.labels?.[name]).find((value) => value !== undefined);
-}
-
-function isSame(label: string, one: V1Job, other: V1Pod): boolean {
-  const value = one.metadata?.labels?.[label];
-  return value !== undefined && value === other.metadata?.labels?.[label];
 }

@@ -3,9 +3,10 @@ import { pause } from "../../../async/wait.ts";
 import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import type { Transport } from "../client/transport.ts";
-import { JobStore, type Subscription } from "./job-store.ts";
+import { JobStore } from "./job-store.ts";
 import { Reflector } from "./reflector.ts";
 import { slimJob, slimPod } from "./slim.ts";
+import type { Subscription } from "./subscription.ts";
 
 export interface ObservatoryOptions {
   readonly transport: Transport;
