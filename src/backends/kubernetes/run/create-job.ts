@@ -1,41 +1,21 @@
-/** Puts a task into the cluster: its Job, and the Secret with its environment. */
+/** Puts a task into the cluster: its Job, in the place of an earlier one of its name perhaps. */
 import type { V1Job } from "@kubernetes/client-node";
-import { never, pause } from "../../../async/wait.ts";
+import { pause } from "../../../async/wait.ts";
 import type { ExecutionRef } from "../../../journal/execution.ts";
-import type { Logger } from "../../../logging/logger.ts";
 import { wordsOf } from "../../../logging/words-of.ts";
 import { TaskFailure } from "../../../task/backend.ts";
-import type { TaskSpec } from "../../../task/prepare.ts";
-import { askAgain } from "../client/ask-again.ts";
-import { type ClusterError, isPassing, isStatus } from "../client/cluster-error.ts";
+import { isPassing, isStatus } from "../client/cluster-error.ts";
 import type { Cluster } from "../cluster.ts";
-import { buildEnvSecret } from "../job/env-secret.ts";
 import { WORKER_HASH_LABEL } from "../job/labels.ts";
 import { leaseNameOf } from "../ownership/lease.ts";
 import { claimPatch, executionOf, instanceOf, isEnded, tellsItsEnd } from "../ownership/marks.ts";
 import { takenNotes } from "../ownership/taken-notes.ts";
 import { isFinished } from "../verdict/job-condition.ts";
+import { adviceFor, type CreateContext, exists, isCollision, patiently } from "./creation.ts";
 
-export interface CreateContext {
-  readonly cluster: Cluster;
-  /** Null: this worker cannot prove that it lives, so it takes nothing from others. */
-  readonly instance: string | null;
-  /** Whether the result of the Job with that uid was reported here, although it is not marked yet. */
-  readonly isReported: (uid: string) => boolean;
-  readonly log: Logger;
-  /** Between tries only: a call that was made is waited for, because what it made has to be known. */
-  readonly signal: AbortSignal;
-}
-
-/** For an API server that restarts or is overloaded; after that the control plane had better know. */
-const PATIENCE_MS = 120_000;
-const BACKOFF = { firstMs: 250, lastMs: 8_000 } as const;
 /** An earlier Job of the same name is deleted, and has to be gone. */
 const REPLACE_TRIES = 20;
 const REPLACE_PAUSE_MS = 500;
-/** Six characters in base64: shorter values are no secrets, and would hide plain words. */
-const SHORTEST_HIDDEN = 8;
-
 export interface CreatedJob {
   /** As the server has it. */
   readonly job: V1Job;
@@ -80,42 +60,6 @@ export async function createJob(job: V1Job, ref: ExecutionRef, context: CreateCo
 /** Whether a Job that could not be created may be there all the same, or may yet come. */
 export function mayBeThere(failure: unknown): boolean {
   return failure instanceof TaskFailure && isPassing(failure.cause);
-}
-
-/** Owned by the Job, so that both go together. Throws as createJob. */
-export async function createEnvSecret(
-  task: TaskSpec,
-  { job, isAnothers }: CreatedJob,
-  context: CreateContext,
-): Promise<void> {
-  const { cluster } = context;
-  const secret = buildEnvSecret({ task, job });
-  const name = secret.metadata?.name ?? "";
-  const tell = (error: unknown) => wordsWithout(secret.data, error);
-  try {
-    await patiently(
-      async (signal) => {
-        try {
-          await cluster.createSecret(secret, signal);
-        } catch (error) {
-          if (!exists(error)) throw error;
-          // Which of the values is whose stands in the Job, and may be otherwise with this worker's configuration.
-          if (isAnothers) return;
-          // Of an earlier Job of this name, or of a create whose answer was lost; it cannot be changed.
-          await cluster.deleteSecret(name, signal);
-          await cluster.createSecret(secret, signal);
-        }
-      },
-      context,
-      { alsoPasses: isCollision, tell },
-    );
-  } catch (error) {
-    context.signal.throwIfAborted();
-    throw new TaskFailure(
-      "job_create",
-      `cannot create the Secret "${name}" for the task's environment in namespace "${cluster.namespace}": ${tell(error)}${adviceFor(error)}`,
-    );
-  }
 }
 
 /** The Job of that name when it is of this very execution; null: an old one that is going, or it just changed. */
@@ -201,57 +145,10 @@ function isOfEarlierRun(existing: V1Job, { executionId }: ExecutionRef, instance
   return executionId === "" && isFinished(existing) && instanceOf(existing) === instance;
 }
 
-interface Insistence {
-  /** What else of this call may succeed a little later. */
-  readonly alsoPasses?: (error: unknown) => boolean;
-  /** For the log: what the server said. */
-  readonly tell?: (error: unknown) => string;
-}
-
-function patiently<T>(
-  call: (signal: AbortSignal) => Promise<T>,
-  context: CreateContext,
-  { alsoPasses = () => false, tell = wordsOf }: Insistence = {},
-): Promise<T> {
-  const { signal, log, cluster } = context;
-  const unstoppable = never();
-  return askAgain(() => call(unstoppable), {
-    bounds: BACKOFF,
-    patienceMs: PATIENCE_MS,
-    mayPass: (error) => cluster.mayPass(error) || alsoPasses(error),
-    onTrouble: (error, tries) => {
-      if (tries === 1) log.warn("the cluster did not take it; trying again", { why: tell(error) });
-    },
-    signal,
-  });
-}
-
-/** An admission policy may quote what it refuses, and these are the forms in which the values were sent. */
-function wordsWithout(data: Readonly<Record<string, string>> | undefined, error: unknown): string {
-  const values = Object.values(data ?? {}).filter(({ length }) => length >= SHORTEST_HIDDEN);
-  return values.reduce((words, value) => words.replaceAll(value, "***"), wordsOf(error));
-}
-
-function exists(error: unknown): error is ClusterError {
-  return isStatus(error, 409) && error.reason === "AlreadyExists";
-}
-
-/** Of a create: others took from the same quota in the same moment, and it was checked against a state of before. */
-function isCollision(error: unknown): boolean {
-  return isStatus(error, 409) && error.reason === "Conflict";
-}
-
 function refused(name: string, { cluster }: CreateContext, error: unknown): TaskFailure {
   return new TaskFailure(
     "job_create",
     `cannot create Job "${name}" in namespace "${cluster.namespace}": ${wordsOf(error)}${adviceFor(error)}`,
     { cause: error },
   );
-}
-
-function adviceFor(error: unknown): string {
-  if (isStatus(error, 403)) return "; see the worker's Role, quotas and admission policies";
-  if (isStatus(error, 401)) return "; the worker's credentials were refused";
-  if (isStatus(error, 409)) return "; delete what has that name";
-  return "";
 }
