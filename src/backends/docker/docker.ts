@@ -3,40 +3,17 @@
  * outlives a crash of the worker by itself; what is to be kept is which container is whose.
  */
 
-import { Backoff } from "../../async/backoff.ts";
-import { pause } from "../../async/wait.ts";
 import type { ExecutionRef, Handle } from "../../journal/execution.ts";
-import { wordsOf } from "../../logging/words-of.ts";
 import type { Room } from "../../process/room.ts";
-import {
-  type Adoption,
-  type Backend,
-  type Completion,
-  isCancelled,
-  notBegun,
-  type Orphan,
-  type RunContext,
-  readOwnHandle,
-  TaskFailure,
-} from "../../task/backend.ts";
+import type { Adoption, Backend, Completion, Orphan, RunContext } from "../../task/backend.ts";
 import type { TaskSpec } from "../../task/prepare.ts";
-import { BadAnswers } from "./bad-answers.ts";
-import {
-  elsewhereFailure,
-  failureOf,
-  goneFailure,
-  goneUnseenFailure,
-  hasBegun,
-  stopIn,
-  stopOf,
-  unheardFailure,
-} from "./container-end.ts";
 import type { Disposal } from "./disposal.ts";
 import type { Engine } from "./engine/engine.ts";
-import { EngineError } from "./engine/errors.ts";
-import { type DockerHandle, newHandle, readHandle, writeHandle } from "./handle.ts";
+import { newHandle, writeHandle } from "./handle.ts";
 import { LABELS, type Labels } from "./labels.ts";
-import type { Claim, Claims, Sought } from "./ownership/claims.ts";
+import type { Claims } from "./ownership/claims.ts";
+import { Resumption } from "./resumption.ts";
+import { inContainer, type Stay } from "./stay.ts";
 import { nameContainer } from "./task-container.ts";
 import { TaskRun, type TaskRunTools } from "./task-run.ts";
 import type { TaskSetup } from "./task-setup.ts";
@@ -61,16 +38,6 @@ export interface DockerOptions {
   readonly graceMs: number;
 }
 
-const LET_GO_MS = 30_000;
-/** Between tries to take up a container. */
-const TROUBLED = { firstMs: 500, lastMs: 10_000 };
-
-/** A task and its container, which goes when the work is done. */
-interface Stay {
-  readonly run: TaskRun;
-  readonly work: Promise<void>;
-}
-
 export class DockerBackend implements Backend {
   readonly kind = "docker";
   readonly usesImages = true;
@@ -78,12 +45,15 @@ export class DockerBackend implements Backend {
   readonly engineCalls = (): number => this.options.engine.callsUnderway;
   private readonly options: DockerOptions;
   private readonly tools: TaskRunTools;
+  private readonly resumption: Resumption;
 
   constructor(options: DockerOptions) {
     this.options = options;
     const { engine, watcher, graceMs, cleanup, verbose, disposal, labels } = options;
     const instance = labels[LABELS.instance] ?? "";
     this.tools = { engine, watcher, graceMs, cleanup, verbose, disposal, instance };
+    const { claims, ownedHere } = options;
+    this.resumption = new Resumption({ claims, ownedHere, tools: this.tools });
   }
 
   hasRoom(): boolean {
@@ -92,71 +62,22 @@ export class DockerBackend implements Backend {
 
   /** Not async: a function that waits holds its parameters, and nobody needs the task once its container is there. */
   run(task: TaskSpec, context: RunContext): Promise<Completion> {
-    return this.inContainer(this.enter(task, context));
-  }
-
-  /** Of the engine. */
-  private get address(): string {
-    return this.options.engine.chosen.label;
+    return inContainer(this.enter(task, context));
   }
 
   private async enter(task: TaskSpec, context: RunContext): Promise<Stay> {
-    const handle = newHandle(nameContainer(task.assignment.taskId), this.address);
+    const { engine, setup } = this.options;
+    const handle = newHandle(nameContainer(task.assignment.taskId), engine.chosen.label);
     // Before anything is made, so that a worker that is killed from here on leaves nothing unknown.
     context.saveHandle(writeHandle(handle));
     const run = new TaskRun(handle, this.tools, context);
-    const begun = this.options.setup.begin(task, run, context);
+    const begun = setup.begin(task, run, context);
     const work = begun.then((id) => context.step("run", () => run.finish(id)));
     return { run, work };
   }
 
-  async resume(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
-    const earlier = readOwnHandle(saved, readHandle);
-    if (earlier === null) throw notBegun();
-    const { container, id } = earlier;
-    // From the first moment on, so that the search for orphans does not find it, whatever it is called now.
-    const names = new Set<string>();
-    const own = (name: string) => {
-      names.add(name);
-      this.options.ownedHere.add(name);
-    };
-    own(container);
-    if (id !== "") own(id);
-    try {
-      // Before there is a lock or a mark: a worker that dies behind its own has to know it again, and may come back
-      // where nobody can see that this process is dead.
-      const handle = { ...earlier, settlers: [...earlier.settlers, this.tools.instance] };
-      context.saveHandle(writeHandle(handle));
-      const sought = { ...ref, container, id, onFound: own, predecessors: earlier.settlers };
-      const claim = await this.claim(sought, earlier, context);
-      if (isForUs(claim, earlier)) return await this.resumeClaimed(handle, claim, context);
-      if (claim.kind === "ours") await claim.release();
-      return "handed-off";
-    } finally {
-      for (const name of names) this.options.ownedHere.delete(name);
-    }
-  }
-
-  private async resumeClaimed(saved: DockerHandle, claim: Claim, context: RunContext): Promise<Completion> {
-    const { container } = saved;
-    let handle = saved;
-    if (claim.kind === "ours") {
-      handle = { ...saved, id: claim.state.id, engine: this.address };
-      context.saveHandle(writeHandle(handle));
-      claim.keep();
-    }
-    try {
-      const run = new TaskRun(handle, this.tools, context);
-      const pickedUp = this.pickUp(handle, claim, run, context).finally(async () => {
-        // Before the container goes: a journal that turns up later has to find one or the other. There may be one
-        // of a worker that had adopted it and died, whoever of its workers is the first to be back.
-        if (claim.kind !== "reported")
-          await this.options.claims.settle(container, AbortSignal.timeout(LET_GO_MS));
-      });
-      return await this.inContainer({ run, work: pickedUp });
-    } finally {
-      if (claim.kind === "ours") await claim.release();
-    }
+  resume(ref: ExecutionRef, saved: Handle | null, context: RunContext): Promise<Completion> {
+    return this.resumption.resume(ref, saved, context);
   }
 
   /** A container that ended is removed before its end is reported. */
@@ -169,100 +90,5 @@ export class DockerBackend implements Backend {
   async [Symbol.asyncDispose](): Promise<void> {
     this.options.watcher[Symbol.dispose]();
     await this.options.engine[Symbol.asyncDispose]();
-  }
-
-  /** A task that is stopped meanwhile has to be found first all the same: only then it can be stopped gently. */
-  private async claim(sought: Sought, { result }: DockerHandle, { hurry, log }: RunContext): Promise<Claim> {
-    // Each try has asked for several times what was refused.
-    const bad = new BadAnswers(1);
-    const backoff = new Backoff(TROUBLED);
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.options.claims.take(sought, hurry);
-      } catch (error) {
-        // Not to be called stopped: as far as anybody knows it runs, and the next worker takes it up.
-        if (hurry.aborted) return await new Promise<never>(() => {});
-        if (bad.areEnoughWith(error)) {
-          // How it ended is in the journal, whatever the engine will tell of it.
-          if (result !== null) return { kind: "gone" };
-          throw error instanceof EngineError ? cannotTakeUp(sought.container, error) : error;
-        }
-        const { container } = sought;
-        if (tries === 1)
-          log.warn("engine is in trouble while a container is taken up: trying again", {
-            container,
-            error: wordsOf(error),
-          });
-      }
-      await pause(backoff.next(), hurry);
-    }
-  }
-
-  private async inContainer(stay: Stay | Promise<Stay>): Promise<Completion> {
-    const { run, work } = await stay;
-    try {
-      await work;
-      return "completed";
-    } finally {
-      await run.remove();
-    }
-  }
-
-  private async pickUp(handle: DockerHandle, claim: Claim, run: TaskRun, context: RunContext): Promise<void> {
-    if (handle.result !== null) {
-      const end = stopOf(handle, handle.result, this.options.graceMs) ?? failureOf(handle.result, null, "");
-      if (end !== null) throw end;
-      return;
-    }
-    if (claim.kind !== "ours") throw whenGone(handle, this.address, context.signal);
-    const { state } = claim;
-    if (!hasBegun(state)) throw whenNotBegun(handle);
-    await context.step("run", () => run.finish(state.id));
-  }
-}
-
-function cannotTakeUp(container: string, error: EngineError): TaskFailure {
-  const what = `cannot take up the container ${container} after a restart of the worker`;
-  return new TaskFailure("container_wait", `${what}: ${error.message}`, { cause: error });
-}
-
-/**
- * Of a task whose container nobody has: one that was to be stopped was, and then removed by the one that died. Another
- * engine than that one's knows nothing of it.
- */
-function whenGone(handle: DockerHandle, address: string, signal: AbortSignal): Error {
-  const { container, engine, started, starting } = handle;
-  if (engine !== "" && engine !== address) return elsewhereFailure(handle, address);
-  if (isCancelled(signal)) return signal.reason;
-  // It was stopped for that, and removed. Its time may have run out after somebody else had removed it, too.
-  const stopped = stopIn(handle);
-  if (stopped !== null) return stopped;
-  if (started) return goneFailure(container);
-  return starting ? goneUnseenFailure(container) : notBegun();
-}
-
-/**
- * Of a task whose container has not been started, for all that its engine knows. One that was killed in the moment of a
- * start has forgotten that, and the agent may run.
- */
-function whenNotBegun(handle: DockerHandle): Error {
-  const stopped = stopIn(handle);
-  if (stopped !== null) return stopped;
-  return handle.starting ? unheardFailure() : notBegun();
-}
-
-/** False when it is for another worker to report, or was reported by one. */
-function isForUs(claim: Claim, { settlers }: DockerHandle): boolean {
-  switch (claim.kind) {
-    case "ours":
-      return claim.endedBy === null || settlers.includes(claim.endedBy);
-    case "reported":
-      return settlers.includes(claim.by);
-    case "another's":
-      return false;
-    case "gone":
-      return true;
-    default:
-      return claim satisfies never;
   }
 }
