@@ -65,7 +65,12 @@ function json(value: unknown, redact: Redact): Response {
 
 /** By these a task and a worker are found; a variable that equals one does not hide it. */
 const IDENTITIES: ReadonlySet<string> = new Set([
-  ...["taskId", "executionId", "workerId", "backend", "phase", "state"],
+  "taskId",
+  "executionId",
+  "workerId",
+  "backend",
+  "phase",
+  "state",
 ]);
 
 const NOT_KEPT = { "Cache-Control": "no-store" } as const;

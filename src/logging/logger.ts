@@ -62,7 +62,12 @@ function bind(sink: () => ConsolaInstance, bound: Fields): Logger {
 
 /** Names and closed words, by which lines are found and joined: a value that equals one changes none of them. */
 const IDENTITIES: ReadonlySet<string> = new Set([
-  ...["taskId", "executionId", "workerId", "backend", "result", "reason"],
+  "taskId",
+  "executionId",
+  "workerId",
+  "backend",
+  "result",
+  "reason",
 ]);
 
 /** Nobody's id is as long as this; each line about a task would be as long as an id of a megabyte. */

@@ -88,10 +88,13 @@ function failure(code: string, where: string): Error {
   return Object.assign(new Error(`connect ${code} ${where}`), { code });
 }
 
-/** The last two: this host has no address of that family to come from. */
 const NO_WAY: readonly (string | null)[] = [
-  ...["EHOSTUNREACH", "ENETUNREACH", "ENETDOWN"],
-  ...["EADDRNOTAVAIL", "EAFNOSUPPORT"],
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENETDOWN",
+  // This host has no address of that family to come from.
+  "EADDRNOTAVAIL",
+  "EAFNOSUPPORT",
 ];
 
 /** `errors`: one of each address that a name has. */
