@@ -49,7 +49,7 @@ export async function openTasks(options: WatchOptions, parts: TaskParts): Promis
     onEnded: () => {
       heap.taskEnded();
       pages.changed();
-      retirement.settled();
+      retirement.owesLess();
     },
   });
   retirement.open({

@@ -70,7 +70,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
     opened?.journal.delivered(seq);
     unprovenEnds.provenUpTo(seq);
     telemetry.delivered(seq);
-    retirement.settled();
+    retirement.owesLess();
   });
   const inbox = new Inbox();
   const link = createLink(options, inbox, outbox, telemetry);

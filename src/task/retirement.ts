@@ -34,7 +34,7 @@ export class Retirement implements Disposable {
   /** From now on tasks come. */
   open(parts: RetiringParts): void {
     this.parts = parts;
-    this.settled();
+    this.owesLess();
   }
 
   /** Of an earlier worker, too: it is one more that has its end here. */
@@ -50,7 +50,7 @@ export class Retirement implements Disposable {
   }
 
   /** A task has ended, or a message was read. */
-  settled(): void {
+  owesLess(): void {
     if (this.parts === null || this.parts.owed() > 0) return;
     if (this.isLast) this.leave();
     else if (this.settings.exitAfterIdleMs > 0) this.idleTimer ??= this.startIdleTimer();

@@ -105,7 +105,7 @@ export class ShimClient implements Disposable {
   /** Made in a place of its own: inside of `spawn` it would hold the command, with all its environment. */
   private acknowledgement(shim: TalkingChild, id: number, isKept: boolean): () => void {
     return () => {
-      this.settle(id);
+      this.forget(id);
       if (this.shim === shim && isKept) this.acknowledgeSoon(shim, id);
     };
   }
@@ -173,7 +173,7 @@ export class ShimClient implements Disposable {
         return;
       case "refused":
         pending.spawned?.reject(new SpawnRefused(message.code, message.message));
-        this.settle(message.id);
+        this.forget(message.id);
         return;
       case "exited":
         this.begun(pending, message, null);
@@ -218,7 +218,7 @@ export class ShimClient implements Disposable {
     return this.settled.splice(0);
   }
 
-  private settle(id: number): void {
+  private forget(id: number): void {
     this.pending.delete(id);
     if (this.idleTimer !== null) clearTimeout(this.idleTimer);
     if (this.pending.size > 0) return;
@@ -240,7 +240,7 @@ export class ShimClient implements Disposable {
       if (own !== shim) continue;
       spawned?.reject(why(hasSpoken));
       exit({ kind: "lost" });
-      this.settle(id);
+      this.forget(id);
     }
   }
 }

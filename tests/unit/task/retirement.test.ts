@@ -39,7 +39,7 @@ class Rig implements Disposable {
   /** A task's end takes one away and owes its report instead. */
   settle(owed: number): void {
     this.owed = owed;
-    this.retirement.settled();
+    this.retirement.owesLess();
   }
 
   /** Whether it has left by now. */
