@@ -60,7 +60,7 @@ export class Retirement implements Disposable {
     const { exitAfterIdleMs } = this.settings;
     return setTimeout(() => {
       this.idleTimer = undefined;
-      // What is owed since is settled later, and the time begins anew.
+      // Once that is less, the time begins anew.
       if (this.parts === null || this.parts.owed() > 0) return;
       this.log.info("leaving: there was no task for exit_after_idle", { seconds: exitAfterIdleMs / 1_000 });
       this.leave();
