@@ -34,7 +34,7 @@ export function configJsonSchema(): string {
   return `${JSON.stringify(named, null, 2)}\n`;
 }
 
-export function payloadJsonSchema(): string {
+function payloadJsonSchema(): string {
   const schema = toJsonSchema(dispatchPayloadSchema());
   const named = { ...schema, title: "Standard input of a dispatch command, version 1" };
   return `${JSON.stringify(named, null, 2)}\n`;

@@ -65,7 +65,7 @@ export async function packageRelease(dir: string, say: (line: string) => void): 
 }
 
 /** JSON is YAML. Source of the names: nfpm's configuration reference. `unpacked`: the archive, and `completions/SHELL`. */
-export function nfpmConfig(version: string, arch: string, unpacked: string): object {
+function nfpmConfig(version: string, arch: string, unpacked: string): object {
   const file = (from: string, to: string, mode: number) => ({
     src: join(unpacked, from),
     dst: to,

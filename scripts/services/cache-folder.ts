@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 
 /** The same that scripts/setup uses, less its last resort. */
-export function cacheFolder(): string {
+function cacheFolder(): string {
   const told = process.env["XDG_CACHE_HOME"] ?? "";
   return join(isAbsolute(told) ? told : join(homedir(), ".cache"), "oz-agent-worker");
 }

@@ -15,7 +15,7 @@ export interface TestImage {
 }
 
 /** An agent that does what its task's AGENT_SH says, and otherwise nothing, well. */
-export const AGENT_SCRIPT = '#!/bin/sh\n[ -z "$AGENT_SH" ] || eval "$AGENT_SH"\n';
+const AGENT_SCRIPT = '#!/bin/sh\n[ -z "$AGENT_SH" ] || eval "$AGENT_SH"\n';
 
 const APPLETS = [
   ...["sh", "cat", "cp", "date", "dd", "diff", "cut", "od", "echo", "env", "find", "grep", "head"],
