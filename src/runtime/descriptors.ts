@@ -41,7 +41,12 @@ export function descriptorMaker(): DescriptorMaker {
     openMemory: (content) => {
       const descriptor = memory?.[MAKE_MEMORY](ptr(name), CLOSE_ON_EXEC.memory) ?? -1;
       if (descriptor < 0) return null;
-      writeAll(descriptor, Buffer.from(content));
+      try {
+        writeAll(descriptor, Buffer.from(content));
+      } catch (error) {
+        closeSync(descriptor);
+        throw error;
+      }
       return descriptor;
     },
   };
