@@ -11,7 +11,7 @@ import { EngineGone } from "./engine/errors.ts";
 import { isAway, isOutOfReach, persist } from "./persist.ts";
 import type { Test, Watcher } from "./watcher.ts";
 
-const RETRY_MS = 500;
+const RETRY = { firstMs: 500, lastMs: 1_000 };
 /** Engines were seen to hang where they are asked how one container is, or a proxy to spoil that: both stop it all the same. */
 const LOOK_FIRST_MS = 3_000;
 const KILL_MS = 5_000;
@@ -122,6 +122,7 @@ async function lookFirst(
   id: string,
   signal: AbortSignal,
 ): Promise<ContainerState | null> {
+  const backoff = new Backoff(RETRY);
   while (!signal.aborted) {
     using patience = expiring(signal, LOOK_FIRST_MS);
     try {
@@ -129,7 +130,7 @@ async function lookFirst(
     } catch (error) {
       if (!isOutOfReach(error)) return null;
     }
-    await pause(RETRY_MS, signal);
+    await pause(backoff.next(), signal);
   }
   return null;
 }
@@ -137,6 +138,7 @@ async function lookFirst(
 /** False when the signal fired first. */
 async function ask(containers: Ends, { id, graceMs }: Stop, signal: AbortSignal): Promise<boolean> {
   const deadline = performance.now() + graceMs;
+  const backoff = new Backoff(RETRY);
   while (!signal.aborted) {
     try {
       // The engine counts in whole seconds; a try that was cut has used up some of the grace.
@@ -146,7 +148,7 @@ async function ask(containers: Ends, { id, graceMs }: Stop, signal: AbortSignal)
     } catch (error) {
       if (!signal.aborted && !isAway(error)) throw error;
     }
-    await pause(RETRY_MS, signal);
+    await pause(backoff.next(), signal);
   }
   return false;
 }

@@ -17,7 +17,7 @@ let random: ReturnType<typeof spyOn>;
 
 beforeEach(() => {
   jest.useFakeTimers();
-  // Of the jitter the middle: the first pause of up to a minute is half of one.
+  // Of the jitter the middle: a pause of up to a minute is half of one.
   random = spyOn(Math, "random").mockReturnValue(0.5);
   hurry = new AbortController();
   asked = [];
@@ -63,13 +63,15 @@ async function pass(ms: number): Promise<readonly string[]> {
 }
 
 describe("the stop of a container", () => {
-  // Asked without a pause, an engine in trouble has more of it.
-  test("is asked for again after a pause by an engine that is away", async () => {
+  // Asked without a pause, or by all tasks at once, an engine in trouble has more of it.
+  test("is asked for again by an engine that is away, after a pause that is another one for each task", async () => {
     stop = () => Promise.reject(new EngineGone("cut"));
     const stopping = begin();
-    expect(await pass(499)).toEqual(["stop"]);
-    stop = async () => {};
+    expect(await pass(249)).toEqual(["stop"]);
     expect(await pass(1)).toEqual(["stop", "stop"]);
+    expect(await pass(499)).toEqual(["stop", "stop"]);
+    stop = async () => {};
+    expect(await pass(1)).toEqual(["stop", "stop", "stop"]);
     expect(await stopping).toBe("stopped");
   });
 
