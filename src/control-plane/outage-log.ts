@@ -20,8 +20,7 @@ export class OutageLog {
     if (this.failures === 1) this.since = now;
     const due = this.failures === 1 || now - this.saidAt >= REMIND_EVERY_MS;
     if (due) this.saidAt = now;
-    const say = due ? this.log.warn : this.log.debug;
-    say(message, { ...fields, attempts: this.failures });
+    this.log[due ? "warn" : "debug"](message, { ...fields, attempts: this.failures });
   }
 
   recovered(): Fields {
