@@ -142,6 +142,15 @@ describe("a shared volume", () => {
     }
   });
 
+  // Such a container stayed for as long as its worker lived, and a lock kept all others waiting.
+  test("leaves no container behind in an engine that refuses once to remove each", async () => {
+    const busy = { status: 500, words: "device or resource busy" };
+    // The lock goes by its id.
+    for (const path of [/-source$/, /-target$/, /\/(?!oz-worker-)[^/]*$/]) fake.mishap("DELETE", path, busy);
+    await within(ensuring(await rig.worker("a")), "the volume");
+    expectWhole();
+  });
+
   test("is taken as it is when it is whole", async () => {
     const first = await ensuring(await rig.worker("first"));
     expect(await ensuring(await rig.worker("second"))).toEqual(first);

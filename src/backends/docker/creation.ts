@@ -2,6 +2,7 @@
 import { outlasting } from "../../async/wait.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
 import type { Containers, CreatedContainer } from "./engine/containers.ts";
+import { patiently } from "./persist.ts";
 
 /** The engine goes on with a creation whose caller hangs up, so its answer is waited for, within reason. */
 const ANSWER_MS = 10_000;
@@ -19,6 +20,7 @@ export async function createContainer(
   const created = await containers.create(name, body, patience.signal);
   if (!signal.aborted) return created;
   // One that stays all the same is found by its labels later.
-  await containers.remove(created.id, AbortSignal.timeout(REMOVE_MS)).catch(() => {});
+  const giveUp = AbortSignal.timeout(REMOVE_MS);
+  await patiently((trying) => containers.remove(created.id, trying), giveUp).catch(() => {});
   throw signal.reason;
 }

@@ -54,7 +54,10 @@ export async function persist<T>(
   }
 }
 
-/** Of a task whose container may run: an engine that is away is waited for without end, and one refusal is not believed. */
+/**
+ * Of a task whose container may run, and of what has to go: an engine that is away is waited for without end, and one
+ * refusal is not believed.
+ */
 export async function patiently<T>(
   work: (signal: AbortSignal) => Promise<T>,
   signal: AbortSignal,

@@ -10,7 +10,7 @@ import type { ContainerState, Containers } from "../engine/containers.ts";
 import { EngineGone, isConflict, isMissing } from "../engine/errors.ts";
 import type { Images } from "../engine/images.ts";
 import { LABELS, type Labels, type Role } from "../labels.ts";
-import { persist, unlessRefused } from "../persist.ts";
+import { patiently, unlessRefused } from "../persist.ts";
 import type { Watcher } from "../watcher.ts";
 import type { Census, Life } from "./census.ts";
 import { readOwner } from "./owner.ts";
@@ -166,7 +166,7 @@ export class LockSmith {
     this.held.add(name);
     const release = async (signal: AbortSignal) => {
       // Others would wait for one that stays for as long as this process lives.
-      await persist((trying) => this.remove(id, trying), signal);
+      await patiently((trying) => this.remove(id, trying), signal);
       this.held.delete(name);
     };
     return { id, release };

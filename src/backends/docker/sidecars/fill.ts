@@ -8,7 +8,7 @@ import type { Engine } from "../engine/engine.ts";
 import { EngineError, EngineGone, NOT_FOUND } from "../engine/errors.ts";
 import { LABELS, type Labels, type Role } from "../labels.ts";
 import { neverStarted } from "../ownership/engine-lock.ts";
-import { persist } from "../persist.ts";
+import { patiently } from "../persist.ts";
 import { imageFilesOf } from "./image-files.ts";
 
 export interface Filling {
@@ -50,7 +50,9 @@ export async function fillVolume(
   } finally {
     const giveUp = AbortSignal.timeout(CLEAN_UP_MS);
     // What cannot be removed now is found by its labels later.
-    await Promise.allSettled(asked.map((one) => persist((trying) => containers.remove(one, trying), giveUp)));
+    await Promise.allSettled(
+      asked.map((one) => patiently((trying) => containers.remove(one, trying), giveUp)),
+    );
   }
 }
 
