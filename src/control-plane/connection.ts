@@ -6,6 +6,7 @@
  */
 import { whyUnanswered } from "../runtime/no-connection.ts";
 import { openSocket, type Socket, type SocketOptions } from "../runtime/web-socket.ts";
+import { GoodBye } from "./good-bye.ts";
 import type { Outbox } from "./outbox.ts";
 import { SendStall } from "./send-stall.ts";
 
@@ -57,6 +58,7 @@ export class Connection {
   private readonly hooks: ConnectionHooks;
   private readonly socket: Socket;
   private readonly stall: SendStall;
+  private readonly goodBye: GoodBye;
   private readonly timers = new Set<Timer>();
   /** Payload of each unanswered ping, oldest first, and the last message sent before it. */
   private readonly pings = new Map<string, number>();
@@ -97,6 +99,7 @@ export class Connection {
       () => this.socket.backlogBytes,
       (why) => this.drop(why),
     );
+    this.goodBye = new GoodBye(this.socket);
     this.after(HANDSHAKE_MS, () => this.dropUnanswered(options));
   }
 
@@ -107,6 +110,7 @@ export class Connection {
       return;
     }
     if (this.flushing !== null) this.flush();
+    this.goodBye.stop();
     this.socket.close();
     this.after(CLOSE_MS, () => this.drop(why));
   }
@@ -130,6 +134,7 @@ export class Connection {
     this.outbox.listen((urgency) => (urgency === "now" ? this.flush() : this.flushAfterTurn()));
     this.pingAgain();
     this.watchSilence(SILENCE_MS);
+    this.goodBye.watch();
     this.hooks.onOpen();
     this.flush();
   }
@@ -219,6 +224,7 @@ export class Connection {
     this.over = true;
     this.clearTimers();
     this.stall.stop();
+    this.goodBye.stop();
     this.outbox.listen(() => {});
     if (this.openedAt !== null) {
       this.end({ kind: "ended", why, lastedMs: performance.now() - this.openedAt, useful: this.useful });

@@ -27,6 +27,8 @@ export interface Socket {
   ping(payload: string): void;
   /** Bytes accepted by `send` and not yet by the system. */
   readonly backlogBytes: number;
+  /** One side has said good-bye, and the connection is not over yet. */
+  readonly closing: boolean;
   close(): void;
   /** Without a word, at once. */
   drop(): void;
@@ -72,6 +74,9 @@ export function openSocket(options: SocketOptions, events: SocketEvents): Socket
     ping: (payload) => void socket.ping(payload),
     get backlogBytes() {
       return socket.bufferedAmount;
+    },
+    get closing() {
+      return socket.readyState === WebSocket.CLOSING;
     },
     close: () => socket.close(1000),
     drop: () => socket.terminate(),

@@ -82,6 +82,21 @@ describe("all messages arrive, in order", () => {
   });
 });
 
+// Bun left it after 36 s, and a message that was sent meanwhile was held up for 10.
+test("a peer that says good-bye and leaves TCP open is left within two seconds", async () => {
+  jest.useFakeTimers();
+  await using peer = await RawPeer.start({ keepsTcp: true });
+  await using rig = new LinkRig(peer);
+  await rig.untilConnected();
+  peer.send("close", Buffer.from("\x03\xe9restarting", "latin1"));
+  await peer.until(() => peer.frames.find(({ kind }) => kind === "close"));
+  rig.owe("t0");
+  jest.advanceTimersByTime(2_000);
+  expect((await rig.untilSaid(LOST)).fields["why"]).toBe("closed by the peer: restarting (1001)");
+  jest.advanceTimersByTime(1_000);
+  expect(await peer.untilTexts(1, 2)).toHaveLength(1);
+});
+
 describe("a peer that says nothing", () => {
   test("for 60 s is dead: the link is dropped and the messages go over a new one", async () => {
     await using plane = await start();

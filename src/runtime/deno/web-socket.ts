@@ -44,6 +44,9 @@ export function openSocket(options: SocketOptions, events: SocketEvents): Socket
     get backlogBytes() {
       return socket.bufferedAmount;
     },
+    get closing() {
+      return socket.readyState === WebSocket.CLOSING;
+    },
     close: () => socket.close(1000),
     drop: () => socket.terminate(),
   };

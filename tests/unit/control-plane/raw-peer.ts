@@ -21,6 +21,8 @@ export interface RawPeerOptions {
   readonly answer?: string;
   /** False: nothing is read after the handshake until `read`. */
   readonly reading?: boolean;
+  /** True: TCP stays open on its side when the WebSocket is closed. */
+  readonly keepsTcp?: boolean;
 }
 
 const KINDS: Readonly<Record<number, PeerFrame["kind"]>> = { 1: "text", 8: "close", 9: "ping", 10: "pong" };
@@ -38,7 +40,9 @@ export class RawPeer implements AsyncDisposable {
 
   private constructor(options: RawPeerOptions) {
     this.#options = options;
-    this.#server = createServer((socket) => this.#serve(socket));
+    this.#server = createServer({ allowHalfOpen: options.keepsTcp === true }, (socket) =>
+      this.#serve(socket),
+    );
   }
 
   static async start(options: RawPeerOptions = {}): Promise<RawPeer> {
@@ -155,7 +159,7 @@ export class RawPeer implements AsyncDisposable {
         const pongs = this.#options.pongsFor?.(payload, connection) ?? [payload];
         for (const pong of pongs) socket.write(encode(CODES.pong, Buffer.from(pong)));
       }
-      if (kind === "close") socket.end(encode(CODES.close, frame.payload));
+      if (kind === "close" && !this.#options.keepsTcp) socket.end(encode(CODES.close, frame.payload));
     }
     return rest;
   }
