@@ -18,8 +18,8 @@ import { WallClock } from "./wall-clock.ts";
 const REMEMBER_MS = 24 * 60 * 60 * 1000;
 const PRUNE_EVERY_MS = 10 * 60 * 1000;
 const RETRY_DISK_MS = 10_000;
-/** Whether the journal is still where a successor will look: at a claim, and while nothing is claimed. */
-const LOOK_AT_MOST_EVERY_MS = 1_000;
+/** Whether the journal is still where a successor will look: at a claim and an end, and while there is neither. */
+const LOOK_AT_MOST_EVERY_MS = 10;
 const LOOK_EVERY_MS = 60_000;
 /** Under load the next task's own write comes first, and saves one of its own. */
 const WRITE_DELIVERED_MS = 5;
@@ -97,7 +97,7 @@ export class Journal implements Disposable {
   claim(ref: ExecutionRef, frame: string, handle: Handle | null = null): StoredFrame {
     this.followClock();
     this.prune();
-    if (performance.now() - this.lookedAt > LOOK_AT_MOST_EVERY_MS) this.look();
+    this.lookAgain();
     const json = handle === null ? null : JSON.stringify(handle);
     return this.attempt((statements) => statements.claim(ref, json, frame, Date.now()));
   }
@@ -119,6 +119,7 @@ export class Journal implements Disposable {
   /** It ended; `frame` (null for a task handed off) is owed to the far side. `handle`: what is to be known of it from now on. */
   end(ref: ExecutionRef, frame: string | null, handle: Handle | null = null): StoredFrame | null {
     this.followClock();
+    this.lookAgain();
     const json = handle === null ? null : JSON.stringify(handle);
     return this.attempt((statements) => statements.end(ref, frame, Date.now(), json));
   }
@@ -190,6 +191,11 @@ export class Journal implements Disposable {
       this.leaveDisk();
       return work(this.statements);
     }
+  }
+
+  /** Costs a task a few microseconds, and those of a rush nothing. */
+  private lookAgain(): void {
+    if (performance.now() - this.lookedAt > LOOK_AT_MOST_EVERY_MS) this.look();
   }
 
   private look(): void {

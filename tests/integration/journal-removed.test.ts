@@ -7,6 +7,7 @@ import { TempDir } from "../support/temp-dir.ts";
 import { type RecordedLog, recordLog } from "../unit/logging/recorded-log.ts";
 
 const MINUTE_MS = 60_000;
+const MOMENT_MS = 100;
 const HALF_A_MINUTE_MS = MINUTE_MS / 2;
 
 let dir: TempDir;
@@ -49,6 +50,28 @@ describe("a journal that was removed", () => {
       ["after", null],
       ["before", { pid: 7 }],
     ]);
+  });
+
+  test("right after the last look, as by a hand beside it, is missed by the next claim all the same", () => {
+    state.journal.claim(ref("seen"), "seen");
+    rmSync(dir.join("w"), { recursive: true });
+    jest.advanceTimersByTime(MOMENT_MS);
+    state.journal.claim(ref("after"), "after");
+    expect(found()).toEqual([
+      ["after", null],
+      ["before", { pid: 7 }],
+      ["seen", null],
+    ]);
+  });
+
+  test("is made again before a task's end is written, which would be lost otherwise", () => {
+    rmSync(dir.join("w"), { recursive: true });
+    jest.advanceTimersByTime(MOMENT_MS);
+    state.journal.end(ref("before"), "its end");
+    using _gone = state;
+    cpSync(dir.join("w"), dir.join("copy"), { recursive: true });
+    using next = openJournal(dir.path, "copy", recordLog());
+    expect(next.journal.undelivered().map(({ frame }) => frame)).toEqual(["before", "its end"]);
   });
 
   test("is missed within a minute also when nothing is claimed", () => {
