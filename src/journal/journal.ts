@@ -24,6 +24,8 @@ const LOOK_EVERY_MS = 60_000;
 /** Under load the next task's own write comes first, and saves one of its own. */
 const WRITE_DELIVERED_MS = 5;
 
+const IN_MEMORY = "journal cannot be written: going on in memory, a crash would now lose results";
+
 /** What a journal is written to. */
 export interface Disk {
   readonly database: DatabaseSync;
@@ -95,9 +97,8 @@ export class Journal implements Disposable {
 
   /** The execution runs from now on, to be found by `handle`, and `frame` (its claim) is owed to the far side. */
   claim(ref: ExecutionRef, frame: string, handle: Handle | null = null): StoredFrame {
-    this.followClock();
+    this.lookAround();
     this.prune();
-    this.lookAgain();
     const json = handle === null ? null : JSON.stringify(handle);
     return this.attempt((statements) => statements.claim(ref, json, frame, Date.now()));
   }
@@ -118,8 +119,7 @@ export class Journal implements Disposable {
 
   /** It ended; `frame` (null for a task handed off) is owed to the far side. `handle`: what is to be known of it from now on. */
   end(ref: ExecutionRef, frame: string | null, handle: Handle | null = null): StoredFrame | null {
-    this.followClock();
-    this.lookAgain();
+    this.lookAround();
     const json = handle === null ? null : JSON.stringify(handle);
     return this.attempt((statements) => statements.end(ref, frame, Date.now(), json));
   }
@@ -185,16 +185,15 @@ export class Journal implements Disposable {
       return work(this.statements);
     } catch (error) {
       if (!this.onDisk) throw error;
-      this.log.warn("journal cannot be written: going on in memory, a crash would now lose results", {
-        error: wordsOf(error),
-      });
+      this.log.warn(IN_MEMORY, { error: wordsOf(error) });
       this.leaveDisk();
       return work(this.statements);
     }
   }
 
-  /** Costs a task a few microseconds, and those of a rush nothing. */
-  private lookAgain(): void {
+  /** At the clock and the disk. Costs a task a few microseconds, and those of a rush nothing. */
+  private lookAround(): void {
+    this.followClock();
     if (performance.now() - this.lookedAt > LOOK_AT_MOST_EVERY_MS) this.look();
   }
 
@@ -206,7 +205,8 @@ export class Journal implements Disposable {
       hint: "keep state_dir where nobody cleans up",
     });
     this.leaveDisk();
-    this.returnToDisk();
+    const error = this.returnToDisk();
+    if (error !== null) this.log.warn(IN_MEMORY, { error });
   }
 
   private leaveDisk(): void {
@@ -223,20 +223,22 @@ export class Journal implements Disposable {
     this.retryTimer.unref();
   }
 
-  private returnToDisk(): void {
-    if (this.disk === null) return;
+  /** @returns why not; null: it is there */
+  private returnToDisk(): string | null {
+    if (this.disk === null) return null;
     try {
       if (!this.disk.isThere()) this.disk.moveToNew();
       if (this.unread) this.readAtLast(this.disk);
       const disk = new Statements(this.disk.database, this.statements);
       disk.replaceAll(this.statements);
       this.statements = disk;
-    } catch {
-      return; // still full: the next turn tries again
+    } catch (error) {
+      return wordsOf(error); // still full: the next turn tries again
     }
     this.onDisk = true;
     if (this.retryTimer !== null) clearInterval(this.retryTimer);
     this.log.info("journal is on disk again");
+    return null;
   }
 
   /** Or it would be replaced by what little was written since, and a restart would not tell what was not delivered yet. */

@@ -116,6 +116,10 @@ describe("a journal that was removed", () => {
     await dir.write("w", "in the way");
     jest.advanceTimersByTime(MINUTE_MS);
     expect(state.journal.durable).toBe(false);
+    // Once the only words were that it goes on in a new one.
+    expect(warnings().at(-1)).toBe(
+      "journal cannot be written: going on in memory, a crash would now lose results",
+    );
     state.journal.claim(ref("after"), "after");
     rmSync(dir.join("w"));
     jest.advanceTimersByTime(MINUTE_MS);
