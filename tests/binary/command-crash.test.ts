@@ -222,7 +222,8 @@ describe("when the shim is killed", () => {
   // Once: that its end is lost takes two seconds to find out, its time was over by then, and so it was told of as over time.
   test("with its worker, a dispatch that has ended meanwhile is not said to have been over time", async () => {
     await using site = await CommandSite.create();
-    const options = { dispatch: HELD, block: { dispatch_timeout: "1s" } };
+    // Less than the start and those two seconds, and more than a busy machine takes to get here.
+    const options = { dispatch: HELD, block: { dispatch_timeout: "2s" } };
     await using first = await site.start(options);
     const [taskId = ""] = await begin(site, 1);
     const dispatch = Number(site.note("begun"));
