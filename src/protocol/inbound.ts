@@ -11,9 +11,19 @@ import { readTask } from "./snapshot.ts";
 export type Inbound =
   | { readonly kind: "assignment"; readonly assignment: Assignment; readonly misread: readonly string[] }
   | { readonly kind: "cancellation"; readonly taskId: string }
-  /** `taskId` null: nobody can be told. `problem` names the field and holds no value of it. */
-  | { readonly kind: "invalid"; readonly taskId: string | null; readonly problem: string }
+  | Invalid
   | { readonly kind: "ignored"; readonly type: string };
+
+/** What cannot be used. */
+export interface Invalid {
+  readonly kind: "invalid";
+  /** Null: nobody can be told. */
+  readonly taskId: string | null;
+  /** Empty where there is none that can be read. */
+  readonly executionId: string;
+  /** Names the field and holds no value of it. */
+  readonly problem: string;
+}
 
 export function parseInbound(text: string): Inbound {
   const message = parseJson(text);
@@ -37,8 +47,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function invalid(taskId: string | null, problem: string): Inbound {
-  return { kind: "invalid", taskId, problem };
+function invalid(taskId: string | null, problem: string, executionId = ""): Invalid {
+  return { kind: "invalid", taskId, executionId, problem };
 }
 
 function withData(data: unknown, parse: (data: JsonObject, taskId: string) => Inbound): Inbound {
@@ -52,6 +62,7 @@ function withData(data: unknown, parse: (data: JsonObject, taskId: string) => In
 
 function parseAssignment(data: JsonObject, taskId: string, text: string): Inbound {
   const fields = new FieldReader(data);
+  const executionId = fields.text("execution_id");
   const { task } = data;
   try {
     if (!isObject(task)) throw new Unusable("task is not an object");
@@ -61,7 +72,7 @@ function parseAssignment(data: JsonObject, taskId: string, text: string): Inboun
     if (images.imageProblem !== null) fields.misread.push(...images.imageProblem.split(" ", 1));
     const assignment: Assignment = {
       taskId,
-      executionId: fields.text("execution_id"),
+      executionId,
       ...images,
       envVars: readEnvVars(data["env_vars"], exactly["env_vars"]),
       additionalOzArgs: readArgs(data["additional_oz_args"]),
@@ -71,7 +82,7 @@ function parseAssignment(data: JsonObject, taskId: string, text: string): Inboun
     };
     return { kind: "assignment", assignment, misread: fields.misread };
   } catch (error) {
-    if (error instanceof Unusable) return invalid(taskId, error.message);
+    if (error instanceof Unusable) return invalid(taskId, error.message, executionId);
     throw error;
   }
 }

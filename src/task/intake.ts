@@ -1,9 +1,13 @@
 /** What the control plane sent, to the scheduler. Nothing that arrives can stop the daemon. */
 import type { Logger } from "../logging/logger.ts";
-import { parseInbound } from "../protocol/inbound.ts";
+import { type Invalid, parseInbound } from "../protocol/inbound.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export function createIntake(scheduler: Scheduler, log: Logger): (text: string) => void {
+  const refuse = ({ taskId, executionId, problem }: Invalid) => {
+    log.warn("message from the control plane cannot be used", { taskId, problem });
+    if (taskId !== null) scheduler.refuse({ taskId, executionId }, problem);
+  };
   return (text) => {
     const inbound = parseInbound(text);
     switch (inbound.kind) {
@@ -21,11 +25,7 @@ export function createIntake(scheduler: Scheduler, log: Logger): (text: string) 
         scheduler.cancel(inbound.taskId);
         return;
       case "invalid":
-        log.warn("message from the control plane cannot be used", {
-          taskId: inbound.taskId,
-          problem: inbound.problem,
-        });
-        if (inbound.taskId !== null) scheduler.refuse(inbound.taskId, inbound.problem);
+        refuse(inbound);
         return;
       case "ignored":
         log.debug("message of an unknown type skipped", { type: inbound.type });

@@ -76,7 +76,7 @@ export class Scheduler {
   offer(assignment: Assignment): void {
     const { taskId, executionId, imageProblem } = assignment;
     if (imageProblem !== null && this.options.backend.usesImages) {
-      this.refuse(taskId, imageProblem);
+      this.refuse({ taskId, executionId }, imageProblem);
       return;
     }
     if (this.answerKnown({ taskId, executionId })) return;
@@ -103,12 +103,14 @@ export class Scheduler {
     this.hide(task, Object.values(assignment.envVars));
   }
 
-  /** What arrived for `taskId` cannot be run; its sender is told which field is at fault. */
-  refuse(taskId: string, problem: string): void {
+  /** What arrived cannot be run; its sender is told which field is at fault, or how the execution had ended before. */
+  refuse(ref: ExecutionRef, problem: string): void {
+    const { taskId } = ref;
     if (this.running.has(taskId)) {
       this.options.log.warn("unreadable assignment for a running task ignored", { taskId, problem });
       return;
     }
+    if (this.answers.endAgain(ref)) return;
     const message = `Failed to execute task: cannot read the assignment: ${problem}`;
     this.options.observer.unreadable(taskId, message);
     this.answers.owe({ type: "task_failed", taskId, message, reason: "unknown" });

@@ -48,6 +48,20 @@ describe("one assignment", () => {
     expect(count(site, "task_claimed", task.task_id)).toBe(1);
   });
 
+  // Once: it was told as failed beside its true end, for what came again was not as it should be.
+  test("delivered again after its end with a field that cannot be read gets its terminal message again", async () => {
+    await using site = await DirectSite.create();
+    await using _worker = await site.start();
+    const task = assignment();
+    await site.run(task);
+    site.plane.faults.send("task_assignment", { ...task, env_vars: 5 });
+    await said(site, "task_completed", task.task_id, 2);
+    expect(site.terminals(task.task_id).map(({ type }) => type)).toEqual([
+      "task_completed",
+      "task_completed",
+    ]);
+  });
+
   test("is known again after a restart, and after a crash", async () => {
     await using site = await DirectSite.create();
     const task = assignment({ env: { AGENT_EXIT: "3" } });

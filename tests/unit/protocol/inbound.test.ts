@@ -6,7 +6,8 @@ type Json = Readonly<Record<string, unknown>>;
 
 const frame = (type: unknown, data: unknown) => JSON.stringify({ type, data });
 const parse = (data: unknown) => parseInbound(frame("task_assignment", data));
-const withField = (name: string, value: unknown) => parse({ task_id: "t", task: {}, [name]: value });
+const withField = (name: string, value: unknown, more: object = {}) =>
+  parse({ task_id: "t", task: {}, ...more, [name]: value });
 const withTask = (task: Json) => parse({ task_id: "t", task });
 const withSnapshot = (snapshot: Json) => withTask({ agent_config_snapshot: snapshot });
 
@@ -86,7 +87,12 @@ describe("frames that are no message", () => {
   test.each(FRAMES.map(([text, problem]) => [text.slice(0, 60), problem, text]))(
     "%j is nobody's: %s",
     (_start, problem, text = "") => {
-      expect(parseInbound(text)).toEqual({ kind: "invalid", taskId: null, problem: problem ?? "" });
+      expect(parseInbound(text)).toEqual({
+        kind: "invalid",
+        taskId: null,
+        executionId: "",
+        problem: problem ?? "",
+      });
     },
   );
 });
@@ -221,7 +227,8 @@ describe("an assignment", () => {
   ] as const)(
     "whose %s is %j is refused by name: without it the task would be another one",
     (name, value, problem) => {
-      expect(withField(name, value)).toEqual({ kind: "invalid", taskId: "t", problem });
+      const named = withField(name, value, { execution_id: "e" });
+      expect(named).toEqual({ kind: "invalid", taskId: "t", executionId: "e", problem });
     },
   );
 

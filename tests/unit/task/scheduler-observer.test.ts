@@ -44,7 +44,7 @@ test("whoever watches is told each step of a task once and in order, and which f
   rig.scheduler.cancel("c");
   rig.scheduler.cancel("c");
   await rig.ended(2);
-  rig.scheduler.refuse("d", "task is not an object");
+  rig.scheduler.refuse({ taskId: "d", executionId: "e" }, "task is not an object");
   expect(observer.words).toEqual([
     "a claimed",
     "b rejected atCapacity",

@@ -330,7 +330,7 @@ describe("the same assignment again", () => {
 describe("what cannot be read", () => {
   test("is a failure that names the field", () => {
     using rig = new SchedulerRig();
-    rig.scheduler.refuse("t", "env_vars is not an object");
+    rig.scheduler.refuse({ taskId: "t", executionId: "e" }, "env_vars is not an object");
     expect(rig.sent).toEqual([
       failed("t", "unknown", "Failed to execute task: cannot read the assignment: env_vars is not an object"),
     ]);
@@ -340,10 +340,20 @@ describe("what cannot be read", () => {
   test("does not end a task of that id that runs", async () => {
     using rig = new SchedulerRig();
     rig.scheduler.offer(sampleAssignment());
-    rig.scheduler.refuse("t-1", "env_vars is not an object");
+    rig.scheduler.refuse({ taskId: "t-1", executionId: "exec-t-1" }, "env_vars is not an object");
     (await rig.started(1)).end();
     expect(await rig.frames(2)).toEqual([claimed("t-1"), completed("t-1")]);
     expect(rig.log.said("warn")).toEqual(["unreadable assignment for a running task ignored"]);
+  });
+
+  // Once: a task that had completed was told as failed as well.
+  test("of an execution that has ended is answered by how that ended", async () => {
+    using rig = new SchedulerRig();
+    rig.scheduler.offer(sampleAssignment());
+    (await rig.started(1)).end();
+    await rig.frames(2);
+    rig.scheduler.refuse({ taskId: "t-1", executionId: "exec-t-1" }, "env_vars is not an object");
+    expect(rig.sent).toEqual([claimed("t-1"), completed("t-1"), completed("t-1")]);
   });
 });
 

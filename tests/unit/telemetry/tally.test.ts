@@ -95,7 +95,7 @@ test("only a rejection at the limit is counted as one", async () => {
 test("an assignment that cannot be read is a failure of an assignment, and no task", () => {
   const { tally, rig } = rigWithTally();
   using _rig = rig;
-  rig.scheduler.refuse("t", "task is a number");
+  rig.scheduler.refuse({ taskId: "t", executionId: "e" }, "task is a number");
   expect(tally.failures("assignment", "unknown")).toBe(1);
   expect(tally.completed.failed).toBe(0);
 });
