@@ -56,6 +56,32 @@ describe("the watches of a worker", () => {
     expect(cluster.api.callsOf("list", "jobs")).toHaveLength(lists);
   });
 
+  // Once: a server that has just started refuses what it grants a moment later, and everything was listed anew after that.
+  test.each([401, 403, 429, 503])(
+    "go on from where they were when they are refused by %d",
+    async (status) => {
+      await using rig = await KubernetesRig.start(cluster);
+      const { task, name } = await rig.follow();
+      const isRefused = { jobs: true, pods: true };
+      const isWatchOf = ({ verb, resource }: ApiCall, what: string) => verb === "watch" && resource === what;
+      cluster.api.fault = (call) =>
+        (isRefused.jobs && isWatchOf(call, "jobs")) || (isRefused.pods && isWatchOf(call, "pods"))
+          ? { status, message: "not yet" }
+          : null;
+      cluster.api.cutWatches();
+      await cluster.api.until(() => cluster.api.callsOf("watch", "pods").length > 1, "a refusal");
+      const terminated = { exitCode: 31, reason: "Error" };
+      cluster.setPod(name, { phase: "Failed", containerStatuses: [{ name: "task", state: { terminated } }] });
+      cluster.api.store.delete("pods", cluster.podOf(name).metadata.name);
+      const failed = { type: "Failed", status: "True", reason: "BackoffLimitExceeded" };
+      cluster.api.store.patch("jobs", name, { status: { conditions: [failed] } });
+      isRefused.pods = false;
+      await cluster.api.until(() => cluster.api.openWatches === 1, "the watch of pods");
+      isRefused.jobs = false;
+      await expect(task.ended).rejects.toMatchObject({ reason: "container_exit", exitCode: 31 });
+    },
+  );
+
   test("ask for what is newer than the last bookmark", async () => {
     await using rig = await KubernetesRig.start(cluster);
     await rig.follow();

@@ -32,6 +32,8 @@ const SHORT_MS = 1_000;
 /** What a list showed first has to come through the watch within this time, or the watch is dead. */
 const LAG_MS = 5_000;
 const BACKOFF = { firstMs: 500, lastMs: 30_000 } as const;
+/** Who asks, or when: a server that has just started, or is busy, refuses so what it grants a moment later. */
+const OF_ANY_VERSION: ReadonlySet<number> = new Set([401, 403, 429, 503]);
 /** Different causes that are told of one trouble, whose words may hold what changes with each try. */
 const MOST_TOLD = 5;
 
@@ -154,8 +156,8 @@ export class Reflector<T> {
       return;
     }
     this.tell(error);
-    // A refusal may be about the version, so it is not insisted upon.
-    if (error instanceof ClusterError) this.version = null;
+    // A refusal may be about the version, so it is not insisted upon. But a list shows nothing of how a pod ended that is gone.
+    if (error instanceof ClusterError && !OF_ANY_VERSION.has(error.status)) this.version = null;
     await pause(this.backoff.next(), signal);
   }
 
