@@ -13,8 +13,8 @@ import { stuckContainer } from "./waiting-containers.ts";
 import { jobText, outsideHint, podText, reasonText, withWords } from "./words.ts";
 
 /**
- * A kubelet that could not reach the API server tells of its pods within 10 s of that one's return, and a watch is mostly opened again
- * as soon. An agent of which nothing has been heard by then had not ended in time.
+ * A kubelet that could not reach the API server tells of its pods within 10 s of that one's return, and a watch is mostly
+ * opened again as soon. An agent of which nothing has been heard by then had not ended in time.
  */
 const UNHEARD_MS = 20_000;
 

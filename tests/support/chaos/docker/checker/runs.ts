@@ -1,5 +1,6 @@
 /** Rules of the ledger: what ran, how often, with what, and until when. */
 import type { Violation } from "../../checker/conversation.ts";
+import { workedOnAfter } from "../../checker/written-run.ts";
 import { wasStartForgotten } from "./excuses.ts";
 import { type DockerStory, type DockerTelling, showRun } from "./stories.ts";
 
@@ -32,17 +33,7 @@ function missed({ taskId, runs }: DockerStory): Violation[] {
 
 /** "A container is removed ... before its end is reported." */
 function workedOn(story: DockerStory, telling: DockerTelling): Violation[] {
-  const { taskId, runs, ends } = story;
-  const [end] = ends;
+  const [end] = story.ends;
   if (end === undefined || wasStartForgotten(story, telling)) return [];
-  return runs
-    .filter(({ lastAt }) => lastAt > end.at + CLOCK_MS)
-    .map((run) => ({
-      rule: "worked-on",
-      taskId,
-      what: `${showRun(run)} wrote something down ${run.lastAt - end.at} ms after ${end.words}`,
-    }));
+  return workedOnAfter(end, story, showRun);
 }
-
-/** Between a line's time, which is to 10 ms, and this process's own. */
-const CLOCK_MS = 60;

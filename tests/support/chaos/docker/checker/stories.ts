@@ -6,24 +6,18 @@ import {
   type Hearing,
   hear,
 } from "../../checker/conversation.ts";
+import { readRun, showRunIn, type WrittenRun } from "../../checker/written-run.ts";
 import type { Happening } from "../../history.ts";
 import type { Meddling } from "../happening.ts";
 import type { DockerHistory, DockerLedgerLine } from "../history.ts";
 import type { AgentPlan } from "../plan.ts";
 
 /** One start of an agent. */
-export interface ContainerRun {
+export interface ContainerRun extends WrittenRun {
   /** The beginning of its id. */
   readonly container: string;
-  readonly startAt: number;
-  /** Null: it was not told to end, as far as it could write that down. */
-  readonly termAt: number | null;
   /** A file of a sidecar was not as its image has it. */
   readonly missing: boolean;
-  /** Null: it did not come to its end by itself. */
-  readonly end: { readonly at: number; readonly status: number } | null;
-  /** When it last wrote anything down. */
-  readonly lastAt: number;
 }
 
 type Meddled = Extract<Happening, { kind: "meddled" }>;
@@ -68,20 +62,12 @@ function runOf(start: DockerLedgerLine, later: readonly DockerLedgerLine[]): Con
   const same = later.filter(({ container }) => container === start.container);
   const next = same.findIndex(({ what }) => what === "start");
   const own = next < 0 ? same : same.slice(0, next);
-  const end = own.find(({ what }) => what === "end");
-  return {
-    container: start.container,
-    startAt: start.at,
-    termAt: own.find(({ what }) => what === "term")?.at ?? null,
-    missing: own.some(({ what }) => what === "missing"),
-    end: end === undefined ? null : { at: end.at, status: end.status ?? 0 },
-    lastAt: own.at(-1)?.at ?? start.at,
-  };
+  const missing = own.some(({ what }) => what === "missing");
+  return { container: start.container, missing, ...readRun(start, own) };
 }
 
-export function showRun({ container, startAt, termAt, end }: ContainerRun): string {
-  const told = termAt === null ? "" : `, told to end at ${termAt}`;
-  return `a run (in ${container}, from ${startAt} to ${end === null ? "an end of another's" : `${end.at} with ${end.status}`}${told})`;
+export function showRun(run: ContainerRun): string {
+  return showRunIn(run.container, run);
 }
 
 export function wasMeddledWith(

@@ -7,6 +7,7 @@ import {
   untrueRejections,
   wasGivenToDead,
 } from "../../checker/sayings.ts";
+import { LEDGER_CLOCK_MS } from "../../checker/written-run.ts";
 import type { Said } from "../../history.ts";
 import {
   mayBeUnknown,
@@ -99,11 +100,10 @@ function whyUntrueUnknown(end: At<Said>, story: DockerStory, telling: DockerTell
 }
 
 function notCancelled(story: DockerStory, telling: DockerTelling): Violation[] {
-  return notHeeded(story, telling, (read) => story.runs.some((run) => run.lastAt > read.at + CLOCK_MS));
+  return notHeeded(story, telling, (read) =>
+    story.runs.some((run) => run.lastAt > read.at + LEDGER_CLOCK_MS),
+  );
 }
-
-/** Between a line's time, which is to 10 ms, and this process's own. */
-const CLOCK_MS = 60;
 
 /** How an agent ended is told, whatever was killed, unless its user, a shutdown, its engine or somebody else had a say in it. */
 function untold(story: DockerStory, telling: DockerTelling): Violation[] {

@@ -1,5 +1,6 @@
 /** Rules of the ledger: what ran, how often, beside whom, and until when. */
 import type { Violation } from "../../checker/conversation.ts";
+import { workedOnAfter } from "../../checker/written-run.ts";
 import { mayRunOnceMore } from "./repeats.ts";
 import { type ClusterStory, type ClusterTelling, showRun } from "./stories.ts";
 
@@ -40,21 +41,12 @@ function wasResumed({ interfered }: ClusterStory): boolean {
 
 /** A failure is told when the agent has ended, a cancellation "when the pod is gone". */
 function workedOn(story: ClusterStory, telling: ClusterTelling): Violation[] {
-  const { taskId, runs, ends, interfered } = story;
+  const { ends, interfered } = story;
   const [end] = ends;
   // The grace period of what others have ended is not waited for.
   if (end === undefined || interfered.length > 0 || mayRunOnceMore(story)) return [];
   // Nor is any by a worker that stops.
   const isStopped = telling.signals("SIGTERM").some(({ index }) => index < end.index);
   if (end.cancelled && isStopped) return [];
-  return runs
-    .filter(({ lastAt }) => lastAt > end.at + CLOCK_MS)
-    .map((run) => ({
-      rule: "worked-on",
-      taskId,
-      what: `${showRun(run)} wrote something down ${run.lastAt - end.at} ms after ${end.words}`,
-    }));
+  return workedOnAfter(end, story, showRun);
 }
-
-/** Between a line's time, which is to 10 ms, and this process's own. */
-const CLOCK_MS = 60;

@@ -6,21 +6,15 @@ import {
   type Hearing,
   hear,
 } from "../../checker/conversation.ts";
+import { readRun, showRunIn, type WrittenRun } from "../../checker/written-run.ts";
 import type { Happening, WorkerNumber } from "../../history.ts";
 import type { Interference } from "../happening.ts";
 import type { ClusterHistory, PodLedgerLine } from "../history.ts";
 import type { AgentPlan } from "../plan.ts";
 
 /** One agent: a container of a pod is never started again. */
-export interface PodRun {
+export interface PodRun extends WrittenRun {
   readonly pod: string;
-  readonly startAt: number;
-  /** Null: it was not told to end, as far as it could write that down. */
-  readonly termAt: number | null;
-  /** Null: it did not come to its end by itself. */
-  readonly end: { readonly at: number; readonly status: number } | null;
-  /** When it last wrote anything down. */
-  readonly lastAt: number;
 }
 
 type Interfered = Extract<Happening, { kind: "interfered" }>;
@@ -60,22 +54,15 @@ export function tell(history: ClusterHistory): ClusterTelling {
 
 function runsIn(lines: readonly PodLedgerLine[]): PodRun[] {
   const starts = lines.filter(({ what }) => what === "start");
-  return starts.map(({ pod, at }) => {
+  return starts.map((start) => {
+    const { pod } = start;
     const own = lines.filter((line) => line.pod === pod);
-    const end = own.find(({ what }) => what === "end");
-    return {
-      pod,
-      startAt: at,
-      termAt: own.find(({ what }) => what === "term")?.at ?? null,
-      end: end === undefined ? null : { at: end.at, status: end.status ?? 0 },
-      lastAt: own.at(-1)?.at ?? at,
-    };
+    return { pod, ...readRun(start, own) };
   });
 }
 
-export function showRun({ pod, startAt, termAt, end }: PodRun): string {
-  const told = termAt === null ? "" : `, told to end at ${termAt}`;
-  return `a run (in ${pod}, from ${startAt} to ${end === null ? "an end of another's" : `${end.at} with ${end.status}`}${told})`;
+export function showRun(run: PodRun): string {
+  return showRunIn(run.pod, run);
 }
 
 /** Before that, by somebody who has nothing to do with it. */
