@@ -3,10 +3,9 @@
  * ended one, removal of one that is gone) is no error; every other refusal is an EngineError, and no
  * answer an EngineGone.
  */
-import { Backoff } from "../../../async/backoff.ts";
-import { pause } from "../../../async/wait.ts";
 import { type ByteStream, type Calls, pathOf } from "./calls.ts";
 import type { ContainerBody } from "./container-body.ts";
+import { ContainerCreation, type CreatedContainer, type EngineKind } from "./container-creation.ts";
 import {
   type ContainerState,
   type ContainerSummary,
@@ -14,20 +13,15 @@ import {
   readContainerState,
   readContainerSummary,
 } from "./container-state.ts";
-import { CONFLICT, EngineError, incomplete, isConflict, isMissing, isSpoiled } from "./errors.ts";
-import { fieldsOf, hasLabels, textOf, textsOf } from "./fields.ts";
+import { EngineError, FAILED, incomplete, isConflict, isMissing, isSpoiled } from "./errors.ts";
+import { fieldsOf, hasLabels, textsOf } from "./fields.ts";
+import { HEAVY_CALL_MS } from "./limit.ts";
 import { type LogChunk, readLog } from "./log-frames.ts";
 import { isSince } from "./version.ts";
 
+export type { CreatedContainer } from "./container-creation.ts";
 export type { ContainerState, ContainerSummary } from "./container-state.ts";
 
-export interface CreatedContainer {
-  readonly id: string;
-  readonly warnings: readonly string[];
-}
-
-/** Creating and starting copy files and set up networks; a slow disk takes minutes for a large image. */
-const HEAVY_CALL_MS = 10 * 60_000;
 /** What a stop may take beyond its grace: the kill, and the engine's own work. */
 const STOP_MARGIN_MS = 60_000;
 /**
@@ -35,13 +29,6 @@ const STOP_MARGIN_MS = 60_000;
  * agent went on, and what was never started never ends.
  */
 const ASKED_TO_DO = { wordless: true } as const;
-/** HTTP's word for whatever went wrong. */
-const FAILED = 500;
-/** Podman's words, which has no code for it. */
-const TAKEN = /name is already in use/;
-/** It reserves a name, and shows the container some tenths of a second later. */
-const MOST_CREATIONS = 8;
-const UNSEEN = { firstMs: 50, lastMs: 1_000 };
 /**
  * Docker 24 to 27 leave the container's root mounted after an export, and its layer on the disk, when the container
  * is long gone: each copy of a sidecar would cost a mount until the engine is started again.
@@ -53,37 +40,17 @@ const MOST_LOOKS = 3;
 export class Containers {
   readonly #calls: Calls;
   readonly #isPodman: boolean;
+  readonly #creation: ContainerCreation;
 
-  constructor(calls: Calls, { isPodman }: { readonly isPodman: boolean }) {
+  constructor(calls: Calls, kind: EngineKind) {
     this.#calls = calls;
-    this.#isPodman = isPodman;
+    this.#isPodman = kind.isPodman;
+    this.#creation = new ContainerCreation(calls, (name, signal) => this.find(name, signal), kind);
   }
 
   /** @throws EngineError 404 (no such image), 409 (the name is taken), 400 (a bad body) */
-  async create(name: string, body: ContainerBody, signal: AbortSignal): Promise<CreatedContainer> {
-    const backoff = new Backoff(UNSEEN);
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#create(name, body, signal);
-      } catch (error) {
-        // Podman up to 4.3 says so of a name that is taken, as of anything else.
-        if (!(error instanceof EngineError) || error.status !== FAILED) throw error;
-        const taken = new EngineError(CONFLICT, error.message);
-        if ((await this.find(name, signal)) !== null) throw taken;
-        // Whoever had it may have gone in between, or is being made and not to be seen yet: another answer tells.
-        const saysTaken = TAKEN.test(error.message);
-        if (tries >= (saysTaken ? MOST_CREATIONS : 2)) throw saysTaken ? taken : error;
-        await pause(backoff.next(), signal);
-      }
-    }
-  }
-
-  async #create(name: string, body: ContainerBody, signal: AbortSignal): Promise<CreatedContainer> {
-    const options = { query: { name }, json: body, limitMs: HEAVY_CALL_MS };
-    const fields = fieldsOf(await this.#calls.json("POST", "/containers/create", options, signal));
-    const id = textOf(fields, "Id");
-    if (id === "") throw incomplete("the new container's id");
-    return { id, warnings: textsOf(fields["Warnings"]) };
+  create(name: string, body: ContainerBody, signal: AbortSignal): Promise<CreatedContainer> {
+    return this.#creation.create(name, body, signal);
   }
 
   /**

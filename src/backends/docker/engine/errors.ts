@@ -18,6 +18,8 @@ export class EngineError extends Error {
 /** HTTP's words for it. */
 export const CONFLICT = 409;
 export const NOT_FOUND = 404;
+/** Of whatever went wrong. */
+export const FAILED = 500;
 
 /** What was asked about is not there. A proxy that does not find the engine says nothing of it. */
 export function isMissing(error: unknown): boolean {

@@ -1,5 +1,8 @@
 /** How long a call may take, beside the signals that end it. */
 
+/** Creating and starting copy files and set up networks; a slow disk takes minutes for a large image. */
+export const HEAVY_CALL_MS = 10 * 60_000;
+
 export class Limit implements Disposable {
   /** Fires for whichever comes first. */
   readonly signal: AbortSignal;
