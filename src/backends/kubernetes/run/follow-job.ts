@@ -11,6 +11,7 @@ import { classify } from "../verdict/classify.ts";
 import { isAtWork } from "../verdict/containers.ts";
 import { isFinished, isSuspended } from "../verdict/job-condition.ts";
 import { type Failed, type JobView, podsEver } from "../verdict/view.ts";
+import { slimJob } from "../watch/slim.ts";
 import type { Subscription } from "../watch/subscription.ts";
 import { FreshLook } from "./fresh-look.ts";
 import type { StoppedBy } from "./handle.ts";
@@ -126,7 +127,7 @@ async function confirm(
 ): Promise<JobEnd> {
   if (end.kind !== "failed" || isFinished(seen)) return end;
   using limit = expiring(signal, CONFIRM_MS);
-  const now = await cluster.getJob(target.name, limit.signal).catch(() => null);
+  const now = await readJob(target, cluster, limit.signal).catch(() => null);
   const job = sameJob(now, target);
   if (job === null) return end;
   return decidedElsewhere(job, target) ?? { ...end, mayBegin: end.mayBegin || isSuspended(job) };
@@ -149,7 +150,7 @@ async function whenMissing(target: JobToFollow, look: FreshLook, context: Follow
   }
   for (;;) {
     try {
-      const found = sameJob(await cluster.getJob(target.name, signal), target);
+      const found = sameJob(await readJob(target, cluster, signal), target);
       if (found === null) return vanished(target, last, context);
       const decided = decidedElsewhere(found, target);
       if (decided !== null) return decided;
@@ -195,6 +196,12 @@ function viewOf(
     readySinceMs,
     unschedulableTimeoutMs,
   };
+}
+
+/** In the shape in which the watches show it. */
+async function readJob({ name }: JobToFollow, cluster: Cluster, signal: AbortSignal): Promise<V1Job | null> {
+  const job = await cluster.getJob(name, signal);
+  return job === null ? null : slimJob(job);
 }
 
 function sameJob(job: V1Job | null, { uid }: JobToFollow): V1Job | null {

@@ -8,6 +8,7 @@ import type { Cluster } from "../cluster.ts";
 import { EXECUTION_HASH_LABEL } from "../job/labels.ts";
 import { type JobView, podsEver } from "../verdict/view.ts";
 import { isOwnedBy } from "../watch/pod-owner.ts";
+import { slimPod } from "../watch/slim.ts";
 
 export interface FreshLookOptions {
   /** The Job's. */
@@ -75,7 +76,7 @@ export class FreshLook {
   private async readPods(seen: JobView, signal: AbortSignal): Promise<JobView> {
     const { cluster, uid } = this.options;
     const all = await cluster.listPods(`${EXECUTION_HASH_LABEL}=${executionHash(seen)}`, signal);
-    const pods = all.filter((pod) => isOwnedBy(pod, uid));
+    const pods = all.map(slimPod).filter((pod) => isOwnedBy(pod, uid));
     const formerPods = missingFrom(pods, podsEver(seen));
     return { ...seen, pods, formerPods, nowMs: cluster.now() };
   }

@@ -35,8 +35,8 @@ export function containersOf(pod: V1Pod): readonly ContainerView[] {
   ];
 }
 
-/** 128+signal for a signal, whichever way the runtime tells it. */
-export function exitStatusOf({ exitCode, signal }: V1ContainerStateTerminated): number {
+/** 128+signal for a signal, whichever way the runtime tells it. A status that is not there is 0, as it is to the API's own types. */
+export function exitStatusOf({ exitCode = 0, signal }: Partial<V1ContainerStateTerminated>): number {
   if (exitCode !== 0) return exitCode;
   return signal !== undefined && signal > 0 ? 128 + signal : 0;
 }

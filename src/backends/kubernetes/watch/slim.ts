@@ -50,7 +50,7 @@ export function slimPod(json: unknown): V1Pod {
     "initContainers",
   ]);
   const slim: unknown = {
-    metadata: { ...withDatesIn(kept), ownerReferences: record(metadata)["ownerReferences"] },
+    metadata: { ...withDatesIn(kept), ...withDatesIn(pick(record(metadata), ["ownerReferences"])) },
     spec: {
       ...plain,
       containers: list(containers).map((container) => pick(container, ["name", "image"])),
@@ -84,13 +84,13 @@ export function metadataOf(json: unknown): Json {
 
 function pick(from: Json, names: readonly string[]): Json {
   const kept: Record<string, unknown> = {};
-  for (const name of names) if (from[name] !== undefined) kept[name] = from[name];
+  for (const name of names) if ((from[name] ?? undefined) !== undefined) kept[name] = from[name];
   return kept;
 }
 
-/** Texts become dates where the API has dates, at any depth. */
+/** Texts become dates where the API has dates, at any depth, and a null is left out: it says no more than nothing does. */
 function withDates(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withDates);
+  if (Array.isArray(value)) return value.filter((item) => item !== null).map(withDates);
   return typeof value === "object" && value !== null ? withDatesIn(value as Json) : value;
 }
 
@@ -98,6 +98,7 @@ function withDatesIn(json: Json): Json {
   const result: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(json)) {
     // The server writes null for a time that it does not know.
+    if (value === null) continue;
     if (!DATES.has(name)) result[name] = withDates(value);
     else if (typeof value === "string") result[name] = new Date(value);
     else if (value instanceof Date) result[name] = value;

@@ -217,9 +217,17 @@ describe("another container of the template that failed", () => {
 });
 
 describe("a container whose runtime tells of a signal and gives no status", () => {
-  test.each([15, 1])("failed with 128 and the signal %d", (signal) => {
-    const pods = [pod({ main: [ended(0, { signal, reason: "Error" })] })];
-    expect(classify(view({ pods }))).toMatchObject(failure("container_exit", 128 + signal));
+  // The second says nothing where the first says 0: "ended with exit status undefined".
+  test.each([
+    [15, 0],
+    [1, 0],
+    [9, undefined],
+  ])("failed with 128 and the signal %d", (signal, status) => {
+    const end = ended(0, { signal, reason: "Error" });
+    if (status === undefined) Reflect.deleteProperty(end.state?.terminated ?? {}, "exitCode");
+    expect(classify(view({ pods: [pod({ main: [end] })] }))).toMatchObject(
+      failure("container_exit", 128 + signal),
+    );
   });
 
   test("ended well when the signal is none", () => {

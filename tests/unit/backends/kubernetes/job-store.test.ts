@@ -160,6 +160,20 @@ describe("what is kept of an object", () => {
     expect(slim.status).not.toHaveProperty("startTime");
   });
 
+  // A container's state of which all is null was taken for an end.
+  test("is nothing where the server writes null, at any depth", () => {
+    const state = { waiting: null, terminated: null };
+    const slim = slimPod({
+      metadata: { name: "p", labels: null, ownerReferences: null },
+      status: { phase: null, conditions: [null], containerStatuses: [{ name: "task", state }] },
+    });
+    expect(slim.metadata).toEqual({ name: "p" });
+    expect(slim.status).toEqual({
+      conditions: [],
+      containerStatuses: [{ name: "task", state: {} }],
+    } as object);
+  });
+
   test("is the same from the API's JSON and from client-node's objects", () => {
     const json = { metadata: { name: "j", creationTimestamp: time }, spec: { template: {} }, status: {} };
     const typed = { ...json, metadata: { ...json.metadata, creationTimestamp: new Date(time) } };
