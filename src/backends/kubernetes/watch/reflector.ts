@@ -42,6 +42,8 @@ export class Reflector<T> {
   private readonly backoff = new Backoff(BACKOFF);
   /** Up to where everything is known; null: a list has to tell. */
   private version: string | null = null;
+  /** The last one that was known, whether or not a list has to tell since: what a list shows is not from before it. */
+  private lastKnown = "";
   private stream: Expiry | null = null;
   private heardAt = 0;
   /** Why nothing can be watched, as it was told; empty: all is well. */
@@ -82,18 +84,18 @@ export class Reflector<T> {
   /** True: something in it was news. */
   private async list(signal: AbortSignal): Promise<boolean> {
     const { transport, slim, side } = this.options;
-    const known = this.version;
+    const known = this.lastKnown;
     const answer = await transport.call({ method: "GET", path: this.url({}), signal });
     const { items, metadata } = answer.json as { items?: unknown; metadata?: unknown };
     const version = String(metadataOf({ metadata })["resourceVersion"] ?? "");
     const all = Array.isArray(items) ? items.map(slim) : [];
-    if (version !== "" && isLater(known ?? "", version)) {
+    if (version !== "" && isLater(known, version)) {
       this.startOver(all, version);
       return false;
     }
     // The watch is ahead of it already: what it calls missing may be new, and what it shows be gone.
     if (this.version !== null && isLater(this.version, version)) return false;
-    this.version = version;
+    this.know(version);
     return side.replace(all, version);
   }
 
@@ -105,7 +107,7 @@ export class Reflector<T> {
   private startOver(all: readonly T[], version: string): void {
     const { what, side, log } = this.options;
     log.warn("the cluster's state is older than what was seen of it, as after a restored backup", { what });
-    this.version = version;
+    this.know(version);
     side.restore(all);
     this.stream?.expire();
   }
@@ -141,9 +143,14 @@ export class Reflector<T> {
     this.backoff.reset();
     this.wasCut = false;
     const version = metadataOf(object)["resourceVersion"];
-    if (typeof version === "string") this.version = version;
+    if (typeof version === "string") this.know(version);
     if (type === "ADDED" || type === "MODIFIED") side.put(slim(object));
     else if (type === "DELETED") side.remove(slim(object));
+  }
+
+  private know(version: string): void {
+    this.version = version;
+    this.lastKnown = version;
   }
 
   private async recover(error: unknown, signal: AbortSignal): Promise<void> {
