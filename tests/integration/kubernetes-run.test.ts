@@ -105,6 +105,16 @@ describe("a task on Kubernetes", () => {
     ]);
   });
 
+  // Of 250 MB the worker held four times as much, and its report waited for 14 s.
+  test("whose output is sent whole by a server that heeds no limit is logged up to the limit", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    cluster.api.logs = `${"x".repeat(1023)}\n`.repeat(3 * 1024);
+    const task = rig.run("t-1");
+    cluster.fail((await cluster.jobOf("t-1")).metadata.name, 3);
+    await expect(task.ended).rejects.toMatchObject({ reason: "container_exit" });
+    expect(rig.log.lines.filter(({ message }) => message === "task output")).toHaveLength(1024);
+  });
+
   test.each([0, 3])(
     "that ended with %i just before the worker stops is no reason to leave a Lease",
     async (status) => {

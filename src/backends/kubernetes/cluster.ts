@@ -27,8 +27,8 @@ export interface CreateOptions {
 }
 
 export interface LogOptions {
-  readonly limitBytes?: number;
-  readonly tailLines?: number;
+  readonly limitBytes: number;
+  readonly tailLines: number;
 }
 
 /** What a role may or may not do in the namespace. */
@@ -127,9 +127,12 @@ export class Cluster {
     return itemsOf(list);
   }
 
-  podLog(pod: string, container: string, signal: AbortSignal, options: LogOptions = {}): Promise<string> {
-    const request = { name: pod, namespace: this.namespace, container, ...options };
-    return this.api.core.readNamespacedPodLog(request, this.api.options(signal));
+  /** Not more than `limitBytes` is read, for not every kubelet and proxy heeds that. */
+  podLog(pod: string, container: string, signal: AbortSignal, options: LogOptions): Promise<string> {
+    const { limitBytes, tailLines } = options;
+    const query = new URLSearchParams({ container, limitBytes: `${limitBytes}`, tailLines: `${tailLines}` });
+    const path = `/api/v1/namespaces/${this.namespace}/pods/${encodeURIComponent(pod)}/log?${query}`;
+    return this.api.text(path, limitBytes, signal);
   }
 
   /** Of the object of that name, and of such that had it before: those of that uid may tell of no more than the name. */

@@ -7,6 +7,7 @@ import { publicUrl } from "../../../logging/public-url.ts";
 import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import { fetchCluster } from "../../../runtime/cluster-fetch.ts";
 import type { Credentials, Grant } from "../access/credentials.ts";
+import { beginningOf, type HttpAnswer, wholeAnswer } from "./answer.ts";
 import { ClusterError, ClusterGone } from "./cluster-error.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -17,14 +18,6 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal: AbortSignal;
-}
-
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly text: string;
-  /** Null of what is `text/plain`, as logs are. */
-  readonly json: unknown;
 }
 
 /** Longer than any single call of ours takes; a watch has none. */
@@ -81,16 +74,20 @@ export class Transport {
   }
 
   /** The whole answer. Throws ClusterError, ClusterGone, or the signal's reason. */
-  async call(request: HttpRequest): Promise<HttpAnswer> {
+  call(request: HttpRequest): Promise<HttpAnswer> {
+    return this.ask(request, wholeAnswer);
+  }
+
+  /** Of an answer that is a text, as a log is, the first `mostBytes`. Throws as `call`. */
+  text(request: HttpRequest, mostBytes: number): Promise<string> {
+    return this.ask(request, (response) => beginningOf(response, mostBytes));
+  }
+
+  private async ask<T>(request: HttpRequest, read: (response: Response) => Promise<T>): Promise<T> {
     using _ = await this.turnstileFor(request.path).enter(request.signal);
     using deadline = expiring(request.signal, CALL_TIMEOUT_MS);
     try {
-      const response = await this.open({ ...request, signal: deadline.signal });
-      const text = await response.text();
-      const json = jsonOf(text, response.headers.get("content-type") ?? "");
-      // What could be read as JSON is that, though the server does not say so.
-      const headers = { "content-type": "application/json", ...Object.fromEntries(response.headers) };
-      return { status: response.status, headers, text, json };
+      return await read(await this.open({ ...request, signal: deadline.signal }));
     } catch (error) {
       // Whoever sets a call a shorter time of his own says it in the same way.
       if (deadline.expired || request.signal.reason instanceof ClusterGone) this.silentAt = performance.now();
@@ -184,21 +181,6 @@ function headersOf({ headers }: HttpRequest, grant: Grant): Headers {
   const all = new Headers(headers);
   for (const [name, value] of grant.headers) all.append(name, value);
   return all;
-}
-
-/**
- * A login page, or a proxy that cut the answer short: the call may have done its work all the same. What
- * came is not shown, for it may be the half of somebody's secrets.
- */
-function jsonOf(text: string, type: string): unknown {
-  if (type.startsWith("text/plain")) return null;
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error(
-      `what came is not the answer of an API server, but ${type || "of no type"}, and not JSON`,
-    );
-  }
 }
 
 async function accepted(response: Response): Promise<Response> {

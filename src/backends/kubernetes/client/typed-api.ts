@@ -30,6 +30,8 @@ export interface TypedApi {
   lastAwayAt(): number;
   /** In ms since 1970, by the cluster's clock. */
   now(): number;
+  /** Of a text, as a log is, the first `mostBytes`, however much the server sends. */
+  text(path: string, mostBytes: number, signal: AbortSignal): Promise<string>;
   /** What each call is given last. */
   options(signal: AbortSignal, payload?: Payload): ConfigurationOptions<ObservableMiddleware>;
 }
@@ -62,6 +64,7 @@ export function createTypedApi(transport: Transport): TypedApi {
     version: new VersionApi(configuration),
     lastAwayAt: () => transport.lastAwayAt,
     now: () => transport.now(),
+    text: (path, mostBytes, signal) => transport.text({ method: "GET", path, signal }, mostBytes),
     options: (signal, payload = {}) => ({
       middleware: [middlewareFor(signal, payload)],
       middlewareMergeStrategy: "append",
