@@ -366,6 +366,29 @@ describe("a task on Kubernetes", () => {
     expect(rig.log.said("warn")).toEqual(["the task's pod is still there after its grace period"]);
   });
 
+  // It waited for a minute, for what nobody was going to do.
+  test("that is cancelled does not wait for a pod that nobody ends when its Job is gone, and that is said", async () => {
+    await using rig = await KubernetesRig.start(cluster);
+    const task = rig.run("t-1");
+    const { name } = (await cluster.jobOf("t-1")).metadata;
+    await eventually(() => task.handles.at(-1)?.["ready"], "the Job to be followed");
+    const metadata = { ownerReferences: [] };
+    cluster.api.store.patch("pods", cluster.podOf(name).metadata.name, { metadata });
+    for (let turn = 0; turn < 3; turn++) await cluster.turn();
+    jest.useFakeTimers();
+    let over = false;
+    task.ended.catch(() => {
+      over = true;
+    });
+    task.stop("cancelled");
+    const startedAt = performance.now();
+    await passTime(cluster, () => over, { stepMs: 1_000 });
+    expect(performance.now() - startedAt).toBeWithin(10_000, 15_000);
+    jest.useRealTimers();
+    await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
+    expect(rig.log.said("warn")).toEqual(["the task's Job is gone, and nobody ends its pod"]);
+  });
+
   // Somebody's policy may guard it: what is reported is what the user wanted, and the operator hears of the rest.
   test("that is cancelled holds up no worker that has to go", async () => {
     const rig = await KubernetesRig.start(cluster);

@@ -38,6 +38,9 @@ const UNREAD_MS = 1_000;
 /** On top of the pod's own grace period: the kubelet's work before and after it. */
 const MARGIN_MS = 30_000;
 const DEFAULT_GRACE_SECONDS = 30;
+/** Within this time the cluster begins to end the pods of a Job that is gone. */
+const UNOWNED_MS = 10_000;
+const STILL_THERE = "the task's pod is still there after its grace period";
 const BACKOFF = { firstMs: 250, lastMs: 5_000 } as const;
 /** The watch tells when a pod is gone; this is for one that stands still. */
 const LOOK_MS = 5_000;
@@ -55,17 +58,24 @@ export async function stopJob(job: JobToStop, options: StopOptions): Promise<"st
   if (begun !== "ending") return begun === "taken" ? "taken" : "stopped";
   const endedAt = performance.now();
   let graceMs = 0;
+  let unownedUntil = Number.POSITIVE_INFINITY;
   for (;;) {
     subscription.look();
     if (!isLeft(name, uid, options) || hurry.aborted) return "stopped";
     // A worker that was just started may be told of them only now.
     graceMs = Math.max(graceMs, longestGraceMs(observatory.store.livePods(name, uid)));
-    const leftMs = endedAt + graceMs + MARGIN_MS - performance.now();
-    if (leftMs <= 0) break;
+    const isUnowned = isLeftAlone(name, uid, options);
+    unownedUntil = isUnowned
+      ? Math.min(unownedUntil, performance.now() + UNOWNED_MS)
+      : Number.POSITIVE_INFINITY;
+    const leftMs = Math.min(endedAt + graceMs + MARGIN_MS, unownedUntil) - performance.now();
+    if (leftMs <= 0) {
+      const what = isUnowned ? "the task's Job is gone, and nobody ends its pod" : STILL_THERE;
+      log.warn(what, { job: name });
+      return "stopped";
+    }
     await subscription.changed(Math.min(leftMs, LOOK_MS), hurry);
   }
-  log.warn("the task's pod is still there after its grace period", { job: name });
-  return "stopped";
 }
 
 /** Writes into the Job why it is being ended. Null: it is gone, or it could not be written. Never rejects. */
@@ -132,6 +142,13 @@ async function endJob(job: JobToStop, options: StopOptions): Promise<"ending" | 
 function isLeft(name: string, uid: string, { observatory, cleanup }: StopOptions): boolean {
   if (observatory.store.livePods(name, uid).length > 0) return true;
   return cleanup && observatory.store.job(name)?.metadata?.uid === uid;
+}
+
+/** Its Job is gone, and with it whatever would end its pods, or a watch has missed that they are gone, too. */
+function isLeftAlone(name: string, uid: string, { observatory: { store } }: StopOptions): boolean {
+  const pods = store.livePods(name, uid);
+  const isGone = store.job(name)?.metadata?.uid !== uid;
+  return isGone && pods.every(({ metadata }) => metadata?.deletionTimestamp === undefined);
 }
 
 function longestGraceMs(pods: readonly V1Pod[]): number {
