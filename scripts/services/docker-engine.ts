@@ -5,6 +5,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { Daemon, STOP_TIMEOUT_MS } from "./daemon.ts";
 import { dockerPrograms, type Flavour } from "./docker-programs.ts";
+import type { RestartableEngine } from "./restartable-engine.ts";
 import { becomes, outputOf } from "./service.ts";
 import { isRunning, ServiceFolder } from "./service-folder.ts";
 
@@ -16,7 +17,7 @@ export interface DockerEngineOptions {
   readonly flags?: readonly string[];
 }
 
-export class DockerEngine implements AsyncDisposable {
+export class DockerEngine implements RestartableEngine {
   readonly folder: ServiceFolder;
   readonly #daemon: Daemon;
 
@@ -52,7 +53,6 @@ export class DockerEngine implements AsyncDisposable {
     return this.folder.join("docker.sock");
   }
 
-  /** As DOCKER_HOST wants it. */
   get host(): string {
     return `unix://${this.socket}`;
   }
@@ -61,17 +61,14 @@ export class DockerEngine implements AsyncDisposable {
     return this.#daemon.running;
   }
 
-  /** On the same folders, so that it finds what it had. */
   async startAgain(): Promise<void> {
     await this.#daemon.start();
   }
 
-  /** To dockerd alone, as to pause it. */
   signal(signal: NodeJS.Signals): void {
     this.#daemon.signal(signal);
   }
 
-  /** With SIGTERM it stops its containers first, unless they outlive it. */
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
     await this.#daemon.stop(signal);
     await this.#endContainerd();

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Daemon } from "./daemon.ts";
 import type { UnpackedPackages } from "./debian-packages.ts";
 import { podmanPrograms } from "./docker-programs.ts";
+import type { RestartableEngine } from "./restartable-engine.ts";
 import { FOLDER_MARK, ServiceFolder } from "./service-folder.ts";
 
 const SOCKET = "podman.sock";
@@ -17,15 +18,16 @@ const SOCKET = "podman.sock";
  * can be told to be files; with these it stopped answering when eight tasks began at once.)
  */
 const PLACES = "for place in /run /var/lib /dev/shm; do mount -t tmpfs podman $place; done";
-const ASIDE = [
+/** Keeps them while podman itself is started anew: without its locks it would give the same ones away once more. */
+const KEEPER = [
   ...["unshare", "--mount", "--propagation", "slave", "--"],
-  ...["sh", "-ec", `${PLACES}; exec "$@"`, "sh"],
+  ...["sh", "-ec", `${PLACES}; echo kept; exec sleep infinity`],
 ] as const;
 
 /** Docker's way of asking always gets the default one. This one touches nothing of the machine's. */
 const NETWORK = { cniVersion: "0.4.0", name: "podman", plugins: [{ type: "loopback" }] };
 
-export class PodmanEngine implements AsyncDisposable {
+export class PodmanEngine implements RestartableEngine {
   readonly folder: ServiceFolder;
   readonly #daemon: Daemon;
 
@@ -39,13 +41,15 @@ export class PodmanEngine implements AsyncDisposable {
     const packages = await podmanPrograms();
     const folder = await ServiceFolder.claim("podman");
     const env = await configure(folder, packages);
-    const argv = [...ASIDE, join(packages.root, "usr/bin/podman"), ...flagsOf(folder)] as const;
+    const places = `/proc/${await keepPlaces(folder)}/ns/mnt`;
+    const program = join(packages.root, "usr/bin/podman");
+    const argv = ["nsenter", `--mount=${places}`, "--", program, ...flagsOf(folder)] as const;
     const engine = new PodmanEngine(
       folder,
       new Daemon({ name: "podman", folder, argv, env, socket: folder.join(SOCKET) }),
     );
     try {
-      await engine.#daemon.start();
+      await engine.startAgain();
       return engine;
     } catch (error) {
       await engine[Symbol.asyncDispose]();
@@ -57,11 +61,43 @@ export class PodmanEngine implements AsyncDisposable {
     return this.folder.join(SOCKET);
   }
 
-  /** Its containers run on without it. */
+  get host(): string {
+    return `unix://${this.socket}`;
+  }
+
+  get running(): boolean {
+    return this.#daemon.running;
+  }
+
+  async startAgain(): Promise<void> {
+    await this.#daemon.start();
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#daemon.signal(signal);
+  }
+
+  /** Its containers run on without it, whatever the signal. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    await this.#daemon.stop(signal);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#daemon.stop("SIGTERM");
+    // One that hangs over its own locks hears of nothing else.
+    await this.stop("SIGKILL");
     await this.folder.remove();
   }
+}
+
+/** @returns the pid of what does so; it ends with the folder */
+async function keepPlaces(folder: ServiceFolder): Promise<number> {
+  const keeper = Bun.spawn([...KEEPER], {
+    env: { PATH: process.env["PATH"], [FOLDER_MARK]: folder.path },
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
+  });
+  for await (const _ of keeper.stdout) return keeper.pid;
+  throw new Error(`podman cannot have places of its own: ${KEEPER[0]} ended with ${await keeper.exited}`);
 }
 
 function flagsOf(folder: ServiceFolder): string[] {

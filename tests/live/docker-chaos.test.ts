@@ -3,19 +3,18 @@
  * workers and their links fare no better. CONTRIBUTING.md tells how to run more of them.
  */
 import { test } from "bun:test";
-import type { Flavour } from "../../scripts/services/docker-programs.ts";
 import { expectNothingBroken } from "../support/chaos/campaign-result.ts";
 import { runCampaign } from "../support/chaos/docker/campaign.ts";
 import { judge } from "../support/chaos/docker/checker/verdict.ts";
 import { makePlan } from "../support/chaos/docker/make-plan.ts";
 import { describePlan } from "../support/chaos/docker/plan.ts";
 import { seedsFrom } from "../support/chaos/seeds.ts";
-import { type LiveEngine, onEachEngine } from "../support/live-services.ts";
+import { type LiveEngine, onEngines } from "../support/live-services.ts";
 
 const ASKED = process.env["OZ_CHAOS_SEEDS"];
 const SEEDS = seedsFrom(ASKED, [409, 410, 413]);
 
-function declareCampaigns({ flavour, registry }: LiveEngine<Flavour>): void {
+function declareCampaigns({ flavour, registry }: LiveEngine): void {
   test.each(SEEDS)(
     "breaks no promise: seed %d",
     async (seed) => {
@@ -29,4 +28,8 @@ function declareCampaigns({ flavour, registry }: LiveEngine<Flavour>): void {
 }
 
 // One engine by itself takes half a minute of every test run, and the other one is troubled no otherwise.
-onEachEngine("a campaign of random faults", declareCampaigns, ASKED ? ["debian", "modern"] : ["debian"]);
+onEngines(
+  ASKED ? ["debian", "modern", "podman"] : ["debian"],
+  "a campaign of random faults",
+  declareCampaigns,
+);

@@ -20,19 +20,25 @@ export function onEachEngine(
   body: (engine: LiveEngine<Flavour>) => void,
   flavours: readonly Flavour[] = ["debian", "modern"],
 ): void {
-  for (const flavour of flavours) declareOn(flavour, title, body);
+  onEngines(flavours, title, body);
 }
 
 /** The same for what podman promises as well. */
 export function onEachEngineAndPodman(title: string, body: (engine: LiveEngine) => void): void {
-  onEachEngine(title, body);
-  declareOn("podman", title, body);
+  onEngines(["debian", "modern", "podman"], title, body);
 }
 
 /** On one Docker and on podman, where two Dockers would not differ: each engine costs its time. */
 export function onUnlikeEngines(title: string, body: (engine: LiveEngine) => void): void {
-  onEachEngine(title, body, ["debian"]);
-  declareOn("podman", title, body);
+  onEngines(["debian", "podman"], title, body);
+}
+
+export function onEngines<Name extends EngineName>(
+  flavours: readonly Name[],
+  title: string,
+  body: (engine: LiveEngine<Name>) => void,
+): void {
+  for (const flavour of flavours) declareOn(flavour, title, body);
 }
 
 function declareOn<Name extends EngineName>(

@@ -1,5 +1,6 @@
 /** Somebody who removes, kills and prunes what is in the engine, and knows nothing of workers. */
 import { readdirSync, readFileSync } from "node:fs";
+import type { EngineName } from "../../../../scripts/services/docker-service.ts";
 import { LABELS } from "../../../../src/backends/docker/labels.ts";
 import { type ContainerEntry, DockerApi } from "../../live-docker-api.ts";
 import type { Note } from "../recording-plane.ts";
@@ -7,23 +8,22 @@ import type { Meddling, Prunable } from "./happening.ts";
 
 export interface BystanderOptions {
   readonly socket: string;
-  /** Of the engine: whose a containerd-shim is. */
+  /** Of the engine: whose the shim of a container is. */
   readonly folder: string;
-  /** It keeps volumes that have a name unless told. Older ones keep none, and know no such filter. */
-  readonly keepsNamedVolumes: boolean;
+  readonly flavour: EngineName;
   readonly note: Note;
 }
 
 export class Bystander {
   readonly api: DockerApi;
   readonly #folder: string;
-  readonly #volumeFilter: object;
+  readonly #flavour: EngineName;
   readonly #note: Note;
 
-  constructor({ socket, folder, keepsNamedVolumes, note }: BystanderOptions) {
+  constructor({ socket, folder, flavour, note }: BystanderOptions) {
     this.api = new DockerApi(socket);
     this.#folder = folder;
-    this.#volumeFilter = keepsNamedVolumes ? { all: ["true"] } : {};
+    this.#flavour = flavour;
     this.#note = note;
   }
 
@@ -42,12 +42,12 @@ export class Bystander {
 
   async prune(what: Prunable): Promise<void> {
     this.#note({ kind: "pruning", what });
-    const wanted = { containers: {}, volumes: this.#volumeFilter, images: { dangling: ["false"] } };
-    const filters = encodeURIComponent(JSON.stringify(wanted[what]));
     let removed: readonly string[] | null = null;
     try {
-      const told = (await this.api.ask("POST", `/${what}/prune?filters=${filters}`)) as Pruned;
+      const told = (await this.api.ask("POST", this.#pruneOf(what))) as Pruned;
       removed = [
+        // Podman's own list of images.
+        ...(Array.isArray(told) ? (told as readonly { readonly Id: string }[]).map(({ Id }) => Id) : []),
         ...(told.ContainersDeleted ?? []),
         ...(told.VolumesDeleted ?? []),
         ...(told.ImagesDeleted ?? []).map(({ Untagged, Deleted }) => Untagged ?? Deleted ?? ""),
@@ -55,6 +55,15 @@ export class Bystander {
     } finally {
       this.#note({ kind: "pruned", what, removed });
     }
+  }
+
+  #pruneOf(what: Prunable): string {
+    // Asked as Docker is, podman 4.3 refuses to prune more than images without a name.
+    if (this.#flavour === "podman" && what === "images") return "/v4.0.0/libpod/images/prune?all=true";
+    // A modern Docker keeps volumes that have a name unless told. The others keep none, and know no such filter.
+    const volumes = this.#flavour === "modern" ? { all: ["true"] } : {};
+    const wanted = { containers: {}, volumes, images: { dangling: ["false"] } };
+    return `/${what}/prune?filters=${encodeURIComponent(JSON.stringify(wanted[what]))}`;
   }
 
   async removeImage(image: string): Promise<void> {
@@ -71,6 +80,8 @@ export class Bystander {
   /** Noted before it is done: its consequences may be there before the engine's answer. */
   async #meddle({ Id: container, Labels }: ContainerEntry, how: Meddling): Promise<void> {
     const taskId = Labels[LABELS.taskId] ?? "";
+    // Podman 4.3 cannot give it one.
+    if (this.#flavour === "podman" && how === "restart-policy") return;
     this.#note({ kind: "meddled", taskId, container, how });
     if (how === "kill-shim") return this.#killShim(container);
     const [method, path, body] = CALLS[how](`/containers/${container}`, taskId);
@@ -87,7 +98,7 @@ export class Bystander {
   #isShimOf(pid: string, container: string): boolean {
     try {
       const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-      return argv.includes("containerd-shim") && argv.includes(this.#folder) && argv.includes(container);
+      return /containerd-shim|conmon/.test(argv) && argv.includes(this.#folder) && argv.includes(container);
     } catch {
       return false; // it has just ended
     }

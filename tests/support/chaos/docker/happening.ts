@@ -11,9 +11,9 @@ export type Meddling =
   | "rename"
   | "pause"
   | "unpause"
-  /** As by `docker update --restart always` of all that runs. */
+  /** As by `docker update --restart always` of all that runs. Podman 4.3 cannot. */
   | "restart-policy"
-  /** Its containerd-shim is killed. */
+  /** Its containerd-shim, or conmon, is killed. */
   | "kill-shim";
 
 export type Prunable = "containers" | "volumes" | "images";

@@ -36,6 +36,7 @@ export interface DockerHistory {
   readonly maxConcurrentTasks: number;
   /** The engine's containers outlive it. */
   readonly liveRestore: boolean;
+  readonly isPodman: boolean;
   /** In the order in which they came to pass. */
   readonly events: readonly Event[];
   /** In the order in which they were written. */

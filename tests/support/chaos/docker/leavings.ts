@@ -8,8 +8,8 @@ import type { DockerLeavings } from "./history.ts";
 
 export interface DockerPlaces {
   readonly api: DockerApi;
-  /** Of all containers of the engine. */
-  readonly cgroup: string;
+  /** Mounted into each agent's container, and nowhere else. */
+  readonly control: string;
   /** In the environment or the command line of each worker. */
   readonly dir: string;
   readonly temporary: string;
@@ -43,26 +43,27 @@ export async function waitUntilCleared(places: DockerPlaces): Promise<void> {
 
 type InEngine = Pick<DockerLeavings, "containers" | "volumes" | "anonymousVolumes" | "agents">;
 
-async function findInEngine({ api, cgroup }: DockerPlaces): Promise<InEngine> {
+async function findInEngine({ api, control }: DockerPlaces): Promise<InEngine> {
   const volumes = (await api.volumes()).filter(({ Labels }) => !STAYING.has(Labels?.[LABELS.role] ?? ""));
   const isAnonymous = (name: string) => /^[0-9a-f]{64}$/.test(name);
   return {
     containers: (await api.containers()).map(({ Names, State }) => `${Names} (${State})`),
     volumes: volumes.filter(({ Name }) => !isAnonymous(Name)).map(({ Name }) => Name),
     anonymousVolumes: volumes.filter(({ Name }) => isAnonymous(Name)).map(({ Name }) => Name),
-    agents: agentsIn(cgroup),
+    agents: agentsWith(control),
   };
 }
 
-function agentsIn(cgroup: string): string[] {
+/** Podman keeps no control group of its own for the containers of one engine. */
+function agentsWith(control: string): string[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => textOf(pid, "cgroup").includes(`${cgroup}/`))
+    .filter((pid) => textOf(pid, "mountinfo").includes(`${control} /control `))
     .map((pid) => `${pid} (${textOf(pid, "cmdline").replaceAll("\0", " ").trim()})`);
 }
 
 /** Empty for one that has ended. */
-function textOf(pid: string, name: "cgroup" | "cmdline"): string {
+function textOf(pid: string, name: "mountinfo" | "cmdline"): string {
   try {
     return readFileSync(`/proc/${pid}/${name}`, "utf8");
   } catch {

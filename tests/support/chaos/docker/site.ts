@@ -1,5 +1,5 @@
 /** All that a campaign needs of a host: an engine of its own, folders, a control plane, workers, and a record of events. */
-import type { Flavour } from "../../../../scripts/services/docker-programs.ts";
+import type { EngineName } from "../../../../scripts/services/docker-service.ts";
 import type { Assignment } from "../../../../src/dev/assignment-of.ts";
 import { assignment } from "../../assignments.ts";
 import { TempDir } from "../../temp-dir.ts";
@@ -14,7 +14,7 @@ import type { AgentPlan, DockerPlan, Moment } from "./plan.ts";
 import { TroubledEngine } from "./troubled-engine.ts";
 
 export interface EngineChoice {
-  readonly flavour: Flavour;
+  readonly flavour: EngineName;
   /** HOST:PORT of the registry with the test images. */
   readonly registry: string;
 }
@@ -49,10 +49,7 @@ export class DockerChaosSite implements AsyncDisposable {
     const { engine } = parts.engine;
     parts.plane.listen(note);
     this.bystander = new Bystander({
-      socket: engine.socket,
-      folder: engine.folder.path,
-      keepsNamedVolumes: parts.flavour === "modern",
-      note,
+      ...{ socket: engine.socket, folder: engine.folder.path, flavour: parts.flavour, note },
     });
     const { stateDir, temporary, logs } = parts;
     this.fleet = held.use(
@@ -115,6 +112,10 @@ export class DockerChaosSite implements AsyncDisposable {
     await this.bystander.unpauseAll();
   }
 
+  get flavour(): EngineName {
+    return this.#parts.flavour;
+  }
+
   /** The worker that spoke last of it, or else was given it. */
   holderOf(task: number): WorkerNumber | undefined {
     return this.#holders.get(this.plan.tasks[task]?.taskId ?? "");
@@ -145,9 +146,20 @@ export class DockerChaosSite implements AsyncDisposable {
   async history(): Promise<DockerHistory> {
     const { ledger } = this.#parts;
     const left = await findLeavings(this.#places());
-    const { tasks, maxConcurrentTasks, liveRestore } = this.plan;
+    const { tasks, maxConcurrentTasks } = this.plan;
+    const liveRestore = this.plan.liveRestore || this.flavour === "podman";
     const [events, workers] = [this.#events, this.fleet.reports()];
-    return { tasks, maxConcurrentTasks, liveRestore, events, ledger: ledger.lines(), workers, left };
+    const isPodman = this.flavour === "podman";
+    return {
+      tasks,
+      maxConcurrentTasks,
+      liveRestore,
+      isPodman,
+      events,
+      ledger: ledger.lines(),
+      workers,
+      left,
+    };
   }
 
   /** Or not, which its history tells. */
@@ -160,9 +172,9 @@ export class DockerChaosSite implements AsyncDisposable {
   }
 
   #places(): DockerPlaces {
-    const { dir, temporary, stateDir, engine } = this.#parts;
-    const { cgroup } = engine.engine.folder;
-    return { api: this.bystander.api, cgroup, dir, temporary, state: `${stateDir}/${WORKER_ID}` };
+    const { dir, temporary, stateDir, ledger } = this.#parts;
+    const state = `${stateDir}/${WORKER_ID}`;
+    return { api: this.bystander.api, control: ledger.folder, dir, temporary, state };
   }
 
   #sidecars({ writable, shared }: AgentPlan) {
@@ -191,7 +203,7 @@ interface Parts {
   readonly engine: TroubledEngine;
   readonly plane: RecordingPlane;
   readonly ledger: DockerLedger;
-  readonly flavour: Flavour;
+  readonly flavour: EngineName;
   readonly registry: string;
   readonly events: Event[];
   readonly dir: string;

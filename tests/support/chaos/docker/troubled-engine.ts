@@ -1,22 +1,33 @@
-/** A dockerd of the campaign's own that is killed, stopped, paused and started again, one after the other. */
-import { DockerEngine, type DockerEngineOptions } from "../../../../scripts/services/docker-engine.ts";
+/** An engine of the campaign's own that is killed, stopped, paused and started again, one after the other. */
+import { DockerEngine } from "../../../../scripts/services/docker-engine.ts";
+import type { EngineName } from "../../../../scripts/services/docker-service.ts";
+import { PodmanEngine } from "../../../../scripts/services/podman-engine.ts";
+import type { RestartableEngine } from "../../../../scripts/services/restartable-engine.ts";
 import type { Note } from "../recording-plane.ts";
 import type { EngineTrouble } from "./happening.ts";
 
+export interface TroubledEngineOptions {
+  readonly flavour: EngineName;
+  /** A dockerd's containers outlive it; those of podman do so anyway. */
+  readonly liveRestore: boolean;
+}
+
 export class TroubledEngine implements AsyncDisposable {
-  readonly engine: DockerEngine;
+  readonly engine: RestartableEngine;
   readonly #note: Note;
   /** Until all that it was asked for is done. */
   #turn: Promise<void> = Promise.resolve();
   #isPaused = false;
 
-  private constructor(engine: DockerEngine, note: Note) {
+  private constructor(engine: RestartableEngine, note: Note) {
     this.engine = engine;
     this.#note = note;
   }
 
-  static async start(options: DockerEngineOptions, note: Note): Promise<TroubledEngine> {
-    return new TroubledEngine(await DockerEngine.start(options), note);
+  static async start({ flavour, liveRestore }: TroubledEngineOptions, note: Note): Promise<TroubledEngine> {
+    const starting =
+      flavour === "podman" ? PodmanEngine.start() : DockerEngine.start({ flavour, liveRestore });
+    return new TroubledEngine(await starting, note);
   }
 
   /** Resolves once it is done, which takes seconds: nothing else has to wait for that. */

@@ -41,6 +41,9 @@ function isHit({ runs, claims }: DockerStory, end: At<Said>, { hits }: DockerTel
 /** "The container": "somebody else removed it", by its name or among others. */
 export function wasTakenAway(story: DockerStory, end: At<Said>, telling: DockerTelling): boolean {
   if (wasMeddledWith(story, end, "remove")) return true;
+  // "Which engine": "`podman rmi --force` removes the containers of an image too, those that run among them".
+  const isImageGone = telling.events.some(({ kind, index }) => kind === "image-removed" && index < end.index);
+  if (telling.history.isPodman && isImageGone) return true;
   return telling.events.some((event, index) => {
     if (event.kind !== "pruning" || event.what !== "containers" || index > end.index) return false;
     const told = telling.events.find(

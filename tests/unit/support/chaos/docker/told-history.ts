@@ -45,7 +45,7 @@ export function historyOf(entries: readonly Entry[], more: Partial<DockerHistory
     else events.push({ ...entry, at });
   }
   const workers = [{ worker: 1, journal: "disk", wasInMemory: false, complaints: [] }] as const;
-  const site = { tasks: [PLAIN], maxConcurrentTasks: 0, liveRestore: false };
+  const site = { tasks: [PLAIN], maxConcurrentTasks: 0, liveRestore: false, isPodman: false };
   return { ...site, events, ledger, workers, left: NOTHING_LEFT, ...more };
 }
 

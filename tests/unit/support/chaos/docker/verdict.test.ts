@@ -64,6 +64,12 @@ describe("nothing is held against", () => {
       [...given, wrote("start"), meddled("remove"), failed("container_wait")],
     ],
     [
+      "one whose container went with its image, as podman has it",
+      [],
+      [...given, wrote("start"), { kind: "image-removed", image: "i" }, failed("container_wait")],
+      { isPodman: true },
+    ],
+    [
       "one whose container was pruned when it had ended",
       [],
       [...given, ...ran(0), ...pruned("containers", ["c0ffee"]), failed("container_wait")],
@@ -227,6 +233,11 @@ describe("it is named", () => {
       "a shutdown that nobody asked for",
       ["true", "told"],
       [...given, ...ran(5), failed("graceful_shutdown")],
+    ],
+    [
+      "a removal with an image, which Docker does not do",
+      ["true"],
+      [...given, wrote("start"), { kind: "image-removed", image: "i" }, failed("container_wait")],
     ],
     ["a removal that nobody did", ["true", "told"], [...given, ...ran(5), failed("container_wait")]],
     [
