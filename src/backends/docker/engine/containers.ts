@@ -17,6 +17,7 @@ import { EngineError, FAILED, incomplete, isConflict, isMissing, isSpoiled } fro
 import { fieldsOf, hasLabels, textsOf } from "./fields.ts";
 import { HEAVY_CALL_MS } from "./limit.ts";
 import { type LogChunk, readLog } from "./log-frames.ts";
+import { letEnd } from "./podman-grace.ts";
 import { isSince } from "./version.ts";
 
 export type { CreatedContainer } from "./container-creation.ts";
@@ -65,8 +66,10 @@ export class Containers {
    * at once for one that does not run or is gone.
    */
   async stop(id: string, graceSeconds: number, signal: AbortSignal): Promise<void> {
-    const limitMs = graceSeconds * 1000 + STOP_MARGIN_MS;
-    const options = { ...ASKED_TO_DO, query: { t: graceSeconds }, limitMs };
+    const isTold =
+      this.#isPodman && graceSeconds > 0 && (await letEnd(this.#calls, at(id), graceSeconds, signal));
+    const seconds = isTold ? 0 : graceSeconds;
+    const options = { ...ASKED_TO_DO, query: { t: seconds }, limitMs: seconds * 1000 + STOP_MARGIN_MS };
     const stop = ignoringMissing(this.#calls.json("POST", `${at(id)}/stop`, options, signal));
     await this.#unlessSeen(stop, isAtRest, id, signal);
   }

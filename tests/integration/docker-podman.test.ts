@@ -1,0 +1,59 @@
+/** How containers of podman are stopped, of which it stops few at a time, and removed, which it does to one half made; and its errors. */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { never } from "../../src/async/wait.ts";
+import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice.ts";
+import { Engine } from "../../src/backends/docker/engine/engine.ts";
+import { FakeEngine, json, refuse } from "../support/fake-engine.ts";
+import { within } from "../support/wait.ts";
+
+let fake: FakeEngine;
+let engine: Engine;
+
+beforeEach(async () => {
+  fake = await FakeEngine.start();
+  const head = { "Api-Version": "1.41", "Libpod-API-Version": "4.3.1" };
+  fake.on("GET", "/_ping", (response) => response.writeHead(200, head).end("OK"));
+  const state = { Status: "running", Running: true, ExitCode: 0 };
+  fake.on("GET", "/containers/c/json", (response) =>
+    json(response, { Id: "c", State: state, Config: { StopSignal: "3" } }),
+  );
+  fake.on("POST", "/containers/c/kill", (response) => response.writeHead(204).end());
+  fake.on("POST", "/containers/c/wait", (response) => json(response, { StatusCode: 143 }));
+  fake.on("POST", "/containers/c/stop", (response) => response.writeHead(204).end());
+  engine = await Engine.connect(chooseEndpoint({ DOCKER_HOST: fake.host }), {}, never());
+});
+
+afterEach(async () => {
+  await engine[Symbol.asyncDispose]();
+  await fake[Symbol.asyncDispose]();
+});
+
+const stop = (seconds: number) => within(engine.containers.stop("c", seconds, never()), "the stop");
+const asked = () =>
+  fake.requests
+    .filter(({ method }) => method === "POST")
+    .map(({ path, query }) => `${path.replace("/containers/c/", "")} ${query}`.trim());
+
+test("its stop signal is sent before podman is asked for a stop, which then has nothing to wait for", async () => {
+  await stop(10);
+  expect(asked()).toEqual(["kill signal=3", "wait", "stop t=0"]);
+});
+
+test("one that does not end is stopped when its grace is over", async () => {
+  fake.on("POST", "/containers/c/wait", () => {});
+  const startedAt = performance.now();
+  await stop(1);
+  expect(asked()).toEqual(["kill signal=3", "wait", "stop t=0"]);
+  expect(performance.now() - startedAt).toBeGreaterThan(990);
+});
+
+test("without a grace it is stopped at once", async () => {
+  await stop(0);
+  expect(asked()).toEqual(["stop t=0"]);
+});
+
+test("where a signal is refused, the stop has the whole grace", async () => {
+  fake.on("POST", "/containers/c/kill", refuse(403, "not for you"));
+  await stop(10);
+  expect(asked()).toEqual(["kill signal=3", "stop t=10"]);
+});
