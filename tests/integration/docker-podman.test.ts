@@ -57,3 +57,22 @@ test("where a signal is refused, the stop has the whole grace", async () => {
   await stop(10);
   expect(asked()).toEqual(["kill signal=3", "stop t=10"]);
 });
+
+// A worker was killed as podman made a container for it, and the next one removed it by its name: nothing was listed after that.
+test("a container that podman does not show by its name is not removed, for it may be in the making", async () => {
+  fake.on("GET", "/containers/c/json", refuse(404, "no such container"));
+  await within(engine.containers.remove("c", never()), "the removal");
+  expect(removals()).toEqual([]);
+});
+
+test("one that it shows, or is known by its id, or that it cannot tell of, is removed", async () => {
+  fake.on("DELETE", /^\/containers\//, (response) => response.writeHead(204).end());
+  await within(engine.containers.remove("c", never()), "the removal by name");
+  await within(engine.containers.remove(ID, never()), "the removal by id");
+  fake.on("GET", "/containers/c/json", refuse(500, "container not known"));
+  await within(engine.containers.remove("c", never()), "the removal of what is broken");
+  expect(removals()).toEqual(["/containers/c", `/containers/${ID}`, "/containers/c"]);
+});
+
+const ID = "0123456789abcdef".repeat(4);
+const removals = () => fake.requests.filter(({ method }) => method === "DELETE").map(({ path }) => path);

@@ -35,6 +35,7 @@ const ASKED_TO_DO = { wordless: true } as const;
  * is long gone: each copy of a sidecar would cost a mount until the engine is started again.
  */
 const EXPORT_LOSES_MOUNTS = { from: "1.43", before: "1.48" } as const;
+const FULL_ID = /^[0-9a-f]{64}$/;
 /** Of several that take and leave a name, one may be met as it goes, and the next one too. */
 const MOST_LOOKS = 3;
 
@@ -111,6 +112,7 @@ export class Containers {
 
   /** Although it runs, and with the volumes that have no name. Resolves once it is gone, by whomever. */
   async remove(id: string, signal: AbortSignal): Promise<void> {
+    if (await this.#mayBeInTheMaking(id, signal)) return;
     const options = { ...ASKED_TO_DO, query: { v: true, force: true }, limitMs: HEAVY_CALL_MS };
     try {
       const removal = this.#calls.json("DELETE", at(id), options, signal);
@@ -215,6 +217,19 @@ export class Containers {
       if (error instanceof EngineError) return true;
       throw error;
     }
+  }
+
+  /**
+   * Asked by name, podman removes the files of a container that it is still making for a worker that was killed, and then
+   * lists none any more: each list is an error for as long as that one is there. What is made yet is found by its labels.
+   */
+  async #mayBeInTheMaking(idOrName: string, signal: AbortSignal): Promise<boolean> {
+    if (!this.#isPodman || FULL_ID.test(idOrName)) return false;
+    const seen = await this.find(idOrName, signal).catch((error: unknown) => {
+      if (error instanceof EngineError) return "refused"; // The removal says what is wrong.
+      throw error;
+    });
+    return seen === null;
   }
 
   async #isBeingRemoved(id: string, signal: AbortSignal): Promise<boolean> {
