@@ -74,5 +74,19 @@ test("one that it shows, or is known by its id, or that it cannot tell of, is re
   expect(removals()).toEqual(["/containers/c", `/containers/${ID}`, "/containers/c"]);
 });
 
+// A stranger pruned the volume, another task's container made podman make an empty one, and this task failed of it.
+test("a volume that somebody made just before, which podman calls an error of its own, is given back", async () => {
+  fake.on("POST", "/volumes/create", refuse(500, "volume with name v already exists: volume already exists"));
+  let looks = 0;
+  fake.on("GET", "/volumes/v", (response, request) => {
+    if (++looks === 1) json(response, { Name: "v", Labels: null });
+    else refuse(404, "no such volume")(response, request);
+  });
+  const create = () => engine.volumes.create({ name: "v", labels: { a: "b" } }, never());
+  expect(await create()).toMatchObject({ name: "v", labels: {} });
+  // It went again: somebody can make it then.
+  await expect(create()).rejects.toMatchObject({ status: 409 });
+});
+
 const ID = "0123456789abcdef".repeat(4);
 const removals = () => fake.requests.filter(({ method }) => method === "DELETE").map(({ path }) => path);

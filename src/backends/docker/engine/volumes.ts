@@ -1,6 +1,6 @@
 /** The engine's named volumes. */
 import { type Calls, pathOf } from "./calls.ts";
-import { incomplete, isConflict } from "./errors.ts";
+import { CONFLICT, EngineError, FAILED, incomplete, isConflict } from "./errors.ts";
 import { fieldsOf, hasLabels, listOf, textMapOf, textOf } from "./fields.ts";
 
 export interface Volume {
@@ -10,6 +10,7 @@ export interface Volume {
   readonly createdAt: string;
 }
 
+const TAKEN = /volume already exists/;
 /** A volume with many files takes its time on a slow disk. */
 const REMOVAL_MS = 10 * 60_000;
 
@@ -29,10 +30,10 @@ export class Volumes {
     try {
       return readVolume(await this.#calls.json("POST", "/volumes/create", { json }, signal));
     } catch (error) {
-      // Some versions of podman refuse a name that they have.
-      if (!isConflict(error)) throw error;
+      if (!isTaken(error)) throw error;
       const existing = await this.inspect(request.name, signal);
-      if (existing === null) throw error;
+      // It is being removed, or was: it can be made when that is over.
+      if (existing === null) throw new EngineError(CONFLICT, error.message);
       return existing;
     }
   }
@@ -84,6 +85,17 @@ export class Volumes {
       throw error;
     }
   }
+}
+
+/**
+ * Some versions of podman refuse a name that they have; 4.3 says 500, as of anything else, where somebody was quicker: a
+ * container that was made with a volume which had just been pruned failed the task that filled it anew.
+ */
+function isTaken(error: unknown): error is EngineError {
+  return (
+    isConflict(error) ||
+    (error instanceof EngineError && error.status === FAILED && TAKEN.test(error.message))
+  );
 }
 
 /** @throws EngineError for what is none */
