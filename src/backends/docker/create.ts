@@ -10,11 +10,12 @@ import { DockerBackend } from "./docker.ts";
 import { shortIdOf } from "./engine/container-state.ts";
 import { chooseEndpoint } from "./engine/endpoint-choice.ts";
 import { Engine } from "./engine/engine.ts";
-import { EndpointError, EngineUnreachable } from "./engine/errors.ts";
+import { EndpointError, EngineError, EngineUnreachable } from "./engine/errors.ts";
 import { engineRoom } from "./engine-room.ts";
 import { Credentials } from "./images/credentials.ts";
 import { ImagePuller } from "./images/puller.ts";
 import { LABELS, type Labels } from "./labels.ts";
+import { LateAnswers } from "./late-answers.ts";
 import { Orphans } from "./orphans.ts";
 import { Census } from "./ownership/census.ts";
 import { Claims } from "./ownership/claims.ts";
@@ -50,6 +51,7 @@ export interface DockerDependencies extends MeetingDependencies {
 }
 
 const CONNECT_MS = 30_000;
+const LIST_MS = 15_000;
 
 /** Throws BackendUnusable with what is wrong and what to do, or the signal's reason. */
 export async function createDockerBackend(
@@ -65,9 +67,26 @@ export async function inspectDocker(
   dependencies: MeetingDependencies,
 ): Promise<string> {
   await using engine = (await meet(settings, dependencies)).engine;
+  await requireList(engine, dependencies.signal);
   const { chosen, version, api, platform } = engine;
   const runs = `${platform.os}/${platform.architecture || "unknown"}`;
   return `container engine at ${chosen.label} (${chosen.why}): ${version || "of no version"}, API ${api}, ${runs}`;
+}
+
+/** Podman that waits for its own locks goes on to say who it is. A proxy may keep the list for itself. */
+async function requireList({ containers, chosen }: Engine, signal: AbortSignal): Promise<void> {
+  using patience = expiring(signal, LIST_MS);
+  try {
+    await containers.list({ labels: [], all: true }, patience.signal);
+  } catch (error) {
+    if (error instanceof EngineError) return;
+    signal.throwIfAborted();
+    const why = patience.expired ? `nothing came within ${LIST_MS / 1_000} s` : wordsOf(error);
+    throw new BackendUnusable(
+      `Cannot use the container engine at ${chosen.label} (${chosen.why}): it says who it is, and does not list its containers: ${why}; look at its log and restart it (systemctl restart docker, or podman)`,
+      { cause: error },
+    );
+  }
 }
 
 /** The engine, connected, who this worker is there, and how much room it has to have. */
@@ -106,7 +125,8 @@ async function connect(
     const onNew = (now: string, before: string) =>
       log.info("container engine was exchanged, and speaks another version of its API", { api: now, before });
     const endpoint = chooseEndpoint(workerEnvironment);
-    const engine = await Engine.connect(endpoint, workerEnvironment, signal, onNew);
+    const news = { onNew, watch: new LateAnswers(log) };
+    const engine = await Engine.connect(endpoint, workerEnvironment, signal, news);
     const { os, architecture } = engine.platform;
     const { chosen, api, version } = engine;
     log.info("container engine chosen", {

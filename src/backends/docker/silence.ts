@@ -19,10 +19,10 @@ export class Silence {
     this.log = log;
   }
 
-  /** A look at a container that brought nothing. */
-  goesOn(error: unknown): void {
+  /** A look at a container that brought nothing; it began at `lookedAt`, by the clock of performance.now(). */
+  goesOn(error: unknown, lookedAt: number): void {
     const now = performance.now();
-    this.since ??= now;
+    this.since ??= lookedAt;
     if (this.told || now - this.since < TELL_MS) return;
     this.told = true;
     this.log.warn("engine does not tell how the containers of running tasks are: waiting for it", {

@@ -88,6 +88,7 @@ export class Watcher implements Disposable {
     const heard = { oom: false, silence: false };
     const pace = new Pace();
     const look = new Look(async () => {
+      const lookedAt = performance.now();
       try {
         const state = await this.engine.containers.find(id, signal);
         const answer = test(state, heard);
@@ -96,7 +97,7 @@ export class Watcher implements Disposable {
         if (answer !== null) resolve(answer);
       } catch (error) {
         heard.silence = true;
-        if (!signal.aborted) this.silence.goesOn(error);
+        if (!signal.aborted) this.silence.goesOn(error, lookedAt);
         if (!signal.aborted && !bad.areEnoughWith(error)) this.lookSoon(waiter);
         else reject(signal.aborted ? signal.reason : error);
       }

@@ -3,6 +3,7 @@
 import { codeOf, wordsOf } from "../../../logging/words-of.ts";
 import type { Channel } from "../../../runtime/byte-channel.ts";
 import type { Agreement } from "./agreement.ts";
+import { type CallWatch, usualMsOf } from "./call-watch.ts";
 import { EngineError, EngineGone, isMissing, NOT_FOUND } from "./errors.ts";
 import { type ByteStream, exchange, type Response, SourceBroke } from "./exchange.ts";
 import { Limit } from "./limit.ts";
@@ -25,6 +26,14 @@ export interface CallOptions {
   readonly wordless?: boolean;
 }
 
+export interface CallsOptions {
+  readonly host: string;
+  readonly agreement: Agreement | null;
+  readonly label: string;
+  readonly closing: AbortSignal;
+  readonly watch: CallWatch;
+}
+
 /** Opens a connection to the engine. Throws the system's words. */
 export type Dial = (signal: AbortSignal) => Promise<Channel>;
 
@@ -44,21 +53,20 @@ export class Calls {
   readonly #agreement: Agreement | null;
   readonly #label: string;
   readonly #closing: AbortSignal;
+  readonly #watch: CallWatch;
   #underway = 0;
 
   /**
    * `host`: for the Host header. `agreement`: on the API's version; null: calls of none. `label`: the endpoint in
    * messages. `closing`: fires when the client is disposed.
    */
-  constructor(
-    dial: Dial,
-    about: { host: string; agreement: Agreement | null; label: string; closing: AbortSignal },
-  ) {
+  constructor(dial: Dial, about: CallsOptions) {
     this.#dial = dial;
     this.#host = about.host;
     this.#agreement = about.agreement;
     this.#label = about.label;
     this.#closing = about.closing;
+    this.#watch = about.watch;
   }
 
   /** The version that is spoken; empty: none. */
@@ -79,7 +87,7 @@ export class Calls {
     );
     const what = `${method} ${path}`;
     // With await, or the limit is let go before the call has ended.
-    return await this.#told(what, limit, async () => {
+    return await this.#told(what, limit, usualMsOf(options.limitMs), async () => {
       const response = await this.#send(method, path, options, limit.signal);
       const text = await readText(response.body, LARGEST_JSON_BYTES);
       if (options.wordless && response.status !== NO_CONTENT && response.status !== NOT_MODIFIED)
@@ -98,7 +106,9 @@ export class Calls {
     const limit = new Limit([signal, this.#closing], options.limitMs ?? null);
     const what = `${method} ${path}`;
     try {
-      const response = await this.#told(what, limit, () => this.#send(method, path, options, limit.signal));
+      const response = await this.#told(what, limit, null, () =>
+        this.#send(method, path, options, limit.signal),
+      );
       const close = () => {
         response.close();
         limit[Symbol.dispose]();
@@ -191,13 +201,19 @@ export class Calls {
     throw refusalOf(response.status, await readText(response.body, LARGEST_REFUSAL_BYTES));
   }
 
-  async #told<T>(what: string, limit: Limit, work: () => Promise<T>): Promise<T> {
+  async #told<T>(what: string, limit: Limit, usualMs: number | null, work: () => Promise<T>): Promise<T> {
     this.#underway += 1;
+    const watched = usualMs === null ? null : this.#watch.begin(what, usualMs);
+    let answered = false;
     try {
-      return await work();
+      const answer = await work();
+      answered = true;
+      return answer;
     } catch (error) {
+      answered = error instanceof EngineError;
       throw this.#tell(what, limit, error);
     } finally {
+      watched?.end(answered);
       this.#underway -= 1;
     }
   }
@@ -209,6 +225,7 @@ export class Calls {
     const told = (why: string) =>
       new EngineGone(`The container engine at ${this.#label} did not answer ${what}: ${why}`, {
         code: codeOf(error),
+        late: limit.late,
         cause: error,
       });
     return limit.late ? told(`nothing came within ${limit.ms / 1000} s`) : told(wordsOf(error));

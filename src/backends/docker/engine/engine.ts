@@ -1,5 +1,6 @@
 /** The container engine, connected: the one thing that the rest of the backend holds. */
 import { Agreement, type OnNewVersion } from "./agreement.ts";
+import { type CallWatch, UNWATCHED } from "./call-watch.ts";
 import { Calls } from "./calls.ts";
 import { Containers } from "./containers.ts";
 import { dialerFor, hostHeaderOf } from "./dialer.ts";
@@ -19,6 +20,12 @@ interface About {
   readonly version: string;
   readonly platform: Platform;
   readonly isPodman: boolean;
+}
+
+export interface EngineNews {
+  /** Hears of another version, once the engine was exchanged. */
+  readonly onNew?: OnNewVersion;
+  readonly watch?: CallWatch;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -59,27 +66,26 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Asks the engine who it is, and agrees on a version. `environment` goes to ssh, where that is the way; `onNew`
-   * hears of another version, once the engine was exchanged.
+   * Asks the engine who it is, and agrees on a version. `environment` goes to ssh, where that is the way.
    * @throws EngineUnreachable with what is wrong and what to try; the signal's reason
    */
   static async connect(
     chosen: ChosenEndpoint,
     environment: Environment,
     signal: AbortSignal,
-    onNew: OnNewVersion = () => {},
+    { onNew = () => {}, watch = UNWATCHED }: EngineNews = {},
   ): Promise<Engine> {
     const dial = dialerFor(chosen, environment);
     const closing = new AbortController();
     const common = { host: hostHeaderOf(chosen.endpoint), label: chosen.label, closing: closing.signal };
     try {
-      const unversioned = new Calls(dial, { ...common, agreement: null });
+      const unversioned = new Calls(dial, { ...common, agreement: null, watch: UNWATCHED });
       const about = await askWho(unversioned, chosen, signal);
       const ask = async (asking: AbortSignal) => (await askWho(unversioned, chosen, asking)).api;
       const agreement = new Agreement(about.api, ask, onNew);
       return new Engine(chosen, about, {
         agreement,
-        calls: new Calls(dial, { ...common, agreement }),
+        calls: new Calls(dial, { ...common, agreement, watch }),
         closing,
       });
     } catch (error) {

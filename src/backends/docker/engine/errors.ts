@@ -54,11 +54,20 @@ export class EngineGone extends Error {
   override readonly name = "EngineGone";
   /** The system's code (ENOENT, ECONNREFUSED, EACCES…); null when the connection was there and broke. */
   readonly code: string | null;
+  /** Nothing had come when its time was over. */
+  readonly late: boolean;
 
-  constructor(message: string, options: { readonly code?: string | null; readonly cause?: unknown } = {}) {
+  constructor(message: string, options: EngineGoneOptions = {}) {
     super(message, { cause: options.cause });
     this.code = options.code ?? null;
+    this.late = options.late ?? false;
   }
+}
+
+interface EngineGoneOptions {
+  readonly code?: string | null;
+  readonly late?: boolean;
+  readonly cause?: unknown;
 }
 
 /** At start: the endpoint cannot be made out of what the environment and Docker's files say. */

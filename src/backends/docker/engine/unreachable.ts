@@ -65,6 +65,8 @@ function socketReason(path: string, code: string | null, error: unknown, facts: 
   if (code === "ECONNREFUSED") {
     return "nothing listens on the socket any more; start the engine (systemctl start docker)";
   }
+  if (error instanceof EngineGone && error.late)
+    return "what listens there takes calls and does not answer them: it may hang; look at its log and restart it (systemctl restart docker, or podman), or set DOCKER_HOST to another engine";
   const cause = error instanceof EngineGone ? error.cause : null;
   return `${wordsOf(error instanceof EngineGone && cause === null ? error : (cause ?? error))}; check that an engine listens there, or set DOCKER_HOST to another one`;
 }

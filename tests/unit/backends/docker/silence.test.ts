@@ -13,12 +13,22 @@ afterEach(() => {
 test("a silence that nobody waits in any more is not counted on with the next one", () => {
   const log = recordLog();
   const silence = new Silence(log);
-  silence.goesOn(new Error("away"));
+  silence.goesOn(new Error("away"), performance.now());
   silence.forget();
   jest.advanceTimersByTime(3_600_000);
-  silence.goesOn(new Error("away"));
+  silence.goesOn(new Error("away"), performance.now());
   expect(log.said()).toEqual([]);
   jest.advanceTimersByTime(30_000);
-  silence.goesOn(new Error("away"));
+  silence.goesOn(new Error("away"), performance.now());
   expect(log.lines).toMatchObject([{ level: "warn", fields: { seconds: 30 } }]);
+});
+
+// A frozen podman took each call, and the first line came after two minutes and a half.
+test("a first look that waited in vain for longer than that is told at once", () => {
+  const log = recordLog();
+  const silence = new Silence(log);
+  const lookedAt = performance.now();
+  jest.advanceTimersByTime(60_000);
+  silence.goesOn(new Error("nothing came within 60 s"), lookedAt);
+  expect(log.lines).toMatchObject([{ level: "warn", fields: { seconds: 60 } }]);
 });

@@ -22,6 +22,12 @@ describe("an engine that cannot be reached is told", () => {
   const cases: readonly (readonly [string, unknown, SocketFacts | null, RegExp])[] = [
     ["no socket", gone("ENOENT"), null, /no such socket; start the engine \(systemctl start docker\)/],
     ["nobody listens", gone("ECONNREFUSED"), FACTS, /nothing listens on the socket/],
+    [
+      "one that takes calls and answers none",
+      new EngineGone("nothing came within 15 s", { late: true, cause: new Error("Nothing came") }),
+      FACTS,
+      /takes calls and does not answer them: it may hang; look at its log and restart it/,
+    ],
     ["no socket but a file", gone("ECONNREFUSED"), { ...FACTS, isSocket: false }, /is not a socket/],
     ["no permission", gone("EACCES"), FACTS, /user ann .* group docker; .*sudo usermod -aG docker ann/],
     [
