@@ -8,7 +8,7 @@ import type { Meddling, Prunable } from "./happening.ts";
 
 export interface BystanderOptions {
   readonly socket: string;
-  /** Of the engine: whose the shim of a container is. */
+  /** Of the engine: whose a containerd-shim is. */
   readonly folder: string;
   readonly flavour: EngineName;
   readonly note: Note;
@@ -80,8 +80,8 @@ export class Bystander {
   /** Noted before it is done: its consequences may be there before the engine's answer. */
   async #meddle({ Id: container, Labels }: ContainerEntry, how: Meddling): Promise<void> {
     const taskId = Labels[LABELS.taskId] ?? "";
-    // Podman 4.3 cannot give it one.
-    if (this.#flavour === "podman" && how === "restart-policy") return;
+    // Podman 4.3 cannot give it a policy, and of one without its conmon it says for ever that it runs.
+    if (this.#flavour === "podman" && (how === "restart-policy" || how === "kill-shim")) return;
     this.#note({ kind: "meddled", taskId, container, how });
     if (how === "kill-shim") return this.#killShim(container);
     const [method, path, body] = CALLS[how](`/containers/${container}`, taskId);
@@ -98,7 +98,7 @@ export class Bystander {
   #isShimOf(pid: string, container: string): boolean {
     try {
       const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-      return /containerd-shim|conmon/.test(argv) && argv.includes(this.#folder) && argv.includes(container);
+      return argv.includes("containerd-shim") && argv.includes(this.#folder) && argv.includes(container);
     } catch {
       return false; // it has just ended
     }

@@ -13,7 +13,7 @@ export type Meddling =
   | "unpause"
   /** As by `docker update --restart always` of all that runs. Podman 4.3 cannot. */
   | "restart-policy"
-  /** Its containerd-shim, or conmon, is killed. */
+  /** Its containerd-shim is killed. */
   | "kill-shim";
 
 export type Prunable = "containers" | "volumes" | "images";

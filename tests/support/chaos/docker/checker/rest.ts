@@ -13,11 +13,12 @@ export function checkRest(telling: DockerTelling): Violation[] {
 }
 
 function leavings(telling: DockerTelling): Violation[] {
-  const { anonymousVolumes, agents, ...others } = telling.history.left;
+  const { anonymousVolumes, agents, volumes, ...others } = telling.history.left;
   // Docs/docker.md, "Crashes, restarts, and several workers": such an agent "may run ... by itself".
   const isByItself = telling.stories.some((story) => wasStartForgotten(story, telling));
   const left = {
     ...others,
+    volumes: mayBeEmpty(telling) ? volumes.filter((name) => !OF_SIDECAR.test(name)) : volumes,
     anonymousVolumes: anonymousVolumes.slice(othersVolumes(telling)),
     agents: isByItself ? [] : agents,
   };
@@ -26,16 +27,30 @@ function leavings(telling: DockerTelling): Violation[] {
     .map((what) => ({ rule: "left", taskId: null, what }));
 }
 
+const OF_SIDECAR = /-[0-9a-f]{12}$/;
+
+/**
+ * "What the worker leaves in the engine": "where volumes are pruned while tasks begin, and the worker or the engine is killed, an
+ * empty volume that is named as a sidecar's".
+ */
+function mayBeEmpty({ events, hits, signals }: DockerTelling): boolean {
+  const arePruned = events.some((event) => event.kind === "pruning" && event.what === "volumes");
+  return arePruned && (hits.length > 0 || signals("SIGKILL").length > 0);
+}
+
 /**
  * How many of them are no worker's fault: "What the worker leaves in the engine" says that "an engine that is killed or stopped
- * while it makes or removes a container may leave a volume without a name". A prune of containers leaves theirs, too.
+ * while it makes or removes a container may leave a volume without a name". A prune of containers leaves theirs, too, and
+ * so does podman that removes those of an image.
  */
-function othersVolumes({ stories, hits, events }: DockerTelling): number {
+function othersVolumes({ stories, hits, events, history }: DockerTelling): number {
   const cuts = ({ assigned, ends }: DockerStory) =>
     hits.filter(({ index }) => index > (assigned[0]?.index ?? 0) && index < (ends[0]?.index ?? events.length))
       .length;
   const cut = stories.filter(({ plan }) => plan.volume).reduce((sum, story) => sum + cuts(story), 0);
+  const withVolume = stories.filter(({ plan }) => plan.volume).length;
   const pruned = events.map((event) => {
+    if (event.kind === "image-removed") return history.isPodman ? withVolume : 0;
     if (event.kind !== "pruned" || event.what !== "containers") return 0;
     return event.removed === null ? stories.length : event.removed.length;
   });

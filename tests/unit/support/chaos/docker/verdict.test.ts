@@ -130,6 +130,22 @@ describe("nothing is held against", () => {
       { tasks: [told.WITH_VOLUME], left: { ...told.NOTHING_LEFT, anonymousVolumes: ["x"] } },
     ],
     [
+      "a volume without a name that podman left when it removed an image",
+      [],
+      [...given, ...ran(5), STATUS_5, { kind: "image-removed", image: "i" }],
+      {
+        tasks: [told.WITH_VOLUME],
+        isPodman: true,
+        left: { ...told.NOTHING_LEFT, anonymousVolumes: ["x"] },
+      },
+    ],
+    [
+      "a sidecar's volume that was pruned, and made empty by an engine that was killed",
+      [],
+      [...given, ...pruned("volumes", []), ...ran(5), engine("killed"), engine("started"), STATUS_5],
+      { left: { ...told.NOTHING_LEFT, volumes: ["registry-agent-cabd53c8ea5d"] } },
+    ],
+    [
       "one whose sidecar was pruned again and again",
       [],
       [...given, ...[1, 2, 3].flatMap(() => pruned("volumes", ["v"])), failed("sidecar_prep")],
