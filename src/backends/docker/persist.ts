@@ -32,15 +32,15 @@ export function isOutOfReach(error: unknown): boolean {
 }
 
 /**
- * Tries again as long as the engine does not answer; throws its last silence after `patienceMs`. One call that hung
- * for all of that says nothing of an engine that may have done what it was asked: it is asked a second time.
+ * Tries again as long as the engine does not answer; throws its last silence `patienceMs` after the first, and not before it
+ * was asked twice. A call that hung until its engine was started again says nothing of how long that takes.
  */
 export async function persist<T>(
   work: (signal: AbortSignal) => Promise<T>,
   signal: AbortSignal,
   patienceMs = RESTART_MS,
 ): Promise<T> {
-  const deadline = performance.now() + patienceMs;
+  let deadline: number | null = null;
   const backoff = new Backoff(RETRY);
   for (let tries = 1; ; tries++) {
     try {
@@ -48,6 +48,7 @@ export async function persist<T>(
       return await work(signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
+      deadline ??= performance.now() + patienceMs;
       if (!isAway(error) || (tries > 1 && performance.now() >= deadline)) throw error;
       await pause(backoff.next(), signal);
     }

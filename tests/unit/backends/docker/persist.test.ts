@@ -21,6 +21,15 @@ test("what hung for longer than the patience lasts is asked for once more", asyn
   expect(tries).toEqual([0, 1]);
 });
 
+// Podman hung, and was started again: the second try met nobody, and the task failed.
+test("what hung for longer than the patience lasts has all of that from then on", async () => {
+  const { end } = await outcomeOf(persist, (tries) => {
+    if (tries === 1) jest.advanceTimersByTime(10 * 60_000);
+    return tries < 8 ? AWAY : "done";
+  });
+  expect(end).toBe("done");
+});
+
 /** What `work` ends in, how often it was tried, and how long that took. */
 async function outcomeOf(
   by: typeof persist | typeof patiently,
