@@ -90,7 +90,10 @@ export class TaskRun {
           // The name is this task's alone: an earlier try got through, and its answer was lost.
           if (!isConflict(error)) throw error;
           const made = await containers.find(this.container, signal);
-          if (made === null && body.HostConfig?.Mounts && ++unseen >= MOST_UNSEEN) throw error;
+          if (made === null && ++unseen >= MOST_UNSEEN) {
+            if (body.HostConfig?.Mounts) throw error;
+            await containers.removeLost(this.container, signal);
+          }
           if (made === null)
             throw new EngineGone(`${error.message}, but there is none yet`, { cause: error });
           return made.id;

@@ -125,6 +125,19 @@ export class Containers {
     }
   }
 
+  /**
+   * Of a name that stays taken although no container has it. Podman that was killed as it made one keeps its files under
+   * that name for good; asked by it, it lets go of them. Other engines know nothing of it.
+   */
+  async removeLost(name: string, signal: AbortSignal): Promise<void> {
+    const options = { query: { v: true, force: true }, limitMs: HEAVY_CALL_MS };
+    try {
+      await this.#calls.json("DELETE", at(name), options, signal);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+    }
+  }
+
   /** What answers by 200 may be a proxy that brings each answer of the engine's so: the container tells what was done. */
   async #unlessSeen(
     asked: Promise<unknown>,

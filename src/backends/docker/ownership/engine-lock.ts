@@ -68,7 +68,8 @@ export class LockSmith {
 
   /**
    * Null when a living worker, or one of whom nothing is known, holds it. Throws EngineGone when the name stays taken
-   * although no container has it: an engine may keep a name that it lost the container of, until it is restarted.
+   * although no container has it: an engine may keep a name that it lost the container of, until it is restarted, or asked to
+   * let go of it.
    */
   async tryTake(request: LockRequest, signal: AbortSignal): Promise<EngineLock | null> {
     const backoff = new Backoff(UNSEEN);
@@ -89,10 +90,12 @@ export class LockSmith {
       // By its id: by its name this could be the lock of the next holder.
       await this.remove(holder.id, signal);
     }
-    if (unseen === MOST_TRIES)
+    if (unseen === MOST_TRIES) {
+      await this.options.containers.removeLost(request.name, signal);
       throw new EngineGone(
         `The container engine says that the name ${request.name} is taken, and has no container of that name`,
       );
+    }
     return null;
   }
 
