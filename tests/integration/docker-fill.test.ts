@@ -6,7 +6,7 @@ import { never } from "../../src/async/wait.ts";
 import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice.ts";
 import { Engine } from "../../src/backends/docker/engine/engine.ts";
 import { fillVolume } from "../../src/backends/docker/sidecars/fill.ts";
-import { FakeEngine, json } from "../support/fake-engine.ts";
+import { cut, FakeEngine, json, refuse } from "../support/fake-engine.ts";
 import { within } from "../support/wait.ts";
 
 const signal = never();
@@ -48,4 +48,22 @@ test("is let go of when what was read cannot be sent, for there is no connection
   await within(left, "the files to be let go of");
   await rename(`${far.socket}.away`, far.socket);
   expect(String(await within(filling, "the filling"))).toContain("did not answer PUT");
+});
+
+// Of each container that podman was killed over it kept the files, a whole image on some disks, and listed them nowhere.
+test("lets a podman that was cut off go of what it was making, and lists nowhere", async () => {
+  await using far = await FakeEngine.start({ api: "1.41" });
+  const head = { "Api-Version": "1.41", "Libpod-API-Version": "4.3.1" };
+  far.on("GET", "/_ping", (response) => response.writeHead(200, head).end("OK"));
+  const names: string[] = [];
+  far.on("POST", "/containers/create", (response, { query }) => {
+    names.push(query.get("name") ?? "");
+    if (names.length === 1) json(response, { Id: "source" }, 201);
+    else cut(response);
+  });
+  far.on("GET", /^\/containers\/.*\/json$/, refuse(404, "no such container"));
+  far.on("DELETE", /^\/containers\//, (response) => response.writeHead(204).end());
+  expect(String(await within(fill(far), "the filling"))).toContain("did not answer POST /containers/create");
+  const removals = far.requests.filter(({ method }) => method === "DELETE").map(({ path }) => path);
+  expect(removals.toSorted()).toEqual(names.map((name) => `/containers/${name}`).toSorted());
 });

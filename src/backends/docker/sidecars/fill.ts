@@ -36,6 +36,7 @@ export async function fillVolume(
   const names = { source: `${name}-source`, target: `${name}-target` };
   // Before they are made, and by their names: of one whose answer was lost nobody knows the id.
   const asked: string[] = [names.source];
+  let isCut = false;
   try {
     const source = await createContainer(containers, names.source, neverStarted(image, marked), signal);
     asked.push(names.target);
@@ -47,12 +48,18 @@ export async function fillVolume(
       signal,
     );
     await copyFiles(containers, { from: source.id, to: target.id }, signal);
+  } catch (error) {
+    // Not of one that nobody waits for any more: it may be in the making still.
+    isCut = error instanceof EngineGone;
+    throw error;
   } finally {
     const giveUp = AbortSignal.timeout(CLEAN_UP_MS);
+    const clear = async (one: string, trying: AbortSignal) => {
+      await containers.remove(one, trying);
+      if (isCut) await containers.removeLost(one, trying);
+    };
     // What cannot be removed now is found by its labels later.
-    await Promise.allSettled(
-      asked.map((one) => patiently((trying) => containers.remove(one, trying), giveUp)),
-    );
+    await Promise.allSettled(asked.map((one) => patiently((trying) => clear(one, trying), giveUp)));
   }
 }
 
