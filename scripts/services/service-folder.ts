@@ -95,9 +95,11 @@ export class ServiceFolder {
 
   /** Ids. Podman cannot be told where the groups of its containers are to lie. */
   #podmanContainers(): string[] {
-    const kept = new Bun.Glob("data/*-containers/*/");
-    const found = kept.scanSync({ cwd: this.path, onlyFiles: false });
-    return [...found].map((path) => basename(path)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+    // One that it was killed over as it started is known to its runtime alone.
+    const found = ["data/*-containers/*/", "runc/*/"].flatMap((pattern) => [
+      ...new Bun.Glob(pattern).scanSync({ cwd: this.path, onlyFiles: false }),
+    ]);
+    return found.map((path) => basename(path)).filter((name) => /^[0-9a-f]{64}$/.test(name));
   }
 }
 
