@@ -226,9 +226,10 @@ export class ControlPlane implements TaskService, AsyncDisposable {
   }
 
   async #answer(request: Request, clientPort: number): Promise<Answer> {
-    const url = new URL(request.url);
+    // Of a request that names no host, as in HTTP/1.0, the runtime gives the path alone.
+    const url = new URL(request.url, this.httpUrl);
     if (url.pathname === LINK_PATH) return this.#endpoint.answer(request, url, clientPort);
     const response = await answerHttp(request, url, this);
-    return { response: response ?? new Response("Not found\n", { status: 404 }) };
+    return { response: response ?? new Response("There are /tasks and /tasks/ID here\n", { status: 404 }) };
   }
 }

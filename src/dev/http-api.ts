@@ -4,7 +4,6 @@ import { wordsOf } from "../logging/words-of.ts";
 import { isLoopback } from "../runtime/loopback.ts";
 import { type Assignment, completeAssignment } from "./assignment-of.ts";
 import type { CancelResult } from "./dispatch.ts";
-import { parseJson } from "./json.ts";
 import type { DevTask } from "./tasks.ts";
 
 export interface TaskService {
@@ -21,15 +20,16 @@ export async function answerHttp(request: Request, url: URL, service: TaskServic
   if (root !== "tasks" || rest.length > 0) return null;
   const stranger = objectionToCaller(request);
   if (stranger) return failure(403, stranger);
+  const reads = request.method === "GET" || request.method === "HEAD";
   if (id === undefined || id === "") {
-    if (request.method === "GET") return json(200, { tasks: service.tasks().map(describe) });
+    if (reads) return json(200, { tasks: service.tasks().map(describe) });
     if (request.method === "POST") return create(await request.text(), service);
-    return failure(405, "GET and POST are what /tasks understands");
+    return failure(405, "GET and POST are what /tasks understands", { allow: "GET, HEAD, POST" });
   }
   const taskId = decode(id);
-  if (request.method === "GET") return show(taskId, service);
+  if (reads) return show(taskId, service);
   if (request.method === "DELETE") return cancel(taskId, service);
-  return failure(405, "GET and DELETE are what /tasks/ID understands");
+  return failure(405, "GET and DELETE are what /tasks/ID understands", { allow: "GET, HEAD, DELETE" });
 }
 
 /**
@@ -43,8 +43,12 @@ function objectionToCaller(request: Request): string | null {
 }
 
 function create(body: string, service: TaskService): Response {
-  const value = parseJson(body);
-  if (value === undefined) return failure(400, "The body is not JSON");
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch (error) {
+    return failure(400, `The body is not JSON: ${wordsOf(error)}`);
+  }
   let assignment: Assignment;
   try {
     assignment = completeAssignment(value);
@@ -100,13 +104,13 @@ function decode(segment: string): string {
   }
 }
 
-function failure(status: number, message: string): Response {
-  return json(status, { error: message });
+function failure(status: number, message: string, headers: Readonly<Record<string, string>> = {}): Response {
+  return json(status, { error: message }, headers);
 }
 
-function json(status: number, body: unknown): Response {
+function json(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Response {
   return new Response(`${JSON.stringify(body)}\n`, {
     status,
-    headers: { "content-type": "application/json" },
+    headers: { ...headers, "content-type": "application/json" },
   });
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { ControlPlane } from "../../src/dev/control-plane.ts";
 import { assignment } from "../support/assignments.ts";
+import { askWithoutHost } from "../support/old-http.ts";
 import { RawWorker } from "../support/raw-worker.ts";
 
 const start = () => ControlPlane.start({ apiKey: "key" });
@@ -62,7 +63,7 @@ describe("POST /tasks", () => {
   });
 
   test.each([
-    ["{", "not JSON"],
+    ["{", "not JSON: "],
     ["[]", "JSON object"],
     ['{"prompt": " "}', "prompt"],
     ['{"prompt": 1}', "prompt"],
@@ -94,6 +95,17 @@ describe("what is there", () => {
     expect((await ask(plane, "PATCH", "/tasks")).status).toBe(405);
   });
 
+  test("is told of by HEAD without a body, and a method that is not understood by those that are", async () => {
+    await using plane = await start();
+    plane.submit(assignment({ taskId: "first" }));
+    for (const path of ["/tasks", "/tasks/first"]) {
+      const head = await fetch(`${plane.httpUrl}${path}`, { method: "HEAD" });
+      expect([head.status, await head.text()]).toEqual([200, ""]);
+    }
+    const refused = await fetch(`${plane.httpUrl}/tasks/first`, { method: "PUT" });
+    expect(refused.headers.get("allow")).toBe("GET, HEAD, DELETE");
+  });
+
   test("is cancelled by DELETE, once", async () => {
     await using plane = await start();
     using worker = await RawWorker.connect({ url: plane.webSocketUrl });
@@ -117,6 +129,13 @@ describe("strangers", () => {
       expect(plane.tasks()).toEqual([]);
     },
   );
+
+  // "Invalid URL", with status 500.
+  test("a request that names no host, as in HTTP/1.0, is told why it is refused", async () => {
+    await using plane = await start();
+    const answer = await askWithoutHost(`${plane.httpUrl}/tasks`);
+    expect(answer).toMatch(/^HTTP\/1\.[01] 403 .*Only requests to 127\.0\.0\.1 or localhost are accepted/s);
+  });
 
   test("localhost is this machine too", async () => {
     await using plane = await start();
