@@ -1,6 +1,7 @@
 /** `oz-agent-worker health`: asks a running worker, for images that have no curl. */
 import { addressText, parseAddress } from "../config/address.ts";
 import type { ListenAddress } from "../config/settings.ts";
+import { visible } from "../logging/logger.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { fetchDirectly } from "../runtime/direct-fetch.ts";
 import { EXIT } from "./exit-status.ts";
@@ -8,6 +9,7 @@ import type { HealthQuestion } from "./health-question.ts";
 
 /** Below the timeout of whoever starts this as a probe, mostly 5 s, its own start included, so that it is this that says why. */
 const TIMEOUT_MS = 4_000;
+const LONGEST_WORDS = 200;
 
 /** 0: the worker says yes; 1: it says no, or nothing. */
 export async function askHealth(
@@ -26,13 +28,19 @@ export async function askHealth(
       write(text);
       return EXIT.ok;
     }
-    writeError(`oz-agent-worker: ${url} says ${response.status}: ${text.trim()}\n`);
+    writeError(`oz-agent-worker: ${url} says ${response.status}: ${firstLine(text)}\n`);
   } catch (error) {
     writeError(
       `oz-agent-worker: Cannot ask ${url}: ${wordsOf(error)}; is a worker running with --health-address ${address}?\n`,
     );
   }
   return EXIT.couldNotStart;
+}
+
+/** Somebody else may listen there: not a page of theirs, and nothing that a terminal would obey. */
+function firstLine(text: string): string {
+  const [line = ""] = text.trim().split("\n", 1);
+  return visible(line.slice(0, LONGEST_WORDS));
 }
 
 /** What is listened on everywhere is asked for here. */

@@ -114,6 +114,19 @@ test("a worker without a connection is alive, and not ready", async () => {
   });
 });
 
+// The page of another program came whole, with whatever a terminal makes of it.
+test("what is not well is told in a line, whoever listens there", async () => {
+  const page = `<p>\u001b[31mNot here</p>\n${"<br>\n".repeat(1_000)}`;
+  await using other = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: () => new Response(page, { status: 404 }),
+  });
+  const { status, stderr } = await ask("--address", `127.0.0.1:${other.port}`);
+  const says = `oz-agent-worker: http://127.0.0.1:${other.port}/healthz says 404: `;
+  expect([status, stderr]).toEqual([1, `${says}<p>\\u001b[31mNot here</p>\n`]);
+});
+
 test("a worker that stops is not ready any more, and alive until its tasks have ended", async () => {
   await using site = await DirectSite.create();
   await using worker = await site.start({ flags: HEALTH, top: { cancel_grace_period: "5s" } });
