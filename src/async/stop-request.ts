@@ -60,11 +60,11 @@ export class StopRequest {
   }
 
   /** Gives `wait` a signal that fires when the process is asked to stop once more. */
-  async unhurriedly(wait: (asked: AbortSignal) => Promise<void>): Promise<void> {
+  async unhurriedly<Result>(wait: (asked: AbortSignal) => Promise<Result>): Promise<Result> {
     const patience = new AbortController();
     this.patience = patience;
     try {
-      await wait(patience.signal);
+      return await wait(patience.signal);
     } finally {
       this.patience = null;
     }

@@ -1,7 +1,6 @@
 /** From arguments to an exit status: which command runs, and what is said when none can. */
 import type { StopRequest } from "../async/stop-request.ts";
 import { ConfigError } from "../config/config-error.ts";
-import type { FlagValues } from "../config/flag-values.ts";
 import type { Host } from "../config/state-dir.ts";
 import { EXIT } from "./exit-status.ts";
 import { loadSettings } from "./load-settings.ts";
@@ -39,11 +38,14 @@ async function dispatch(
   if (commandLine.command !== "run") return await answer(commandLine, host, heedSignals);
   const stop = heedSignals();
   heedDrain(stop);
-  await alsoAtEndOfInput(stop, commandLine.flags);
-  return unlessAsked(stop.signal, async () => {
-    const settings = await loadSettings(commandLine.flags, host, stop.signal);
-    return await runDaemon(settings, { environment: definedOnly(host.env), shimArgument, stop });
-  });
+  const work = () =>
+    unlessAsked(stop.signal, async () => {
+      const settings = await loadSettings(commandLine.flags, host, stop.signal);
+      return await runDaemon(settings, { environment: definedOnly(host.env), shimArgument, stop });
+    });
+  if (!commandLine.flags.stopAtEndOfInput) return work();
+  const { untilInputEnds } = await import("./end-of-input.ts");
+  return untilInputEnds(stop, commandLine.flags.scratchDir, work);
 }
 
 /** The commands that speak to whoever gave them; the daemon has its log. */
@@ -105,9 +107,12 @@ async function carryOut(
       return unlessAsked(stop, () => runDoctorCommand(commandLine, edge), status);
     }
     case "dev": {
-      const stop = AbortSignal.any([heedSignals().signal, gone]);
+      const asked = heedSignals(EXIT.interrupted);
+      const stop = AbortSignal.any([asked.signal, gone]);
       const { runDevCommand } = await import("./dev-command.ts");
-      return unlessAsked(stop, () => runDevCommand(commandLine, host, { stop, write, writeError }));
+      return asked.unhurriedly((haste) =>
+        unlessAsked(stop, () => runDevCommand(commandLine, host, { stop, haste, write, writeError })),
+      );
     }
     default:
       return commandLine satisfies never;
@@ -133,12 +138,6 @@ async function unlessAsked(
     if (stop.aborted && error === stop.reason) return status;
     throw error;
   }
-}
-
-async function alsoAtEndOfInput(stop: StopRequest, { stopAtEndOfInput }: FlagValues): Promise<void> {
-  if (!stopAtEndOfInput) return;
-  const { whenInputEnds } = await import("./end-of-input.ts");
-  whenInputEnds(() => stop.insist());
 }
 
 function definedOnly(environment: Host["env"]): Record<string, string> {

@@ -23,6 +23,8 @@ const OWN_ID_ENDING = "@dev";
 
 interface DevEdge {
   readonly stop: AbortSignal;
+  /** Fires when it is asked to stop once more. */
+  readonly haste: AbortSignal;
   readonly write: (text: string) => void;
   readonly writeError: (text: string) => void;
 }
@@ -31,7 +33,7 @@ interface DevEdge {
 export async function runDevCommand(
   { dev, flags, workerArgs }: Extract<CommandLine, { command: "dev" }>,
   host: Host,
-  { stop, write, writeError }: DevEdge,
+  { stop, haste, write, writeError }: DevEdge,
 ): Promise<number> {
   const file = await loadFile(flags, stop);
   // The worker gets a key of its own: that of the configuration may be on another host.
@@ -40,7 +42,8 @@ export async function runDevCommand(
   // A folder of its own: what a real worker of this id left unreported is not for this control plane.
   const stateDir = makeFolder();
   try {
-    const own = [`--worker-id=${workerId}${OWN_ID_ENDING}`, `--state-dir=${stateDir}`];
+    const folder = [`--state-dir=${stateDir}`, `--scratch-dir=${stateDir}`];
+    const own = [`--worker-id=${workerId}${OWN_ID_ENDING}`, ...folder];
     return await runDev(
       {
         ...dev,
@@ -51,6 +54,7 @@ export async function runDevCommand(
         keyFile: join(stateDir, "key"),
         workerEnv: host.env,
         handsOver: handsOver(backend),
+        haste,
         stopTimeoutMs: drainTimeoutMs + shutdownTimeoutMs,
         write,
         writeError,
@@ -60,7 +64,8 @@ export async function runDevCommand(
       stop,
     );
   } finally {
-    rmSync(stateDir, { recursive: true, force: true });
+    // In haste it is still the worker's, which removes it.
+    if (!haste.aborted) rmSync(stateDir, { recursive: true, force: true });
   }
 }
 

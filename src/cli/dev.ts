@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { firing, never } from "../async/wait.ts";
 import { LONGEST_TIMER_MS } from "../config/duration.ts";
 import { type LoadedAssignments, loadAssignments } from "../dev/assignment-files.ts";
 import { type Assignment, assignmentOf } from "../dev/assignment-of.ts";
@@ -14,6 +15,7 @@ import { PlainLines, printable, type View } from "../dev/view.ts";
 import { wordsOf } from "../logging/words-of.ts";
 import { type ForegroundChild, startForegroundChild } from "../runtime/foreground-child.ts";
 import type { DevFlags } from "./dev-flags.ts";
+import { EXIT } from "./exit-status.ts";
 
 export interface DevOptions extends DevFlags {
   /** The worker's executable and arguments; the address of the control plane is added. */
@@ -24,6 +26,8 @@ export interface DevOptions extends DevFlags {
   readonly workerEnv: Readonly<Record<string, string | undefined>>;
   /** The worker hands tasks over to an engine, and of those nobody tells this control plane the end. */
   readonly handsOver: boolean;
+  /** Fires when dev is asked to stop once more: it leaves, and its worker goes on stopping by itself. */
+  readonly haste?: AbortSignal;
   /** What the worker's configuration lets a stop of its tasks take. */
   readonly stopTimeoutMs: number;
   /** Text for standard output as it is, newlines included. */
@@ -38,7 +42,6 @@ export interface DevOptions extends DevFlags {
 /** Above what a stop of the tasks may take: the worker must have the time to deliver what came of them. */
 const BEYOND_SHUTDOWN_MS = 25_000;
 const EXIT_FAILED = 1;
-const EXIT_BAD_USAGE = 2;
 
 const NO_TASK_YET = `No task was given (--prompt TEXT, or a file with an assignment): --exit-when-done waits for the first one by POST /tasks
 `;
@@ -50,15 +53,17 @@ type Ending = { readonly kind: "done" | "asked" } | { readonly kind: "worker-lef
  * they are claimed at most: the worker is stopped then, which lets each dispatch come to its end, and what it
  * reports no failure of is the engine's.
  * @returns the exit status: 0; 1 when a task failed, was cancelled or, with `exitWhenDone`, did not
- *   end, or when the control plane or the worker cannot start; 2 for a bad assignment file; the
- *   worker's own when it left by itself
+ *   end, or when the control plane or the worker cannot start; 2 for a bad assignment file; 130 in haste;
+ *   the worker's own when it left by itself
  */
 export async function runDev(options: DevOptions, signal: AbortSignal): Promise<number> {
-  const fail = (text: string) => (options.writeError ?? options.write)(text);
+  const note = (text: string) => (options.writeError ?? options.write)(text);
+  // As the errors of all commands begin.
+  const fail = (error: string) => note(`oz-agent-worker: ${error}\n`);
   const { assignments, errors } = await assignmentsFrom(options, signal);
   if (errors.length > 0) {
-    fail(`${errors.join("\n")}\n`);
-    return EXIT_BAD_USAGE;
+    for (const error of errors) fail(error);
+    return EXIT.badUsage;
   }
   const apiKey = `dev-${randomBytes(16).toString("hex")}`;
   writeFileSync(options.keyFile, `${apiKey}\n`, { mode: 0o600 });
@@ -68,7 +73,7 @@ export async function runDev(options: DevOptions, signal: AbortSignal): Promise<
   try {
     plane = await ControlPlane.start({ apiKey, port: options.port, onChange: (task) => view?.changed(task) });
   } catch (error) {
-    fail(`Cannot listen on 127.0.0.1:${options.port}: ${wordsOf(error)}; choose another port with --port\n`);
+    fail(`Cannot listen on 127.0.0.1:${options.port}: ${wordsOf(error)}; choose another port with --port`);
     return EXIT_FAILED;
   }
   await using running = plane;
@@ -76,18 +81,19 @@ export async function runDev(options: DevOptions, signal: AbortSignal): Promise<
   options.write(`Control plane on ${running.httpUrl}: POST /tasks, GET /tasks, DELETE /tasks/ID\n`);
   view = createView(options, running);
   try {
-    for (const note of submitAll(running, assignments)) fail(note);
-    if (options.exitWhenDone && running.tasks().length === 0) fail(NO_TASK_YET);
+    for (const leftOut of submitAll(running, assignments)) note(leftOut);
+    if (options.exitWhenDone && running.tasks().length === 0) note(NO_TASK_YET);
     const worker = startWorker(options, running);
     const ending = await untilEnd(options, running, worker, signal);
-    const stoppedInOrder = await stopWorker(worker, options, fail);
-    const handedOver = options.handsOver && stoppedInOrder ? claimedOf(running.tasks()) : [];
+    const end = await stopWorker(worker, options, fail);
+    if (end === "to come") return EXIT.interrupted;
+    const handedOver = options.handsOver && end === "in order" ? claimedOf(running.tasks()) : [];
     for (const { taskId } of handedOver) {
       options.write(`task ${printable(taskId)} was handed over: what runs it now reports elsewhere\n`);
     }
     return exitStatus(options, running.tasks(), ending, handedOver.length);
   } catch (error) {
-    fail(`${wordsOf(error)}\n`);
+    fail(wordsOf(error));
     return EXIT_FAILED;
   } finally {
     view.close();
@@ -182,21 +188,23 @@ async function untilEnd(
   }
 }
 
-/** True: it left with 0, so it had the time to tell all that it knew. */
+/** "in order": with 0, so it had the time to tell all that it knew. "to come": nobody waits for it any more. */
 async function stopWorker(
   worker: ForegroundChild,
-  { stopTimeoutMs }: DevOptions,
-  fail: (text: string) => void,
-): Promise<boolean> {
+  { stopTimeoutMs, haste = never() }: DevOptions,
+  fail: (error: string) => void,
+): Promise<"in order" | "otherwise" | "to come"> {
   worker.kill("SIGTERM");
   const patienceMs = Math.min(stopTimeoutMs + BEYOND_SHUTDOWN_MS, LONGEST_TIMER_MS);
   const timer = setTimeout(() => {
-    fail(`The worker did not stop within ${patienceMs / 1000} s and is killed\n`);
+    fail(`The worker did not stop within ${patienceMs / 1000} s and is killed`);
     worker.kill("SIGKILL");
   }, patienceMs);
-  const status = await worker.exited;
+  using inHaste = firing(haste);
+  const status = await Promise.race([worker.exited, inHaste.fired.then(() => null)]);
   clearTimeout(timer);
-  return status === 0;
+  if (status === null) return "to come";
+  return status === 0 ? "in order" : "otherwise";
 }
 
 function claimedOf(tasks: readonly DevTask[]): readonly DevTask[] {

@@ -25,6 +25,7 @@ export interface FlagValues {
   readonly environment: readonly string[];
   readonly noCleanup: boolean;
   readonly stopAtEndOfInput: boolean;
+  readonly scratchDir: string | null;
   readonly webSocketUrl: string | null;
   readonly serverRootUrl: string | null;
   readonly sessionSharingServerUrl: string | null;
@@ -62,6 +63,7 @@ export function readFlagValues(raw: RawFlags, defs: FlagDefs): FlagValues {
     environment: all("env"),
     noCleanup: good.has("no-cleanup"),
     stopAtEndOfInput: good.has("stop-at-end-of-input"),
+    scratchDir: last("scratch-dir"),
     webSocketUrl: last("web-socket-url"),
     serverRootUrl: last("server-root-url"),
     sessionSharingServerUrl: last("session-sharing-server-url"),

@@ -82,6 +82,13 @@ export const OWN_FLAGS = {
     hidden: true,
     description: "Stop gently when standard input ends, as it does with a `dev` that is killed",
   },
+  "scratch-dir": {
+    type: "string",
+    hidden: true,
+    valueHint: "DIR",
+    description: "Remove this folder at the end, for a `dev` that is gone cannot",
+    schema: text,
+  },
   "no-cleanup": { type: "boolean", description: "Keep containers, Jobs and workspaces of ended tasks" },
   volumes: {
     type: "string",

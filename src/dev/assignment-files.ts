@@ -43,14 +43,14 @@ async function entriesOf(path: string, errors: string[], stop: AbortSignal): Pro
   try {
     value = JSON.parse(text);
   } catch (error) {
-    errors.push(`${path} is not JSON: ${wordsOf(error)}`);
+    errors.push(`${path} is not JSON: ${wordsOf(error)}; it is to hold one assignment, or a list of them`);
     return [];
   }
-  if (Array.isArray(value)) return value;
-  const cases = asObject(value)?.["cases"];
-  if (cases === undefined) return [value];
-  if (Array.isArray(cases)) return cases;
-  errors.push(`${path}: "cases" is not a list`);
+  const entries = Array.isArray(value) ? value : (asObject(value)?.["cases"] ?? [value]);
+  if (!Array.isArray(entries)) errors.push(`${path}: "cases" is not a list`);
+  // With --exit-when-done it was waited for ever for what the file does not have.
+  else if (entries.length === 0) errors.push(`${path}: there is no assignment in its list`);
+  else return entries;
   return [];
 }
 

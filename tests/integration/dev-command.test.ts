@@ -122,7 +122,7 @@ test("a byte order mark before an assignment is no part of it, and a file that i
   const wide = await dir.write("wide.json", Buffer.from(`\ufeff${text}`, "utf16le"));
   const refused = rehearse({ assignmentFiles: [wide] });
   expect(await refused.status).toBe(2);
-  expect(refused.output()).toBe(`Cannot read ${wide}: it is not text in UTF-8\n`);
+  expect(refused.output()).toBe(`oz-agent-worker: Cannot read ${wide}: it is not text in UTF-8\n`);
 });
 
 describe("with an engine that tasks are handed over to, whose end nobody tells", () => {
@@ -165,22 +165,37 @@ describe("ends early", () => {
     }
   });
 
+  test("when asked once more while the worker stops, with a status of its own and the table taken down", async () => {
+    const [stop, haste] = [new AbortController(), new AbortController()];
+    const terminal = { isTerminal: true, terminalSize: () => ({ columns: 60, rows: 20 }) };
+    const run = rehearse({ prompts: ["hang"], haste: haste.signal, ...terminal }, stop.signal);
+    await run.shows("claimed");
+    stop.abort();
+    haste.abort();
+    expect(await run.status).toBe(130);
+    const [, left] = run.output().split("\u001b[r");
+    expect(left).toMatch(/task \S+ \S+ "hang"\n$/);
+  });
+
   test("before anything is started when a file is bad, all errors at once", async () => {
     await using dir = await TempDir.create();
     const files = [
       dir.join("missing.json"),
       await dir.write("broken.json", "{"),
       await dir.write("wrong.json", JSON.stringify([{ task_id: 1 }, { type: "other", data: {} }])),
+      await dir.write("none.json", "[]"),
       dir.path,
     ];
     const run = rehearse({ assignmentFiles: files });
     expect(await run.status).toBe(2);
     const lines = run.output().trimEnd().split("\n");
-    expect(lines).toHaveLength(5);
+    expect(lines).toHaveLength(6);
+    for (const line of lines) expect(line).toStartWith("oz-agent-worker: ");
     expect(lines[0]).toContain("missing.json");
-    expect(lines[1]).toContain("broken.json is not JSON");
+    expect(lines[1]).toContain("broken.json is not JSON: ");
     expect(lines[2]).toContain("assignment 1: task_id is not a string");
     expect(lines[3]).toContain('assignment 2: type is "other"');
+    expect(lines[4]).toContain("none.json: there is no assignment in its list");
   });
 
   test("with a sentence when the worker or the port cannot be had", async () => {

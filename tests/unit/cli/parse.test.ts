@@ -176,6 +176,7 @@ describe("flags that are right", () => {
       environment: [],
       noCleanup: false,
       stopAtEndOfInput: false,
+      scratchDir: null,
       webSocketUrl: null,
       serverRootUrl: null,
       sessionSharingServerUrl: null,
