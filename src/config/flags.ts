@@ -111,6 +111,8 @@ export const OWN_FLAGS = {
     type: "string",
     hidden: true,
     valueHint: "URL",
+    // There may be a password in it, or a token in its query.
+    secret: true,
     description: "Where the control plane listens",
     default: "wss://oz.warp.dev/api/v1/selfhosted/worker/ws",
     schema: () => url(["ws:", "wss:"]),

@@ -157,7 +157,7 @@ const podTemplate = () => {
   const resources = v.looseObject({ requests: bareAmounts(), limits: bareAmounts() }, MAPPING);
   const container = v.looseObject(
     {
-      env: v.nullish(objects),
+      env: v.nullish(setting(objects, "Variables, whose values may be tokens", { secret: true })),
       volumeMounts: v.nullish(objects),
       resources: v.nullish(resources),
       lifecycle: v.nullish(anyMap()),

@@ -39,10 +39,10 @@ function infoOf(schema: v.GenericSchema): SettingInfo {
   return v.getMetadata(unwrap(schema));
 }
 
-/** Without the `optional` around it, and built where it is lazy. */
+/** Without the `optional` or `nullish` around it, and built where it is lazy. */
 export function unwrap(schema: v.GenericSchema): v.GenericSchema {
-  const inner =
-    schema.type === "optional" && "wrapped" in schema ? (schema.wrapped as v.GenericSchema) : schema;
+  const mayBeLeftOut = schema.type === "optional" || schema.type === "nullish";
+  const inner = mayBeLeftOut && "wrapped" in schema ? (schema.wrapped as v.GenericSchema) : schema;
   return isLazy(inner) ? inner.getter(undefined) : inner;
 }
 

@@ -351,9 +351,9 @@ describe("flags that are wrong", () => {
       ],
     ],
     [
-      "an http URL for the socket",
-      ["--web-socket-url", "http://h"],
-      ['--web-socket-url must be a URL that starts with ws:// or wss://, without a fragment, not "http://h"'],
+      "an http URL for the socket, not shown for its password",
+      ["--web-socket-url", "http://u:s3cret@h"],
+      ["--web-socket-url must be a URL that starts with ws:// or wss://, without a fragment"],
     ],
     ["a fragment", ["--web-socket-url", "ws://h/#x"], [expect.stringContaining("without a fragment")]],
     [

@@ -342,6 +342,11 @@ backend:
       "backend: {kubernetes: {pod_template: {containers: [{resources: {limits: {cpu: many}}}]}}}",
       'containers[0].resources.limits.cpu must be a quantity such as "10Gi", "500m" or "0.5", not "many"',
     ],
+    // As docker's command line has it; the value came with the key.
+    [
+      "backend: {kubernetes: {pod_template: {containers: [{env: [TOKEN=s3cret]}]}}}",
+      "pod_template.containers[0].env[0] must be a mapping",
+    ],
     ["backend: {kubernetes: {task_env_secret: Always}}", 'not "Always" (did you mean "always"?)'],
     [
       "backend: {direct: {environment: {A: s3cret}}}",
