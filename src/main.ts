@@ -26,15 +26,25 @@ function noticeChildren(): void {
   process.off("SIGCHLD", listener);
 }
 
+/** Before it is acted upon nobody has a reason to ask again: what comes meanwhile was sent with the first. */
+const ONE_MOMENT_MS = 2;
+
 /**
  * The first signal asks for a gentle stop; one that nothing gentle is left for ends the process at once, which the
- * journal makes safe.
+ * journal makes safe. Those of one moment are one: timeout(1) signals the process and then its group, and a worker below
+ * it had no gentle stop in one of ten cases.
  */
 function heedSignals(inHaste = 0): StopRequest {
   const stop = new StopRequest();
+  let isAsked = false;
+  const obey = () => {
+    isAsked = false;
+    if (!stop.ask()) process.exit(inHaste);
+  };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
-      if (!stop.ask()) process.exit(inHaste);
+      if (!isAsked) setTimeout(obey, ONE_MOMENT_MS);
+      isAsked = true;
     });
   }
   return stop;

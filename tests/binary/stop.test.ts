@@ -177,6 +177,20 @@ describe("a second signal", () => {
   });
 });
 
+// timeout(1) signals what it started, and then its group: one of ten workers below it heard two, and stopped nothing.
+test("signals of one moment ask once", async () => {
+  await using site = await DirectSite.create();
+  await using worker = await site.start();
+  const [run] = await site.hold(1);
+  worker.kill("SIGTERM");
+  // Another one, for the system makes one of two that are alike.
+  worker.kill("SIGINT");
+  expect(await worker.finished()).toBe(0);
+  expect(site.terminals(run ? taskIdOf(run) : "")).toMatchObject([
+    { data: { failure_reason: "graceful_shutdown" } },
+  ]);
+});
+
 // Once: the next worker called what the first one's stop had done the agent's own failure.
 test("a stop that a second signal cuts short is told as that by the next worker", async () => {
   await using site = await DirectSite.create();
