@@ -4,10 +4,10 @@ import { never } from "../../src/async/wait.ts";
 import { inspectDocker } from "../../src/backends/docker/create.ts";
 import { chooseEndpoint } from "../../src/backends/docker/engine/endpoint-choice.ts";
 import { Engine } from "../../src/backends/docker/engine/engine.ts";
-import type { DockerSettings } from "../../src/config/settings.ts";
 import { FakeEngine, json, refuse } from "../support/fake-engine.ts";
 import { within } from "../support/wait.ts";
 import { recordLog } from "../unit/logging/recorded-log.ts";
+import { PLAIN_SETTINGS } from "./docker-rig.ts";
 
 let fake: FakeEngine;
 
@@ -43,7 +43,7 @@ test("doctor's look at an engine that does not list its containers says that it 
   jest.useFakeTimers();
   const asked = Promise.withResolvers<void>();
   fake.on("GET", "/containers/json", () => asked.resolve());
-  const looking = inspectDocker(SETTINGS, {
+  const looking = inspectDocker(PLAIN_SETTINGS, {
     ...{ instanceId: "i", workerEnvironment: { DOCKER_HOST: fake.host }, mounts: "" },
     ...{ log: recordLog(), signal: never() },
   });
@@ -59,18 +59,6 @@ test("doctor's look at an engine behind a proxy that keeps the list for itself i
   fake.on("GET", "/containers/json", refuse(403, "not for you"));
   const environment = { DOCKER_HOST: fake.host };
   const about = { instanceId: "i", workerEnvironment: environment, mounts: "" };
-  const told = await inspectDocker(SETTINGS, { ...about, log: recordLog(), signal: never() });
+  const told = await inspectDocker(PLAIN_SETTINGS, { ...about, log: recordLog(), signal: never() });
   expect(told).toStartWith("container engine at unix://");
 });
-
-const SETTINGS: DockerSettings = {
-  kind: "docker",
-  volumes: [],
-  environment: [],
-  imagePullPolicy: "always",
-  sidecarVolumeMaxAgeMs: null,
-  minFreeBytes: 0,
-  network: null,
-  defaultLimits: { vcpus: 0, memoryGb: 0 },
-  security: { noNewPrivileges: false, pidsLimit: null, capDrop: [], runtime: null },
-};

@@ -25,6 +25,18 @@ import { type SampleFields, sampleAssignment } from "../unit/task/sample-assignm
 
 export const WORKER_ID = "w";
 export const signal = never();
+/** As of a config file that says nothing of its own. */
+export const PLAIN_SETTINGS: DockerSettings = {
+  kind: "docker",
+  volumes: [],
+  environment: [],
+  imagePullPolicy: "always",
+  sidecarVolumeMaxAgeMs: null,
+  minFreeBytes: 0,
+  network: null,
+  defaultLimits: { vcpus: 0, memoryGb: 0 },
+  security: { noNewPrivileges: false, pidsLimit: null, capDrop: [], runtime: null },
+};
 
 /** A process of this host that is no more. */
 export function deadOwner(instanceId: string): Owner {
@@ -109,18 +121,7 @@ export class DockerRig implements AsyncDisposable {
     } = {},
   ) {
     const log = recordLog();
-    const settings: DockerSettings = {
-      kind: "docker",
-      volumes: [],
-      environment: [],
-      imagePullPolicy: "always",
-      sidecarVolumeMaxAgeMs: null,
-      minFreeBytes: 0,
-      network: null,
-      defaultLimits: { vcpus: 0, memoryGb: 0 },
-      security: { noNewPrivileges: false, pidsLimit: null, capDrop: [], runtime: null },
-      ...options.settings,
-    };
+    const settings = { ...PLAIN_SETTINGS, ...options.settings };
     const backend = await createDockerBackend(settings, {
       workerId: WORKER_ID,
       instanceId,

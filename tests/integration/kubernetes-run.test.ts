@@ -20,6 +20,25 @@ async function failedForItsImage(rig: KubernetesRig): Promise<ReturnType<Kuberne
   return task;
 }
 
+/** How long a task's cancellation takes, in ms, whose pod has been changed so, and does not go. */
+async function cancelledWith(rig: KubernetesRig, change: object): Promise<number> {
+  const { task, name } = await rig.follow();
+  cluster.api.store.patch("pods", cluster.podOf(name).metadata.name, change);
+  for (let turn = 0; turn < 3; turn++) await cluster.turn();
+  jest.useFakeTimers();
+  let over = false;
+  task.ended.catch(() => {
+    over = true;
+  });
+  task.stop("cancelled");
+  const startedAt = performance.now();
+  await passTime(cluster, () => over, { stepMs: 1_000, mostMs: 200_000 });
+  const ms = performance.now() - startedAt;
+  jest.useRealTimers();
+  await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
+  return ms;
+}
+
 describe("a task on Kubernetes", () => {
   test("is a Job that is deleted only after its result is safe", async () => {
     await using rig = await KubernetesRig.start(cluster);
@@ -345,47 +364,16 @@ describe("a task on Kubernetes", () => {
 
   test("that is cancelled holds nobody up when its pod does not go after all its grace, and that is said", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const task = rig.run("t-1");
-    const { name } = (await cluster.jobOf("t-1")).metadata;
-    await eventually(() => task.handles.at(-1)?.["ready"], "the Job to be followed");
-    const spec = { terminationGracePeriodSeconds: 90 };
-    cluster.api.store.patch("pods", cluster.podOf(name).metadata.name, { spec });
-    for (let turn = 0; turn < 3; turn++) await cluster.turn();
-    jest.useFakeTimers();
-    let over = false;
-    task.ended.catch(() => {
-      over = true;
-    });
-    task.stop("cancelled");
-    const startedAt = performance.now();
-    await passTime(cluster, () => over, { stepMs: 1_000, mostMs: 200_000 });
+    const ms = await cancelledWith(rig, { spec: { terminationGracePeriodSeconds: 90 } });
     // The pod's own 90 s, and 30 s for the kubelet's work.
-    expect(performance.now() - startedAt).toBeWithin(120_000, 125_000);
-    jest.useRealTimers();
-    await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
+    expect(ms).toBeWithin(120_000, 125_000);
     expect(rig.log.said("warn")).toEqual(["the task's pod is still there after its grace period"]);
   });
 
   // It waited for a minute, for what nobody was going to do.
   test("that is cancelled does not wait for a pod that nobody ends when its Job is gone, and that is said", async () => {
     await using rig = await KubernetesRig.start(cluster);
-    const task = rig.run("t-1");
-    const { name } = (await cluster.jobOf("t-1")).metadata;
-    await eventually(() => task.handles.at(-1)?.["ready"], "the Job to be followed");
-    const metadata = { ownerReferences: [] };
-    cluster.api.store.patch("pods", cluster.podOf(name).metadata.name, { metadata });
-    for (let turn = 0; turn < 3; turn++) await cluster.turn();
-    jest.useFakeTimers();
-    let over = false;
-    task.ended.catch(() => {
-      over = true;
-    });
-    task.stop("cancelled");
-    const startedAt = performance.now();
-    await passTime(cluster, () => over, { stepMs: 1_000 });
-    expect(performance.now() - startedAt).toBeWithin(10_000, 15_000);
-    jest.useRealTimers();
-    await expect(task.ended).rejects.toMatchObject({ why: "cancelled" });
+    expect(await cancelledWith(rig, { metadata: { ownerReferences: [] } })).toBeWithin(10_000, 15_000);
     expect(rig.log.said("warn")).toEqual(["the task's Job is gone, and nobody ends its pod"]);
   });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { upload } from "../../scripts/services/registry-upload.ts";
 import { tarOf } from "../../scripts/services/tar.ts";
 import type { TestImage } from "../../scripts/services/test-images.ts";
-import { DockerSite } from "../support/live-docker-site.ts";
+import { DockerSite, type DockerTask } from "../support/live-docker-site.ts";
 import { EngineGate } from "../support/live-engine-gate.ts";
 import { onEachEngineAndPodman } from "../support/live-services.ts";
 import { eventually } from "../support/wait.ts";
@@ -32,19 +32,22 @@ function volumesOf(image: string) {
   return (name: string) => name.startsWith(repository);
 }
 
+/** Of that many tasks, given at the same time: each of the ways in which they ended, once. */
+async function endsAtOnce(site: DockerSite, count: number, task: DockerTask): Promise<string[]> {
+  const given = Array.from({ length: count }, () => site.plane.submit(site.task(task)));
+  const ends = await Promise.all(
+    given.map(({ taskId }) => site.plane.waitForTask(taskId, [], { timeoutMs: 40_000 })),
+  );
+  return [...new Set(ends.map(({ state, message }) => `${state}: ${message}`))];
+}
+
 onEachEngineAndPodman("sidecars", ({ socket, registry, flavour }) => {
   test("8 of 8 tasks at the first parallel use of a sidecar see all of it", async () => {
     await using site = await DockerSite.create({ socket, registry });
     await using _worker = await site.start();
     const more = at(await freshSidecar(site), "/fresh");
     const sh = '[ "$(cat /fresh/file-* | wc -l)" = 25000 ]';
-    const tasks = Array.from({ length: 8 }, () => site.plane.submit(site.task({ sh, more })));
-    const ends: unknown[] = [];
-    for (const { taskId } of tasks) {
-      const { state, message } = await site.plane.waitForTask(taskId, [], { timeoutMs: 40_000 });
-      ends.push(`${state}: ${message}`);
-    }
-    expect(ends).toEqual(Array.from({ length: 8 }, () => "completed: Task completed successfully"));
+    expect(await endsAtOnce(site, 8, { sh, more })).toEqual(["completed: Task completed successfully"]);
   });
 
   // Podman 4.3.1 hung at once, for good: it takes the volumes of containers that are made beside each other crosswise.
@@ -55,13 +58,7 @@ onEachEngineAndPodman("sidecars", ({ socket, registry, flavour }) => {
     const sidecars = names.map((name) => at(site.image(`test/${name}:1`), `/more/${name}`));
     const more = { additional_sidecars: sidecars.flatMap((fields) => fields.additional_sidecars) };
     const sh = `cd /more && for name in ${names.join(" ")}; do [ -n "$(ls -A $name)" ] || exit 1; done`;
-    const tasks = Array.from({ length: 16 }, () => site.plane.submit(site.task({ sh, more })));
-    const ends: string[] = [];
-    for (const { taskId } of tasks) {
-      const { state, message } = await site.plane.waitForTask(taskId, [], { timeoutMs: 40_000 });
-      ends.push(`${state}: ${message}`);
-    }
-    expect(ends).toEqual(Array.from({ length: 16 }, () => "completed: Task completed successfully"));
+    expect(await endsAtOnce(site, 16, { sh, more })).toEqual(["completed: Task completed successfully"]);
   });
 
   test("two workers that use it first at the same time both see all of it", async () => {
