@@ -5,7 +5,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { Daemon, STOP_TIMEOUT_MS } from "./daemon.ts";
 import { dockerPrograms, type Flavour } from "./docker-programs.ts";
-import type { RestartableEngine } from "./restartable-engine.ts";
+import { RestartableEngine, started } from "./restartable-engine.ts";
 import { becomes, outputOf } from "./service.ts";
 import { isRunning, ServiceFolder } from "./service-folder.ts";
 
@@ -17,15 +17,7 @@ export interface DockerEngineOptions {
   readonly flags?: readonly string[];
 }
 
-export class DockerEngine implements RestartableEngine {
-  readonly folder: ServiceFolder;
-  readonly #daemon: Daemon;
-
-  private constructor(folder: ServiceFolder, daemon: Daemon) {
-    this.folder = folder;
-    this.#daemon = daemon;
-  }
-
+export class DockerEngine extends RestartableEngine {
   /** @throws Unavailable where it cannot run here */
   static async start(options: DockerEngineOptions): Promise<DockerEngine> {
     const programs = await dockerPrograms(options.flavour);
@@ -36,41 +28,13 @@ export class DockerEngine implements RestartableEngine {
     // Neither the tests' own proxies nor their Docker configuration.
     const env = { ...programs.env, HOME: folder.path, TMPDIR: folder.path };
     const socket = folder.join("docker.sock");
-    const engine = new DockerEngine(
-      folder,
-      new Daemon({ name: "dockerd", folder, argv: ["dockerd", ...flags], env, socket }),
-    );
-    try {
-      await engine.startAgain();
-      return engine;
-    } catch (error) {
-      await engine[Symbol.asyncDispose]();
-      throw error;
-    }
+    const argv = ["dockerd", ...flags] as const;
+    const daemon = new Daemon({ name: "dockerd", folder, argv, env, socket });
+    return started(new DockerEngine(folder, socket, daemon));
   }
 
-  get socket(): string {
-    return this.folder.join("docker.sock");
-  }
-
-  get host(): string {
-    return `unix://${this.socket}`;
-  }
-
-  get running(): boolean {
-    return this.#daemon.running;
-  }
-
-  async startAgain(): Promise<void> {
-    await this.#daemon.start();
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#daemon.signal(signal);
-  }
-
-  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
-    await this.#daemon.stop(signal);
+  override async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    await super.stop(signal);
     await this.#endContainerd();
   }
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Daemon } from "./daemon.ts";
 import type { UnpackedPackages } from "./debian-packages.ts";
 import { podmanPrograms } from "./docker-programs.ts";
-import type { RestartableEngine } from "./restartable-engine.ts";
+import { RestartableEngine, started } from "./restartable-engine.ts";
 import { FOLDER_MARK, ServiceFolder } from "./service-folder.ts";
 
 const SOCKET = "podman.sock";
@@ -27,15 +27,7 @@ const KEEPER = [
 /** Docker's way of asking always gets the default one. This one touches nothing of the machine's. */
 const NETWORK = { cniVersion: "0.4.0", name: "podman", plugins: [{ type: "loopback" }] };
 
-export class PodmanEngine implements RestartableEngine {
-  readonly folder: ServiceFolder;
-  readonly #daemon: Daemon;
-
-  private constructor(folder: ServiceFolder, daemon: Daemon) {
-    this.folder = folder;
-    this.#daemon = daemon;
-  }
-
+export class PodmanEngine extends RestartableEngine {
   /** @throws Unavailable where it cannot run here */
   static async start(): Promise<PodmanEngine> {
     const packages = await podmanPrograms();
@@ -44,42 +36,9 @@ export class PodmanEngine implements RestartableEngine {
     const places = `/proc/${await keepPlaces(folder)}/ns/mnt`;
     const program = join(packages.root, "usr/bin/podman");
     const argv = ["nsenter", `--mount=${places}`, "--", program, ...flagsOf(folder)] as const;
-    const engine = new PodmanEngine(
-      folder,
-      new Daemon({ name: "podman", folder, argv, env, socket: folder.join(SOCKET) }),
-    );
-    try {
-      await engine.startAgain();
-      return engine;
-    } catch (error) {
-      await engine[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  get socket(): string {
-    return this.folder.join(SOCKET);
-  }
-
-  get host(): string {
-    return `unix://${this.socket}`;
-  }
-
-  get running(): boolean {
-    return this.#daemon.running;
-  }
-
-  async startAgain(): Promise<void> {
-    await this.#daemon.start();
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#daemon.signal(signal);
-  }
-
-  /** Its containers run on without it, whatever the signal. */
-  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
-    await this.#daemon.stop(signal);
+    const socket = folder.join(SOCKET);
+    const daemon = new Daemon({ name: "podman", folder, argv, env, socket });
+    return started(new PodmanEngine(folder, socket, daemon));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

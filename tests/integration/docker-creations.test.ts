@@ -18,8 +18,7 @@ afterEach(() => fake[Symbol.asyncDispose]());
 const connect = () => Engine.connect(chooseEndpoint({ DOCKER_HOST: fake.host }), {}, never());
 
 function podman(version: string): void {
-  const head = { "Api-Version": "1.41", "Libpod-API-Version": version || "4.3.1" };
-  fake.on("GET", "/_ping", (response) => response.writeHead(200, head).end("OK"));
+  fake.speakAsPodman(version || "4.3.1");
   const about = { Version: version, ApiVersion: "1.41", MinAPIVersion: "1.24", Os: "linux", Arch: "amd64" };
   fake.on("GET", "/version", (response) => json(response, about));
 }

@@ -53,8 +53,7 @@ test("is let go of when what was read cannot be sent, for there is no connection
 // Of each container that podman was killed over it kept the files, a whole image on some disks, and listed them nowhere.
 test("lets a podman that was cut off go of what it was making, and lists nowhere", async () => {
   await using far = await FakeEngine.start({ api: "1.41" });
-  const head = { "Api-Version": "1.41", "Libpod-API-Version": "4.3.1" };
-  far.on("GET", "/_ping", (response) => response.writeHead(200, head).end("OK"));
+  far.speakAsPodman("4.3.1");
   const names: string[] = [];
   far.on("POST", "/containers/create", (response, { query }) => {
     names.push(query.get("name") ?? "");

@@ -25,28 +25,28 @@ async function passTimeUntil(isOver: () => boolean): Promise<void> {
   }
 }
 
-// Podman was started again under tasks that began, and of the containers that it had been making it kept the files alone.
-test("one that a task's container is to have is asked for once more when the engine was told to let go of it", async () => {
+/** A task whose container's name is said to be taken so often, and that container. */
+async function startsAfter(refusals: number) {
   const { backend } = await rig.backend("me");
-  for (let tries = 0; tries < 4; tries++) fake.mishap("POST", CREATE, TAKEN);
+  for (let tries = 0; tries < refusals; tries++) fake.mishap("POST", CREATE, TAKEN);
   jest.useFakeTimers();
   const task = runTask(backend);
   await passTimeUntil(() => fake.withRole("task").some(({ status }) => status === "running"));
   jest.useRealTimers();
-  const [container] = fake.withRole("task");
-  expect(removals()).toEqual([`/containers/${container?.name}`]);
-  if (container !== undefined) fake.end(container, 0);
+  return { task, container: await fake.running() };
+}
+
+// Podman was started again under tasks that began, and of the containers that it had been making it kept the files alone.
+test("one that a task's container is to have is asked for once more when the engine was told to let go of it", async () => {
+  const { task, container } = await startsAfter(4);
+  expect(removals()).toEqual([`/containers/${container.name}`]);
+  fake.end(container, 0);
   expect(await within(task.ended, "the task to end")).toMatchObject({ kind: "completed" });
 });
 
 test("one that is only slow to be seen is left alone", async () => {
-  const { backend } = await rig.backend("me");
-  for (let tries = 0; tries < 3; tries++) fake.mishap("POST", CREATE, TAKEN);
-  jest.useFakeTimers();
-  const task = runTask(backend);
-  await passTimeUntil(() => fake.withRole("task").some(({ status }) => status === "running"));
-  jest.useRealTimers();
+  const { task, container } = await startsAfter(3);
   expect(removals()).toEqual([]);
-  fake.end(await fake.running(), 0);
+  fake.end(container, 0);
   expect(await within(task.ended, "the task to end")).toMatchObject({ kind: "completed" });
 });

@@ -11,8 +11,7 @@ let engine: Engine;
 
 beforeEach(async () => {
   fake = await FakeEngine.start();
-  const head = { "Api-Version": "1.41", "Libpod-API-Version": "4.3.1" };
-  fake.on("GET", "/_ping", (response) => response.writeHead(200, head).end("OK"));
+  fake.speakAsPodman("4.3.1");
   const state = { Status: "running", Running: true, ExitCode: 0 };
   fake.on("GET", "/containers/c/json", (response) =>
     json(response, { Id: "c", State: state, Config: { StopSignal: "3" } }),

@@ -66,8 +66,7 @@ test.each([
 
 test("podman, whose copies have no devices, gives them by its export, of whatever API", async () => {
   await using far = await FakeEngine.start({ api: "1.44" });
-  const head = { "Api-Version": "1.44", "Libpod-API-Version": "5.8.0" };
-  far.on("GET", "/_ping", (response) => response.writeHead(200, head).end("OK"));
+  far.speakAsPodman("5.8.0", "1.44");
   far.on("GET", "/containers/c/export", (response) => response.end("tar"));
   expect(await readRoot(far)).toBe("tar");
 });

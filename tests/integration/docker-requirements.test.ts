@@ -17,8 +17,7 @@ function withRuntimes(...names: readonly string[]): void {
 }
 
 function podmanWith(info: object): void {
-  const head = { "Api-Version": "1.41", "Libpod-API-Version": "5.8.0" };
-  rig.fake.http.on("GET", "/_ping", (response) => response.writeHead(200, head).end("OK"));
+  rig.fake.http.speakAsPodman("5.8.0");
   rig.fake.http.on("GET", "/info", (response) => json(response, info));
 }
 

@@ -72,8 +72,7 @@ describe("on an engine that never says when a container ended", () => {
 
   // A machine that is reset sends no word of it, and may be up again before the next look.
   test("nobody knows either where it is podman, which says so after a restart of its host alone", async () => {
-    const head = { "Api-Version": "1.41", "Libpod-API-Version": "5.8.0" };
-    fake.http.on("GET", "/_ping", (response) => response.writeHead(200, head).end("OK"));
+    fake.http.speakAsPodman("5.8.0");
     const podman = await rig.backend("podman's");
     fake.times = "start only";
     const task = runTask(podman.backend);

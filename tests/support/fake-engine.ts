@@ -80,6 +80,12 @@ export class FakeEngine implements AsyncDisposable {
     return engine;
   }
 
+  /** From now on it says at each ping that it is a podman. */
+  speakAsPodman(version: string, api = "1.41"): void {
+    const head = { "Api-Version": api, "Libpod-API-Version": version };
+    this.on("GET", "/_ping", (response) => response.writeHead(200, head).end("OK"));
+  }
+
   get socket(): string {
     return this.#dir.join("engine.sock");
   }

@@ -18,13 +18,13 @@ import {
   stopOf,
 } from "./container-end.ts";
 import { quoteOutput, secretsOf, showOutput } from "./container-output.ts";
-import { createContainer } from "./creation.ts";
+import { createOnce } from "./creation.ts";
 import type { Disposal } from "./disposal.ts";
 import type { ContainerBody } from "./engine/container-body.ts";
 import { isGoing, shortIdOf } from "./engine/container-state.ts";
 import type { ContainerState } from "./engine/containers.ts";
 import type { Engine } from "./engine/engine.ts";
-import { EngineGone, isConflict, isMissingOrGoing } from "./engine/errors.ts";
+import { EngineGone, isMissingOrGoing } from "./engine/errors.ts";
 import { type DockerHandle, writeHandle } from "./handle.ts";
 import { patiently, persist } from "./persist.ts";
 import { endRestarts, findEarlierEnd, mayRun, stopContainer } from "./stop.ts";
@@ -45,8 +45,6 @@ export interface TaskRunTools {
 
 /** A busy engine may tell of a container's end before it tells why the kernel ended it. */
 const LATE_OOM_MS = 500;
-/** Docker 28 calls a conflict, too, that it cannot mount one image at two places, and nothing has the name then. */
-const MOST_UNSEEN = 4;
 const GOES_ON = "engine does not answer: the container goes on, and the next start of the worker takes it up";
 const STUCK_HINT =
   "the task is reported once the container has ended; if it does not, look at the engine's log, and end the container's shim (containerd-shim or conmon with that id) or restart the engine";
@@ -78,27 +76,8 @@ export class TaskRun {
     const { containers } = this.tools.engine;
     // Of an earlier one that was of no use: what is to be removed is whatever has the name.
     this.handle = { ...this.handle, id: "" };
-    let unseen = 0;
     try {
-      const id = await persist(async (signal) => {
-        try {
-          const { id, warnings } = await createContainer(containers, this.container, body, signal);
-          for (const warning of warnings)
-            this.context.log.debug("engine warns of the container", { warning });
-          return id;
-        } catch (error) {
-          // The name is this task's alone: an earlier try got through, and its answer was lost.
-          if (!isConflict(error)) throw error;
-          const made = await containers.find(this.container, signal);
-          if (made === null && ++unseen >= MOST_UNSEEN) {
-            if (body.HostConfig?.Mounts) throw error;
-            await containers.removeLost(this.container, signal);
-          }
-          if (made === null)
-            throw new EngineGone(`${error.message}, but there is none yet`, { cause: error });
-          return made.id;
-        }
-      }, this.context.signal);
+      const id = await createOnce(containers, this.container, body, this.context);
       this.handle = { ...this.handle, id };
       return id;
     } catch (error) {

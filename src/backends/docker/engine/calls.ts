@@ -81,10 +81,8 @@ export class Calls {
 
   /** The parsed answer; null for an empty one. @throws EngineError for 4xx and 5xx, EngineGone */
   async json(method: string, path: string, options: CallOptions, signal: AbortSignal): Promise<unknown> {
-    using limit = new Limit(
-      [signal, this.#closing],
-      options.limitMs === undefined ? QUICK_CALL_MS : options.limitMs,
-    );
+    const { limitMs = QUICK_CALL_MS } = options;
+    using limit = new Limit([signal, this.#closing], limitMs);
     const what = `${method} ${path}`;
     // With await, or the limit is let go before the call has ended.
     return await this.#told(what, limit, usualMsOf(options.limitMs), async () => {

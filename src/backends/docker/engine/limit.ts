@@ -1,6 +1,6 @@
 /** How long a call may take, beside the signals that end it. */
 
-/** Creating and starting copy files and set up networks; a slow disk takes minutes for a large image. */
+/** Creating and starting copy files and set up networks; a slow disk takes minutes for a large image, or a volume of many files. */
 export const HEAVY_CALL_MS = 10 * 60_000;
 
 export class Limit implements Disposable {

@@ -2,6 +2,7 @@
 import { type Calls, pathOf } from "./calls.ts";
 import { CONFLICT, EngineError, FAILED, incomplete, isConflict } from "./errors.ts";
 import { fieldsOf, hasLabels, listOf, textMapOf, textOf } from "./fields.ts";
+import { HEAVY_CALL_MS } from "./limit.ts";
 
 export interface Volume {
   readonly name: string;
@@ -11,8 +12,6 @@ export interface Volume {
 }
 
 const TAKEN = /volume already exists/;
-/** A volume with many files takes its time on a slow disk. */
-const REMOVAL_MS = 10 * 60_000;
 
 export class Volumes {
   readonly #calls: Calls;
@@ -71,7 +70,12 @@ export class Volumes {
 
   /** Resolves for one that is gone. @throws EngineError 409 while a container uses it */
   async remove(name: string, signal: AbortSignal): Promise<void> {
-    const removal = this.#calls.json("DELETE", `/volumes/${pathOf(name)}`, { limitMs: REMOVAL_MS }, signal);
+    const removal = this.#calls.json(
+      "DELETE",
+      `/volumes/${pathOf(name)}`,
+      { limitMs: HEAVY_CALL_MS },
+      signal,
+    );
     await this.#unlessNone(removal, null, signal);
   }
 

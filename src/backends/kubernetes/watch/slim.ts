@@ -11,10 +11,12 @@ const METADATA = [
   "uid",
   "resourceVersion",
   "labels",
-  "annotations",
   "creationTimestamp",
   "deletionTimestamp",
 ] as const;
+const JOB_METADATA = [...METADATA, "annotations"] as const;
+/** A pod's annotations are others' and may be large; its owner tells of which Job it is. */
+const POD_METADATA = [...METADATA, "ownerReferences"] as const;
 
 const DATES: ReadonlySet<string> = new Set([
   "creationTimestamp",
@@ -30,7 +32,7 @@ const DATES: ReadonlySet<string> = new Set([
 export function slimJob(json: unknown): V1Job {
   const { metadata, spec, status } = record(json);
   const slim: unknown = {
-    metadata: withDates({ uid: "", ...pick(record(metadata), METADATA) }),
+    metadata: withDates({ uid: "", ...pick(record(metadata), JOB_METADATA) }),
     spec: pick(record(spec), ["activeDeadlineSeconds", "suspend"]),
     status: withDates(
       pick(record(status), ["conditions", "startTime", "completionTime", "active", "failed", "succeeded"]),
@@ -39,10 +41,8 @@ export function slimJob(json: unknown): V1Job {
   return slim as V1Job;
 }
 
-/** Its annotations are others' and may be large; its owner tells of which Job it is. */
 export function slimPod(json: unknown): V1Pod {
   const { metadata, spec, status } = record(json);
-  const { annotations: _, ...kept } = pick(record(metadata), METADATA);
   const { containers, initContainers, ...plain } = pick(record(spec), [
     "nodeName",
     "terminationGracePeriodSeconds",
@@ -50,7 +50,7 @@ export function slimPod(json: unknown): V1Pod {
     "initContainers",
   ]);
   const slim: unknown = {
-    metadata: { ...withDatesIn(kept), ...withDatesIn(pick(record(metadata), ["ownerReferences"])) },
+    metadata: withDatesIn(pick(record(metadata), POD_METADATA)),
     spec: {
       ...plain,
       containers: list(containers).map((container) => pick(container, ["name", "image"])),
@@ -84,7 +84,7 @@ export function metadataOf(json: unknown): Json {
 
 function pick(from: Json, names: readonly string[]): Json {
   const kept: Record<string, unknown> = {};
-  for (const name of names) if ((from[name] ?? undefined) !== undefined) kept[name] = from[name];
+  for (const name of names) if ((from[name] ?? null) !== null) kept[name] = from[name];
   return kept;
 }
 

@@ -48,9 +48,8 @@ export class DockerChaosSite implements AsyncDisposable {
     const note = (happening: Happening) => this.note(happening);
     const { engine } = parts.engine;
     parts.plane.listen(note);
-    this.bystander = new Bystander({
-      ...{ socket: engine.socket, folder: engine.folder.path, flavour: parts.flavour, note },
-    });
+    const { flavour } = parts;
+    this.bystander = new Bystander({ socket: engine.socket, folder: engine.folder.path, flavour, note });
     const { stateDir, temporary, logs } = parts;
     this.fleet = held.use(
       new Fleet({
@@ -147,9 +146,9 @@ export class DockerChaosSite implements AsyncDisposable {
     const { ledger } = this.#parts;
     const left = await findLeavings(this.#places());
     const { tasks, maxConcurrentTasks } = this.plan;
-    const liveRestore = this.plan.liveRestore || this.flavour === "podman";
-    const [events, workers] = [this.#events, this.fleet.reports()];
     const isPodman = this.flavour === "podman";
+    const liveRestore = this.plan.liveRestore || isPodman;
+    const [events, workers] = [this.#events, this.fleet.reports()];
     return {
       tasks,
       maxConcurrentTasks,
